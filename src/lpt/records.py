@@ -1,0 +1,82 @@
+"""START HERE: what flows through `lpt`, in the order in which it flows.
+
+Shape legend, used in every signature of the package:
+
+    B  images in a batch             L  transformer blocks of the backbone
+    H  image height = width          K  leading blocks, which hold the shared prompt only
+    N  patch tokens                  P  prompt tokens a block
+    D  token width                   M  group prompts in the pool
+    C  classes                       T  group prompts matched to an image
+
+    Batch -> Tokens (after block K) -> query -> Match -> Output -> Predictions
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["Batch", "Match", "Output", "Predictions"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images of one step, transformed and normalised, with what is needed to trace them.
+
+    Attributes:
+        images: (B, 3, H, H) float32.
+        labels: (B,) int64 class indices.
+        ids: (B,) int64 positions of the images in their split.
+    """
+
+    images: Float[Tensor, "B 3 H H"]
+    labels: Int[Tensor, " B"]
+    ids: Int[Tensor, " B"]
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which group prompts an image received.
+
+    Attributes:
+        ids: (B, T) int64, by descending similarity.
+        similarity: (B, T) cosine of query and key, in [-1, 1]; carries the gradient to the keys.
+        prompts: (B, L-K, P, D) mean of the T matched group prompts.
+    """
+
+    ids: Int[Tensor, "B T"]
+    similarity: Float[Tensor, "B T"]
+    prompts: Float[Tensor, "B suffix P D"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """Everything one forward pass computed, by name.
+
+    Attributes:
+        logits: (B, C) cosines of feature and class weights, in [-1, 1].
+        feature: (B, D) class token after the final norm, what the classifier saw.
+        query: (B, D) class token of the shared-prompt pass (phase 1's feature).
+        match: the matched group prompts; None in phase 1.
+    """
+
+    logits: Float[Tensor, "B C"]
+    feature: Float[Tensor, "B D"]
+    query: Float[Tensor, "B D"]
+    match: Match | None = None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said of a whole split, in the split's order, on the CPU.
+
+    Attributes:
+        logits: (n, C) float32 cosines.
+        labels: (n,) int64.
+        matched: (n, T) int64 ids of group prompts, or None for models without a pool.
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+    matched: np.ndarray | None = None
