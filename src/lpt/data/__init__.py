@@ -1,1 +1,46 @@
+"""Data sets by name, folder, list or Parquet; decoding, transforms, samplers and loading."""
 
+from lpt.data.counts import ClassGroups, imbalance
+from lpt.data.decode import decode
+from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
+from lpt.data.manifest import Manifest, Split
+from lpt.data.samplers import (
+    ORDERS,
+    balanced_order,
+    class_cycle_order,
+    draw_order,
+    epoch_batches,
+    instance_order,
+    random_stream,
+    square_root_order,
+    steps_per_epoch,
+)
+from lpt.data.stores import ImageRef
+from lpt.data.transforms import RESIZE_RULES, Transform, eval_transform, train_transform
+
+__all__ = [
+    "ORDERS",
+    "RESIZE_RULES",
+    "ClassGroups",
+    "Draw",
+    "EvalBatches",
+    "ImageDataset",
+    "ImageRef",
+    "Loader",
+    "Manifest",
+    "Split",
+    "Transform",
+    "balanced_order",
+    "class_cycle_order",
+    "decode",
+    "draw_order",
+    "epoch_batches",
+    "eval_transform",
+    "imbalance",
+    "instance_order",
+    "make_loader",
+    "random_stream",
+    "square_root_order",
+    "steps_per_epoch",
+    "train_transform",
+]

@@ -1,0 +1,133 @@
+"""Image bytes to oriented RGB: the one decode path of training, evaluation and prediction."""
+
+import io
+import threading
+import warnings
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from lpt.errors import DataError
+
+__all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "decode"]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"}
+)
+MAX_PIXELS = 178_956_970 // 2
+
+_REPLACE = "Replace the file or take it off the data."
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Pillow warns about odd metadata while it reads a header. Filters of `warnings` are global, so two
+# threads must not swap them at once.
+_header_lock = threading.Lock()
+
+
+def decode(
+    data: bytes, *, name: str, max_pixels: int = MAX_PIXELS, target: int | None = None
+) -> Image.Image:
+    """Decode one image file to upright RGB.
+
+    EXIF orientation is applied; transparency of any kind is laid on white; 16-bit grey keeps its
+    upper 8 bits; CMYK, palette and grey become RGB; an animation gives its first frame.
+
+    Args:
+        data: the whole file: JPEG, PNG, WebP, BMP, TIFF or GIF, known by content, not by suffix.
+        name: what messages call it.
+        max_pixels: width * height allowed, read from the header before anything is decoded.
+        target: if given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its short
+            side keeps at least this many pixels. Several times faster for large photographs.
+    Returns: a loaded PIL image of mode RGB.
+    Raises: DataError naming the file and what is wrong with it: empty, not an image of these
+        formats, too large, truncated or damaged, or of a pixel type that cannot be shown.
+    """
+    if not data:
+        raise DataError(f"{name}: the file is empty (0 bytes). {_REPLACE}")
+    image = _open(data, name)
+    width, height = image.size
+    if width * height > max_pixels:
+        raise DataError(
+            f"{name}: {width} x {height} pixels are more than the limit of {max_pixels:,}. "
+            "Shrink the image or raise the limit."
+        )
+    try:
+        if target is not None and image.format == "JPEG":
+            scale = target / min(width, height)
+            image.draft(None, (int(np.ceil(width * scale)), int(np.ceil(height * scale))))
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        rgb = _to_rgb(image, name)
+    except DataError:
+        raise
+    except Exception as error:  # the bytes are foreign: whatever a codec raises means a bad file
+        raise DataError(
+            f"{name}: cannot be decoded, truncated or damaged ({_short(error)}). {_REPLACE}"
+        ) from error
+    return rgb if turn is None else rgb.transpose(turn)
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    try:
+        with _header_lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{name}: not an image of a supported format ({', '.join(FORMATS)}), or damaged in "
+            f"its first bytes. Convert it, or take it off the data."
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{name}: too large ({_short(error)}). Shrink the image.") from error
+    except Exception as error:  # see decode
+        raise DataError(f"{name}: its header is damaged ({_short(error)}). {_REPLACE}") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 (upright) where the tag is absent or its block unreadable."""
+    try:
+        with _header_lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # damaged metadata around sound pixels: viewers show such images, so do we
+        return 1
+
+
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I"):
+        return _from_16_bit(image, name)
+    if image.mode in ("F", "LAB"):
+        raise DataError(
+            f"{name}: pixels of type {image.mode} have no agreed range of brightness. "
+            "Save the image with 8 or 16 bits a channel."
+        )
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_16_bit(image: Image.Image, name: str) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65_535:
+        raise DataError(
+            f"{name}: 32-bit pixels from {values.min()} to {values.max()} have no agreed range of "
+            "brightness. Save the image with 8 or 16 bits a channel."
+        )
+    return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 120 else text[:117] + "..."

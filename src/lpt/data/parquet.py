@@ -1,0 +1,129 @@
+"""Image bytes out of Parquet files, one row group at a time."""
+
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lpt.errors import DataError
+
+__all__ = ["RowGroupReader", "image_column", "open_parquet"]
+
+_IMAGE_NAMES = ("image", "img", "image_bytes", "bytes", "jpg", "png", "webp")
+
+
+def open_parquet(path: Path) -> Any:
+    """Open a Parquet file. Raises: DataError if it is missing, damaged or no Parquet file."""
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such Parquet file. Check the path.") from error
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"{path}: not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
+            "Fetch it again."
+        ) from error
+
+
+def image_column(schema: Any, path: Path) -> str:
+    """Name of the column of image bytes, as Parquet addresses it.
+
+    Either a binary column or a struct with a binary field `bytes` (as Hugging Face writes them); a
+    usual name goes first, otherwise the only such column is taken.
+
+    Raises: DataError listing the columns if none or several qualify.
+    """
+    found: dict[str, str] = {}
+    for column in schema:
+        if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            found[column.name] = column.name
+        elif pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+            found[column.name] = f"{column.name}.bytes"
+    names = [name for name in _IMAGE_NAMES if name in found]
+    if not names and len(found) == 1:
+        names = list(found)
+    if not names:
+        raise DataError(
+            f"{path}: {len(found)} columns of image bytes among {', '.join(schema.names)}. "
+            "Name the one to use 'image'."
+        )
+    return found[names[0]]
+
+
+class RowGroupReader:
+    """Reads rows by number and keeps the row groups used last, up to `max_bytes` of them.
+
+    A set that fits is read from disk once. A larger one read in random order costs a row group an
+    image, so write such files with small row groups (a few hundred images).
+    """
+
+    def __init__(self, max_bytes: int = 256 * 2**20):
+        self.max_bytes = max_bytes
+        self._start()
+
+    def read(self, path: Path, row: int) -> bytes:
+        """Bytes of the image in `row`. Raises: DataError naming file and row."""
+        if self._pid != os.getpid():  # a fork may have copied a held lock and a shared file offset
+            self._start()
+        with self._lock:
+            group, offset = self._locate(path, row)
+            value = self._group(path, group)[offset]
+        if not value.is_valid:
+            raise DataError(f"{path} row {row}: the image is null. Remove the row.")
+        return bytes(value.as_py())
+
+    def __getstate__(self) -> dict[str, int]:
+        return {"max_bytes": self.max_bytes}
+
+    def __setstate__(self, state: dict[str, int]) -> None:
+        self.max_bytes = state["max_bytes"]
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._files: dict[Path, tuple[Any, Any, str]] = {}
+        self._groups: OrderedDict[tuple[Path, int], Any] = OrderedDict()
+        self._held = 0
+
+    def _locate(self, path: Path, row: int) -> tuple[int, int]:
+        if path not in self._files:
+            file = open_parquet(path)
+            sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
+            self._files[path] = (
+                file,
+                np.cumsum([0, *sizes]),
+                image_column(file.schema_arrow, path),
+            )
+        _, starts, _ = self._files[path]
+        if not 0 <= row < starts[-1]:
+            raise DataError(f"{path} row {row}: the file has {starts[-1]} rows. Check the list.")
+        group = int(np.searchsorted(starts, row, side="right")) - 1
+        return group, row - int(starts[group])
+
+    def _group(self, path: Path, group: int) -> Any:
+        key = (path, group)
+        if key in self._groups:
+            self._groups.move_to_end(key)
+            return self._groups[key]
+        file, _, column = self._files[path]
+        try:
+            table = file.read_row_group(group, columns=[column], use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(
+                f"{path} row group {group}: cannot be read, damaged ({str(error)[:120]}). "
+                "Fetch the file again."
+            ) from error
+        values = table.column(0).combine_chunks()
+        if pa.types.is_struct(values.type):
+            values = values.field("bytes")
+        self._groups[key] = values
+        self._held += values.nbytes
+        while self._held > self.max_bytes and len(self._groups) > 1:
+            self._held -= self._groups.popitem(last=False)[1].nbytes
+        return values
