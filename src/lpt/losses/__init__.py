@@ -1,1 +1,36 @@
+"""Classification losses for long-tailed data and the objectives of the two phases."""
 
+from lpt.losses.agcl import AGCL_PAPER, AGCL_RELEASED, AGCLSettings, agcl, draw_noise, gcl
+from lpt.losses.build import Loss, build_loss, loss_names
+from lpt.losses.objectives import (
+    PHASE2_PAPER,
+    PHASE2_RELEASED,
+    Phase2Settings,
+    Terms,
+    eta_weight,
+    instance_loss,
+    mixed,
+    phase1_objective,
+    phase2_objective,
+)
+
+__all__ = [
+    "AGCL_PAPER",
+    "AGCL_RELEASED",
+    "PHASE2_PAPER",
+    "PHASE2_RELEASED",
+    "AGCLSettings",
+    "Loss",
+    "Phase2Settings",
+    "Terms",
+    "agcl",
+    "build_loss",
+    "draw_noise",
+    "eta_weight",
+    "gcl",
+    "instance_loss",
+    "loss_names",
+    "mixed",
+    "phase1_objective",
+    "phase2_objective",
+]
