@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -16,9 +16,10 @@ from lpt.losses.agcl import AGCL_PAPER, AGCL_RELEASED, agcl, gcl
 
 __all__ = ["Loss", "build_loss", "loss_names"]
 
-Option = float | bool | str | None
+Option = float | int | bool | str | None
 
 
+@runtime_checkable
 class Loss(Protocol):
     """What training asks of a classification loss.
 
@@ -44,8 +45,8 @@ class Loss(Protocol):
         ...
 
 
-def build_loss(name: str, counts: Int[Tensor, " C"], **options: Option) -> Loss:
-    """Make a loss of `loss_names()` for classes with these training counts.
+def build_loss(name: str, counts: Tensor, **options: Option) -> Loss:
+    """Make a loss of `loss_names()` for classes with these training counts, (C,) whole numbers.
 
     All take `scale`; the other options are the keyword arguments of the function of the same name
     in `lpt.losses.functional` and `lpt.losses.agcl`. "agcl" also takes `preset`, "released" (the
