@@ -1,6 +1,7 @@
 """Data sets by name, folder, list or Parquet; decoding, transforms, samplers and loading."""
 
 from lpt.data.counts import ClassGroups, imbalance
+from lpt.data.datasets import open_data, open_test
 from lpt.data.decode import decode
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.manifest import Manifest, Split
@@ -39,6 +40,8 @@ __all__ = [
     "imbalance",
     "instance_order",
     "make_loader",
+    "open_data",
+    "open_test",
     "random_stream",
     "square_root_order",
     "steps_per_epoch",

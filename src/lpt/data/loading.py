@@ -130,7 +130,7 @@ class Loader:
             except StopIteration:
                 return
             except RuntimeError as error:
-                if "DataLoader worker" in str(error):
+                if "DataLoader worker (pid" in str(error):
                     raise DataError(_WORKER_DIED) from error
                 raise
             self.seconds_waiting += time.perf_counter() - began
