@@ -3,6 +3,7 @@
 from lpt.data.counts import ClassGroups, imbalance
 from lpt.data.datasets import open_data, open_test
 from lpt.data.decode import decode
+from lpt.data.inspect import DataSummary, inspect_data, render
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.manifest import Manifest, Split
 from lpt.data.samplers import (
@@ -23,6 +24,7 @@ __all__ = [
     "ORDERS",
     "RESIZE_RULES",
     "ClassGroups",
+    "DataSummary",
     "Draw",
     "EvalBatches",
     "ImageDataset",
@@ -38,11 +40,13 @@ __all__ = [
     "epoch_batches",
     "eval_transform",
     "imbalance",
+    "inspect_data",
     "instance_order",
     "make_loader",
     "open_data",
     "open_test",
     "random_stream",
+    "render",
     "square_root_order",
     "steps_per_epoch",
     "train_transform",

@@ -118,7 +118,7 @@ def _class_label_names(
     """Names from the `ClassLabel` that Hugging Face writes into a file's metadata, if it did."""
     try:
         info = json.loads((schema.metadata or {})[b"huggingface"])
-        names = info["info"]["features"][label]["names"]
+        names: list[str] = info["info"]["features"][label]["names"]
     except (KeyError, TypeError, ValueError):
         return None
     if len(labels) and (labels.min() < 0 or labels.max() >= len(names)):
@@ -126,5 +126,4 @@ def _class_label_names(
             f"{path}: label {labels.min() if labels.min() < 0 else labels.max()} with only "
             f"{len(names)} class names in the file. Fetch a split that has labels."
         )
-    table: npt.NDArray[np.str_] = np.array(names)
-    return table[labels]
+    return np.array([names[number] for number in labels], dtype=np.str_)
