@@ -1,1 +1,33 @@
+"""Measures of predictions and features, and the tables that show them."""
 
+from lpt.evaluation.calibration import calibration_error, calibration_errors, fit_temperature
+from lpt.evaluation.knn import class_mean_accuracy, class_mean_scores, knn_accuracy, knn_scores
+from lpt.evaluation.metrics import (
+    ClassScore,
+    GroupScore,
+    Metrics,
+    evaluate,
+    metrics_csv,
+    metrics_json,
+)
+from lpt.evaluation.tables import COLUMNS, Column, Spread, render_table
+
+__all__ = [
+    "COLUMNS",
+    "ClassScore",
+    "Column",
+    "GroupScore",
+    "Metrics",
+    "Spread",
+    "calibration_error",
+    "calibration_errors",
+    "class_mean_accuracy",
+    "class_mean_scores",
+    "evaluate",
+    "fit_temperature",
+    "knn_accuracy",
+    "knn_scores",
+    "metrics_csv",
+    "metrics_json",
+    "render_table",
+]

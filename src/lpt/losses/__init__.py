@@ -1,7 +1,7 @@
 """Classification losses for long-tailed data and the objectives of the two phases."""
 
 from lpt.losses.agcl import AGCL_PAPER, AGCL_RELEASED, AGCLSettings, agcl, draw_noise, gcl
-from lpt.losses.build import Loss, build_loss, loss_names
+from lpt.losses.build import BoundLoss, Loss, build_loss, loss_names
 from lpt.losses.objectives import (
     PHASE2_PAPER,
     PHASE2_RELEASED,
@@ -20,6 +20,7 @@ __all__ = [
     "PHASE2_PAPER",
     "PHASE2_RELEASED",
     "AGCLSettings",
+    "BoundLoss",
     "Loss",
     "Phase2Settings",
     "Terms",

@@ -14,7 +14,7 @@ from lpt.errors import ConfigError
 from lpt.losses import functional
 from lpt.losses.agcl import AGCL_PAPER, AGCL_RELEASED, agcl, gcl
 
-__all__ = ["Loss", "build_loss", "loss_names"]
+__all__ = ["BoundLoss", "Loss", "build_loss", "loss_names"]
 
 Option = float | int | bool | str | None
 
@@ -45,14 +45,14 @@ class Loss(Protocol):
         ...
 
 
-def build_loss(name: str, counts: Tensor, **options: Option) -> Loss:
+def build_loss(name: str, counts: Tensor, **options: Option) -> "BoundLoss":
     """Make a loss of `loss_names()` for classes with these training counts, (C,) whole numbers.
 
     All take `scale`; the other options are the keyword arguments of the function of the same name
     in `lpt.losses.functional` and `lpt.losses.agcl`. "agcl" also takes `preset`, "released" (the
     default) or "paper", whose numbers other options override.
 
-    Returns: an nn.Module; its counts are a buffer that moves with it and is not saved.
+    Returns: an nn.Module; the counts are a buffer that moves with it and is not saved.
     Raises: ConfigError naming an unknown loss or option, or a value out of range.
     """
     if name not in _LOSSES:
@@ -61,7 +61,7 @@ def build_loss(name: str, counts: Tensor, **options: Option) -> Loss:
         raise ConfigError("loss: counts must be whole numbers, at least 0, one for each class.")
     if not counts.any():
         raise ConfigError("loss: no class has a training image. Check the training split.")
-    return _BoundLoss(name, counts, options)
+    return BoundLoss(name, counts, options)
 
 
 def loss_names() -> tuple[str, ...]:
@@ -91,7 +91,7 @@ _LOSSES: Mapping[str, _Entry] = {
 }
 
 
-class _BoundLoss(nn.Module):
+class BoundLoss(nn.Module):
     """A loss function with its class counts and checked options."""
 
     counts: Tensor
@@ -112,6 +112,7 @@ class _BoundLoss(nn.Module):
         labels: Int[Tensor, " B"],
         noise: Float[Tensor, "B C"] | None = None,
     ) -> Float[Tensor, " B"]:
+        """One value an image; `noise` None is none."""
         arguments: dict[str, Any] = dict(self.options)
         if self._takes_counts:
             arguments["counts"] = self.counts
@@ -119,10 +120,12 @@ class _BoundLoss(nn.Module):
             arguments["noise"] = noise
         return self._function(cosine, labels, **arguments)
 
-    def with_options(self, **options: Option) -> "_BoundLoss":
-        return _BoundLoss(self.name, self.counts, {**self.options, **options})
+    def with_options(self, **options: Option) -> "BoundLoss":
+        """The same loss, on the same device, with some options changed."""
+        return BoundLoss(self.name, self.counts, {**self.options, **options})
 
     def extra_repr(self) -> str:
+        """Name, classes and options, for printing."""
         options = ", ".join(f"{key}={value}" for key, value in self.options.items())
         return f"{self.name}, classes={len(self.counts)}, {options}"
 
