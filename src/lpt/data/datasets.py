@@ -222,7 +222,9 @@ def _check(parts: dict[str, _Part], listing: Listing, spec: str, *, frozen: bool
         raise DataError(
             f"{spec}: only one class, {listing.class_names[0]!r}. A classifier needs two or more."
         )
-    grouped = {name: set(part.groups) for name, part in parts.items() if part.groups is not None}
+    grouped = {
+        name: set(part.groups.tolist()) for name, part in parts.items() if part.groups is not None
+    }
     for one, two in (("train", "val"), ("train", "test"), ("val", "test")):
         both = grouped.get(one, set()) & grouped.get(two, set())
         if both:

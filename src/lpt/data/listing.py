@@ -74,7 +74,7 @@ def class_indices(
             return _distinct(found, where), index.astype(np.int64), True
         if not all(re.fullmatch(r"-?\d{1,9}", name) for name in found):
             raise DataError(
-                f"{where}: labels such as {found[-1]!r} beside label names. "
+                f"{where}: labels such as {str(found[-1])!r} beside label names. "
                 "Write integers as labels, or leave the label names out."
             )
         labels = labels.astype(np.int64)
@@ -88,7 +88,8 @@ def class_indices(
     if len(wrong):
         i = int(wrong[0])
         raise DataError(
-            f"{where}: label {labels[i]} is called both {expected[index[i]]!r} and {names[i]!r}. "
+            f"{where}: label {labels[i]} is called both {str(expected[index[i]])!r} and "
+            f"{str(names[i])!r}. "
             "Give each label one name."
         )
     return _distinct(expected, where), index.astype(np.int64), True
@@ -124,7 +125,7 @@ def _distinct(names: Names, where: str) -> tuple[str, ...]:
     values, counts = np.unique(names, return_counts=True)
     if counts.max(initial=1) > 1:
         raise DataError(
-            f"{where}: the name {values[counts > 1][0]!r} belongs to several labels. "
+            f"{where}: the name {str(values[counts > 1][0])!r} belongs to several labels. "
             "Give each label a name of its own."
         )
     if "" in values:

@@ -42,7 +42,7 @@ def read_list(path: Path, *, root: Path | None = None, group_by: str | None = No
     root = path.parent if root is None else root
     columns = _text_columns(path) if path.suffix in (".txt", ".lst") else _table_columns(path)
     table = {key: _pick(columns, names) for key, names in _COLUMNS.items()}
-    files, labels = table["path"], table["label"] or table["name"]
+    files, labels = table["path"], table["label"] if table["label"] is not None else table["name"]
     if files is None or labels is None:
         missing = "path" if files is None else "label"
         raise DataError(

@@ -135,6 +135,7 @@ class Loader:
                 raise
             self.seconds_waiting += time.perf_counter() - began
             if isinstance(item, str):
+                del arriving  # ends the workers now, not when the traceback is let go
                 raise DataError(item)
             yield Batch(*item)
 

@@ -1,0 +1,57 @@
+"""Small data sets on disk, made fresh for each test."""
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+MakeFolder = Callable[[dict[str, int]], Path]
+
+
+def encoded(number: int, size: tuple[int, int] = (12, 10), kind: str = "PNG") -> bytes:
+    """An image that no other number gives."""
+    pixels = np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> MakeFolder:
+    """Class folders by relative path and number of images: {"train/cat": 3}."""
+
+    def make(classes: dict[str, int]) -> Path:
+        root = tmp_path / "photos"
+        number = 0
+        for name, n in classes.items():
+            (root / name).mkdir(parents=True)
+            for i in range(n):
+                (root / name / f"{i:03d}.png").write_bytes(encoded(number))
+                number += 1
+        return root
+
+    return make
+
+
+def write_parquet(path: Path, labels: list[int], **columns: list[object]) -> Path:
+    """Distinct images with these labels and any other columns."""
+    images = [encoded(1000 + i) for i in range(len(labels))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"image": images, "label": labels, **columns}), path, row_group_size=4)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real images outside the repository; LPT_SHARED names their parent."""
+    default = Path(__file__).parents[3] / "shared"
+    data = Path(os.environ.get("LPT_SHARED", default)) / "data"
+    if not data.is_dir():
+        pytest.skip(f"real images are not here ({data}); set LPT_SHARED")
+    return data

@@ -1,0 +1,138 @@
+import os
+import random
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+from lpt.data import Draw, EvalBatches, ImageDataset, make_loader, open_data, train_transform
+from lpt.errors import ConfigError, DataError
+
+from .conftest import encoded
+
+HALF = (0.5, 0.5, 0.5)
+
+
+@pytest.fixture
+def dataset(make_folder):
+    root = make_folder({"a": 6, "b": 6})
+    return ImageDataset(
+        open_data(root, test_fraction=0, val_fraction=0).splits["train"],
+        train_transform(8, HALF, HALF),
+    )
+
+
+BATCHES = [[Draw(i, (7, 1, epoch, i)) for i in (0, 5, 11)] for epoch in range(4)]
+
+
+def together(loader):
+    batches = list(loader)
+    return (
+        torch.cat([b.images for b in batches]),
+        torch.cat([b.labels for b in batches]),
+        torch.cat([b.ids for b in batches]),
+    )
+
+
+def test_batches_hold_images_labels_and_ids(dataset):
+    batches = list(make_loader(dataset, BATCHES))
+    assert len(batches) == 4
+    assert batches[0].images.shape == (3, 3, 8, 8)
+    assert batches[0].labels.tolist() == [0, 0, 1]
+    assert batches[0].ids.tolist() == [0, 5, 11]
+    assert batches[0].labels.dtype == batches[0].ids.dtype == torch.int64
+
+
+def test_augmentation_is_a_function_of_the_key(dataset):
+    one, two = (dataset[Draw(3, (1, 2))][0] for _ in range(2))
+    assert torch.equal(one, two)
+    dataset.split.ref(3).path.write_bytes(encoded(3, (200, 200)))
+    keys = [(1, 2), (2, 1), (1, 2, 0), ()]
+    assert len({dataset[Draw(3, key)][0].numpy().tobytes() for key in keys}) == len(keys)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_forked_workers_give_the_same_tensors(dataset, workers):
+    here = together(make_loader(dataset, BATCHES))
+    there = together(make_loader(dataset, BATCHES, workers=workers, start_method="fork"))
+    assert all(torch.equal(a, b) for a, b in zip(here, there, strict=True))
+
+
+@pytest.mark.slow
+def test_spawned_workers_give_the_same_tensors(dataset):
+    here = together(make_loader(dataset, BATCHES))
+    there = together(make_loader(dataset, BATCHES, workers=1, start_method="spawn"))
+    assert all(torch.equal(a, b) for a, b in zip(here, there, strict=True))
+
+
+def test_loading_resumes_at_any_step_from_the_batches_that_remain(dataset):
+    whole = [b.images for b in make_loader(dataset, BATCHES)]
+    rest = [b.images for b in make_loader(dataset, BATCHES[2:], workers=1, start_method="fork")]
+    assert all(torch.equal(a, b) for a, b in zip(whole[2:], rest, strict=True))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_global_random_state_is_left_alone(dataset, workers):
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    list(make_loader(dataset, BATCHES, workers=workers))
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert np.array_equal(before[1], np.random.get_state()[1])
+    assert before[2] == random.getstate()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_bad_image_is_named_and_never_replaced(dataset, workers):
+    path = dataset.split.ref(5).path
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(DataError) as caught:
+        list(make_loader(dataset, BATCHES, workers=workers))
+    message = str(caught.value)
+    assert message.startswith(f"{path}: cannot be decoded")
+    assert "Traceback" not in message
+    assert len(message.splitlines()) <= 2
+
+
+def test_batches_before_the_bad_image_arrive(dataset):
+    dataset.split.ref(5).path.write_bytes(b"")
+    arriving = iter(make_loader(dataset, [[Draw(0)], [Draw(5)]], workers=1))
+    assert next(arriving).ids.tolist() == [0]
+    with pytest.raises(DataError, match="0 bytes"):
+        next(arriving)
+
+
+class _Killer:
+    """A transform that ends its own process, as the kernel does when memory runs out."""
+
+    def __call__(self, image):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_worker_that_was_killed_is_explained(dataset):
+    dataset.transform = _Killer()
+    with pytest.raises(DataError, match="Use fewer workers"):
+        list(make_loader(dataset, BATCHES, workers=1, start_method="fork"))
+
+
+def test_evaluation_shows_every_image_once_in_order(dataset):
+    batches = EvalBatches(len(dataset), 5)
+    assert len(batches) == 3
+    loaded = list(make_loader(dataset, batches))
+    assert [len(b.ids) for b in loaded] == [5, 5, 2]
+    assert torch.cat([b.ids for b in loaded]).tolist() == list(range(12))
+    assert [d.index for d in next(iter(EvalBatches(12, 5, start=2)))] == [10, 11]
+
+
+def test_time_spent_waiting_is_measured(dataset):
+    loader = make_loader(dataset, BATCHES)
+    assert loader.seconds_waiting == 0
+    list(loader)
+    assert loader.seconds_waiting > 0
+
+
+def test_settings_out_of_range_are_named(dataset):
+    with pytest.raises(ConfigError, match="workers -1"):
+        make_loader(dataset, BATCHES, workers=-1)
+    with pytest.raises(ConfigError, match="start method 'thread'"):
+        make_loader(dataset, BATCHES, workers=1, start_method="thread")
