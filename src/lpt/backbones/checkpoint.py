@@ -1,0 +1,142 @@
+"""Reading backbone weights from a safetensors file, and putting them into a model.
+
+Only safetensors are read. A torch file is a pickle, which can run code when it is opened.
+"""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
+from torch import Tensor
+
+from lpt.errors import BackboneError
+
+__all__ = ["PICKLE_SUFFIXES", "Checkpoint", "fill", "read_checkpoint", "read_metadata"]
+
+PICKLE_SUFFIXES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl"})
+
+_NOT_BACKBONE = ("head.", "head_dist.", "pre_logits.", "mask_token")
+"""Tensors that belong to pretraining, not to the backbone."""
+
+
+class Checkpoint(NamedTuple):
+    """The content of a weights file: tensors in float32, metadata as text."""
+
+    path: Path
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str]
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read all tensors of a safetensors file.
+
+    Raises: BackboneError if the file is missing, damaged or of another kind.
+    """
+    _check_kind(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names}
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path, error) from error
+    if not tensors:
+        raise BackboneError(f"{path}: holds no tensors; get the weights file again.")
+    floats = {n: t.to(torch.float32) if t.is_floating_point() else t for n, t in tensors.items()}
+    return Checkpoint(path, floats, metadata)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read the text metadata of a safetensors file, not its tensors.
+
+    Raises: BackboneError like `read_checkpoint`.
+    """
+    _check_kind(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path, error) from error
+
+
+def fill(model: VisionTransformer, checkpoint: Checkpoint) -> None:
+    """Load a checkpoint into a model of the same architecture, at the input size of the checkpoint.
+
+    Position embeddings of another grid change the model's input size, not the embeddings. Names of
+    OpenCLIP and of the original DINOv2 are understood (timm's conversion). Heads are left out.
+
+    Raises: BackboneError for missing, unknown, ill-shaped or non-finite tensors.
+    """
+    path, tensors, _ = checkpoint
+    _adopt_input_size(model, checkpoint)
+    expected = model.state_dict()
+    try:
+        converted = checkpoint_filter_fn(dict(tensors), model, adapt_layer_scale=True)
+    except (LookupError, RuntimeError, AssertionError, ValueError, AttributeError) as error:
+        raise BackboneError(f"{path}: not weights of this architecture ({error}).") from error
+    found = {n: t for n, t in converted.items() if not n.startswith(_NOT_BACKBONE)}
+    if missing := sorted(expected.keys() - found.keys()):
+        raise BackboneError(
+            f"{path}: lacks {_some(missing)}. "
+            "Get the file again, or name the architecture it was made for: TIMM_NAME@FILE."
+        )
+    if unknown := sorted(found.keys() - expected.keys()):
+        raise BackboneError(
+            f"{path}: {_some(unknown)} do not belong to this architecture. "
+            "Name the one it was made for: TIMM_NAME@FILE."
+        )
+    for name, tensor in found.items():
+        if tensor.shape != expected[name].shape:
+            raise BackboneError(
+                f"{path}: {name} has shape {tuple(tensor.shape)}, the architecture needs "
+                f"{tuple(expected[name].shape)}. Name the one it was made for: TIMM_NAME@FILE."
+            )
+        if not torch.isfinite(tensor).all():
+            raise BackboneError(f"{path}: {name} holds NaN or infinity; get the weights again.")
+    model.load_state_dict(found)
+
+
+def _adopt_input_size(model: VisionTransformer, checkpoint: Checkpoint) -> None:
+    """Give the model the patch grid of the checkpoint, so that timm resamples nothing."""
+    path, tensors, _ = checkpoint
+    kernel = tensors.get("patch_embed.proj.weight")
+    if kernel is not None and kernel.shape != model.patch_embed.proj.weight.shape:
+        raise BackboneError(
+            f"{path}: patch_embed.proj.weight has shape {tuple(kernel.shape)}, the architecture "
+            f"needs {tuple(model.patch_embed.proj.weight.shape)}. Name another: TIMM_NAME@FILE."
+        )
+    positions = tensors.get("pos_embed")
+    if positions is None or model.pos_embed is None or positions.shape == model.pos_embed.shape:
+        return
+    others = model.pos_embed.shape[1] - model.patch_embed.num_patches
+    patches = positions.shape[1] - others if positions.dim() == 3 else 0
+    grid = math.isqrt(max(patches, 0))
+    if grid == 0 or grid * grid != patches or positions.shape[::2] != model.pos_embed.shape[::2]:
+        raise BackboneError(
+            f"{path}: pos_embed has shape {tuple(positions.shape)}, which is no square grid of "
+            f"patches and {others} more tokens. Name another architecture: TIMM_NAME@FILE."
+        )
+    patch = model.patch_embed.img_size[0] // model.patch_embed.grid_size[0]
+    model.set_input_size((grid * patch, grid * patch))
+
+
+def _check_kind(path: Path) -> None:
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        raise BackboneError(
+            f"{path}: backbones are read from .safetensors only; a torch file can run code when "
+            "opened.\nConvert it once with the converter in tools/, which loads weights only."
+        )
+    if not path.is_file():
+        raise BackboneError(f"{path}: no such weights file.")
+
+
+def _damaged(path: Path, error: Exception) -> BackboneError:
+    return BackboneError(f"{path}: not a readable safetensors file ({error}). Get the file again.")
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -1,0 +1,171 @@
+"""What every backbone must do, checked on a tiny random one of each kind of architecture."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from timm.layers import QuickGELU, SwiGLUPacked
+from timm.models.deit import VisionTransformerDistilled
+from timm.models.vision_transformer import ParallelThingsBlock, VisionTransformer
+from torch import Tensor, nn
+
+from lpt.backbones import FrozenViT, hash_weights, load_backbone
+from lpt.errors import BackboneError
+
+WIDTH, DEPTH, PREFIX, PROMPTS = 32, 4, 2, 3
+
+
+def make(kind: type[VisionTransformer] = VisionTransformer, **changes: object) -> nn.Module:
+    """4 x 4 patches of 8 px unless changed; every weight random, so that none is without effect."""
+    arguments = {
+        "img_size": 32,
+        "patch_size": 8,
+        "embed_dim": WIDTH,
+        "depth": DEPTH,
+        "num_heads": 2,
+        "num_classes": 0,
+    }
+    model = kind(**{**arguments, **changes})
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator))
+    return model.eval()
+
+
+def resized() -> nn.Module:
+    model = make()
+    model.set_input_size((48, 48))
+    return model
+
+
+READABLE: dict[str, Callable[[], nn.Module]] = {
+    "plain": make,
+    "layer scale": lambda: make(init_values=0.5),
+    "registers without positions": lambda: make(reg_tokens=4, no_embed_class=True),
+    "registers with positions": lambda: make(reg_tokens=3),
+    "class token without position": lambda: make(no_embed_class=True),
+    "query-key norm": lambda: make(qk_norm=True),
+    "scale norms": lambda: make(scale_attn_norm=True, scale_mlp_norm=True),
+    "no qkv bias": lambda: make(qkv_bias=False),
+    "no projection bias": lambda: make(proj_bias=False),
+    "distillation token": lambda: make(VisionTransformerDistilled),
+    "averaged, so norm after pooling": lambda: make(global_pool="avg"),
+    "no final norm": lambda: make(final_norm=False),
+    "another input size": resized,
+}
+"""Architectures that a file's tensor shapes tell."""
+
+KINDS = READABLE | {
+    "pre-norm, quick GELU (CLIP)": lambda: make(pre_norm=True, act_layer=QuickGELU),
+    "gated MLP (DINOv2 giant)": lambda: make(mlp_layer=SwiGLUPacked),
+    "input size decided at run time": lambda: make(dynamic_img_size=True),
+}
+
+
+@pytest.fixture(params=KINDS)
+def backbone(request: pytest.FixtureRequest) -> FrozenViT:
+    return FrozenViT(KINDS[request.param]())
+
+
+@pytest.fixture
+def images(backbone: FrozenViT) -> Tensor:
+    size = backbone.model.patch_embed.img_size[0]
+    return torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def prompts() -> Tensor:
+    return torch.randn(DEPTH, PROMPTS, WIDTH, generator=torch.Generator().manual_seed(2))
+
+
+def features_of_timm(model: nn.Module, images: Tensor) -> Tensor:
+    return model.fc_norm(model.forward_features(images)[:, 0])
+
+
+def test_without_prompts_the_class_token_is_that_of_timm(backbone, images):
+    expected = features_of_timm(backbone.model, images)
+    assert expected.std() > 1e-2
+    torch.testing.assert_close(backbone(images), expected, atol=1e-5, rtol=0)
+
+
+def test_prompts_act_like_appended_tokens_whose_outputs_are_dropped(backbone, images, prompts):
+    x = backbone.embed(images)
+    for block, extra in zip(backbone.model.blocks, prompts, strict=True):
+        appended = torch.cat([x, extra.expand(len(x), -1, -1)], dim=1)
+        x = block(appended)[:, : x.shape[1]]
+    expected = backbone.final_norm(x[:, 0])
+    sets = [(kv,) for kv in backbone.prompts_kv(prompts)]
+    actual = backbone.finish(backbone.embed(images), sets)
+    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=0)
+    assert (actual - backbone(images)).abs().max() > 1e-3
+
+
+def test_a_pass_split_after_the_prefix_equals_two_full_passes(backbone, images, prompts):
+    shared = [(kv,) for kv in backbone.prompts_kv(prompts)]
+    group = backbone.prompts_kv(prompts[PREFIX:].flip(1) * 0.5, first=PREFIX)
+    both = [(*ours, kv) for ours, kv in zip(shared[PREFIX:], group, strict=True)]
+
+    tokens = backbone.run(backbone.embed(images), shared[:PREFIX])
+    query = backbone.finish(tokens, shared[PREFIX:])
+    feature = backbone.finish(tokens, both)
+
+    full = backbone.embed(images)
+    torch.testing.assert_close(query, backbone.finish(full, shared), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        feature, backbone.finish(full, shared[:PREFIX] + both), atol=1e-6, rtol=0
+    )
+    assert (query - feature).abs().max() > 1e-4
+
+
+def test_prompts_of_each_image_act_on_that_image_alone(backbone, images, prompts):
+    own = torch.stack([prompts, prompts + 1, prompts - 1], dim=1)
+    together = backbone.finish(backbone.embed(images), [(kv,) for kv in backbone.prompts_kv(own)])
+    for i in range(3):
+        alone = backbone.finish(
+            backbone.embed(images[i : i + 1]), [(kv,) for kv in backbone.prompts_kv(own[:, i])]
+        )
+        torch.testing.assert_close(together[i : i + 1], alone, atol=1e-5, rtol=0)
+
+
+def test_learning_reaches_every_prompt_and_never_the_backbone(backbone, images, prompts):
+    before = hash_weights(backbone.model.state_dict())
+    backbone.train()
+    prompts.requires_grad_()
+    feature = backbone.finish(
+        backbone.embed(images), [(kv,) for kv in backbone.prompts_kv(prompts)]
+    )
+    feature.square().sum().backward()
+    assert (prompts.grad.abs().amax(dim=-1) > 0).all()
+    assert not any(p.requires_grad or p.grad is not None for p in backbone.parameters())
+    assert not any(module.training for module in backbone.modules())
+    assert hash_weights(backbone.model.state_dict()) == before
+
+
+@pytest.mark.parametrize("kind", READABLE)
+def test_a_file_of_its_weights_loads_as_the_same_backbone(kind, tmp_path):
+    model = READABLE[kind]()
+    path = tmp_path / "weights.safetensors"
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, path, {"num_heads": "2"})
+    backbone = load_backbone(str(path))
+    size = backbone.spec.image_size
+    assert backbone.spec.sha256 == hash_weights(model.state_dict())
+    images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
+    expected = features_of_timm(model, images)
+    torch.testing.assert_close(backbone(images), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make(class_token=False, global_pool="avg"),
+        make(block_fn=ParallelThingsBlock),
+        make(attn_layer="diff"),
+        nn.Linear(2, 2),
+    ],
+    ids=["no class token", "parallel blocks", "differential attention", "no transformer"],
+)
+def test_what_cannot_take_prompts_is_refused_with_what_can(model):
+    with pytest.raises(BackboneError, match="Supported: timm's VisionTransformer"):
+        FrozenViT(model)
