@@ -68,6 +68,14 @@ def test_class_means_agree_with_scikit_learn() -> None:
     assert class_mean_accuracy(train, labels, test, truth) == pytest.approx(expected)
 
 
+def test_a_class_of_many_images_has_no_larger_mean() -> None:
+    """Ten images of class 0 at 0 degrees, one of class 1 at 90: 60 degrees belongs to class 1."""
+    train = torch.tensor([[1.0, 0.0]] * 10 + [[0.0, 1.0]])
+    query = torch.tensor([[math.cos(math.pi / 3), math.sin(math.pi / 3)]])
+    scores = class_mean_scores(train, torch.tensor([0] * 10 + [1]), query, 2)
+    torch.testing.assert_close(scores, query)
+
+
 def test_length_of_features_does_not_matter() -> None:
     train, labels = clusters(40, seed=0)
     test, _ = clusters(20, seed=1)

@@ -114,6 +114,13 @@ def test_mixup_of_cross_entropy_is_cross_entropy_of_blended_labels(lam: float) -
     torch.testing.assert_close(ours, expected)
 
 
+def test_both_halves_of_mixup_see_the_same_noise() -> None:
+    loss, noise = build_loss("gcl", COUNTS), torch.ones(4, 3, dtype=torch.float64)
+    halves = loss(cosines(), LABELS, noise) + loss(cosines(), PARTNERS, noise)
+    terms = phase1_objective(loss, cosines(), LABELS, noise, partner_labels=PARTNERS, lam=0.5)
+    torch.testing.assert_close(terms.total, halves.mean() / 2)
+
+
 def test_mixup_takes_a_share_for_each_image_in_both_phases() -> None:
     loss, shares = build_loss("ce", COUNTS), torch.tensor([0.0, 0.3, 0.7, 1.0]).double()
     expected = mixed(loss, cosines(), LABELS, PARTNERS, shares).mean()
