@@ -46,6 +46,11 @@ def test_changed_options_leave_the_original_alone() -> None:
     assert loss.options["lambda_pos"] == 0
 
 
+def test_a_preset_changes_all_options() -> None:
+    loss = build_loss("agcl", COUNTS, lambda_pos=0.5).with_options(preset="paper", lambda_neg=2.0)
+    assert loss.options == build_loss("agcl", COUNTS, preset="paper", lambda_neg=2.0).options
+
+
 def test_counts_move_with_the_module_but_are_not_saved() -> None:
     loss = build_loss("ldam", COUNTS)
     assert isinstance(loss, torch.nn.Module)

@@ -121,8 +121,9 @@ class BoundLoss(nn.Module):
         return self._function(cosine, labels, **arguments)
 
     def with_options(self, **options: Option) -> "BoundLoss":
-        """The same loss, on the same device, with some options changed."""
-        return BoundLoss(self.name, self.counts, {**self.options, **options})
+        """The same loss, on the same device, with some options changed; a preset changes all."""
+        kept = {} if "preset" in options else self.options
+        return BoundLoss(self.name, self.counts, {**kept, **options})
 
     def extra_repr(self) -> str:
         """Name, classes and options, for printing."""
