@@ -21,7 +21,7 @@ class CosineClassifier(nn.Module):
 
     def __init__(self, num_classes: int, width: int, *, dropout: float = 0.0) -> None:
         super().__init__()
-        self.weight: Float[Tensor, "C D"] = nn.Parameter(
+        self.weight = nn.Parameter(
             F.normalize(torch.empty(num_classes, width).uniform_(-1, 1), dim=1)
         )
         self.dropout = dropout

@@ -84,7 +84,12 @@ class LongTailedPromptModel(nn.Module):
         num_classes: C.
         shape: sizes of the prompts; `shared_blocks=None` means L/2.
         dropout: on the feature before the classifier, never on the query; training only.
+
+    Attributes:
+        phases: 1 predicts with the shared prompts alone, 2 with both.
     """
+
+    phases = 2
 
     def __init__(
         self,
@@ -118,6 +123,10 @@ class LongTailedPromptModel(nn.Module):
             shared = self.shared_kv()
             prefix = self.prefix(images, shared)
         return self.phase2(prefix, shared)
+
+    def predict(self, images: Float[Tensor, "B 3 H H"]) -> Output:
+        """What the trained model says: the pass or passes that it was trained for."""
+        return self.phase1(images) if self.phases == 1 else self(images)
 
     def prefix(
         self, images: Float[Tensor, "B 3 H H"], shared: list[PromptKV] | None = None

@@ -6,7 +6,7 @@ image's tokens, so they are all that is computed. The result is that of appendin
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -60,7 +60,7 @@ class FrozenViT(nn.Module):
         self.model = _checked(model)
         self.model.requires_grad_(False)
         self.width: int = self.model.embed_dim
-        self.blocks = list(self.model.blocks)
+        self.blocks: list[Any] = list(self.model.blocks)
         self.depth = len(self.blocks)
         self.heads: int = self.blocks[0].attn.num_heads
         self.train(False)
@@ -150,7 +150,7 @@ class FrozenViT(nn.Module):
 
 
 def _run_block(
-    block: nn.Module, x: Tensor, prompts: BlockPrompts, *, class_token_only: bool = False
+    block: Any, x: Tensor, prompts: BlockPrompts, *, class_token_only: bool = False
 ) -> Tensor:
     """Run one pre-norm block: x attends to itself and the prompts; the MLP sees x only."""
     attention = block.attn

@@ -24,10 +24,8 @@ class PromptPool(nn.Module):
 
     def __init__(self, size: int, blocks: int, length: int, width: int) -> None:
         super().__init__()
-        self.prompts: Float[Tensor, "M suffix P D"] = nn.Parameter(
-            truncated_normal(size, blocks, length, width)
-        )
-        self.keys: Float[Tensor, "M D"] = nn.Parameter(truncated_normal(size, width))
+        self.prompts = nn.Parameter(truncated_normal(size, blocks, length, width))
+        self.keys = nn.Parameter(truncated_normal(size, width))
 
     @property
     def size(self) -> int:

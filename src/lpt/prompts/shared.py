@@ -1,7 +1,6 @@
 """The prompt that all classes share."""
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 __all__ = ["SharedPrompts", "truncated_normal"]
@@ -18,7 +17,7 @@ class SharedPrompts(nn.Module):
 
     def __init__(self, depth: int, length: int, width: int) -> None:
         super().__init__()
-        self.prompts: Float[Tensor, "L P D"] = nn.Parameter(truncated_normal(depth, length, width))
+        self.prompts = nn.Parameter(truncated_normal(depth, length, width))
 
 
 def truncated_normal(*shape: int, std: float = 0.02) -> Tensor:

@@ -85,7 +85,7 @@ def _forward(tensors: dict[str, Tensor], spec: dict[str, Any]) -> Iterator[tuple
 
     first = model.phase1(images)
     loss = F.cross_entropy(SCALE * first.logits, labels)
-    loss.backward()
+    torch.autograd.backward(loss)
     yield "phase1.cosine_logits", first.logits
     yield "phase1.loss", loss.view(1)
     yield "phase1.grad.shared_prompts", _gradient(model.shared.prompts)
@@ -96,7 +96,7 @@ def _forward(tensors: dict[str, Tensor], spec: dict[str, Any]) -> Iterator[tuple
     assert out.match is not None
     similarity = out.match.similarity.mean()
     loss = F.cross_entropy(SCALE * out.logits, labels) - similarity
-    loss.backward()
+    torch.autograd.backward(loss)
     yield "out.query", out.query
     yield "out.matched", out.match.ids
     yield "out.features", out.feature
@@ -121,7 +121,7 @@ def _agcl(
             noise=tensors[f"{i}.noise"],
             **config,
         ).mean()
-        loss.backward()
+        torch.autograd.backward(loss)
         yield f"{i}.loss", loss.view(1)
         yield f"{i}.grad", _gradient(cosine)
 

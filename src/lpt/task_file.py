@@ -1,0 +1,189 @@
+"""The prompt file: all that one task adds to a backbone, in a few megabytes, read without trust.
+
+A safetensors file with tensors shared_prompts (L, P, D), group_prompts (M, L-K, P, D), keys (M, D),
+classifier (C, D), float32, and two metadata entries: `lpt_task` (format version) and `spec` (JSON,
+the fields of `TaskSpec`). A task of phase 1 alone has neither group_prompts nor keys.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lpt.backbones import FrozenViT, load_backbone
+from lpt.errors import TaskFileError
+from lpt.files import write_atomic
+from lpt.model import LongTailedPromptModel, PromptShape
+
+__all__ = ["FORMAT", "BackboneRecord", "TaskSpec", "load_task", "read_spec", "save_task"]
+
+FORMAT = 1
+"""Version that this code writes; it reads all versions up to it."""
+
+MAX_SPEC_BYTES = 64 * 2**20
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class BackboneRecord(_Record):
+    """Which backbone a task was trained on, so that no other is taken for it."""
+
+    name: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    layer_norm_eps: Annotated[float, Field(gt=0)]
+    image_size: Count
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str
+
+
+class TaskSpec(_Record):
+    """Metadata of a prompt file.
+
+    Attributes:
+        class_names, class_counts: names in index order, and training images of each.
+        phases: 2, or 1 for a model of shared prompts alone.
+        resize_rule, resize: how whole images are brought to input size before the centre crop.
+        temperature: softmax(cosine / temperature) gives probabilities.
+        metrics: at the end of training, by data ("val", "test") and then by name.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    class_counts: tuple[Annotated[int, Field(ge=0)], ...]
+    backbone: BackboneRecord
+    shared_blocks: Count
+    prompt_length: Count
+    pool_size: Count
+    top_k: Count
+    phases: Literal[1, 2] = 2
+    resize_rule: Literal["squash", "short-side"]
+    resize: Count
+    many_above: Annotated[int, Field(ge=0)] = 100
+    few_below: Annotated[int, Field(ge=0)] = 20
+    temperature: Annotated[float, Field(gt=0)] = 0.05
+    metrics: dict[str, Any] = {}
+
+    @property
+    def shape(self) -> PromptShape:
+        """Sizes of the prompts."""
+        return PromptShape(self.prompt_length, self.shared_blocks, self.pool_size, self.top_k)
+
+
+def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
+    """Write a prompt file atomically. Returns its size in bytes."""
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float32).contiguous()
+        for name, tensor in _tensors(model, spec.phases).items()
+    }
+    metadata = {"lpt_task": str(FORMAT), "spec": spec.model_dump_json()}
+    write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata))
+    return path.stat().st_size
+
+
+def read_spec(path: Path) -> TaskSpec:
+    """Read the metadata of a prompt file, checked; no tensor is loaded.
+
+    Raises: TaskFileError naming the file and what is wrong with it.
+    """
+    return _read(path)[0]
+
+
+def load_task(
+    path: Path, backbone: FrozenViT | None = None
+) -> tuple[LongTailedPromptModel, TaskSpec]:
+    """Read a prompt file and set it on its backbone.
+
+    Args:
+        backbone: one that is loaded already, shared among tasks; None loads the one named.
+    Raises: TaskFileError if the file is damaged or hostile (unknown version, missing tensors,
+        shapes that contradict the metadata, values that are not finite), or if the backbone is
+        another one than it was trained on: both are named.
+    """
+    spec, shapes = _read(path)
+    if backbone is None:
+        backbone = load_backbone(
+            spec.backbone.name,
+            image_size=spec.backbone.image_size,
+            layer_norm_eps=spec.backbone.layer_norm_eps,
+        )
+    _check_backbone(path, spec, backbone)
+    model = LongTailedPromptModel(backbone, len(spec.class_names), spec.shape)
+    model.phases = spec.phases
+    expected = _tensors(model, spec.phases)
+    wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
+    if wanted != shapes:
+        raise TaskFileError(
+            f"{path}: damaged: its tensors {shapes} are not those its metadata asks for, {wanted}."
+        )
+    with safe_open(path, framework="pt") as file, torch.no_grad():
+        for name, target in expected.items():
+            value = file.get_tensor(name)
+            if not value.is_floating_point() or not torch.isfinite(value).all():
+                raise TaskFileError(f"{path}: damaged: {name} holds values that are not finite.")
+            target.copy_(value)
+    return model.eval(), spec
+
+
+def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {
+        "shared_prompts": model.shared.prompts,
+        "classifier": model.classifier.weight,
+    }
+    if phases == 2:
+        tensors |= {"group_prompts": model.pool.prompts, "keys": model.pool.keys}
+    return tensors
+
+
+def _read(path: Path) -> tuple[TaskSpec, dict[str, tuple[int, ...]]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            shapes = {n: tuple(file.get_slice(n).get_shape()) for n in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise TaskFileError(f"{path}: no such file. Give a run folder or a task file.") from error
+    except (OSError, SafetensorError) as error:
+        raise TaskFileError(f"{path}: not a readable safetensors file ({error}).") from error
+    if "lpt_task" not in metadata:
+        raise TaskFileError(f"{path}: no prompt file of lpt (its metadata has no 'lpt_task').")
+    try:
+        written = int(metadata["lpt_task"])
+        if not 1 <= written <= FORMAT:
+            raise TaskFileError(
+                f"{path}: written in format {written}; this lpt reads up to {FORMAT}. Upgrade lpt."
+            )
+        text = metadata["spec"]
+        if len(text) > MAX_SPEC_BYTES:
+            raise TaskFileError(f"{path}: damaged: its metadata has {len(text)} characters.")
+        spec = TaskSpec.model_validate_json(text)
+    except (KeyError, ValueError, ValidationError, json.JSONDecodeError) as error:
+        first = str(error).splitlines()[0]
+        raise TaskFileError(f"{path}: damaged metadata ({first}).") from error
+    if len(spec.class_counts) != len(spec.class_names):
+        raise TaskFileError(
+            f"{path}: damaged: {len(spec.class_names)} class names, {len(spec.class_counts)} counts."
+        )
+    return spec, shapes
+
+
+def _check_backbone(path: Path, spec: TaskSpec, backbone: FrozenViT) -> None:
+    wanted, given = spec.backbone, backbone.spec
+    if wanted.sha256 != given.sha256:
+        raise TaskFileError(
+            f"{path}: made for backbone {wanted.name} (weights {wanted.sha256[:12]}), "
+            f"not for {given.name} (weights {given.sha256[:12]}). Give it the backbone it knows."
+        )
+    for name in ("image_size", "layer_norm_eps"):
+        if getattr(wanted, name) != getattr(given, name):
+            raise TaskFileError(
+                f"{path}: made for {name} {getattr(wanted, name)}, the backbone was loaded with "
+                f"{getattr(given, name)}. Load it with {name}={getattr(wanted, name)}."
+            )

@@ -1,0 +1,133 @@
+"""How long a run will take, and how to make it fit a budget."""
+
+from dataclasses import dataclass
+
+from lpt.config import RunConfig
+from lpt.data import steps_per_epoch
+from lpt.errors import ConfigError
+from lpt.training.reporting import human_time
+
+__all__ = ["Pace", "fit_budget", "parse_budget", "run_seconds"]
+
+MIN_EPOCHS = 4
+"""Epochs a phase that a budget keeps, before it shortens the epochs instead."""
+
+VAL_SHARE = 0.15
+"""Largest share of a budget that validation may take."""
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Measured times of one run on one machine, in seconds.
+
+    Attributes:
+        step: of one step, by phase: (phase 1, phase 2).
+        image: of predicting one image, by phase.
+        train_images, val_images: of the data at hand.
+        fixed: what epochs do not change: classifier start, the final evaluation.
+    """
+
+    step: tuple[float, float]
+    image: tuple[float, float]
+    train_images: int
+    val_images: int
+    fixed: float
+
+
+def run_seconds(config: RunConfig, pace: Pace) -> float:
+    """Expected seconds of the whole run."""
+    total = pace.fixed
+    for phase, step, image in zip(
+        (config.phase1, config.phase2), pace.step, pace.image, strict=True
+    ):
+        images = min(pace.train_images, phase.epoch_images or pace.train_images)
+        validation = min(pace.val_images, config.data.max_val_images) * image
+        total += phase.epochs * (steps_per_epoch(images, phase.batch) * step + validation)
+    return total
+
+
+def fit_budget(config: RunConfig, pace: Pace, seconds: float) -> tuple[RunConfig, list[str]]:
+    """Cut a run until it fits: validation first, then epochs, then images an epoch.
+
+    Returns: the configuration and, for people, what was cut.
+    Raises: ConfigError, naming the least that works, if even one step an epoch does not fit.
+    """
+    cuts: list[str] = []
+    if run_seconds(config, pace) <= seconds:
+        return config, cuts
+    config = _cut_validation(config, pace, seconds, cuts)
+    config = _cut_epochs(config, pace, seconds, cuts)
+    if run_seconds(config, pace) > seconds:
+        config = _cut_images(config, pace, seconds, cuts)
+    if run_seconds(config, pace) > 1.1 * seconds:
+        raise ConfigError(
+            f"--budget {human_time(seconds)}: too short; this data on this machine needs about "
+            f"{human_time(run_seconds(config, pace))} at least. Give more, or a smaller data set."
+        )
+    return config, cuts
+
+
+def parse_budget(text: str) -> float:
+    """Seconds of "90s", "20m", "1.5h"; a bare number is minutes."""
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "m")
+    try:
+        seconds = float(number) * UNITS[unit]
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < 1e9:
+        raise ConfigError(f"--budget {text}: write a time such as 90s, 20m or 1.5h.")
+    return seconds
+
+
+def _cut_validation(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
+    epochs = [min(p.epochs, MIN_EPOCHS) for p in (config.phase1, config.phase2)]
+    one = sum(e * image for e, image in zip(epochs, pace.image, strict=True))
+    wanted = min(pace.val_images, config.data.max_val_images)
+    allowed = int(VAL_SHARE * seconds / one) if one else wanted
+    if wanted <= allowed or wanted == 0:
+        return config
+    kept = max(allowed, 100)
+    cuts.append(f"validation on {kept:,} images instead of {wanted:,}")
+    return config.changed({"data.max_val_images": kept})
+
+
+def _cut_epochs(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
+    def scaled(share: float) -> RunConfig:
+        settings = {}
+        for name in ("phase1", "phase2"):
+            epochs = getattr(config, name).epochs
+            settings[f"{name}.epochs"] = min(epochs, max(MIN_EPOCHS, int(epochs * share)))
+        return config.changed(settings)
+
+    best = scaled(0.0)
+    for share in (i / 100 for i in range(99, 0, -1)):
+        if run_seconds(scaled(share), pace) <= seconds:
+            best = scaled(share)
+            break
+    for name in ("phase1", "phase2"):
+        before, after = getattr(config, name).epochs, getattr(best, name).epochs
+        if after < before:
+            cuts.append(f"{name}: {after} epochs instead of {before}")
+    return best
+
+
+def _cut_images(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
+    idle = config.changed({"phase1.epochs": 0, "phase2.epochs": 0})
+    whole, least = run_seconds(config, pace), run_seconds(idle, pace)
+    share = max(0.0, (seconds - least) / (whole - least))
+    images = pace.train_images
+    while True:
+        images = int(images * min(share, 0.98))
+        batch = min(config.phase1.batch, config.phase2.batch)
+        images = max(images, batch)
+        settings = {
+            f"{name}.epoch_images": min(images, getattr(config, name).epoch_images or images)
+            for name in ("phase1", "phase2")
+        }
+        cut = config.changed(settings)
+        if run_seconds(cut, pace) <= seconds or images == batch:
+            break
+    cuts.append(f"an epoch shows {images:,} of {pace.train_images:,} images")
+    return cut

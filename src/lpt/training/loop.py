@@ -1,0 +1,232 @@
+"""The only training loop: every phase and every rival runs through `fit`."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from lpt.config import OptimConfig
+from lpt.data import Draw, random_stream
+from lpt.errors import TrainingError
+from lpt.training.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
+from lpt.training.optim import build_optimizer, schedule, set_rates
+from lpt.training.plan import EpochPlan
+from lpt.training.reporting import Reporter
+from lpt.training.stages import Inputs, Progress, Stage
+
+__all__ = ["Source", "Store", "fit", "train_step"]
+
+
+class Source(Protocol):
+    """Turns draws into inputs of a stage: loads images, or reads cached views."""
+
+    def __call__(self, steps: Iterator[list[Draw]]) -> Iterator[tuple[Inputs, Tensor]]:
+        """Yield (inputs, labels) of each step."""
+        ...
+
+
+class Store(Protocol):
+    """Where the loop keeps what it learned (the run folder)."""
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint in place of the last one."""
+
+    def save_best(self, stage: str, learned: Mapping[str, Tensor]) -> None:
+        """Keep the best weights of a stage."""
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Append a line of metrics."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What `fit` needs beside the stage.
+
+    Attributes:
+        accelerator: device, precision, processes.
+        source: draws -> inputs.
+        store: checkpoints and metrics; None keeps nothing.
+        learned: the tensors that a checkpoint holds.
+        validate: metrics of the stage on validation images; None if there are none.
+        reporter: told of everything.
+        checkpoint_seconds: time between two checkpoints within an epoch.
+    """
+
+    accelerator: Accelerator
+    source: Source
+    store: Store
+    learned: Callable[[], dict[str, Tensor]]
+    validate: Callable[[Stage], Mapping[str, float | None]] | None
+    reporter: Reporter
+    checkpoint_seconds: float = 60.0
+
+
+def fit(
+    loop: Loop, stage: Stage, plan: EpochPlan, optim: OptimConfig, resume: Checkpoint | None = None
+) -> Checkpoint:
+    """Train a stage to its last epoch, from the start or from where a checkpoint stands.
+
+    Continuing from any checkpoint ends with bit-identical weights on the same machine with the same
+    number of threads. The caller has put the checkpoint's learned tensors into the model.
+
+    Returns: the last checkpoint; its `best` names the best validation score (macro) and epoch.
+    Raises: TrainingError if the loss is not finite; checkpoints never hold such a state.
+    """
+    optimizer = build_optimizer(optim, stage.groups(), plan.batch)
+    accelerator = loop.accelerator
+    state = resume or Checkpoint(Position(plan.stage), {})
+    if resume is not None and resume.optimizer:
+        restore_optimizer(optimizer, resume.optimizer)
+    prepared, prepared_optimizer = accelerator.prepare(stage, optimizer)
+    first = state.position
+    sums = dict(state.sums)
+    best = state.best
+    clock = _Clock(state.seconds)
+
+    def checkpoint(position: Position) -> Checkpoint:
+        kept = Checkpoint(
+            position, loop.learned(), optimizer_state(optimizer), dict(sums), clock.total(), best
+        )
+        loop.store.save(kept)
+        clock.saved()
+        return kept
+
+    total_steps = plan.steps * plan.epochs
+    done = first.epoch * plan.steps + first.step
+    loop.reporter.begin(stage.name, total_steps, done)
+    batches = loop.source(
+        chain.from_iterable(
+            plan.draws(epoch)[first.step if epoch == first.epoch else 0 :]
+            for epoch in range(first.epoch, plan.epochs)
+        )
+    )
+    stage.train()
+    try:
+        for epoch in range(first.epoch, plan.epochs):
+            clock.epoch()
+            images = 0
+            start = first.step if epoch == first.epoch else 0
+            for step in range(start, plan.steps):
+                inputs, labels = next(batches)
+                set_rates(
+                    optimizer,
+                    schedule(
+                        epoch * plan.steps + step, plan.steps, plan.epochs, optim.warmup_epochs
+                    ),
+                )
+                torch.manual_seed(_seed(plan, epoch, step))
+                values = train_step(
+                    accelerator,
+                    prepared,
+                    prepared_optimizer,
+                    inputs,
+                    labels,
+                    Progress(epoch, plan.epochs),
+                    optim.clip_norm,
+                )
+                for name, value in values.items():
+                    sums[name] = sums.get(name, 0.0) + value
+                images += len(labels)
+                loop.reporter.advance(note=f"loss {sums['loss'] / (step + 1):.3f}")
+                if clock.due(loop.checkpoint_seconds) and step + 1 < plan.steps:
+                    checkpoint(Position(plan.stage, epoch, step + 1))
+            record: dict[str, Any] = {
+                "stage": stage.name,
+                "epoch": epoch,
+                "epochs": plan.epochs,
+                **{name: value / plan.steps for name, value in sums.items()},
+                "images_per_second": images / clock.in_epoch(),
+            }
+            if loop.validate is not None:
+                stage.eval()
+                record["val"] = dict(loop.validate(stage))
+                stage.train()
+                score = record["val"]["macro"] or 0.0
+                if best is None or score >= best[0]:
+                    best = (score, epoch)
+                    loop.store.save_best(stage.name, loop.learned())
+            record["seconds"] = clock.in_epoch()
+            sums.clear()
+            loop.store.log(record)
+            state = checkpoint(Position(plan.stage, epoch + 1))
+            loop.reporter.epoch(record)
+    finally:
+        loop.reporter.end()
+        stage.eval()
+        accelerator.free_memory()
+    return state
+
+
+def train_step(
+    accelerator: Accelerator,
+    stage: torch.nn.Module,
+    optimizer: Any,
+    inputs: Inputs,
+    labels: Tensor,
+    progress: Progress,
+    clip_norm: float | None = None,
+) -> dict[str, float]:
+    """One step: forward, backward, update. With `optimizer` None the weights stay (for timing).
+
+    Returns: the objective as "loss", and its terms before weighting.
+    Raises: TrainingError if the objective is not finite; the weights are not touched then.
+    """
+    device = accelerator.device
+    moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
+    with accelerator.autocast():
+        terms = stage(moved, labels.to(device, non_blocking=True), progress)
+    loss = terms.total
+    values = {"loss": float(loss.detach()), **{k: float(v.detach()) for k, v in terms.items()}}
+    if not all(map(_finite, values.values())):
+        worst = ", ".join(f"{k}={v:g}" for k, v in values.items() if not _finite(v))
+        raise TrainingError(
+            f"loss is not finite ({worst}) in epoch {progress.epoch + 1}. "
+            "Lower the learning rate (--set phase1.optim.rate=...); the last checkpoint is sound."
+        )
+    accelerator.backward(loss)
+    if optimizer is not None:
+        if clip_norm is not None:
+            accelerator.clip_grad_norm_(
+                [p for g in optimizer.param_groups for p in g["params"]], clip_norm
+            )
+        optimizer.step()
+    for parameter in stage.parameters():
+        parameter.grad = None
+    return values
+
+
+class _Clock:
+    """Times of a run: in total (resumed parts included), in this epoch, since the last save."""
+
+    def __init__(self, before: float) -> None:
+        self.start = self.epoch_start = self.last_save = time.monotonic()
+        self.before = before
+
+    def total(self) -> float:
+        return self.before + time.monotonic() - self.start
+
+    def epoch(self) -> None:
+        self.epoch_start = time.monotonic()
+
+    def in_epoch(self) -> float:
+        return max(time.monotonic() - self.epoch_start, 1e-9)
+
+    def saved(self) -> None:
+        self.last_save = time.monotonic()
+
+    def due(self, seconds: float) -> bool:
+        return time.monotonic() - self.last_save >= seconds
+
+
+def _finite(value: float) -> bool:
+    return value - value == 0.0
+
+
+def _seed(plan: EpochPlan, epoch: int, step: int) -> int:
+    stream = random_stream(plan.seed, plan.stage, epoch, step, 7)
+    return int(stream.integers(2**63 - 1))

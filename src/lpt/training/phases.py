@@ -1,0 +1,74 @@
+"""The two phases built from a configuration."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lpt.config import LossConfig, PhaseConfig, RunConfig
+from lpt.losses import Phase2Settings, build_loss, instance_loss
+from lpt.losses.build import Loss
+from lpt.model import LongTailedPromptModel, PromptShape
+from lpt.training.plan import EpochPlan
+from lpt.training.stages import Branch, GroupStage, SharedStage, Stage, branches_of
+
+__all__ = ["PHASES", "build_stage", "plan_of", "prompt_shape"]
+
+PHASES = ("phase1", "phase2")
+"""Names of the stages in order; a position's stage number is an index here."""
+
+
+def prompt_shape(config: RunConfig) -> PromptShape:
+    """P, K, M and T of a run."""
+    prompts = config.prompts
+    return PromptShape(prompts.length, prompts.shared_blocks, prompts.pool_size, prompts.top)
+
+
+def build_stage(
+    name: str, config: RunConfig, model: LongTailedPromptModel, counts: Tensor
+) -> Stage:
+    """Make phase 1 or phase 2 for a model.
+
+    Args:
+        counts: (C,) training images a class, for the losses.
+    """
+    mixup = config.augment.mixup
+    if name == "phase1":
+        phase = config.phase1
+        loss = _loss(phase.loss, counts)
+        return SharedStage(model, _branches(phase, loss, loss), mixup)
+    group = config.phase2
+    loss = _loss(group.loss, counts)
+    settings = Phase2Settings(
+        eta=group.eta,
+        key_weight=group.key_weight,
+        weight_key_term=group.weight_key_term,
+        instance_lambda_pos=group.instance_lambda_pos,
+        instance_lambda_neg=group.instance_lambda_neg,
+    )
+    branches = _branches(group, loss, instance_loss(loss, settings))
+    return GroupStage(model, branches, settings, mixup)
+
+
+def plan_of(
+    stage: Stage, config: RunConfig, labels: npt.NDArray[np.int64], **changes: object
+) -> EpochPlan:
+    """The order of images of a stage."""
+    phase: PhaseConfig = getattr(config, stage.name)
+    settings = {
+        "labels": labels,
+        "batch": phase.batch,
+        "epochs": phase.epochs,
+        "seed": config.seed,
+        "stage": PHASES.index(stage.name),
+        "epoch_images": phase.epoch_images,
+    }
+    return EpochPlan.of(stage.branches, **{**settings, **changes})
+
+
+def _loss(config: LossConfig, counts: Tensor) -> Loss:
+    return build_loss(config.name, counts.to(torch.int64), **config.options)
+
+
+def _branches(phase: PhaseConfig, loss: Loss, instance: Loss) -> list[Branch]:
+    return branches_of(phase.sampler, loss, instance, phase.dual_order, phase.eta)

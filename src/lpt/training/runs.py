@@ -1,0 +1,179 @@
+"""The run folder: configuration, environment, metrics, checkpoints, and the task file at the end."""
+
+import fcntl
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from lpt.config import RunConfig, load_config
+from lpt.errors import RunError
+from lpt.files import write_atomic, write_json, write_text
+from lpt.training.checkpoint import Checkpoint, Position
+
+__all__ = ["RunFolder", "free_run_path"]
+
+MIN_FREE_BYTES = 64 * 2**20
+
+
+class RunFolder:
+    """Files of one run. Nothing in it is ever deleted without being asked.
+
+    config.yaml, environment.json, metrics.jsonl, checkpoints/{last,best-PHASE}.safetensors,
+    task.safetensors. One process writes at a time (a lock on `.lock`).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.records: list[dict[str, Any]] = []
+        self._lock: IO[str] | None = None
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def metrics_file(self) -> Path:
+        """One JSON line an epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def task_file(self) -> Path:
+        """The product of the run."""
+        return self.path / "task.safetensors"
+
+    @property
+    def last_file(self) -> Path:
+        """The checkpoint to resume from."""
+        return self.path / "checkpoints" / "last.safetensors"
+
+    def best_file(self, stage: str) -> Path:
+        """Weights of a stage's best epoch on validation images."""
+        return self.path / "checkpoints" / f"best-{stage}.safetensors"
+
+    def create(self, config: RunConfig) -> None:
+        """Start a new run.
+
+        Raises: RunError if the folder holds a run or other files already, or has no room.
+        """
+        if self.path.exists() and any(p.name != ".lock" for p in self._entries()):
+            raise RunError(
+                f"{self.path}: exists and is not empty. "
+                "Give another folder with --out, or go on with --resume."
+            )
+        self._claim()
+        free = shutil.disk_usage(self.path).free
+        if free < MIN_FREE_BYTES:
+            raise RunError(
+                f"{self.path}: only {free // 2**20} MB free on this disk, "
+                f"{MIN_FREE_BYTES // 2**20} MB are needed. Free some space or choose another folder."
+            )
+        write_text(self.config_file, config.to_yaml())
+        write_json(self.path / "environment.json", environment())
+
+    def open(self) -> RunConfig:
+        """Go on with a run. Raises: RunError if there is none."""
+        if not self.config_file.is_file():
+            raise RunError(f"{self.path}: holds no run to resume (no config.yaml).")
+        self._claim()
+        return load_config(self.config_file)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint, or None; metrics after it are dropped (they come again)."""
+        if not self.last_file.is_file():
+            self.records = []
+            return None
+        checkpoint = Checkpoint.load(self.last_file)
+        self.records = [r for r in read_metrics(self.path) if _before(r, checkpoint.position)]
+        return checkpoint
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the last checkpoint."""
+        checkpoint.save(self.last_file)
+
+    def save_best(self, stage: str, learned: Mapping[str, Tensor]) -> None:
+        """Replace the best weights of a stage."""
+        tensors = {name: value.detach().cpu().contiguous() for name, value in learned.items()}
+        write_atomic(self.best_file(stage), lambda temporary: save_file(tensors, temporary))
+
+    def load_best(self, stage: str) -> dict[str, Tensor]:
+        """Weights of the best epoch of a stage."""
+        return load_file(self.best_file(stage))
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Append a line of metrics; the file is replaced whole, so no line is ever torn."""
+        self.records.append(dict(record))
+        lines = (json.dumps(r, ensure_ascii=False, allow_nan=False) for r in self.records)
+        write_text(self.metrics_file, "".join(line + "\n" for line in lines))
+
+    def _claim(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / ".lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"{self.path}: another process is training in this folder.") from error
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: cannot be written ({error.strerror}). Give another --out."
+            ) from error
+
+    def release(self) -> None:
+        """Let other processes write here."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _entries(self) -> list[Path]:
+        if not self.path.is_dir():
+            raise RunError(f"{self.path}: is a file. Give a folder with --out.")
+        return list(self.path.iterdir())
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    """The lines of a run's metrics.jsonl; empty if there is none yet."""
+    path = run / "metrics.jsonl"
+    if not path.is_file():
+        return []
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except ValueError as error:
+        raise RunError(f"{path}: damaged ({error}).") from error
+
+
+def free_run_path(name: str, parent: Path = Path("runs")) -> Path:
+    """`parent`/`name`, or with the first number behind it that is not taken."""
+    candidate, number = parent / name, 2
+    while candidate.exists():
+        candidate, number = parent / f"{name}-{number}", number + 1
+    return candidate
+
+
+def environment() -> dict[str, Any]:
+    """What a number measured here depends on."""
+    return {
+        "command": sys.argv,
+        "lpt": version("lpt"),
+        "torch": torch.__version__,
+        "timm": version("timm"),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _before(record: Mapping[str, Any], position: Position) -> bool:
+    stage = {"phase1": 0, "phase2": 1}.get(record["stage"], 0)
+    return (stage, record["epoch"]) < (position.stage, position.epoch)
