@@ -3,18 +3,24 @@
 import io
 import threading
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from lpt.errors import DataError
 
-__all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "decode"]
+__all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "Header", "ImageError", "decode", "read_header"]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"}
-)
+SUFFIXES = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
+    ".png": "PNG",
+    ".webp": "WEBP",
+    **dict.fromkeys((".bmp", ".dib"), "BMP"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    ".gif": "GIF",
+}
+FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 MAX_PIXELS = 178_956_970 // 2
 
 _REPLACE = "Replace the file or take it off the data."
@@ -32,6 +38,43 @@ _TURNS = {
 _header_lock = threading.Lock()
 
 
+class ImageError(DataError):
+    """An image that cannot be decoded.
+
+    Attributes:
+        kind: empty, not-image, too-large or damaged.
+    """
+
+    def __init__(self, message: str, kind: str = "damaged"):
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image says of itself before it is decoded.
+
+    Attributes:
+        kind: one of FORMATS, by content.
+        width, height: pixels as stored, before EXIF orientation.
+        animated: True if there is more than one frame or page.
+    """
+
+    kind: str
+    width: int
+    height: int
+    animated: bool
+
+
+def read_header(data: bytes, *, name: str) -> Header:
+    """Format, size and animation of an image file. Raises: ImageError as `decode`."""
+    image = _open(data, name)
+    kind = _kind(image)
+    # Phones keep a depth map or a thumbnail as a second picture in a JPEG; nothing moves in it.
+    animated = kind != "JPEG" and bool(getattr(image, "is_animated", False))
+    return Header(kind, *image.size, animated)
+
+
 def decode(
     data: bytes, *, name: str, max_pixels: int = MAX_PIXELS, target: int | None = None
 ) -> Image.Image:
@@ -47,48 +90,55 @@ def decode(
         target: if given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its short
             side keeps at least this many pixels. Several times faster for large photographs.
     Returns: a loaded PIL image of mode RGB.
-    Raises: DataError naming the file and what is wrong with it: empty, not an image of these
-        formats, too large, truncated or damaged, or of a pixel type that cannot be shown.
+    Raises: ImageError (a DataError) naming the file and what is wrong with it: empty, not an image
+        of these formats, too large, truncated or damaged, or of a pixel type that cannot be shown.
     """
-    if not data:
-        raise DataError(f"{name}: the file is empty (0 bytes). {_REPLACE}")
     image = _open(data, name)
     width, height = image.size
     if width * height > max_pixels:
-        raise DataError(
+        raise ImageError(
             f"{name}: {width} x {height} pixels are more than the limit of {max_pixels:,}. "
-            "Shrink the image or raise the limit."
+            "Shrink the image or raise the limit.",
+            "too-large",
         )
     try:
-        if target is not None and image.format == "JPEG":
+        if target is not None and _kind(image) == "JPEG":
             scale = target / min(width, height)
             image.draft(None, (int(np.ceil(width * scale)), int(np.ceil(height * scale))))
         image.load()
         turn = _TURNS.get(_orientation(image))
         rgb = _to_rgb(image, name)
-    except DataError:
+    except ImageError:
         raise
     except Exception as error:  # the bytes are foreign: whatever a codec raises means a bad file
-        raise DataError(
+        raise ImageError(
             f"{name}: cannot be decoded, truncated or damaged ({_short(error)}). {_REPLACE}"
         ) from error
     return rgb if turn is None else rgb.transpose(turn)
 
 
+def _kind(image: Image.Image) -> str:
+    return "JPEG" if image.format == "MPO" else str(image.format)
+
+
 def _open(data: bytes, name: str) -> Image.Image:
+    if not data:
+        raise ImageError(f"{name}: the file is empty (0 bytes). {_REPLACE}", "empty")
     try:
         with _header_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise DataError(
+        raise ImageError(
             f"{name}: not an image of a supported format ({', '.join(FORMATS)}), or damaged in "
-            f"its first bytes. Convert it, or take it off the data."
+            f"its first bytes. Convert it, or take it off the data.",
+            "not-image",
         ) from error
     except Image.DecompressionBombError as error:
-        raise DataError(f"{name}: too large ({_short(error)}). Shrink the image.") from error
+        message = f"{name}: too large ({_short(error)}). Shrink the image."
+        raise ImageError(message, "too-large") from error
     except Exception as error:  # see decode
-        raise DataError(f"{name}: its header is damaged ({_short(error)}). {_REPLACE}") from error
+        raise ImageError(f"{name}: its header is damaged ({_short(error)}). {_REPLACE}") from error
 
 
 def _orientation(image: Image.Image) -> int:
@@ -107,7 +157,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode.startswith("I"):
         return _from_16_bit(image, name)
     if image.mode in ("F", "LAB"):
-        raise DataError(
+        raise ImageError(
             f"{name}: pixels of type {image.mode} have no agreed range of brightness. "
             "Save the image with 8 or 16 bits a channel."
         )
@@ -121,7 +171,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
 def _from_16_bit(image: Image.Image, name: str) -> Image.Image:
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65_535:
-        raise DataError(
+        raise ImageError(
             f"{name}: 32-bit pixels from {values.min()} to {values.max()} have no agreed range of "
             "brightness. Save the image with 8 or 16 bits a channel."
         )

@@ -1,0 +1,64 @@
+"""Facts of images by content, kept between checks."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lpt.data.check.facts import FACTS, Facts
+from lpt.files import write_atomic
+
+__all__ = ["FactCache"]
+
+_FILE = "image-facts-1.npy"
+
+
+class FactCache:
+    """Facts of sound images, found by the hash of the file.
+
+    Args:
+        folder: where they are kept; None for a cache that is always empty. A file that is damaged
+            or of another version is ignored and replaced.
+    """
+
+    def __init__(self, folder: Path | None):
+        self._path = None if folder is None else folder / _FILE
+        self._facts = self._load()
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def get(self, digest: npt.NDArray[np.uint64]) -> np.void | None:
+        """Facts of the image with this (2,) digest, None if it is new."""
+        slot = int(np.searchsorted(self._facts["digest"][:, 0], digest[0]))
+        while slot < len(self._facts) and self._facts["digest"][slot, 0] == digest[0]:
+            if self._facts["digest"][slot, 1] == digest[1]:
+                record: np.void = self._facts[slot]
+                return record
+            slot += 1
+        return None
+
+    def add(self, facts: Facts) -> None:
+        """Keep these records too, on disk. Raises: RunError if the folder cannot be written."""
+        if self._path is None:
+            return
+        merged = np.concatenate([self._facts, facts])
+        _, first = np.unique(merged["digest"], axis=0, return_index=True)
+        if len(first) == len(self._facts):
+            return
+        self._facts = merged[first]
+        write_atomic(self._path, self._save)
+
+    def _save(self, path: Path) -> None:
+        with path.open("wb") as stream:
+            np.save(stream, self._facts, allow_pickle=False)
+
+    def _load(self) -> Facts:
+        empty: Facts = np.zeros(0, dtype=FACTS)
+        if self._path is None or not self._path.exists():
+            return empty
+        try:
+            facts = np.load(self._path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return empty
+        return facts if facts.dtype == FACTS and facts.ndim == 1 else empty

@@ -1,0 +1,24 @@
+"""What is remembered of an image that was read."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lpt.data.check.fingerprint import SIZE
+
+__all__ = ["FACTS", "Facts"]
+
+Facts = npt.NDArray[Any]
+"""An array of FACTS records."""
+
+FACTS = np.dtype(
+    [
+        ("digest", np.uint64, (2,)),  # the first 16 bytes of the file's SHA-256
+        ("format", np.uint8),  # index into lpt.data.decode.FORMATS
+        ("animated", np.bool_),
+        ("width", np.uint32),
+        ("height", np.uint32),
+        ("print", np.int8, (SIZE,)),
+    ]
+)
