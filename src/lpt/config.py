@@ -23,6 +23,7 @@ __all__ = [
     "PromptConfig",
     "RunConfig",
     "load_config",
+    "parse_settings",
     "recipe_names",
 ]
 
@@ -186,8 +187,8 @@ class RunConfig(_Strict):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def load_config(recipe: str | Path = "default", settings: Sequence[str] = ()) -> RunConfig:
-    """Read a recipe, by name or YAML file, and apply `key=value` settings (values are YAML).
+def load_config(recipe: str | Path = "default") -> RunConfig:
+    """Read a recipe, by name or YAML file.
 
     A recipe states only what differs from the defaults of this module.
 
@@ -202,8 +203,12 @@ def load_config(recipe: str | Path = "default", settings: Sequence[str] = ()) ->
         raise ConfigError(
             f"{origin}: a mapping of settings is expected, not {type(tree).__name__}."
         )
-    config = _validated(tree, str(origin))
-    return config.changed(dict(_parse(setting) for setting in settings))
+    return _validated(tree, str(origin))
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Turn `key=value` texts, values in YAML, into what `RunConfig.changed` takes."""
+    return dict(_parse(setting) for setting in settings)
 
 
 def recipe_names() -> tuple[str, ...]:

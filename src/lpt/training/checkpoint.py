@@ -47,7 +47,7 @@ class Checkpoint:
         learned: every learned tensor of the model, by name.
         optimizer: state of the optimiser, by "parameter index.name".
         sums: running sums of this epoch's metrics.
-        seconds: training time so far, resumed runs included.
+        seconds: training time of each stage so far, resumed runs included.
         best: score and epoch of the best weights of this stage, if any.
     """
 
@@ -55,7 +55,7 @@ class Checkpoint:
     learned: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor] = field(default_factory=dict)
     sums: Mapping[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
+    seconds: Mapping[str, float] = field(default_factory=dict)
     best: tuple[float, int] | None = None
 
     def save(self, path: Path) -> None:
@@ -66,7 +66,7 @@ class Checkpoint:
             "version": VERSION,
             "position": asdict(self.position),
             "sums": dict(self.sums),
-            "seconds": self.seconds,
+            "seconds": dict(self.seconds),
             "best": self.best,
         }
         metadata = {"lpt_checkpoint": json.dumps(state)}

@@ -52,7 +52,7 @@ class Loop:
         source: draws -> inputs.
         store: checkpoints and metrics; None keeps nothing.
         learned: the tensors that a checkpoint holds.
-        validate: metrics of the stage on validation images; None if there are none.
+        validate: metrics of the stage on validation images; gives None if there are none.
         reporter: told of everything.
         checkpoint_seconds: time between two checkpoints within an epoch.
     """
@@ -61,7 +61,7 @@ class Loop:
     source: Source
     store: Store
     learned: Callable[[], dict[str, Tensor]]
-    validate: Callable[[Stage], Mapping[str, float | None]] | None
+    validate: Callable[[Stage], Mapping[str, float | None] | None]
     reporter: Reporter
     checkpoint_seconds: float = 60.0
 
@@ -86,11 +86,16 @@ def fit(
     first = state.position
     sums = dict(state.sums)
     best = state.best
-    clock = _Clock(state.seconds)
+    clock = _Clock(state.seconds.get(stage.name, 0.0))
 
     def checkpoint(position: Position) -> Checkpoint:
         kept = Checkpoint(
-            position, loop.learned(), optimizer_state(optimizer), dict(sums), clock.total(), best
+            position,
+            loop.learned(),
+            optimizer_state(optimizer),
+            dict(sums),
+            {**state.seconds, stage.name: clock.total()},
+            best,
         )
         loop.store.save(kept)
         clock.saved()
@@ -142,10 +147,11 @@ def fit(
                 **{name: value / plan.steps for name, value in sums.items()},
                 "images_per_second": images / clock.in_epoch(),
             }
-            if loop.validate is not None:
-                stage.eval()
-                record["val"] = dict(loop.validate(stage))
-                stage.train()
+            stage.eval()
+            validation = loop.validate(stage)
+            stage.train()
+            if validation is not None:
+                record["val"] = dict(validation)
                 score = record["val"]["macro"] or 0.0
                 if best is None or score >= best[0]:
                     best = (score, epoch)

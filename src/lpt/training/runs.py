@@ -1,4 +1,4 @@
-"""The run folder: configuration, environment, metrics, checkpoints, and the task file at the end."""
+"""The run folder: configuration, environment, metrics, checkpoints, and the task file."""
 
 import fcntl
 import json
@@ -28,8 +28,9 @@ MIN_FREE_BYTES = 64 * 2**20
 class RunFolder:
     """Files of one run. Nothing in it is ever deleted without being asked.
 
-    config.yaml, environment.json, metrics.jsonl, checkpoints/{last,best-PHASE}.safetensors,
-    task.safetensors. One process writes at a time (a lock on `.lock`).
+    config.yaml, environment.json, identity.json, metrics.jsonl, results.json, task.safetensors,
+    checkpoints/{last, best-PHASE, best-PHASE-selected}.safetensors. One process writes at a time
+    (a lock on `.lock`).
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,6 +42,11 @@ class RunFolder:
     def config_file(self) -> Path:
         """The resolved configuration."""
         return self.path / "config.yaml"
+
+    @property
+    def identity_file(self) -> Path:
+        """What data and backbone the run began with."""
+        return self.path / "identity.json"
 
     @property
     def metrics_file(self) -> Path:
@@ -61,25 +67,33 @@ class RunFolder:
         """Weights of a stage's best epoch on validation images."""
         return self.path / "checkpoints" / f"best-{stage}.safetensors"
 
-    def create(self, config: RunConfig) -> None:
-        """Start a new run.
+    def check_free(self) -> None:
+        """Find out, before anything is computed, whether a new run can be kept here.
 
-        Raises: RunError if the folder holds a run or other files already, or has no room.
+        Raises: RunError if the folder holds a run or other files already.
         """
         if self.path.exists() and any(p.name != ".lock" for p in self._entries()):
             raise RunError(
                 f"{self.path}: exists and is not empty. "
                 "Give another folder with --out, or go on with --resume."
             )
+
+    def create(self, config: RunConfig, identity: Mapping[str, Any]) -> None:
+        """Start a new run; `identity` is what a resumed run must find unchanged.
+
+        Raises: RunError if the folder holds files already, or has no room.
+        """
+        self.check_free()
         self._claim()
         free = shutil.disk_usage(self.path).free
         if free < MIN_FREE_BYTES:
             raise RunError(
                 f"{self.path}: only {free // 2**20} MB free on this disk, "
-                f"{MIN_FREE_BYTES // 2**20} MB are needed. Free some space or choose another folder."
+                f"{MIN_FREE_BYTES // 2**20} MB are needed. Free some or choose another folder."
             )
-        write_text(self.config_file, config.to_yaml())
         write_json(self.path / "environment.json", environment())
+        write_json(self.identity_file, identity)
+        write_text(self.config_file, config.to_yaml())
 
     def open(self) -> RunConfig:
         """Go on with a run. Raises: RunError if there is none."""
@@ -87,6 +101,19 @@ class RunFolder:
             raise RunError(f"{self.path}: holds no run to resume (no config.yaml).")
         self._claim()
         return load_config(self.config_file)
+
+    def check_identity(self, identity: Mapping[str, Any]) -> None:
+        """Refuse to go on if data or backbone are no longer those that the run began with."""
+        try:
+            began = json.loads(self.identity_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.identity_file}: cannot be read ({error}).") from error
+        changed = [name for name, value in identity.items() if began.get(name) != value]
+        if changed:
+            raise RunError(
+                f"{self.path}: {' and '.join(changed)} changed since the run began. "
+                "Restore them, or start a new run in another folder."
+            )
 
     def checkpoint(self) -> Checkpoint | None:
         """The last checkpoint, or None; metrics after it are dropped (they come again)."""

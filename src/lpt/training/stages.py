@@ -207,7 +207,7 @@ class SharedStage(Stage):
             output.logits[rows],
             own,
             noise[rows] if branch.loss.needs_noise else None,
-            **_mixup(own, mixture),
+            **mixup_of(own, mixture),
         )
         return Terms(terms.terms, {"classification": branch.beta(progress)})
 
@@ -268,11 +268,12 @@ class GroupStage(Stage):
             noise[rows] if branch.loss.needs_noise else None,
             beta=branch.beta(progress),
             settings=self.settings,
-            **_mixup(own, mixture),
+            **mixup_of(own, mixture),
         )
 
 
-def _mixup(labels: Tensor, mixture: Mixture | None) -> dict[str, Any]:
+def mixup_of(labels: Tensor, mixture: Mixture | None) -> dict[str, Any]:
+    """Arguments that tell an objective of Mixup; none without it."""
     if mixture is None:
         return {}
     return {"partner_labels": labels[mixture.partner], "lam": mixture.share}

@@ -1,0 +1,180 @@
+"""The package in two functions: train a task, load a task."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lpt.backbones import FrozenViT
+from lpt.config import RunConfig, load_config
+from lpt.data import Manifest, Split, open_data, open_test
+from lpt.errors import ConfigError, RunError
+from lpt.task import Task
+from lpt.training.estimate import parse_budget
+from lpt.training.reporting import Reporter, SilentReporter
+from lpt.training.runs import RunFolder, free_run_path
+from lpt.training.session import Result, Session
+from lpt.training.workbench import Workbench
+
+__all__ = ["load", "prepare", "split_to_evaluate", "train"]
+
+
+def train(
+    data: str | Path,
+    *,
+    backbone: str | None = None,
+    out: str | Path | None = None,
+    recipe: str | Path = "default",
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    budget: str | None = None,
+    resume: bool = False,
+    device: str | None = None,
+    reporter: Reporter | None = None,
+) -> Task:
+    """Train a task on a data set and return it ready to predict.
+
+    Args:
+        data: folder of class folders, list, Parquet, or a name (see `lpt.data.open_data`).
+        backbone: a name that `lpt backbones` lists, or a local file; None takes the recipe's.
+        out: run folder; None takes a fresh one below runs/.
+        recipe: default, paper, released, or a YAML file.
+        settings: dotted settings over the recipe's, such as {"phase1.epochs": 5}.
+        budget: time to fit the run into, such as "20m".
+        resume: go on with the run in `out`; its own configuration holds.
+        device: "cpu" keeps off a GPU.
+        reporter: told of progress; silent by default.
+    Returns: the trained task; `out` holds configuration, metrics, checkpoints and prompt file.
+    Raises: LptError naming file or setting, value and remedy.
+    """
+    session = prepare(
+        str(data),
+        backbone=backbone,
+        out=out,
+        recipe=recipe,
+        settings=settings,
+        seed=seed,
+        budget=budget,
+        resume=resume,
+        device=device,
+        reporter=reporter or SilentReporter(),
+    )
+    return finish(session)[0]
+
+
+def finish(session: Session) -> tuple[Task, Result]:
+    """Run a prepared session to its end and let go of its folder."""
+    try:
+        return session.run()
+    finally:
+        session.folder.release()
+
+
+def prepare(
+    data: str | None,
+    *,
+    backbone: str | None = None,
+    out: str | Path | None = None,
+    recipe: str | Path = "default",
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    budget: str | None = None,
+    resume: bool = False,
+    device: str | None = None,
+    reporter: Reporter,
+) -> Session:
+    """Open everything a run needs, say what it will do, and create or reopen its folder.
+
+    Nothing is written before all of it is known to work. Arguments are those of `train`.
+    """
+    seconds = None if budget is None else parse_budget(budget)
+    if resume:
+        return _reopen(data, out, reporter, device)
+    if data is None:
+        raise ConfigError(
+            "train: name the data, or go on with a run: lpt train --out RUN --resume."
+        )
+    changes = dict(settings or {})
+    changes["data.source"] = data
+    if backbone is not None:
+        changes["backbone"] = backbone
+    if seed is not None:
+        changes["seed"] = seed
+    config = load_config(recipe).changed(changes)
+    folder = RunFolder(Path(out) if out is not None else free_run_path(_run_name(data)))
+    folder.check_free()
+    session = Session(Workbench(config, reporter, device=device), folder)
+    reporter.message(session.describe())
+    session.fit_budget(seconds)
+    folder.create(session.config, session.identity())
+    reporter.message(f"run       {folder.path}")
+    return session
+
+
+def load(path: str | Path, *, backbone: FrozenViT | None = None, device: str | None = None) -> Task:
+    """Load a task file, or the one of a run folder.
+
+    Args:
+        backbone: shared with other tasks, loaded already; None loads the one it was trained on.
+        device: such as "cuda"; None takes a GPU if there is one.
+    """
+    return Task.load(path, backbone, device)
+
+
+def split_to_evaluate(run: str | Path, task: Task, data: str | None) -> Split:
+    """The images to score a task on.
+
+    Args:
+        data: other data, or None (or the run's own source) for the test split that training set
+            aside.
+    Raises: RunError if nothing says what the task was trained on.
+    """
+    config = _config_of(run)
+    names = task.spec.class_names
+    if data is None and config is None:
+        raise RunError(f"{run}: a task file does not say where its data is. Name the data too.")
+    if config is not None and data in (None, config.data.source):
+        return _own_data(config, names).split("test")
+    assert data is not None
+    return open_test(data, names)
+
+
+def _own_data(config: RunConfig, names: tuple[str, ...]) -> Manifest:
+    return open_data(
+        config.data.source,
+        seed=config.seed,
+        val_fraction=config.data.val_fraction,
+        test_fraction=config.data.test_fraction,
+        class_names=names,
+    )
+
+
+def _config_of(run: str | Path) -> RunConfig | None:
+    folder = Path(run) if Path(run).is_dir() else Path(run).parent
+    file = RunFolder(folder).config_file
+    return load_config(file) if file.is_file() else None
+
+
+def _reopen(
+    data: str | None, out: str | Path | None, reporter: Reporter, device: str | None
+) -> Session:
+    if out is None:
+        raise ConfigError("--resume: name the run to go on with, such as --out runs/birds.")
+    folder = RunFolder(Path(out))
+    config = folder.open()
+    if data is not None and data != config.data.source:
+        raise ConfigError(
+            f"--resume: {out} was trained on {config.data.source}, not on {data}. "
+            "Leave the data out, or give another --out."
+        )
+    session = Session(Workbench(config, reporter, device=device), folder)
+    folder.check_identity(session.identity())
+    reporter.message(session.describe())
+    reporter.message(f"run       {folder.path} (resumed)")
+    return session
+
+
+def _run_name(data: str) -> str:
+    source, _, options = data.partition(":")
+    name = Path(source.rstrip("/")).stem or "run"
+    listed = [o.partition("=")[2] for o in options.split(",") if o.startswith("list=")]
+    return f"{name}-{Path(listed[0]).stem}" if listed else name

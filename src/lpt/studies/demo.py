@@ -1,0 +1,102 @@
+"""The whole story on embedded data: both phases beside a linear probe, then three predictions."""
+
+import io
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lpt.baselines import train_linear_probe
+from lpt.config import load_config
+from lpt.data import Split
+from lpt.data.decode import decode
+from lpt.evaluation import COLUMNS, render_table
+from lpt.files import write_atomic
+from lpt.task import Task
+from lpt.training.reporting import Reporter, human_time
+from lpt.training.runs import RunFolder, free_run_path
+from lpt.training.session import Session
+from lpt.training.summary import result_rows
+from lpt.training.workbench import Workbench
+
+__all__ = ["run_demo"]
+
+SETTINGS = {"data.source": "digits", "phase1.epochs": 8, "phase2.epochs": 8}
+"""Everything else is the default recipe; the epochs fit a few minutes on two cores."""
+
+
+def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
+    """Train on long-tailed handwritten digits; returns the report. Every number is of this run.
+
+    Args:
+        out: run folder; None takes a fresh one below runs/.
+    """
+    folder = RunFolder(out or free_run_path("demo"))
+    config = load_config("default").changed({**SETTINGS, "seed": seed})
+    folder.check_free()
+    bench = Workbench(config, reporter)
+    session = Session(bench, folder)
+    reporter.message(session.describe())
+    session.fit_budget(None)
+    folder.create(session.config, session.identity())
+    try:
+        began = time.monotonic()
+        probe = train_linear_probe(bench)
+        probe_seconds = time.monotonic() - began
+        test = bench.data.split("test")
+        scores = bench.score(bench.predict(probe.predict, test, "linear probe on test"))
+        task, result = session.run()
+    finally:
+        folder.release()
+    own = session.model
+    shared = own.shared.prompts.numel() + own.classifier.weight.numel()
+    learned = {"phase1": shared, "phase2": result.prompt_parameters + result.other_parameters}
+    rows = [
+        {
+            "model": "linear probe",
+            **scores.summary(),
+            "params": own.classifier.weight.numel(),
+            "seconds": probe_seconds,
+        }
+    ]
+    for row, phase in zip(result_rows(result, "test"), result.metrics, strict=True):
+        rows.append({**row, "params": learned[phase], "seconds": result.phase_seconds[phase]})
+    examples = _save_examples(folder.path / "examples", test, task)
+    predictions = task.predict(examples, top=3)
+    lines = ["", f"{len(test)} test images of {bench.data.name}"]
+    lines += [render_table(rows, COLUMNS, groups=task.groups), ""]
+    lines += [f"run folder   {folder.path}  ({human_time(result.seconds)} of training)"]
+    lines += [f"prompt file  {folder.task_file}  ({result.task_bytes / 1e6:.2f} MB)", ""]
+    for prediction in predictions:
+        named = zip(prediction.labels, prediction.probabilities, strict=True)
+        best = ", ".join(f"{label} {p:.0%}" for label, p in named)
+        lines.append(f"{prediction.path}  ->  {best}")
+    lines += [
+        "",
+        "next",
+        f"  lpt predict {folder.path} {examples[0]}",
+        f"  lpt evaluate {folder.path}",
+        "  lpt data inspect YOUR_FOLDER       a folder of class folders",
+        "  lpt train YOUR_FOLDER --budget 20m",
+    ]
+    return "\n".join(lines)
+
+
+def _save_examples(folder: Path, test: Split, task: Task) -> list[Path]:
+    """Write one test image of each of the three rarest tested classes as PNG."""
+    counts = np.asarray(task.spec.class_counts)
+    tested = np.unique(test.labels)
+    rarest = tested[np.argsort(counts[tested], kind="stable")][:3]
+    paths = []
+    for label in rarest:
+        index = int(np.flatnonzero(test.labels == label)[0])
+        buffer = io.BytesIO()
+        decode(test.read(index), name=test.name_of(index)).save(buffer, "PNG")
+        path = folder / f"{task.spec.class_names[label]}.png"
+        write_atomic(path, lambda temporary, data=buffer.getvalue(): _put(temporary, data))
+        paths.append(path)
+    return paths
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
