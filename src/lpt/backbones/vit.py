@@ -6,14 +6,21 @@ image's tokens, so they are all that is computed. The result is that of appendin
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from timm.models.vision_transformer import Attention, Block, VisionTransformer
 from torch import Tensor, nn
 
+from lpt.backbones.attention import (
+    BlockPrompts,
+    PromptKV,
+    attend,
+    class_token_attends,
+    linear_rows,
+    split_heads,
+)
+from lpt.backbones.linear import FrozenLinear
 from lpt.backbones.spec import BackboneSpec
 from lpt.errors import BackboneError, ShapeError
 
@@ -23,20 +30,6 @@ SUPPORTED = (
     "timm's VisionTransformer with a class token and learned positions: "
     "ViT, DeiT, DINO, DINOv2 (with or without registers), CLIP image towers, MAE"
 )
-
-
-class PromptKV(NamedTuple):
-    """Keys and values of prompt tokens in one block.
-
-    The first axis is 1 for prompts that all images share, B for prompts of their own.
-    """
-
-    key: Float[Tensor, "B_or_1 heads P head_width"]
-    value: Float[Tensor, "B_or_1 heads P head_width"]
-
-
-BlockPrompts = Sequence[PromptKV]
-"""The prompts of one block; any number of sets, order irrelevant (they have no position)."""
 
 
 class FrozenViT(nn.Module):
@@ -59,6 +52,9 @@ class FrozenViT(nn.Module):
         super().__init__()
         self.model = _checked(model)
         self.model.requires_grad_(False)
+        for name, module in list(self.model.named_modules()):
+            if type(module) is nn.Linear:
+                self.model.set_submodule(name, FrozenLinear.of(module))
         self.width: int = self.model.embed_dim
         self.blocks: list[Any] = list(self.model.blocks)
         self.depth = len(self.blocks)
@@ -97,10 +93,10 @@ class FrozenViT(nn.Module):
         module = self.blocks[block]
         attention = module.attn
         width = attention.attn_dim
-        projected = _linear_rows(attention.qkv, module.norm1(prompts), slice(width, 3 * width))
+        projected = linear_rows(attention.qkv, module.norm1(prompts), slice(width, 3 * width))
         if projected.dim() == 2:
             projected = projected.unsqueeze(0)
-        key, value = _split_heads(projected, 2, attention.num_heads)
+        key, value = split_heads(projected, 2, attention.num_heads)
         return PromptKV(attention.k_norm(key), value)
 
     def prompts_kv(
@@ -154,40 +150,20 @@ def _run_block(
 ) -> Tensor:
     """Run one pre-norm block: x attends to itself and the prompts; the MLP sees x only."""
     attention = block.attn
-    heads, width = attention.num_heads, attention.attn_dim
     normed = block.norm1(x)
-    asking = normed
     if class_token_only:
-        x, asking = x[:, :1], normed[:, :1]
-        (query,) = _split_heads(_linear_rows(attention.qkv, asking, slice(0, width)), 1, heads)
-        key, value = _split_heads(
-            _linear_rows(attention.qkv, normed, slice(width, 3 * width)), 2, heads
-        )
+        mixed = class_token_attends(attention, normed, prompts)
+        x, normed = x[:, :1], normed[:, :1]
     else:
-        query, key, value = _split_heads(attention.qkv(normed), 3, heads)
-    query, key = attention.q_norm(query), attention.k_norm(key)
-    if prompts:
-        batch = x.shape[0]
-        key = torch.cat([key, *(p.key.expand(batch, -1, -1, -1) for p in prompts)], dim=2)
-        value = torch.cat([value, *(p.value.expand(batch, -1, -1, -1) for p in prompts)], dim=2)
-    mixed = F.scaled_dot_product_attention(query, key, value, scale=attention.scale)
+        query, key, value = split_heads(attention.qkv(normed), 3, attention.num_heads)
+        query, key = attention.q_norm(query), attention.k_norm(key)
+        mixed = attend(query, key, value, prompts, attention.scale)
     mixed = attention.norm(mixed.transpose(1, 2).flatten(2))
     if attention.gate is not None:
-        mixed = mixed * attention.gate(asking).sigmoid()
+        mixed = mixed * attention.gate(normed).sigmoid()
     x = x + block.ls1(attention.proj(mixed))
     result: Tensor = x + block.ls2(block.mlp(block.norm2(x)))
     return result
-
-
-def _linear_rows(linear: nn.Linear, x: Tensor, rows: slice) -> Tensor:
-    """Apply some output rows of a linear layer: the rows of qkv stand in the order q, k, v."""
-    return F.linear(x, linear.weight[rows], None if linear.bias is None else linear.bias[rows])
-
-
-def _split_heads(x: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
-    """(B, tokens, parts * heads * d) -> `parts` tensors of (B, heads, tokens, d)."""
-    batch, tokens, _ = x.shape
-    return x.view(batch, tokens, parts, heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
 
 
 def _checked(model: nn.Module) -> VisionTransformer:

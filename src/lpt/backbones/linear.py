@@ -1,0 +1,96 @@
+"""Products with frozen weights: the bulk of all arithmetic, by the fastest library at hand.
+
+On CPUs torch multiplies float32 matrices with MKL, which leaves half of some processors unused
+(AVX-512 on AMD); oneDNN, which torch carries for convolutions, does not. docs/benchmarks.md has the
+rates. Results agree to rounding, and a row's result does not depend on the rows beside it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+__all__ = ["FrozenLinear", "frozen_linear", "torch_products"]
+
+
+def frozen_linear(
+    x: Float[Tensor, "*rows in_features"],
+    weight: Float[Tensor, "out_features in_features"],
+    bias: Float[Tensor, " out_features"] | None = None,
+) -> Float[Tensor, "*rows out_features"]:
+    """Return x @ weight.T + bias; gradients flow to x alone.
+
+    oneDNN on a CPU in float32; `F.linear` everywhere else (GPUs, autocast, torch.compile, which has
+    choices of its own) and inside `torch_products()`.
+    """
+    if not _onednn_serves(x, weight):
+        return F.linear(x, weight.detach(), None if bias is None else bias.detach())
+    if x.requires_grad and torch.is_grad_enabled():
+        result: Tensor = _Product.apply(x, weight, bias)
+        return result
+    return _onednn(x, weight, bias)
+
+
+class FrozenLinear(nn.Linear):
+    """A linear layer whose weights never learn; computes as `frozen_linear`."""
+
+    @classmethod
+    def of(cls, linear: nn.Linear) -> Self:
+        """Take the place of a linear layer, with its very parameters."""
+        with torch.device("meta"):
+            frozen = cls(linear.in_features, linear.out_features, bias=linear.bias is not None)
+        frozen.weight, frozen.bias = linear.weight, linear.bias
+        return frozen
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return input @ weight.T + bias."""
+        return frozen_linear(input, self.weight, self.bias)
+
+
+@contextmanager
+def torch_products() -> Iterator[None]:
+    """Compute with `F.linear` alone in this block: to compare, or to trace standard operators."""
+    global _onednn_allowed
+    before, _onednn_allowed = _onednn_allowed, False
+    try:
+        yield
+    finally:
+        _onednn_allowed = before
+
+
+_onednn_allowed: bool = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+class _Product(torch.autograd.Function):
+    """The product with its gradient for x: no input is kept, no weight gradient computed."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.weight = weight
+        return _onednn(x, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return _onednn(gradient, ctx.weight.t(), None), None, None
+
+
+def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return product
+
+
+def _onednn_serves(x: Tensor, weight: Tensor) -> bool:
+    return (
+        x.device.type == "cpu"
+        and x.dtype == weight.dtype == torch.float32
+        and x.numel() > 0
+        and _onednn_allowed
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+    )
