@@ -5,6 +5,7 @@ from lpt.data.datasets import open_data, open_test
 from lpt.data.decode import decode
 from lpt.data.inspect import DataSummary, inspect_data, render
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
+from lpt.data.longtail import PROFILES, long_tailed, profile_counts, write_list
 from lpt.data.manifest import Manifest, Split
 from lpt.data.samplers import (
     ORDERS,
@@ -22,6 +23,7 @@ from lpt.data.transforms import RESIZE_RULES, Transform, eval_transform, train_t
 
 __all__ = [
     "ORDERS",
+    "PROFILES",
     "RESIZE_RULES",
     "ClassGroups",
     "DataSummary",
@@ -42,12 +44,15 @@ __all__ = [
     "imbalance",
     "inspect_data",
     "instance_order",
+    "long_tailed",
     "make_loader",
     "open_data",
     "open_test",
+    "profile_counts",
     "random_stream",
     "render",
     "square_root_order",
     "steps_per_epoch",
     "train_transform",
+    "write_list",
 ]

@@ -1,0 +1,162 @@
+"""Making a data set long-tailed: how many images of each class, and a list that names them."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lpt.data.manifest import Manifest, Split
+from lpt.data.samplers import random_stream
+from lpt.errors import ConfigError, DataError
+from lpt.files import write_text
+
+__all__ = ["PROFILES", "long_tailed", "profile_counts", "write_list"]
+
+Ids = npt.NDArray[np.int64]
+
+
+def _exponential(position: npt.NDArray[np.float64], imbalance: float) -> npt.NDArray[np.float64]:
+    return np.asarray(imbalance ** (-position))
+
+
+def _step(position: npt.NDArray[np.float64], imbalance: float) -> npt.NDArray[np.float64]:
+    return np.where(position < 0.5, 1.0, 1 / imbalance)
+
+
+def _pareto(position: npt.NDArray[np.float64], imbalance: float) -> npt.NDArray[np.float64]:
+    # Counts fall as a power of the class's rank r = 1..C; the last is 1 / imbalance of the first.
+    rank = 1 + position * (len(position) - 1)
+    return np.asarray(rank ** -(np.log(imbalance) / np.log(max(len(position), 2))))
+
+
+PROFILES: dict[str, Callable[..., npt.NDArray[np.float64]]] = {
+    "exponential": _exponential,
+    "step": _step,
+    "pareto": _pareto,
+}
+
+
+def profile_counts(
+    profile: str, *, num_classes: int, largest: int, imbalance: float, smallest: int = 1
+) -> Ids:
+    """Images of each class, from the most frequent to the rarest: (C,).
+
+    exponential: n_i = floor(largest * imbalance^(-i / (C - 1))), the field's CIFAR-LT; step: the
+    first half of the classes keep `largest`, the others 1 / imbalance of it; pareto: a power law
+    in the rank, as natural collections have.
+
+    >>> profile_counts("exponential", num_classes=5, largest=500, imbalance=100).tolist()
+    [500, 158, 50, 15, 5]
+
+    Args:
+        profile: a key of PROFILES.
+        num_classes: C.
+        largest: images of the most frequent class.
+        imbalance: largest over smallest class, 1 or more.
+        smallest: no class has fewer.
+    Raises: ConfigError for an unknown profile or a number out of range.
+    Source: Cui et al., CVPR 2019 (exponential); Cao et al., NeurIPS 2019 (step); Liu et al., CVPR
+        2019 (pareto).
+    """
+    if profile not in PROFILES:
+        raise ConfigError(f"profile {profile!r}: choose one of {', '.join(PROFILES)}.")
+    if imbalance < 1 or num_classes < 2 or largest < smallest:
+        raise ConfigError(
+            f"imbalance {imbalance}, {num_classes} classes, {largest} images at most: choose an "
+            f"imbalance of 1 or more, 2 classes or more and at least {smallest} images."
+        )
+    position = np.arange(num_classes) / (num_classes - 1)
+    # The rounding before floor keeps 500 * 100^-1 at 5 where binary fractions give 4.9999.
+    shares = np.round(largest * PROFILES[profile](position, imbalance), 9)
+    return np.maximum(np.floor(shares), smallest).astype(np.int64)
+
+
+def long_tailed(
+    manifest: Manifest,
+    *,
+    profile: str = "exponential",
+    imbalance: float = 100,
+    counts: Sequence[int] | None = None,
+    seed: int = 0,
+    shuffle_classes: bool = False,
+) -> Split:
+    """Thin out the training split to a long tail. Nothing is copied.
+
+    The largest class is the largest for which every class has images enough; classes of the
+    manifest take the profile in index order, or in an order drawn by `seed`.
+
+    Args:
+        manifest: the data; val and test stay as they are.
+        profile: a key of PROFILES.
+        imbalance: largest over smallest class.
+        counts: (C,) images of each class by index instead of a profile, such as `counts()` of
+            another manifest.
+        seed: chooses the images, and the order of classes if shuffled.
+        shuffle_classes: draw which classes are frequent.
+    Raises: DataError if a class has too few images.
+    """
+    rng = random_stream(seed)
+    available = manifest.counts()
+    order = rng.permutation(len(available)) if shuffle_classes else np.arange(len(available))
+    if counts is None:
+        wanted = np.zeros(len(available), dtype=np.int64)
+        wanted[order] = _fitting(profile, available[order], imbalance)
+    else:
+        wanted = np.asarray(counts, dtype=np.int64)
+        if len(wanted) != len(available):
+            raise DataError(
+                f"{manifest.name}: {len(wanted)} counts for {len(available)} classes. "
+                "Take counts of a set with as many classes."
+            )
+    short = np.flatnonzero(wanted > available)
+    if len(short):
+        c = int(short[0])
+        raise DataError(
+            f"{manifest.name}: class {manifest.class_names[c]!r} has {available[c]} training "
+            f"images, {wanted[c]} are wanted. Choose other counts or a lower imbalance."
+        )
+    train = manifest.split("train")
+    chosen = [rng.permutation(np.flatnonzero(train.labels == c))[:n] for c, n in enumerate(wanted)]
+    return train.take(np.concatenate(chosen), "train")
+
+
+def write_list(manifest: Manifest, out: Path, *, splits: Sequence[str] = ("train",)) -> None:
+    """Write splits as a list that `open_data("DATA:list=...")` reads: file,row,label,label_name.
+
+    With more than one split a column `split` is added, so that a split made once can be kept.
+    Paths are relative to the data where they lie below it. The file is written atomically.
+
+    Raises: DataError if images are not files; RunError if the file cannot be written.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    several = len(splits) > 1
+    writer.writerow(("file", "row", "label", "label_name", *(("split",) if several else ())))
+    for name in splits:
+        split = manifest.split(name)
+        root = getattr(split.store, "root", None)
+        if root is None:
+            raise DataError(f"{manifest.name}: its images are not files. A list cannot name them.")
+        for index in range(len(split)):
+            ref = split.ref(index)
+            path = ref.path.relative_to(root) if ref.path.is_relative_to(root) else ref.path
+            label = int(split.labels[index])
+            row = "" if ref.row is None else ref.row
+            line = (path, row, label, manifest.class_names[label])
+            writer.writerow((*line, name) if several else line)
+    write_text(out, stream.getvalue())
+
+
+def _fitting(profile: str, available: Ids, imbalance: float) -> Ids:
+    """Counts for the largest `largest` that no class is too small for."""
+    low, high = 1, int(available.max())
+    while low < high:
+        middle = (low + high + 1) // 2
+        wanted = profile_counts(
+            profile, num_classes=len(available), largest=middle, imbalance=imbalance
+        )
+        low, high = (middle, high) if np.all(wanted <= available) else (low, middle - 1)
+    return profile_counts(profile, num_classes=len(available), largest=low, imbalance=imbalance)
