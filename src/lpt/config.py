@@ -127,13 +127,14 @@ class OptimConfig(_Strict):
 class PhaseConfig(_Strict):
     """One phase: how long, on what order of images, how optimised.
 
+    `batch` 0 chooses 8 to 64 images a step and branch, so that an epoch has about 50 steps.
     `epoch_images` caps an epoch (null: as many draws as there are training images). Dual sampling
     draws two batches a step: one in `dual_order`, and an instance-balanced one whose weight starts
     at `eta` and decays.
     """
 
     epochs: Annotated[int, Field(ge=0)] = 20
-    batch: Count = 64
+    batch: Annotated[int, Field(ge=0)] = 0
     epoch_images: Count | None = None
     sampler: Sampler = "dual"
     dual_order: Literal["balanced", "class-cycle", "square-root"] = "balanced"
@@ -168,9 +169,20 @@ class RunConfig(_Strict):
     classifier: ClassifierConfig = ClassifierConfig()
     phase1: PhaseConfig = PhaseConfig()
     phase2: GroupPhaseConfig = GroupPhaseConfig()
-    selection: Literal["best", "last"] = "best"
+    selection: Literal["best", "last"] = "last"
     precision: Literal["auto", "float32", "bf16"] = "auto"
     checkpoint_seconds: NonNegative = 60.0
+
+    def resolved(self, images: int) -> "RunConfig":
+        """Fill in what depends on the number of training images: automatic batches."""
+        batch = min(64, max(8, images // 50))
+        return self.changed(
+            {
+                f"{name}.batch": batch
+                for name in ("phase1", "phase2")
+                if not getattr(self, name).batch
+            }
+        )
 
     def changed(self, settings: Mapping[str, Any]) -> "RunConfig":
         """Return a copy with dotted settings changed, such as {"phase1.epochs": 5}.

@@ -9,7 +9,7 @@ from typing import Any
 
 from lpt.errors import RunError
 
-__all__ = ["write_atomic", "write_json", "write_text"]
+__all__ = ["write_atomic", "write_bytes", "write_json", "write_text"]
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
@@ -40,9 +40,14 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes atomically."""
+    write_atomic(path, lambda temporary: _put(temporary, data))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
-    write_atomic(path, lambda temporary: _put(temporary, text))
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -50,8 +55,8 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _put(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+def _put(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def _sync(path: Path) -> None:

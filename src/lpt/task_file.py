@@ -169,7 +169,7 @@ def _read(path: Path) -> tuple[TaskSpec, dict[str, tuple[int, ...]]]:
         raise TaskFileError(f"{path}: damaged metadata ({first}).") from error
     if len(spec.class_counts) != len(spec.class_names):
         raise TaskFileError(
-            f"{path}: damaged: {len(spec.class_names)} class names, {len(spec.class_counts)} counts."
+            f"{path}: damaged: {len(spec.class_names)} names for {len(spec.class_counts)} counts."
         )
     return spec, shapes
 

@@ -118,7 +118,7 @@ def train_linear_probe(bench: Workbench, settings: ProbeSettings | None = None) 
         bench.image_source,
         _NoStore(),
         dict,
-        lambda stage: None,
+        lambda _: None,
         bench.reporter,
     )
     fit(loop, probe, plan, OptimConfig(rate=settings.rate))

@@ -63,7 +63,6 @@ class Workbench:
         backbone: FrozenViT | None = None,
         data: Manifest | None = None,
     ) -> None:
-        self.config = config
         self.reporter = reporter
         self.data = data or open_data(
             config.data.source,
@@ -77,6 +76,7 @@ class Workbench:
                 "A classifier needs two or more."
             )
         self.train_split = self.data.split("train")
+        self.config = config.resolved(len(self.train_split))
         self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
         self.groups = ClassGroups(config.data.many_above, config.data.few_below)
         self.accelerator = make_accelerator(config.precision, device)
