@@ -7,6 +7,7 @@ from lpt.data.inspect import DataSummary, inspect_data, render
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.longtail import PROFILES, long_tailed, profile_counts, write_list
 from lpt.data.manifest import Manifest, Split
+from lpt.data.named import NAMED, NamedSet
 from lpt.data.samplers import (
     ORDERS,
     balanced_order,
@@ -22,6 +23,7 @@ from lpt.data.stores import ImageRef
 from lpt.data.transforms import RESIZE_RULES, Transform, eval_transform, train_transform
 
 __all__ = [
+    "NAMED",
     "ORDERS",
     "PROFILES",
     "RESIZE_RULES",
@@ -33,6 +35,7 @@ __all__ = [
     "ImageRef",
     "Loader",
     "Manifest",
+    "NamedSet",
     "Split",
     "Transform",
     "balanced_order",

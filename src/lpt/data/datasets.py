@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lpt.data.digits import read_digits
 from lpt.data.folders import read_folder
 from lpt.data.listing import Listing, with_classes
 from lpt.data.lists import LIST_SUFFIXES, read_list
 from lpt.data.manifest import Manifest, Split
+from lpt.data.named import NAMED
 from lpt.data.spec import DataSpec, parse_spec
 from lpt.data.splitting import hold_out
 from lpt.data.stores import FileStore
@@ -38,8 +38,8 @@ def open_data(
     """Open a data set. Only names and labels are read; images wait until they are asked for.
 
     `spec` is a folder of class folders (below train, val, test, or one folder), a CSV, TSV or text
-    list, a Parquet file or a folder of them, or the name `digits` (`digits:imbalance=50`). Options
-    follow a colon: `DIR:list=lists/lt100.csv` takes the training images from a list in DIR,
+    list, a Parquet file or a folder of them, or a name of NAMED (`cifar100-lt:imbalance=100`).
+    Options follow a colon: `DIR:list=lists/lt100.csv` takes the training images from a list in DIR,
     `DIR:test=OTHER` the test images from other data.
 
     What the data does not split is split here, by class and by seed. Test images are set aside
@@ -110,14 +110,14 @@ class _Part:
 
 
 def _source_options(source: str) -> tuple[str, ...]:
-    return ("imbalance",) if source == "digits" else ()
+    return NAMED[source].options if source in NAMED else ()
 
 
 def _read(spec: DataSpec, seed: int, group_by: str | None) -> Listing:
     """Every image of the source, whatever its format."""
     spec.allow(*_source_options(spec.source), "list", "test")
-    if spec.source == "digits":
-        return read_digits(seed=seed, imbalance=_number(spec, "imbalance", 50.0))
+    if spec.source in NAMED:
+        return NAMED[spec.source].read(spec, seed)
     path = Path(spec.source).expanduser()
     if path.is_dir():
         files = parquet_files(path)
@@ -127,7 +127,9 @@ def _read(spec: DataSpec, seed: int, group_by: str | None) -> Listing:
             raise DataError(f"{path}: folders have no column {group_by!r} to group by. Use a list.")
         return read_folder(path)
     if not path.exists():
-        raise DataError(f"{path}: no such folder, list or Parquet file, nor a known name (digits).")
+        raise DataError(
+            f"{path}: no such folder, list or Parquet file, nor a known set ({', '.join(NAMED)})."
+        )
     if path.suffix == ".parquet":
         return read_parquet([path], root=path.parent, group_by=group_by)
     if path.suffix in LIST_SUFFIXES:
@@ -136,18 +138,6 @@ def _read(spec: DataSpec, seed: int, group_by: str | None) -> Listing:
         f"{path}: not data this package reads. Name a folder, a list "
         f"({', '.join(sorted(LIST_SUFFIXES))}) or a .parquet file."
     )
-
-
-def _number(spec: DataSpec, option: str, default: float) -> float:
-    try:
-        value = float(spec.options.get(option, default))
-    except ValueError:
-        value = 0.0
-    if not 1 <= value <= 1e6:
-        raise DataError(
-            f"{spec.source}: {option}={spec.options[option]} is not a number of 1 or more."
-        )
-    return value
 
 
 def _parts(listing: Listing) -> dict[str, _Part]:

@@ -12,7 +12,7 @@ from lpt.data.parquet import open_parquet
 from lpt.data.stores import FileStore, Strings
 from lpt.errors import DataError
 
-__all__ = ["LIST_SUFFIXES", "read_list"]
+__all__ = ["LIST_SUFFIXES", "check_present", "read_list", "text_columns"]
 
 LIST_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".lst"})
 
@@ -40,7 +40,7 @@ def read_list(path: Path, *, root: Path | None = None, group_by: str | None = No
         that is not there, a row out of range, a relative path that leaves `root`.
     """
     root = path.parent if root is None else root
-    columns = _text_columns(path) if path.suffix in (".txt", ".lst") else _table_columns(path)
+    columns = text_columns(path) if path.suffix in (".txt", ".lst") else _table_columns(path)
     table = {key: _pick(columns, names) for key, names in _COLUMNS.items()}
     files, labels = table["path"], table["label"] if table["label"] is not None else table["name"]
     if files is None or labels is None:
@@ -105,7 +105,8 @@ def _table_columns(path: Path) -> dict[str, list[str]]:
     return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _text_columns(path: Path) -> dict[str, list[str]]:
+def text_columns(path: Path) -> dict[str, list[str]]:
+    """Columns `path` and `label` of a text list. Raises: DataError naming a line without label."""
     files, labels = [], []
     for number, line in enumerate(_lines(path), start=1):
         parts = line.strip().rsplit(None, 1)
@@ -126,7 +127,7 @@ def _store(path: Path, root: Path, files: list[str], rows: list[str] | None) -> 
                 f"{path}: {str(name)!r} leaves the folder {root}. "
                 "Write paths below it, or absolute ones."
             )
-    _check_present(path, root, [str(name) for name in distinct])
+    check_present(path, root, [str(name) for name in distinct])
     row = np.full(len(files), -1, dtype=np.int64)
     if rows is not None and any(rows):
         try:
@@ -161,8 +162,11 @@ def _leaves(path: Path) -> bool:
     return False
 
 
-def _check_present(path: Path, root: Path, files: list[str]) -> None:
-    """Every file is there; one listing a folder is far cheaper than one question a file."""
+def check_present(path: Path, root: Path, files: list[str]) -> None:
+    """Check that every file is there, by one listing a folder, far cheaper than asking for each.
+
+    Raises: DataError naming the list `path` and the first file below `root` that is missing.
+    """
     present: dict[str, set[str]] = {}
     for name in files:
         folder, _, base = name.rpartition("/")

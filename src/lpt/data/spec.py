@@ -32,6 +32,17 @@ class DataSpec:
                     f"Options here: {', '.join(known) or 'none'}."
                 )
 
+    def number(self, option: str, default: float) -> float:
+        """An option that is a number of 1 or more. Raises: DataError naming its value."""
+        text = self.options.get(option, str(default))
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 1 <= value <= 1e6:
+            raise DataError(f"{self.source}: {option}={text} is not a number of 1 or more.")
+        return value
+
 
 def parse_spec(spec: str | Path) -> DataSpec:
     """Take a data specification apart; a path that exists as written has no options.

@@ -110,6 +110,11 @@ class FileStore:
                 "Restore the file or take it off the data."
             ) from error
 
+    def take(self, positions: npt.ArrayLike) -> "FileStore":
+        """A store of the images at `positions`, in that order."""
+        kept = np.asarray(positions)
+        return FileStore(self.root, self.paths, self.file[kept], self.row[kept])
+
     def find(self, other: "FileStore") -> Ids:
         """Position here of each image of `other`, -1 where it is not here: (len(other),)."""
         known = {str(self.root / path): index for index, path in enumerate(self.paths)}

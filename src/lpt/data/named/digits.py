@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from lpt.data.listing import Listing
+from lpt.data.longtail import profile_counts
 from lpt.data.samplers import random_stream
 from lpt.data.stores import MemoryStore
 
@@ -19,8 +20,8 @@ def read_digits(*, seed: int, imbalance: float) -> Listing:
     """1,797 real 8 x 8 scans (UCI), ten classes; the later the digit, the rarer in training.
 
     Each class gives 30 images to the test split. Of the rest, class i keeps
-    floor(144 * imbalance^(-i / 9)) for training, the field's exponential profile; `seed` chooses
-    which. Images are enlarged to 64 x 64 and kept in memory as PNG, about a megabyte.
+    floor(144 * imbalance^(-i / 9)) for training, the exponential profile; `seed` chooses which.
+    Images are enlarged to 64 x 64 and kept in memory as PNG, about a megabyte.
 
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998.
     """
@@ -29,12 +30,12 @@ def read_digits(*, seed: int, imbalance: float) -> Listing:
     data = load_digits()
     rng = random_stream(seed)
     largest = int(np.bincount(data.target).min()) - _TEST_PER_CLASS
+    counts = profile_counts("exponential", num_classes=10, largest=largest, imbalance=imbalance)
     chosen, splits = [], []
-    for digit in range(10):
+    for digit, keep in enumerate(counts):
         shuffled = rng.permutation(np.flatnonzero(data.target == digit))
-        keep = int(largest * imbalance ** (-digit / 9))
         chosen.append(shuffled[: _TEST_PER_CLASS + keep])
-        splits += ["test"] * _TEST_PER_CLASS + ["train"] * keep
+        splits += ["test"] * _TEST_PER_CLASS + ["train"] * int(keep)
     order = np.concatenate(chosen)
     return Listing(
         name="digits",
