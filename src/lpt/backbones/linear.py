@@ -2,12 +2,12 @@
 
 On CPUs torch multiplies float32 matrices with MKL, which leaves half of some processors unused
 (AVX-512 on AMD); oneDNN, which torch carries for convolutions, does not. docs/benchmarks.md has the
-rates. Results agree to rounding, and a row's result does not depend on the rows beside it.
+rates. Results agree to rounding.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +40,7 @@ class FrozenLinear(nn.Linear):
     """A linear layer whose weights never learn; computes as `frozen_linear`."""
 
     @classmethod
-    def of(cls, linear: nn.Linear) -> Self:
+    def of(cls, linear: nn.Linear) -> "FrozenLinear":
         """Take the place of a linear layer, with its very parameters."""
         with torch.device("meta"):
             frozen = cls(linear.in_features, linear.out_features, bias=linear.bias is not None)

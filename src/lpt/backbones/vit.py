@@ -6,7 +6,7 @@ image's tokens, so they are all that is computed. The result is that of appendin
 """
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 from jaxtyping import Float
 from timm.models.vision_transformer import Attention, Block, VisionTransformer
@@ -61,7 +61,7 @@ class FrozenViT(nn.Module):
         self.heads: int = self.blocks[0].attn.num_heads
         self.train(False)
 
-    def train(self, mode: bool = True) -> Self:  # noqa: ARG002
+    def train(self, mode: bool = True) -> "FrozenViT":  # noqa: ARG002
         """Stay in eval mode whatever is asked: a frozen backbone has no training behaviour."""
         return super().train(False)
 

@@ -119,7 +119,7 @@ def _agcl(
             tensors["in.class_counts"],
             normalise_shift=True,
             noise=tensors[f"{i}.noise"],
-            **config,
+            **{name: float(value) for name, value in config.items()},
         ).mean()
         torch.autograd.backward(loss)
         yield f"{i}.loss", loss.view(1)

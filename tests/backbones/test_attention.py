@@ -1,0 +1,84 @@
+"""Attention with prompts equals softmax attention over tokens and prompts together."""
+
+from itertools import chain
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lpt.backbones.attention import PromptKV, attend
+
+HEADS, HEAD_WIDTH = 2, 8
+
+
+def draw(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def by_hand(
+    query: Tensor, key: Tensor, value: Tensor, sets: list[PromptKV], scale: float
+) -> Tensor:
+    batch = len(query)
+    keys = torch.cat([key, *(p.key.expand(batch, -1, -1, -1) for p in sets)], dim=2)
+    values = torch.cat([value, *(p.value.expand(batch, -1, -1, -1) for p in sets)], dim=2)
+    return (scale * query @ keys.mT).softmax(-1) @ values
+
+
+@settings(max_examples=30)
+@given(
+    batch=st.integers(1, 3),
+    tokens=st.integers(1, 9),
+    learning=st.integers(0, 2),
+    fixed=st.integers(0, 2),
+    tokens_learn=st.booleans(),
+    spread=st.sampled_from([0.1, 1.0, 3.0]),
+)
+def test_value_and_gradients_are_those_of_one_softmax(
+    batch, tokens, learning, fixed, tokens_learn, spread
+):
+    """Where tokens are constant their attention is computed apart: the result must not tell."""
+    results = []
+    for function in (attend, by_hand):
+        query, key, value = (
+            (spread * draw(batch, HEADS, tokens, HEAD_WIDTH, seed=i)).requires_grad_(tokens_learn)
+            for i in range(3)
+        )
+        sets = [
+            PromptKV(
+                *(
+                    (spread * draw((1, batch)[i % 2], HEADS, 2 + i, HEAD_WIDTH, seed=j)).detach()
+                    for j in (10 * i + 11, 10 * i + 12)
+                )
+            )
+            for i in range(learning + fixed)
+        ]
+        for prompt in sets[:learning]:
+            prompt.key.requires_grad_()
+            prompt.value.requires_grad_()
+        out = function(query, key, value, sets, 0.3)
+        inputs = [t for t in (query, key, value, *chain(*sets)) if t.requires_grad]
+        gradients = torch.autograd.grad(out.square().sum(), inputs) if inputs else ()
+        results.append([out.detach(), *gradients])
+    for actual, expected in zip(*results, strict=True):
+        scale = max(1.0, float(expected.abs().max()))
+        torch.testing.assert_close(actual, expected, atol=1e-5 * scale, rtol=0)
+
+
+def test_constant_attention_keeps_nothing_of_the_tokens_for_the_backward_pass():
+    """Of 400 tokens only what the prompts' own softmax needs is saved, not keys and values."""
+    query, key, value = (draw(1, HEADS, 400, HEAD_WIDTH, seed=i) for i in range(3))
+    prompt = PromptKV(*(draw(1, HEADS, 2, HEAD_WIDTH, seed=i).requires_grad_() for i in (4, 5)))
+    kept: list[Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        attend(query, key, value, [prompt], 0.3)
+    storages = {t.untyped_storage().data_ptr() for t in kept}
+    assert key.untyped_storage().data_ptr() not in storages
+    assert value.untyped_storage().data_ptr() not in storages
+
+
+def test_without_prompts_it_is_plain_attention():
+    query, key, value = (draw(2, HEADS, 5, HEAD_WIDTH, seed=i) for i in range(3))
+    expected = by_hand(query, key, value, [], 0.5)
+    assert attend(query, key, value, (), 0.5) == pytest.approx(expected, abs=1e-6)

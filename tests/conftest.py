@@ -1,0 +1,30 @@
+"""Every test runs with the shapes of signatures checked, on one thread."""
+
+import torch
+from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
+
+SHAPED = [
+    "lpt.backbones.attention",
+    "lpt.backbones.linear",
+    "lpt.backbones.vit",
+    "lpt.classifier",
+    "lpt.evaluation",
+    "lpt.losses",
+    "lpt.model",
+    "lpt.prompts",
+    "lpt.records",
+    "lpt.testing.plain",
+    "lpt.training.cache",
+    "lpt.training.stages",
+]
+"""Modules whose signatures state shapes; checked from their first import on, so before any test."""
+
+install_import_hook(SHAPED, "beartype.beartype")
+
+torch.set_num_threads(1)
+
+settings.register_profile(
+    "lpt", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("lpt")
