@@ -96,9 +96,10 @@ def read_published(known: Published, spec: DataSpec) -> Listing:
                 f"{path}: a label is not a number ({error}). Fetch it again."
             ) from error
         if split == "train":
-            names = {
-                label: _class_name(p) for p, label in zip(columns["path"], numbers, strict=True)
-            }
+            names = [_class_name(image) for image in columns["path"]]
+            by_label = dict(zip(numbers, names, strict=True))
+        else:
+            names += [by_label.get(label, "") for label in numbers]
         files += _below(root, columns["path"], path, known)
         labels += numbers
         splits += [split] * len(numbers)
