@@ -7,9 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from lpt.errors import RunError
 
-__all__ = ["write_atomic", "write_bytes", "write_json", "write_text"]
+__all__ = ["remove_unfinished", "write_atomic", "write_bytes", "write_json", "write_text"]
+
+UNFINISHED = ".unfinished"
+"""Suffix of files that are being written; one that stays behind was cut short by a kill."""
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
@@ -22,7 +27,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
         os.close(handle)
         temporary = Path(name)
         temporary.chmod(0o644)
@@ -30,9 +35,10 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # safetensors wraps errors of the disk in its own
+        reason = getattr(error, "strerror", None) or error
         raise RunError(
-            f"{path}: cannot be written ({error.strerror or error}). "
+            f"{path}: cannot be written ({reason}). "
             "Free some space or choose another folder; what was there is unchanged."
         ) from error
     finally:
@@ -53,6 +59,12 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically, indented, non-ASCII kept, ending in a newline."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left half-written below a folder that no other one writes to."""
+    for path in folder.rglob(f".*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
 
 
 def _put(path: Path, data: bytes) -> None:
