@@ -11,7 +11,14 @@ from safetensors import SafetensorError
 
 from lpt.errors import RunError
 
-__all__ = ["remove_unfinished", "write_atomic", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "UNFINISHED",
+    "remove_unfinished",
+    "write_atomic",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 UNFINISHED = ".unfinished"
 """Suffix of files that are being written; one that stays behind was cut short by a kill."""
@@ -62,8 +69,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes left half-written below a folder that no other one writes to."""
-    for path in folder.rglob(f".*{UNFINISHED}"):
+    """Remove what killed processes left half-written in a folder that no other one writes to."""
+    for path in folder.glob(f".*{UNFINISHED}"):
         path.unlink(missing_ok=True)
 
 

@@ -12,21 +12,26 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lpt.config import RunConfig, load_config
 from lpt.errors import RunError
-from lpt.files import write_atomic, write_json, write_text
-from lpt.training.checkpoint import Checkpoint, Position
+from lpt.files import UNFINISHED, remove_unfinished, write_atomic, write_json, write_text
+from lpt.training.checkpoint import Checkpoint
+from lpt.training.phases import PHASES
 
 __all__ = ["RunFolder", "free_run_path"]
 
 MIN_FREE_BYTES = 64 * 2**20
 
+_BEFORE_CONFIG = (".lock", "environment.json", "identity.json")
+"""Written before config.yaml, which makes a folder a run: alone they are no run yet."""
+
 
 class RunFolder:
-    """Files of one run. Nothing in it is ever deleted without being asked.
+    """Files of one run. Nothing finished in it is ever deleted without being asked.
 
     config.yaml, environment.json, identity.json, metrics.jsonl, results.json, task.safetensors,
     checkpoints/{last, best-PHASE, best-PHASE-selected}.safetensors. One process writes at a time
@@ -72,7 +77,7 @@ class RunFolder:
 
         Raises: RunError if the folder holds a run or other files already.
         """
-        if self.path.exists() and any(p.name != ".lock" for p in self._entries()):
+        if self.path.exists() and any(map(_is_of_a_run, self._entries())):
             raise RunError(
                 f"{self.path}: exists and is not empty. "
                 "Give another folder with --out, or go on with --resume."
@@ -105,9 +110,12 @@ class RunFolder:
     def check_identity(self, identity: Mapping[str, Any]) -> None:
         """Refuse to go on if data or backbone are no longer those that the run began with."""
         try:
-            began = json.loads(self.identity_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self.identity_file}: cannot be read ({error}).") from error
+            began = dict(json.loads(self.identity_file.read_text(encoding="utf-8")))
+        except (OSError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{self.identity_file}: cannot be read ({error}). "
+                "Restore it, or start a new run in another folder."
+            ) from error
         changed = [name for name, value in identity.items() if began.get(name) != value]
         if changed:
             raise RunError(
@@ -121,7 +129,8 @@ class RunFolder:
             self.records = []
             return None
         checkpoint = Checkpoint.load(self.last_file)
-        self.records = [r for r in read_metrics(self.path) if _before(r, checkpoint.position)]
+        now = (checkpoint.position.stage, checkpoint.position.epoch)
+        self.records = [r for r in read_metrics(self.path) if _epoch_of(r) < now]
         return checkpoint
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -134,8 +143,15 @@ class RunFolder:
         write_atomic(self.best_file(stage), lambda temporary: save_file(tensors, temporary))
 
     def load_best(self, stage: str) -> dict[str, Tensor]:
-        """Weights of the best epoch of a stage."""
-        return load_file(self.best_file(stage))
+        """Weights of the best epoch of a stage. Raises: RunError naming the file if damaged."""
+        path = self.best_file(stage)
+        try:
+            return load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise RunError(
+                f"{path}: cannot be read ({error}). "
+                "Restore it, or start a new run in another folder."
+            ) from error
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Append a line of metrics; the file is replaced whole, so no line is ever torn."""
@@ -148,9 +164,16 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for folder in (self.path, self.last_file.parent):
+                remove_unfinished(folder)
         except BlockingIOError as error:
-            raise RunError(f"{self.path}: another process is training in this folder.") from error
+            self.release()
+            raise RunError(
+                f"{self.path}: another process is training in this folder. "
+                "Wait for it, or give another --out."
+            ) from error
         except OSError as error:
+            self.release()
             raise RunError(
                 f"{self.path}: cannot be written ({error.strerror}). Give another --out."
             ) from error
@@ -168,14 +191,25 @@ class RunFolder:
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """The lines of a run's metrics.jsonl; empty if there is none yet."""
+    """The lines of a run's metrics.jsonl; empty if there is none yet.
+
+    Raises: RunError naming the line if one is damaged.
+    """
     path = run / "metrics.jsonl"
     if not path.is_file():
         return []
+    records: list[dict[str, Any]] = []
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except ValueError as error:
-        raise RunError(f"{path}: damaged ({error}).") from error
+        for line in path.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            _epoch_of(record)
+            records.append(record)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{path}: line {len(records) + 1} is damaged ({error}). "
+            "Mend it, or move the file away: the run goes on without its lines."
+        ) from error
+    return records
 
 
 def free_run_path(name: str, parent: Path = Path("runs")) -> Path:
@@ -201,6 +235,10 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _before(record: Mapping[str, Any], position: Position) -> bool:
-    stage = {"phase1": 0, "phase2": 1}.get(record["stage"], 0)
-    return (stage, record["epoch"]) < (position.stage, position.epoch)
+def _epoch_of(record: Mapping[str, Any]) -> tuple[int, int]:
+    """Stage and epoch that a line of metrics is about."""
+    return PHASES.index(record["stage"]), int(record["epoch"])
+
+
+def _is_of_a_run(path: Path) -> bool:
+    return path.name not in _BEFORE_CONFIG and path.suffix != UNFINISHED
