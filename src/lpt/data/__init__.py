@@ -1,5 +1,6 @@
 """Data sets by name, folder, list or Parquet; decoding, transforms, samplers and loading."""
 
+from lpt.data.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from lpt.data.counts import ClassGroups, imbalance
 from lpt.data.datasets import open_data, open_test
 from lpt.data.decode import decode
@@ -8,6 +9,7 @@ from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loade
 from lpt.data.longtail import PROFILES, long_tailed, profile_counts, write_list
 from lpt.data.manifest import Manifest, Split
 from lpt.data.named import NAMED, NamedSet
+from lpt.data.rates import LoadingRate, loading_hint, measure_loading, render_rates
 from lpt.data.samplers import (
     ORDERS,
     balanced_order,
@@ -19,23 +21,29 @@ from lpt.data.samplers import (
     square_root_order,
     steps_per_epoch,
 )
+from lpt.data.shifted import ShiftedSet, open_shifted
 from lpt.data.stores import ImageRef
 from lpt.data.transforms import RESIZE_RULES, Transform, eval_transform, train_transform
 
 __all__ = [
+    "CORRUPTIONS",
     "NAMED",
     "ORDERS",
     "PROFILES",
     "RESIZE_RULES",
+    "SEVERITIES",
     "ClassGroups",
+    "Corruption",
     "DataSummary",
     "Draw",
     "EvalBatches",
     "ImageDataset",
     "ImageRef",
     "Loader",
+    "LoadingRate",
     "Manifest",
     "NamedSet",
+    "ShiftedSet",
     "Split",
     "Transform",
     "balanced_order",
@@ -47,13 +55,17 @@ __all__ = [
     "imbalance",
     "inspect_data",
     "instance_order",
+    "loading_hint",
     "long_tailed",
     "make_loader",
+    "measure_loading",
     "open_data",
+    "open_shifted",
     "open_test",
     "profile_counts",
     "random_stream",
     "render",
+    "render_rates",
     "square_root_order",
     "steps_per_epoch",
     "train_transform",

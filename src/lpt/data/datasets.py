@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.folders import read_folder
+from lpt.data.hub import HUB_OPTIONS, HUB_PREFIX, read_hub
 from lpt.data.listing import Listing, with_classes
 from lpt.data.lists import LIST_SUFFIXES, read_list
 from lpt.data.manifest import Manifest, Split
@@ -38,9 +39,9 @@ def open_data(
     """Open a data set. Only names and labels are read; images wait until they are asked for.
 
     `spec` is a folder of class folders (below train, val, test, or one folder), a CSV, TSV or text
-    list, a Parquet file or a folder of them, or a name of NAMED (`cifar100-lt:imbalance=100`).
-    Options follow a colon: `DIR:list=lists/lt100.csv` takes the training images from a list in DIR,
-    `DIR:test=OTHER` the test images from other data.
+    list, a Parquet file or a folder of them, a name of NAMED (`cifar100-lt:imbalance=100`), or
+    `hf:NAME` for a Hugging Face data set. Options follow a colon: `DIR:list=lists/lt100.csv` takes
+    the training images from a list in DIR, `DIR:test=OTHER` the test images from other data.
 
     What the data does not split is split here, by class and by seed. Test images are set aside
     where there are none; a class keeps at least one image for training. Validation images come
@@ -110,6 +111,8 @@ class _Part:
 
 
 def _source_options(source: str) -> tuple[str, ...]:
+    if source.startswith(HUB_PREFIX):
+        return HUB_OPTIONS
     return NAMED[source].options if source in NAMED else ()
 
 
@@ -118,6 +121,8 @@ def _read(spec: DataSpec, seed: int, group_by: str | None) -> Listing:
     spec.allow(*_source_options(spec.source), "list", "test")
     if spec.source in NAMED:
         return NAMED[spec.source].read(spec, seed)
+    if spec.source.startswith(HUB_PREFIX):
+        return read_hub(spec, group_by=group_by)
     path = Path(spec.source).expanduser()
     if path.is_dir():
         files = parquet_files(path)

@@ -90,6 +90,9 @@ class ImageDataset:
 class EvalBatches:
     """A split in its own order, `batch` images at a time; the last batch may be smaller.
 
+    The key of a draw is the image's index, so that a corruption differs from image to image and
+    is the same in every evaluation.
+
     Attributes:
         n: images in the split.
         batch: images a batch.
@@ -105,7 +108,7 @@ class EvalBatches:
 
     def __iter__(self) -> Iterator[list[Draw]]:
         for first in range(self.start * self.batch, self.n, self.batch):
-            yield [Draw(i) for i in range(first, min(first + self.batch, self.n))]
+            yield [Draw(i, (i,)) for i in range(first, min(first + self.batch, self.n))]
 
 
 class Loader:

@@ -23,11 +23,11 @@ class Transform:
 
     Attributes:
         apply: PIL image -> (3, H, H) float32, normalised. Draws from torch's global generator only.
-        decode_target: short side that decoding has to keep (see `lpt.data.decode`).
+        decode_target: short side that decoding has to keep (see `lpt.data.decode`), None for all.
     """
 
     apply: Callable[[Image.Image], Float[Tensor, "3 H H"]]
-    decode_target: int
+    decode_target: int | None
 
     def __call__(self, image: Image.Image) -> Float[Tensor, "3 H H"]:
         """Transform one image."""
@@ -72,8 +72,10 @@ def eval_transform(
     resize: int,
     rule: str = "short-side",
     interpolation: str = "bicubic",
+    border: int = 0,
+    corruption: Callable[[Image.Image], Image.Image] | None = None,
 ) -> Transform:
-    """Resize by a named rule, then crop the centre; nothing random.
+    """Resize by a named rule, then crop the centre; nothing random unless a corruption is.
 
     Args:
         size: height and width of the result in pixels.
@@ -82,6 +84,8 @@ def eval_transform(
         rule: "short-side" scales the short side to `resize` and keeps the aspect; "squash" scales
             to `resize` x `resize` and loses it, which is what the authors' released code does.
         interpolation: nearest, bilinear, bicubic or lanczos.
+        border: pixels to take off each side of the image first (ObjectNet has 2 red ones).
+        corruption: applied to the cropped image, such as `lpt.data.Corruption("noise", 3)`.
     Raises: ConfigError naming the setting out of range.
     """
     if rule not in RESIZE_RULES:
@@ -90,9 +94,27 @@ def eval_transform(
         raise ConfigError(f"resize {resize} is smaller than the input of {size} pixels.")
     shape = [resize, resize] if rule == "squash" else [resize]
     fit = v2.Resize(shape, interpolation=_mode(interpolation), antialias=True)
-    steps = [fit, v2.CenterCrop(size), *_to_tensor(mean, std)]
+    steps = [fit, v2.CenterCrop(size)]
+    if border:
+        steps.insert(0, _Trim(border))
+    if corruption is not None:
+        steps.append(corruption)
+    steps += _to_tensor(mean, std)
     # Twice the pixels needed, so that the final antialiased resize still decides the result.
-    return Transform(v2.Compose(steps), decode_target=2 * resize)
+    # A border is counted in stored pixels, so such images are decoded in full.
+    target = None if border else 2 * resize
+    return Transform(v2.Compose(steps), decode_target=target)
+
+
+@dataclass(frozen=True)
+class _Trim:
+    """Takes a border off an image."""
+
+    pixels: int
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        width, height = image.size
+        return image.crop((self.pixels, self.pixels, width - self.pixels, height - self.pixels))
 
 
 def _to_tensor(mean: Sequence[float], std: Sequence[float]) -> list[v2.Transform]:
