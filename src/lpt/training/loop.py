@@ -75,7 +75,7 @@ def fit(
     number of threads. The caller has put the checkpoint's learned tensors into the model.
 
     Returns: the last checkpoint; its `best` names the best validation score (macro) and epoch.
-    Raises: TrainingError if the loss is not finite; checkpoints never hold such a state.
+    Raises: TrainingError if the loss or a weight is not finite; no checkpoint holds such a weight.
     """
     optimizer = build_optimizer(optim, stage.groups(), plan.batch)
     accelerator = loop.accelerator
@@ -88,10 +88,17 @@ def fit(
     best = state.best
     clock = _Clock(state.seconds.get(stage.name, 0.0))
 
-    def checkpoint(position: Position) -> Checkpoint:
+    def learned(epoch: int) -> dict[str, Tensor]:
+        tensors = loop.learned()
+        broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+        if broken:
+            raise _diverged(stage, f"{broken[0]} is not finite", epoch, optimizer)
+        return tensors
+
+    def checkpoint(position: Position, tensors: Mapping[str, Tensor]) -> Checkpoint:
         kept = Checkpoint(
             position,
-            loop.learned(),
+            tensors,
             optimizer_state(optimizer),
             dict(sums),
             {**state.seconds, stage.name: clock.total()},
@@ -139,7 +146,7 @@ def fit(
                 images += len(labels)
                 loop.reporter.advance(note=f"loss {sums['loss'] / (step + 1):.3f}")
                 if clock.due(loop.checkpoint_seconds) and step + 1 < plan.steps:
-                    checkpoint(Position(plan.stage, epoch, step + 1))
+                    checkpoint(Position(plan.stage, epoch, step + 1), learned(epoch))
             record: dict[str, Any] = {
                 "stage": stage.name,
                 "epoch": epoch,
@@ -147,6 +154,7 @@ def fit(
                 **{name: value / plan.steps for name, value in sums.items()},
                 "images_per_second": images / clock.in_epoch(),
             }
+            tensors = learned(epoch)
             stage.eval()
             validation = loop.validate(stage)
             stage.train()
@@ -155,11 +163,11 @@ def fit(
                 score = record["val"]["macro"] or 0.0
                 if best is None or score >= best[0]:
                     best = (score, epoch)
-                    loop.store.save_best(stage.name, loop.learned())
+                    loop.store.save_best(stage.name, tensors)
             record["seconds"] = clock.in_epoch()
             sums.clear()
             loop.store.log(record)
-            state = checkpoint(Position(plan.stage, epoch + 1))
+            state = checkpoint(Position(plan.stage, epoch + 1), tensors)
             loop.reporter.epoch(record)
     finally:
         loop.reporter.end()
@@ -190,10 +198,8 @@ def train_step(
     values = {"loss": float(loss.detach()), **{k: float(v.detach()) for k, v in terms.items()}}
     if not all(map(_finite, values.values())):
         worst = ", ".join(f"{k}={v:g}" for k, v in values.items() if not _finite(v))
-        raise TrainingError(
-            f"loss is not finite ({worst}) in epoch {progress.epoch + 1}. "
-            "Lower the learning rate (--set phase1.optim.rate=...); the last checkpoint is sound."
-        )
+        own = accelerator.unwrap_model(stage)
+        raise _diverged(own, f"loss is not finite ({worst})", progress.epoch, optimizer)
     accelerator.backward(loss)
     if optimizer is not None:
         if clip_norm is not None:
@@ -227,6 +233,21 @@ class _Clock:
 
     def due(self, seconds: float) -> bool:
         return time.monotonic() - self.last_save >= seconds
+
+
+def _diverged(stage: Stage, what: str, epoch: int, optimizer: Any) -> TrainingError:
+    setting = f"{stage.name}.optim.rate"
+    if optimizer is None:
+        return TrainingError(
+            f"{stage.name}: {what} before anything was learned. "
+            "Check the backbone's weights and the settings of the loss."
+        )
+    rate = max(group["peak"] for group in optimizer.param_groups)
+    return TrainingError(
+        f"{stage.name}: {what} in epoch {epoch + 1}, at a learning rate of {rate:g}.\n"
+        f"Lower {setting}: with --set in a new run, or in this run's config.yaml and go on from its "
+        "last checkpoint with --resume."
+    )
 
 
 def _finite(value: float) -> bool:
