@@ -1,8 +1,10 @@
 """How long a run will take, and how to make it fit a budget."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from lpt.config import RunConfig
+from lpt.config import PhaseConfig, RunConfig
 from lpt.data import steps_per_epoch
 from lpt.errors import ConfigError
 from lpt.training.reporting import human_time
@@ -14,6 +16,9 @@ MIN_EPOCHS = 4
 
 VAL_SHARE = 0.15
 """Largest share of a budget that validation may take."""
+
+MIN_VAL_IMAGES = 100
+"""Validation images that a budget keeps; fewer would say little."""
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -42,9 +47,9 @@ def run_seconds(config: RunConfig, pace: Pace) -> float:
     for phase, step, image in zip(
         (config.phase1, config.phase2), pace.step, pace.image, strict=True
     ):
-        images = min(pace.train_images, phase.epoch_images or pace.train_images)
         validation = min(pace.val_images, config.data.max_val_images) * image
-        total += phase.epochs * (steps_per_epoch(images, phase.batch) * step + validation)
+        steps = steps_per_epoch(_images(phase, pace), phase.batch)
+        total += phase.epochs * (steps * step + validation)
     return total
 
 
@@ -55,16 +60,14 @@ def fit_budget(config: RunConfig, pace: Pace, seconds: float) -> tuple[RunConfig
     Raises: ConfigError, naming the least that works, if even one step an epoch does not fit.
     """
     cuts: list[str] = []
-    if run_seconds(config, pace) <= seconds:
-        return config, cuts
-    config = _cut_validation(config, pace, seconds, cuts)
-    config = _cut_epochs(config, pace, seconds, cuts)
-    if run_seconds(config, pace) > seconds:
-        config = _cut_images(config, pace, seconds, cuts)
-    if run_seconds(config, pace) > 1.1 * seconds:
+    for cut in (_cut_validation, _cut_epochs, _cut_images):
+        if run_seconds(config, pace) > seconds:
+            config = cut(config, pace, seconds, cuts)
+    needed = run_seconds(config, pace)
+    if needed > seconds:
         raise ConfigError(
             f"--budget {human_time(seconds)}: too short; this data on this machine needs about "
-            f"{human_time(run_seconds(config, pace))} at least. Give more, or a smaller data set."
+            f"{human_time(math.ceil(needed))} at least. Give more, or a smaller data set."
         )
     return config, cuts
 
@@ -86,9 +89,9 @@ def _cut_validation(config: RunConfig, pace: Pace, seconds: float, cuts: list[st
     one = sum(e * image for e, image in zip(epochs, pace.image, strict=True))
     wanted = min(pace.val_images, config.data.max_val_images)
     allowed = int(VAL_SHARE * seconds / one) if one else wanted
-    if wanted <= allowed or wanted == 0:
+    kept = min(wanted, max(allowed, MIN_VAL_IMAGES))
+    if kept == wanted:
         return config
-    kept = max(allowed, 100)
     cuts.append(f"validation on {kept:,} images instead of {wanted:,}")
     return config.changed({"data.max_val_images": kept})
 
@@ -101,11 +104,7 @@ def _cut_epochs(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) 
             settings[f"{name}.epochs"] = min(epochs, max(MIN_EPOCHS, int(epochs * share)))
         return config.changed(settings)
 
-    best = scaled(0.0)
-    for share in (i / 100 for i in range(99, 0, -1)):
-        if run_seconds(scaled(share), pace) <= seconds:
-            best = scaled(share)
-            break
+    best = _largest(scaled, pace, seconds)
     for name in ("phase1", "phase2"):
         before, after = getattr(config, name).epochs, getattr(best, name).epochs
         if after < before:
@@ -114,20 +113,32 @@ def _cut_epochs(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) 
 
 
 def _cut_images(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
-    idle = config.changed({"phase1.epochs": 0, "phase2.epochs": 0})
-    whole, least = run_seconds(config, pace), run_seconds(idle, pace)
-    share = max(0.0, (seconds - least) / (whole - least))
-    images = pace.train_images
-    while True:
-        images = int(images * min(share, 0.98))
-        batch = min(config.phase1.batch, config.phase2.batch)
-        images = max(images, batch)
+    phases = {name: getattr(config, name) for name in ("phase1", "phase2")}
+    shown = {name: _images(phase, pace) for name, phase in phases.items()}
+
+    def scaled(share: float) -> RunConfig:
         settings = {
-            f"{name}.epoch_images": min(images, getattr(config, name).epoch_images or images)
-            for name in ("phase1", "phase2")
+            f"{name}.epoch_images": min(shown[name], max(phase.batch, int(shown[name] * share)))
+            for name, phase in phases.items()
         }
-        cut = config.changed(settings)
-        if run_seconds(cut, pace) <= seconds or images == batch:
-            break
-    cuts.append(f"an epoch shows {images:,} of {pace.train_images:,} images")
-    return cut
+        return config.changed(settings)
+
+    best = _largest(scaled, pace, seconds)
+    for name, before in shown.items():
+        after = getattr(best, name).epoch_images
+        if after < before:
+            cuts.append(f"{name}: {after:,} images an epoch instead of {before:,}")
+    return best
+
+
+def _largest(scaled: Callable[[float], RunConfig], pace: Pace, seconds: float) -> RunConfig:
+    """The run scaled by the largest share that fits, in steps of 2 %; else by 0."""
+    for share in (0.98**i for i in range(1, 400)):
+        config = scaled(share)
+        if run_seconds(config, pace) <= seconds:
+            return config
+    return scaled(0.0)
+
+
+def _images(phase: PhaseConfig, pace: Pace) -> int:
+    return min(pace.train_images, phase.epoch_images or pace.train_images)

@@ -245,7 +245,7 @@ class Session:
         backbone, shape, groups = self.bench.backbone.spec, self.model.shape, self.bench.groups
         record = {name: getattr(backbone, name) for name in BackboneRecord.model_fields}
         return TaskSpec(
-            name=self.folder.path.name,
+            name=self.folder.path.resolve().name,
             class_names=tuple(self.bench.data.class_names),
             class_counts=tuple(self.bench.counts.tolist()),
             backbone=BackboneRecord(**record),

@@ -87,7 +87,6 @@ class Workbench:
             )
         ).to(self.accelerator.device)
         self.workers = default_workers(self.accelerator, config.data.workers)
-        self.validation = self._validation()
 
     @property
     def resize(self) -> int:
@@ -169,10 +168,9 @@ class Workbench:
         return evaluate(predictions, self.counts.numpy(), self.groups, self.data.class_names)
 
     def validate(self, model: Model) -> Mapping[str, float | None] | None:
-        """Summary on the validation images; None if there are none."""
-        if self.validation is None:
-            return None
-        return self.score(self.predict(model, self.validation)).summary()
+        """Summary on the validation images of an epoch; None if there are none."""
+        split = self.validation
+        return None if split is None else self.score(self.predict(model, split)).summary()
 
     def features(
         self, encode: Callable[[Tensor], Tensor], split: Split, task: str
@@ -193,7 +191,8 @@ class Workbench:
         chosen = first_of_each_class(self.train_split.labels, most, self.config.seed)
         return self.train_split.take(chosen)
 
-    def _validation(self) -> Split | None:
+    @property
+    def validation(self) -> Split | None:
         """Validation images of an epoch: all, or a fixed draw of `data.max_val_images`."""
         split = self.data.splits.get("val")
         if split is None or not len(split):
