@@ -10,6 +10,7 @@ from lpt.data import Manifest, Split, open_data, open_test
 from lpt.errors import ConfigError, RunError
 from lpt.task import Task
 from lpt.training.estimate import parse_budget
+from lpt.training.identity import data_identity
 from lpt.training.reporting import Reporter, SilentReporter
 from lpt.training.runs import RunFolder, free_run_path
 from lpt.training.session import Result, Session
@@ -40,7 +41,7 @@ def train(
         recipe: default, paper, released, or a YAML file.
         settings: dotted settings over the recipe's, such as {"phase1.epochs": 5}.
         budget: time to fit the run into, such as "20m".
-        resume: go on with the run in `out`; its own configuration holds.
+        resume: go on with the run in `out`; its own configuration holds, no other may be given.
         device: "cpu" keeps off a GPU.
         reporter: told of progress; silent by default.
     Returns: the trained task; `out` holds configuration, metrics, checkpoints and prompt file.
@@ -88,6 +89,15 @@ def prepare(
     """
     seconds = None if budget is None else parse_budget(budget)
     if resume:
+        fixed = {"--backbone": backbone, "--set": settings, "--seed": seed, "--budget": budget}
+        given = [flag for flag, value in fixed.items() if value not in (None, {})]
+        if str(recipe) != "default":
+            given.append("--recipe")
+        if given:
+            raise ConfigError(
+                f"--resume: {', '.join(given)} would change the run, which goes on as it began. "
+                "Leave it out, or start a new run with another --out."
+            )
         return _reopen(data, out, reporter, device)
     if data is None:
         raise ConfigError(
@@ -126,14 +136,17 @@ def split_to_evaluate(run: str | Path, task: Task, data: str | None) -> Split:
     Args:
         data: other data, or None (or the run's own source) for the test split that training set
             aside.
-    Raises: RunError if nothing says what the task was trained on.
+    Raises: RunError if nothing says what the task was trained on, or if that data changed since:
+        its test images could be images of training.
     """
     config = _config_of(run)
     names = task.spec.class_names
     if data is None and config is None:
         raise RunError(f"{run}: a task file does not say where its data is. Name the data too.")
     if config is not None and data in (None, config.data.source):
-        return _own_data(config, names).split("test")
+        own = _own_data(config, names)
+        _run_folder(run).check_identity(data_identity(own))
+        return own.split("test")
     assert data is not None
     return open_test(data, names)
 
@@ -149,9 +162,12 @@ def _own_data(config: RunConfig, names: tuple[str, ...]) -> Manifest:
 
 
 def _config_of(run: str | Path) -> RunConfig | None:
-    folder = Path(run) if Path(run).is_dir() else Path(run).parent
-    file = RunFolder(folder).config_file
+    file = _run_folder(run).config_file
     return load_config(file) if file.is_file() else None
+
+
+def _run_folder(run: str | Path) -> RunFolder:
+    return RunFolder(Path(run) if Path(run).is_dir() else Path(run).parent)
 
 
 def _reopen(
@@ -161,13 +177,17 @@ def _reopen(
         raise ConfigError("--resume: name the run to go on with, such as --out runs/birds.")
     folder = RunFolder(Path(out))
     config = folder.open()
-    if data is not None and data != config.data.source:
-        raise ConfigError(
-            f"--resume: {out} was trained on {config.data.source}, not on {data}. "
-            "Leave the data out, or give another --out."
-        )
-    session = Session(Workbench(config, reporter, device=device), folder)
-    folder.check_identity(session.identity())
+    try:
+        if data is not None and data.rstrip("/") != config.data.source.rstrip("/"):
+            raise ConfigError(
+                f"--resume: {out} was trained on {config.data.source}, not on {data}. "
+                "Leave the data out, or give another --out."
+            )
+        session = Session(Workbench(config, reporter, device=device), folder)
+        folder.check_identity(session.identity())
+    except BaseException:
+        folder.release()
+        raise
     reporter.message(session.describe())
     reporter.message(f"run       {folder.path} (resumed)")
     return session

@@ -104,8 +104,9 @@ class RunFolder:
         """Go on with a run. Raises: RunError if there is none."""
         if not self.config_file.is_file():
             raise RunError(f"{self.path}: holds no run to resume (no config.yaml).")
+        config = load_config(self.config_file)
         self._claim()
-        return load_config(self.config_file)
+        return config
 
     def check_identity(self, identity: Mapping[str, Any]) -> None:
         """Refuse to go on if data or backbone are no longer those that the run began with."""

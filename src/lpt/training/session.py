@@ -1,6 +1,5 @@
 """A run from data to prompt file: estimate, both phases, evaluate, save."""
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from lpt.task import Task
 from lpt.task_file import BackboneRecord, TaskSpec, save_task
 from lpt.training.checkpoint import Checkpoint, Position, learned_state, load_learned
 from lpt.training.estimate import Pace, fit_budget, run_seconds
+from lpt.training.identity import data_identity
 from lpt.training.loop import Loop, fit, train_step
 from lpt.training.phases import PHASES, build_stage, plan_of, prompt_shape
 from lpt.training.reporting import human_time
@@ -116,13 +116,8 @@ class Session:
         return "\n".join(lines)
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same when the run goes on: data (classes, labels) and backbone."""
-        labels = self.bench.train_split.labels.astype("<i8").tobytes()
-        return {
-            "classes": list(self.bench.data.class_names),
-            "training labels": hashlib.sha256(labels).hexdigest(),
-            "backbone": self.bench.backbone.spec.sha256,
-        }
+        """What must be the same when the run goes on: data and backbone."""
+        return {**data_identity(self.bench.data), "backbone": self.bench.backbone.spec.sha256}
 
     def fit_budget(self, seconds: float | None) -> None:
         """Time a few steps, say how long the run takes, cut it to a budget where one is given."""
