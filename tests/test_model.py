@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lpt.backbones import FrozenViT, hash_weights
 from lpt.errors import ConfigError
 from lpt.model import LongTailedPromptModel, PromptShape
+from lpt.records import Output
 from lpt.testing.plain import PlainModel
 
 WIDTH, DEPTH, CLASSES = 32, 4, 5
@@ -140,10 +141,29 @@ def test_phase_two_from_a_kept_prefix_is_phase_two():
 
 def test_predict_runs_the_passes_that_the_model_was_trained_for():
     model = build().eval()
-    with torch.no_grad():
-        assert torch.equal(model.predict(images()).logits, model(images()).logits)
-        model.phases = 1
-        assert torch.equal(model.predict(images()).logits, model.phase1(images()).logits)
+    expected = model(images())
+    assert_predicts(model, expected)
+    torch.testing.assert_close(model.predict(images()).match.ids, expected.match.ids)
+    model.phases = 1
+    assert_predicts(model, model.phase1(images()))
+
+
+@pytest.mark.parametrize("top", [1, 2, 3])
+def test_predict_notices_every_change_of_a_prompt(top):
+    model = build(PromptShape(length=3, pool_size=4, top=top)).eval()
+    assert_predicts(model, model(images()))
+    for parameter in (model.shared.prompts, model.pool.prompts, model.pool.keys):
+        before = model.predict(images()).logits
+        with torch.no_grad():
+            parameter.neg_()
+        assert (model.predict(images()).logits - before).abs().max() > 1e-4
+        assert_predicts(model, model(images()))
+
+
+def assert_predicts(model: LongTailedPromptModel, expected: Output) -> None:
+    found = model.predict(images())
+    torch.testing.assert_close(found.logits, expected.logits.detach(), atol=1e-6, rtol=0)
+    assert not found.logits.requires_grad
 
 
 # --- what may learn ---------------------------------------------------------------------------

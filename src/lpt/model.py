@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
+from lpt.backbones.table import PromptTable
 from lpt.backbones.vit import PromptKV
 from lpt.classifier import CosineClassifier
 from lpt.errors import ConfigError
@@ -109,12 +110,13 @@ class LongTailedPromptModel(nn.Module):
         self.shared = SharedPrompts(backbone.depth, length, width)
         self.pool = PromptPool(self.shape.pool_size, suffix, length, width)
         self.classifier = CosineClassifier(num_classes, width, dropout=dropout)
+        self._table: PromptTable | None = None
 
-    def phase1(self, images: Float[Tensor, "B 3 H H"]) -> Output:
+    def phase1(
+        self, images: Float[Tensor, "B 3 H H"], shared: list[PromptKV] | None = None
+    ) -> Output:
         """Shared prompts in every block, then the classifier (section 4.1)."""
-        shared = self.shared_kv()
-        tokens = self.backbone.run(self.backbone.embed(images), _each(shared[: self.split]))
-        query = self.backbone.finish(tokens, _each(shared[self.split :]))
+        query = self.prefix(images, shared).query
         return Output(self.classifier(query), query, query)
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Output:
@@ -124,9 +126,16 @@ class LongTailedPromptModel(nn.Module):
             prefix = self.prefix(images, shared)
         return self.phase2(prefix, shared)
 
+    @torch.no_grad()
     def predict(self, images: Float[Tensor, "B 3 H H"]) -> Output:
-        """What the trained model says: the pass or passes that it was trained for."""
-        return self.phase1(images) if self.phases == 1 else self(images)
+        """What the trained model says: the pass or passes that it was trained for.
+
+        Keys and values of the prompts are computed once and kept until a prompt changes.
+        """
+        table = self._prompt_table(images.device)
+        if self.phases == 1:
+            return self.phase1(images, table.shared)
+        return self.phase2(self.prefix(images, table.shared), table.shared, table)
 
     def prefix(
         self, images: Float[Tensor, "B 3 H H"], shared: list[PromptKV] | None = None
@@ -136,11 +145,23 @@ class LongTailedPromptModel(nn.Module):
         tokens = self.backbone.run(self.backbone.embed(images), _each(shared[: self.split]))
         return Prefix(tokens, self.backbone.finish(tokens, _each(shared[self.split :])))
 
-    def phase2(self, prefix: Prefix, shared: list[PromptKV] | None = None) -> Output:
-        """Match group prompts to the queries and run the last L-K blocks again with them."""
+    def phase2(
+        self,
+        prefix: Prefix,
+        shared: list[PromptKV] | None = None,
+        table: PromptTable | None = None,
+    ) -> Output:
+        """Match group prompts to the queries and run the last L-K blocks again with them.
+
+        Args:
+            shared: keys and values of the shared prompts, if known already.
+            table: keys and values of matched prompts, if none of them learns.
+        """
         shared = self.shared_kv() if shared is None else shared
         match = self.pool.match(prefix.query, self.shape.top)
-        group = self.backbone.prompts_kv(match.prompts.unbind(1), first=self.split)
+        group = table.of(match.ids) if table else None
+        if group is None:
+            group = self.backbone.prompts_kv(match.prompts.unbind(1), first=self.split)
         both = list(zip(shared[self.split :], group, strict=True))
         feature = self.backbone.finish(prefix.tokens, both)
         return Output(self.classifier(feature), feature, prefix.query, match)
@@ -148,6 +169,14 @@ class LongTailedPromptModel(nn.Module):
     def shared_kv(self) -> list[PromptKV]:
         """Keys and values of the shared prompts in all L blocks: once a batch, not an image."""
         return self.backbone.prompts_kv(self.shared.prompts.unbind(0))
+
+    def _prompt_table(self, device: torch.device) -> PromptTable:
+        if torch.is_autocast_enabled(device.type):  # its precision is not that of other calls
+            return PromptTable(self.backbone, self.shared.prompts)
+        shared, group = self.shared.prompts, self.pool.prompts if self.phases == 2 else None
+        if self._table is None or not self._table.made_of(shared, group):
+            self._table = PromptTable(self.backbone, shared, group, self.shape.top)
+        return self._table
 
 
 def _each(prompts: list[PromptKV]) -> list[tuple[PromptKV]]:

@@ -22,18 +22,21 @@ def frozen_linear(
     x: Float[Tensor, "*rows in_features"],
     weight: Float[Tensor, "out_features in_features"],
     bias: Float[Tensor, " out_features"] | None = None,
+    *,
+    gelu: bool = False,
 ) -> Float[Tensor, "*rows out_features"]:
-    """Return x @ weight.T + bias; gradients flow to x alone.
+    """Return x @ weight.T + bias, or its exact GELU; gradients flow to x alone.
 
     oneDNN on a CPU in float32; `F.linear` everywhere else (GPUs, autocast, torch.compile, which has
     choices of its own) and inside `torch_products()`.
     """
     if not _onednn_serves(x, weight):
-        return F.linear(x, weight.detach(), None if bias is None else bias.detach())
+        product = F.linear(x, weight.detach(), None if bias is None else bias.detach())
+        return F.gelu(product) if gelu else product
     if x.requires_grad and torch.is_grad_enabled():
-        result: Tensor = _Product.apply(x, weight, bias)
-        return result
-    return _onednn(x, weight, bias)
+        product = _Product.apply(x, weight, bias)
+        return F.gelu(product) if gelu else product
+    return _onednn(x, weight, bias, "gelu" if gelu else "none")
 
 
 class FrozenLinear(nn.Linear):
@@ -80,8 +83,8 @@ class _Product(torch.autograd.Function):
         return _onednn(gradient, ctx.weight.t(), None), None, None
 
 
-def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None, then: str = "none") -> Tensor:
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, then, [], "none")
     return product
 
 

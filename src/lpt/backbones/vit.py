@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxtyping import Float
+from timm.layers import Mlp
 from timm.models.vision_transformer import Attention, Block, VisionTransformer
 from torch import Tensor, nn
 
@@ -20,7 +21,7 @@ from lpt.backbones.attention import (
     linear_rows,
     split_heads,
 )
-from lpt.backbones.linear import FrozenLinear
+from lpt.backbones.linear import FrozenLinear, frozen_linear
 from lpt.backbones.spec import BackboneSpec
 from lpt.errors import BackboneError, ShapeError
 
@@ -162,8 +163,18 @@ def _run_block(
     if attention.gate is not None:
         mixed = mixed * attention.gate(normed).sigmoid()
     x = x + block.ls1(attention.proj(mixed))
-    result: Tensor = x + block.ls2(block.mlp(block.norm2(x)))
+    result: Tensor = x + block.ls2(_mlp(block.mlp, block.norm2(x)))
     return result
+
+
+def _mlp(mlp: Any, x: Tensor) -> Tensor:
+    """Run the MLP, exact GELU in the same pass over memory as the product before it."""
+    exact = type(mlp.act) is nn.GELU and mlp.act.approximate == "none"
+    if type(mlp) is not Mlp or not exact or not isinstance(mlp.norm, nn.Identity):
+        result: Tensor = mlp(x)
+        return result
+    hidden = frozen_linear(x, mlp.fc1.weight, mlp.fc1.bias, gelu=True)
+    return frozen_linear(hidden, mlp.fc2.weight, mlp.fc2.bias)
 
 
 def _checked(model: nn.Module) -> VisionTransformer:
