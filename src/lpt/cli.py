@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lpt.errors import LptError
+from lpt.errors import ConfigError, LptError
 
 __all__ = ["app", "main"]
 
@@ -84,7 +84,12 @@ def train(
         device=device,
         reporter=reporter_for(),
     )
-    task, result = finish(session)
+    try:
+        task, result = finish(session)
+    except KeyboardInterrupt:
+        path = session.folder.path
+        print(f"\nlpt: stopped. Go on with: lpt train --out {path} --resume", file=sys.stderr)
+        raise
     print(summarise(session, task, result))
 
 
@@ -108,16 +113,14 @@ def evaluate(
 ) -> None:
     """Score a task: overall, many, medium, few, macro; per class as CSV and JSON."""
     from lpt.api import load, split_to_evaluate
-    from lpt.evaluation import metrics_json, render_table
+    from lpt.evaluation import COLUMNS, Column, metrics_json, render_table
     from lpt.evaluation.files import write_metrics
-    from lpt.evaluation.tables import COLUMNS
     from lpt.training.reporting import reporter_for
 
     task, reporter = load(run, device=device), reporter_for()
     folder = out or (run / "evaluation" if run.is_dir() else None)
-    named: list[tuple[str, str | None]] = [_named(entry) for entry in data or []]
-    named = named or [("test", None)]
-    splits = [(name, split_to_evaluate(run, task, source)) for name, source in named]
+    named = _named(data) if data else {"test": None}
+    splits = [(name, split_to_evaluate(run, task, source)) for name, source in named.items()]
     found = {}
     for name, split in splits:
         reporter.begin(name, len(split), unit="images")
@@ -130,7 +133,13 @@ def evaluate(
         return
     columns = [c for c in COLUMNS if c.key not in ("params", "seconds")]
     rows = [{"model": name, **metrics.summary()} for name, metrics in found.items()]
+    source = task.spec.source_accuracy
+    if data and source is not None:
+        columns.append(Column("drop", "drop"))
+        rows = [{**row, "drop": source - row["overall"]} for row in rows]
     print(render_table(rows, columns, groups=task.groups))
+    if data and source is not None:
+        print(f"Drop: from {source:.1%}, overall on the test images set aside in training.")
     if folder is not None:
         print(f"per class: {folder}/*.csv and *.json")
 
@@ -183,11 +192,16 @@ def data_inspect(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
     many_above: Annotated[int, typer.Option(help="Many-shot: more images than this.")] = 100,
     few_below: Annotated[int, typer.Option(help="Few-shot: fewer images than this.")] = 20,
+    val_fraction: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Set validation images aside as lpt train does.")
+    ] = 0.0,
 ) -> None:
     """Classes, counts, imbalance, many/medium/few, and a picture of the tail."""
     from lpt.data import ClassGroups, inspect_data, open_data, render
 
-    summary = inspect_data(open_data(data), ClassGroups(many_above, few_below))
+    summary = inspect_data(
+        open_data(data, val_fraction=val_fraction), ClassGroups(many_above, few_below)
+    )
     print(summary.to_json() if as_json else render(summary))
 
 
@@ -204,17 +218,19 @@ def _told() -> Iterator[None]:
     except LptError as error:
         print(f"lpt: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("\nlpt: stopped. A run goes on with: lpt train --out RUN --resume", file=sys.stderr)
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        sys.stderr.close()
-        raise SystemExit(141) from None
 
 
-def _named(entry: str) -> tuple[str, str | None]:
-    """`name=PATH` or PATH, which is then named after itself; options of data hold = too."""
-    name, equals, source = entry.partition("=")
-    if equals and ":" not in name and "/" not in name:
-        return name, source
-    return Path(entry.partition(":")[0]).stem or entry, entry
+def _named(entries: list[str]) -> dict[str, str | None]:
+    """Data by name: `name=PATH`, or PATH, named after itself; options of data hold = too."""
+    named: dict[str, str | None] = {}
+    for entry in entries:
+        name, equals, source = entry.partition("=")
+        if not equals or ":" in name or "/" in name:
+            name, source = Path(entry.partition(":")[0]).stem or entry, entry
+        if name in named:
+            raise ConfigError(
+                f"{entry}: '{name}' is named already, for {named[name]}. "
+                f"Name each data set, such as other-{name}={source}."
+            )
+        named[name] = source
+    return named

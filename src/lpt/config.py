@@ -72,7 +72,7 @@ class AugmentConfig(_Strict):
     flip: Share = 0.5
     mixup: NonNegative = 0.0
     resize_rule: Literal["squash", "short-side"] = "squash"
-    resize_ratio: Annotated[float, Field(ge=1)] = 256 / 224
+    resize_ratio: Annotated[float, Field(ge=1)] = 1.0
 
     @model_validator(mode="after")
     def _scale_in_order(self) -> Self:
