@@ -123,3 +123,17 @@ def test_a_split_once_made_is_kept_by_its_list(make_folder, tmp_path):
 def test_images_in_memory_cannot_be_listed(tmp_path):
     with pytest.raises(DataError, match="images are not files"):
         write_list(open_data("digits"), tmp_path / "list.csv")
+
+
+def test_a_pacs_domain_made_long_tailed_is_tested_on_another(shared, tmp_path):
+    from dataclasses import replace
+
+    photo = open_data(shared / "pacs" / "photo.parquet", val_fraction=0, test_fraction=0)
+    tail = long_tailed(photo, imbalance=20, seed=1)
+    write_list(replace(photo, splits={"train": tail}), tmp_path / "lt.csv")
+    for domain, images in (("art_painting", 2_048), ("cartoon", 2_344), ("sketch", 3_929)):
+        other = f"{shared}/pacs/{domain}.parquet"
+        spec = f"{shared}/pacs/photo.parquet:list={tmp_path}/lt.csv,test={other}"
+        data = open_data(spec, val_fraction=0)
+        assert data.counts().tolist() == np.bincount(tail.labels).tolist()
+        assert len(data.splits["test"]) == images

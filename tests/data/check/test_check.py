@@ -274,7 +274,7 @@ def test_recall_and_false_rate_on_real_images(shared, name, most_false):
     """Planted copies are found; few images of a set pair with another image of the set.
 
     Caltech (Faces, Motorbikes) and the product photographs do hold near-duplicates, so their rate
-    bounds the false rate from above. Measured: 0, 0.05 %, 1.1 % and 2.6 %.
+    bounds the false rate from above. Measured: 0, 0.05 %, 1.2 % and 2.5 %.
     """
     split = open_data(shared / name, val_fraction=0, test_fraction=0).splits["train"]
     chosen = np.random.default_rng(0).permutation(len(split))[:4000]
