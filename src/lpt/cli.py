@@ -136,7 +136,8 @@ def evaluate(
     source = task.spec.source_accuracy
     if data and source is not None:
         columns.append(Column("drop", "drop"))
-        rows = [{**row, "drop": source - row["overall"]} for row in rows]
+        for row, metrics in zip(rows, found.values(), strict=True):
+            row["drop"] = source - metrics.overall
     print(render_table(rows, columns, groups=task.groups))
     if data and source is not None:
         print(f"Drop: from {source:.1%}, overall on the test images set aside in training.")

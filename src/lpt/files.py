@@ -37,8 +37,8 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         handle, name = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
         os.close(handle)
         temporary = Path(name)
-        temporary.chmod(0o644)
         write(temporary)
+        temporary.chmod(0o644)  # after the writer: safetensors puts a file of its own in its place
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)

@@ -5,9 +5,9 @@ classifier (C, D), float32, and two metadata entries: `lpt_task` (format version
 the fields of `TaskSpec`). A task of phase 1 alone has neither group_prompts nor keys.
 """
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, load_backbone
-from lpt.errors import TaskFileError
+from lpt.errors import ConfigError, TaskFileError
 from lpt.files import write_atomic
 from lpt.model import LongTailedPromptModel, PromptShape
 
@@ -26,7 +26,16 @@ FORMAT = 1
 """Version that this code writes; it reads all versions up to it."""
 
 MAX_SPEC_BYTES = 64 * 2**20
+MAX_SHOWN = 100
+"""Characters of a foreign file that an error repeats."""
+
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Pixels = Annotated[int, Field(ge=1, le=4096)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+Kind = tuple[str | int, ...]
+"""Type of a tensor's numbers, as safetensors names it, and its sizes."""
 
 
 class _Record(BaseModel):
@@ -38,11 +47,11 @@ class BackboneRecord(_Record):
 
     name: str
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    layer_norm_eps: Annotated[float, Field(gt=0)]
-    image_size: Count
+    layer_norm_eps: Annotated[float, Field(gt=0, lt=1)]
+    image_size: Pixels
     mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    interpolation: str
+    std: tuple[Positive, Positive, Positive]
+    interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
 class TaskSpec(_Record):
@@ -53,11 +62,11 @@ class TaskSpec(_Record):
         phases: 2, or 1 for a model of shared prompts alone.
         resize_rule, resize: how whole images are brought to input size before the centre crop.
         temperature: softmax(cosine / temperature) gives probabilities.
-        metrics: at the end of training, by data ("val", "test") and then by name.
+        metrics: at the end of training, by phase, data ("val", "test") and name.
     """
 
     name: str
-    class_names: tuple[str, ...]
+    class_names: Annotated[tuple[str, ...], Field(min_length=1)]
     class_counts: tuple[Annotated[int, Field(ge=0)], ...]
     backbone: BackboneRecord
     shared_blocks: Count
@@ -66,16 +75,21 @@ class TaskSpec(_Record):
     top_k: Count
     phases: Literal[1, 2] = 2
     resize_rule: Literal["squash", "short-side"]
-    resize: Count
+    resize: Pixels
     many_above: Annotated[int, Field(ge=0)] = 100
     few_below: Annotated[int, Field(ge=0)] = 20
-    temperature: Annotated[float, Field(gt=0)] = 0.05
-    metrics: dict[str, Any] = {}
+    temperature: Positive = 0.05
+    metrics: dict[str, dict[str, dict[str, float | None]]] = {}
 
     @property
     def shape(self) -> PromptShape:
         """Sizes of the prompts."""
         return PromptShape(self.prompt_length, self.shared_blocks, self.pool_size, self.top_k)
+
+    @property
+    def source_accuracy(self) -> float | None:
+        """Overall accuracy on the test images of the training's own data; None without any."""
+        return self.metrics.get(f"phase{self.phases}", {}).get("test", {}).get("overall")
 
 
 def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
@@ -100,7 +114,7 @@ def read_spec(path: Path) -> TaskSpec:
 def load_task(
     path: Path, backbone: FrozenViT | None = None
 ) -> tuple[LongTailedPromptModel, TaskSpec]:
-    """Read a prompt file and set it on its backbone.
+    """Read a prompt file and set it on its backbone. Nothing is allocated before all sizes agree.
 
     Args:
         backbone: one that is loaded already, shared among tasks; None loads the one named.
@@ -108,7 +122,7 @@ def load_task(
         shapes that contradict the metadata, values that are not finite), or if the backbone is
         another one than it was trained on: both are named.
     """
-    spec, shapes = _read(path)
+    spec, found = _read(path)
     if backbone is None:
         backbone = load_backbone(
             spec.backbone.name,
@@ -116,18 +130,15 @@ def load_task(
             layer_norm_eps=spec.backbone.layer_norm_eps,
         )
     _check_backbone(path, spec, backbone)
-    model = LongTailedPromptModel(backbone, len(spec.class_names), spec.shape)
+    _check_tensors(path, spec, found, backbone)
+    # A task of phase 1 has no pool; the model's is then as small as it can be.
+    shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top=1)
+    model = LongTailedPromptModel(backbone, len(spec.class_names), shape)
     model.phases = spec.phases
-    expected = _tensors(model, spec.phases)
-    wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
-    if wanted != shapes:
-        raise TaskFileError(
-            f"{path}: damaged: its tensors {shapes} are not those its metadata asks for, {wanted}."
-        )
     with safe_open(path, framework="pt") as file, torch.no_grad():
-        for name, target in expected.items():
+        for name, target in _tensors(model, spec.phases).items():
             value = file.get_tensor(name)
-            if not value.is_floating_point() or not torch.isfinite(value).all():
+            if not torch.isfinite(value).all():
                 raise TaskFileError(f"{path}: damaged: {name} holds values that are not finite.")
             target.copy_(value)
     return model.eval(), spec
@@ -143,13 +154,16 @@ def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
     return tensors
 
 
-def _read(path: Path) -> tuple[TaskSpec, dict[str, tuple[int, ...]]]:
+def _read(path: Path) -> tuple[TaskSpec, dict[str, Kind]]:
+    if not path.is_file():
+        raise TaskFileError(
+            f"{path}: no such file. Give a task file, or the folder of a run that is finished."
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            shapes = {n: tuple(file.get_slice(n).get_shape()) for n in file.keys()}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise TaskFileError(f"{path}: no such file. Give a run folder or a task file.") from error
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            found = {name: (s.get_dtype(), *s.get_shape()) for name, s in slices.items()}
     except (OSError, SafetensorError) as error:
         raise TaskFileError(f"{path}: not a readable safetensors file ({error}).") from error
     if "lpt_task" not in metadata:
@@ -164,14 +178,43 @@ def _read(path: Path) -> tuple[TaskSpec, dict[str, tuple[int, ...]]]:
         if len(text) > MAX_SPEC_BYTES:
             raise TaskFileError(f"{path}: damaged: its metadata has {len(text)} characters.")
         spec = TaskSpec.model_validate_json(text)
-    except (KeyError, ValueError, ValidationError, json.JSONDecodeError) as error:
-        first = str(error).splitlines()[0]
-        raise TaskFileError(f"{path}: damaged metadata ({first}).") from error
+    except (KeyError, ValueError) as error:
+        raise TaskFileError(f"{path}: damaged metadata ({_short(error)}).") from error
     if len(spec.class_counts) != len(spec.class_names):
         raise TaskFileError(
             f"{path}: damaged: {len(spec.class_names)} names for {len(spec.class_counts)} counts."
         )
-    return spec, shapes
+    return spec, found
+
+
+def _short(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        text = ".".join(map(str, first["loc"])) + ": " + first["msg"]
+    return " ".join(text.split())[:MAX_SHOWN]
+
+
+def _check_tensors(path: Path, spec: TaskSpec, found: dict[str, Kind], backbone: FrozenViT) -> None:
+    try:
+        shape = spec.shape.resolved(backbone.depth)
+    except ConfigError as error:
+        raise TaskFileError(f"{path}: damaged metadata ({error}).") from error
+    depth, width, blocks = backbone.depth, backbone.width, spec.shared_blocks
+    wanted: dict[str, Kind] = {
+        "shared_prompts": ("F32", depth, shape.length, width),
+        "classifier": ("F32", len(spec.class_names), width),
+    }
+    if spec.phases == 2:
+        wanted["group_prompts"] = ("F32", shape.pool_size, depth - blocks, shape.length, width)
+        wanted["keys"] = ("F32", shape.pool_size, width)
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            held = str(found.get(name))[:MAX_SHOWN]
+            raise TaskFileError(
+                f"{path}: damaged: tensor {name[:MAX_SHOWN]} is {held}, "
+                f"its metadata asks for {wanted.get(name)}."
+            )
 
 
 def _check_backbone(path: Path, spec: TaskSpec, backbone: FrozenViT) -> None:
