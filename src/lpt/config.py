@@ -83,12 +83,19 @@ class AugmentConfig(_Strict):
 
 
 class PromptConfig(_Strict):
-    """P, K (null = half of the blocks), M and T."""
+    """P, K (null = half of the blocks), M and T; and where phase 2 starts.
+
+    `key_init` "queries" puts the keys at the centres of clusters of training queries, "normal" at
+    random. `group_init` "shared" starts every group prompt as a copy of the shared one, slightly
+    disturbed, "normal" at random.
+    """
 
     length: Count = 10
     shared_blocks: Count | None = None
     pool_size: Count = 20
     top: Count = 2
+    key_init: Literal["queries", "normal"] = "queries"
+    group_init: Literal["shared", "normal"] = "shared"
 
 
 class ClassifierConfig(_Strict):

@@ -27,6 +27,32 @@ class PromptPool(nn.Module):
         self.prompts = nn.Parameter(truncated_normal(size, blocks, length, width))
         self.keys = nn.Parameter(truncated_normal(size, width))
 
+    @torch.no_grad()
+    def start_keys(self, queries: Float[Tensor, "n D"], seed: int) -> None:
+        """Point the keys at the centres of M clusters of unit queries (k-means).
+
+        Random keys leave it to chance which few of them ever match; these share the images out from
+        the first step. With fewer queries than keys, the keys left over stay where they are.
+        Ours; LPT (ICLR 2023) starts from a truncated normal.
+        """
+        from sklearn.cluster import KMeans  # slow to import, and needed here alone
+
+        clusters = min(self.size, len(queries))
+        fitted = KMeans(clusters, n_init=1, random_state=seed).fit(
+            F.normalize(queries.float(), dim=1).cpu().numpy()
+        )
+        self.keys[:clusters] = torch.from_numpy(fitted.cluster_centers_).to(self.keys)
+
+    @torch.no_grad()
+    def start_prompts(self, shared: Float[Tensor, "suffix P D"], seed: int) -> None:
+        """Start every group prompt as the shared one, disturbed by a tenth of its spread.
+
+        Phase 2 then begins near what phase 1 reached. Ours; LPT starts from a truncated normal.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(self.prompts.shape, generator=generator).to(self.prompts)
+        self.prompts.copy_(shared + 0.1 * shared.std() * noise)
+
     @property
     def size(self) -> int:
         """M, the number of group prompts."""

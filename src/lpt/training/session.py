@@ -162,6 +162,8 @@ class Session:
         if self.config.selection == "best" and checkpoint.best is not None:
             load_learned(self.model, self.folder.load_best(name), self.folder.best_file(name))
         self.folder.save_best(f"{name}-selected", learned_state(self.model))
+        if name == "phase1" and self.config.phase2.epochs:
+            self._start_pool()
         following = Checkpoint(
             Position(index + 1), learned_state(self.model), seconds=checkpoint.seconds
         )
@@ -235,6 +237,18 @@ class Session:
         )
         means = class_means(features, torch.from_numpy(split.labels), self.bench.data.num_classes)
         self.model.classifier.start_from(means)
+
+    def _start_pool(self) -> None:
+        """Start keys at clusters of queries and group prompts at the shared one, if asked to."""
+        prompts, pool = self.config.prompts, self.model.pool
+        if prompts.key_init == "queries":
+            split = self.bench.some_of_each_class(self.config.classifier.init_images_per_class)
+            queries = self.bench.features(
+                lambda images: self.model.phase1(images).query, split, "key start"
+            )
+            pool.start_keys(queries, seed=self.config.seed)
+        if prompts.group_init == "shared":
+            pool.start_prompts(self.model.shared.prompts[self.model.split :], seed=self.config.seed)
 
     def _task_spec(self, phases: int, temperature: float, metrics: Any) -> TaskSpec:
         backbone, shape, groups = self.bench.backbone.spec, self.model.shape, self.bench.groups
