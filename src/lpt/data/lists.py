@@ -120,32 +120,37 @@ def text_columns(path: Path) -> dict[str, list[str]]:
 
 
 def _store(path: Path, root: Path, files: list[str], rows: list[str] | None) -> FileStore:
-    distinct, file = np.unique(np.array(files), return_inverse=True)
+    place: dict[str, int] = {}
+    file = np.array([place.setdefault(name, len(place)) for name in files], dtype=np.int32)
+    distinct = list(place)
     for name in distinct:
         if ".." in name and _leaves(Path(name)):
             raise DataError(
-                f"{path}: {str(name)!r} leaves the folder {root}. "
+                f"{path}: {name!r} leaves the folder {root}. "
                 "Write paths below it, or absolute ones."
             )
-    check_present(path, root, [str(name) for name in distinct])
+    check_present(path, root, distinct)
     row = np.full(len(files), -1, dtype=np.int64)
     if rows is not None and any(rows):
         try:
             row = np.array([int(value or -1) for value in rows], dtype=np.int64)
         except ValueError as error:
             raise DataError(f"{path}: a row is not a number ({error}).") from error
-    for number, name in enumerate(distinct):
-        wanted = row[file == number] if rows is not None or _is_parquet(name) else row[:0]
+    lowest, highest = np.zeros((2, len(distinct)), dtype=np.int64)
+    lowest[file] = highest[file] = row  # any row of the file, to start from
+    np.minimum.at(lowest, file, row)
+    np.maximum.at(highest, file, row)
+    for name, low, high in zip(distinct, lowest, highest, strict=True):
         if _is_parquet(name):
             size = open_parquet(root / name).metadata.num_rows
-            if len(wanted) and (wanted.min() < 0 or wanted.max() >= size):
+            if low < 0 or high >= size:
                 raise DataError(
-                    f"{path}: row {wanted.min() if wanted.min() < 0 else wanted.max()} of {name}, "
-                    f"which has rows 0 to {size - 1}. Name rows of that file in a column 'row'."
+                    f"{path}: row {low if low < 0 else high} of {name}, which has rows 0 to "
+                    f"{size - 1}. Name rows of that file in a column 'row'."
                 )
-        elif len(wanted) and wanted.max() >= 0:
+        elif high >= 0:
             raise DataError(f"{path}: {name} has a row but is no Parquet file. Leave it empty.")
-    return FileStore(root, Strings(map(str, distinct)), file.astype(np.int32), row)
+    return FileStore(root, Strings(distinct), file, row)
 
 
 def _is_parquet(name: str) -> bool:
