@@ -18,8 +18,8 @@ __all__ = [
     "PromptKV",
     "attend",
     "class_token_attends",
-    "linear_rows",
-    "split_heads",
+    "keys_values",
+    "queries",
 ]
 
 
@@ -85,14 +85,11 @@ def class_token_attends(
     One query q a head: q . (W_k x_j) = (W_k^T q) . x_j and sum_j a_j W_v x_j = W_v (sum_j a_j x_j),
     so the projections act on one row a head instead of one a token. A norm of keys forbids that.
     """
-    heads, width = attention.num_heads, attention.attn_dim
-    rows = linear_rows(attention.qkv, normed[:, :1], slice(0, width))
-    (query,) = split_heads(rows, 1, heads)
-    query = attention.q_norm(query)
+    query = queries(attention, normed[:, :1])
     if not isinstance(attention.k_norm, nn.Identity):
-        rows = linear_rows(attention.qkv, normed, slice(width, 3 * width))
-        key, value = split_heads(rows, 2, heads)
-        return attend(query, attention.k_norm(key), value, prompts, attention.scale)
+        key, value = keys_values(attention, normed)
+        return attend(query, key, value, prompts, attention.scale)
+    heads, width = attention.num_heads, attention.attn_dim
     key_weight, value_weight = attention.qkv.weight[width:].view(2, heads, -1, normed.shape[-1])
     asked = torch.einsum("bhd,hdw->bhw", query[:, :, 0], key_weight)
     logits = [asked @ normed.mT, *((query @ p.key.mT).squeeze(2) for p in prompts)]
@@ -120,13 +117,30 @@ def _joined(sets: BlockPrompts) -> PromptKV:
     )
 
 
-def linear_rows(linear: nn.Linear, x: Tensor, rows: slice) -> Tensor:
-    """Apply some output rows of a linear layer: the rows of qkv stand in the order q, k, v."""
-    bias = None if linear.bias is None else linear.bias[rows]
-    return frozen_linear(x, linear.weight[rows], bias)
+def queries(
+    attention: Any, normed: Float[Tensor, "B tokens D"]
+) -> Float[Tensor, "B heads tokens head_width"]:
+    """Project tokens to queries."""
+    (query,) = _project(attention, normed, slice(0, attention.attn_dim))
+    normed_query: Tensor = attention.q_norm(query)
+    return normed_query
 
 
-def split_heads(x: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
-    """(B, tokens, parts * heads * d) -> `parts` tensors of (B, heads, tokens, d)."""
-    batch, tokens, _ = x.shape
-    return x.view(batch, tokens, parts, heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+def keys_values(attention: Any, normed: Float[Tensor, "B tokens D"]) -> PromptKV:
+    """Project tokens to keys and values.
+
+    Apart from the queries, so that training keeps no copy of them beside the one with prompts.
+    """
+    width = attention.attn_dim
+    key, value = _project(attention, normed, slice(width, 3 * width))
+    return PromptKV(attention.k_norm(key), value)
+
+
+def _project(attention: Any, x: Tensor, rows: slice) -> tuple[Tensor, ...]:
+    """Apply rows of qkv, which stand in the order q, k, v, and split them into heads."""
+    weight, bias = attention.qkv.weight[rows], attention.qkv.bias
+    out = frozen_linear(x, weight, None if bias is None else bias[rows])
+    batch, tokens, width = out.shape
+    parts = width // attention.attn_dim
+    heads = out.view(batch, tokens, parts, attention.num_heads, -1)
+    return heads.permute(2, 0, 3, 1, 4).unbind(0)

@@ -18,8 +18,8 @@ from lpt.backbones.attention import (
     PromptKV,
     attend,
     class_token_attends,
-    linear_rows,
-    split_heads,
+    keys_values,
+    queries,
 )
 from lpt.backbones.linear import FrozenLinear, frozen_linear
 from lpt.backbones.spec import BackboneSpec
@@ -92,13 +92,8 @@ class FrozenViT(nn.Module):
         if prompts.shape[-1] != self.width:
             raise ShapeError(f"prompts of width {prompts.shape[-1]} for a backbone of {self.width}")
         module = self.blocks[block]
-        attention = module.attn
-        width = attention.attn_dim
-        projected = linear_rows(attention.qkv, module.norm1(prompts), slice(width, 3 * width))
-        if projected.dim() == 2:
-            projected = projected.unsqueeze(0)
-        key, value = split_heads(projected, 2, attention.num_heads)
-        return PromptKV(attention.k_norm(key), value)
+        normed = module.norm1(prompts)
+        return keys_values(module.attn, normed if normed.dim() == 3 else normed.unsqueeze(0))
 
     def prompts_kv(
         self, prompts: Sequence[Float[Tensor, "*B P D"]] | Tensor, first: int = 0
@@ -156,8 +151,7 @@ def _run_block(
         mixed = class_token_attends(attention, normed, prompts)
         x, normed = x[:, :1], normed[:, :1]
     else:
-        query, key, value = split_heads(attention.qkv(normed), 3, attention.num_heads)
-        query, key = attention.q_norm(query), attention.k_norm(key)
+        query, (key, value) = queries(attention, normed), keys_values(attention, normed)
         mixed = attend(query, key, value, prompts, attention.scale)
     mixed = attention.norm(mixed.transpose(1, 2).flatten(2))
     if attention.gate is not None:
