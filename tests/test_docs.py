@@ -65,6 +65,12 @@ def defined_in(path: Path) -> frozenset[str]:
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 
 
+def anchors(page: Path) -> set[str]:
+    """Headings as links name them: lower case, words joined by hyphens, no punctuation."""
+    titles = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 def home_of(dotted: str) -> ModuleType:
     """The module that a dotted name leads through, once every part of the name was found."""
     parts = dotted.split(".")
@@ -106,6 +112,15 @@ def test_links_lead_to_files_of_this_repository(page):
         path = (page.parent / target.partition("#")[0]).resolve()
         assert path.exists(), f"[{text}]({target})"
         assert path.is_relative_to(ROOT), f"[{text}]({target})"
+
+
+@pages
+def test_links_to_headings_find_them(page):
+    for text, target in LINK.findall(prose(page)):
+        file, _, anchor = target.partition("#")
+        if anchor and not HOST.search(target):
+            path = (page.parent / file).resolve() if file else page
+            assert anchor in anchors(path), f"[{text}]({target})"
 
 
 @pages
