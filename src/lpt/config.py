@@ -68,7 +68,7 @@ class AugmentConfig(_Strict):
     `resize_ratio`: images are resized to this multiple of the input size before the centre crop.
     """
 
-    crop_scale: tuple[Share, Share] = (0.4, 1.0)
+    crop_scale: tuple[Share, Share] = (0.8, 1.0)
     flip: Share = 0.5
     mixup: NonNegative = 0.0
     resize_rule: Literal["squash", "short-side"] = "squash"
@@ -109,7 +109,7 @@ class ClassifierConfig(_Strict):
 class LossConfig(_Strict):
     """A loss of `lpt.losses.loss_names()` and its options."""
 
-    name: str = "agcl"
+    name: str = "ce"
     options: dict[str, float | bool | str | None] = {}
 
 
@@ -143,7 +143,7 @@ class PhaseConfig(_Strict):
     epochs: Annotated[int, Field(ge=0)] = 20
     batch: Annotated[int, Field(ge=0)] = 0
     epoch_images: Count | None = None
-    sampler: Sampler = "dual"
+    sampler: Sampler = "balanced"
     dual_order: Literal["balanced", "class-cycle", "square-root"] = "balanced"
     eta: NonNegative = 0.5
     loss: LossConfig = LossConfig()
@@ -153,6 +153,8 @@ class PhaseConfig(_Strict):
 class GroupPhaseConfig(PhaseConfig):
     """Phase 2 has besides: the key term, the instance branch's lambdas, and cached views."""
 
+    sampler: Sampler = "dual"
+    optim: OptimConfig = OptimConfig(classifier_rate=0.001, key_rate=0.01)
     key_weight: NonNegative = 1.0
     weight_key_term: bool = True
     instance_lambda_pos: NonNegative | None = 0.5
