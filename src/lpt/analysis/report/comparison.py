@@ -1,0 +1,91 @@
+"""Pictures and tables of several runs side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from lpt.analysis.report.figures import GROUPS, SHARE, tail_line
+from lpt.analysis.report.gather import Gathered
+from lpt.analysis.report.svg import Axis, Chart, bar_chart
+
+__all__ = ["Mover", "group_chart", "movers", "tail_chart", "validation_chart"]
+
+MOVERS = 10
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A class whose accuracy differs between two runs."""
+
+    name: str
+    train_images: int
+    first: float
+    last: float
+
+
+def group_chart(runs: Sequence[Gathered]) -> Markup:
+    """Accuracy of each group of classes, a bar a run."""
+    measured = [(f"run{i}", run.analysis.summary) for i, run in enumerate(runs)]
+    return bar_chart(
+        "Accuracy of the groups by run",
+        "; ".join(
+            f"{run.name} overall {100 * (run.analysis.summary['overall'] or 0):.1f} %"
+            for run in runs
+        ),
+        [
+            (name, [(series, scores.get(name)) for series, scores in measured])
+            for name in (*GROUPS, "macro")
+        ],
+        [(f"run{i}", run.name) for i, run in enumerate(runs)],
+        Axis("accuracy", 0, 1, "percent", SHARE),
+    )
+
+
+def tail_chart(runs: Sequence[Gathered]) -> Markup:
+    """Accuracy against class size, a line a run."""
+    sizes = [c.train_images for run in runs for c in run.analysis.classes if c.test_images]
+    chart = Chart(
+        "Accuracy against class size by run",
+        "Images of like-sized classes pooled.",
+        Axis("training images of the class", max(1, min(sizes)), max(2, *sizes), "log"),
+        Axis("accuracy", 0, 1, "percent", SHARE),
+    )
+    for i, run in enumerate(runs):
+        points = tail_line(run.analysis.classes)
+        chart.line(points, f"run{i}", run.name)
+        chart.dots(points, f"run{i}")
+    return chart.render()
+
+
+def validation_chart(runs: Sequence[Gathered]) -> Markup | None:
+    """Overall validation accuracy by epoch, a line a run; None if no run has any."""
+    epochs = max(len(run.metrics) for run in runs)
+    chart = Chart(
+        "Validation accuracy by epoch and run",
+        "Overall accuracy on validation images, both phases one after the other.",
+        Axis("epoch", 0, max(1, epochs)),
+        Axis("accuracy on validation images", 0, 1, "percent", SHARE),
+    )
+    drawn = False
+    for i, run in enumerate(runs):
+        points = [
+            (e + 1, record["val"]["overall"])
+            for e, record in enumerate(run.metrics)
+            if record.get("val")
+        ]
+        chart.line(points, f"run{i}", run.name)
+        drawn = drawn or bool(points)
+    return chart.render() if drawn else None
+
+
+def movers(first: Gathered, last: Gathered) -> tuple[Mover, ...]:
+    """Classes of both runs whose accuracy differs most, the largest difference first."""
+    before = {c.name: c for c in first.analysis.classes}
+    found = [
+        Mover(c.name, c.train_images, before[c.name].recall or 0.0, c.recall)
+        for c in last.analysis.classes
+        if c.recall is not None and c.name in before and before[c.name].recall is not None
+    ]
+    found = [mover for mover in found if mover.first != mover.last]
+    return tuple(sorted(found, key=lambda m: (-abs(m.last - m.first), m.name))[:MOVERS])

@@ -1,0 +1,237 @@
+"""The pictures of a report, each from the numbers of one analysis."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from lpt.analysis.matching import Matching
+from lpt.analysis.report.svg import Axis, Chart, HeatMap, bar_chart
+from lpt.analysis.results import Analysis
+from lpt.analysis.scores import ratio
+from lpt.evaluation import ClassScore
+
+__all__ = [
+    "calibration_chart",
+    "coverage_chart",
+    "key_map",
+    "lda_chart",
+    "loss_chart",
+    "matching_map",
+    "prompt_chart",
+    "tail_chart",
+    "tail_line",
+    "validation_chart",
+]
+
+GROUPS = ("overall", "many", "medium", "few")
+MOST_ROWS = 40
+FEWEST_IN_BIN = 5
+SHARE = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+Record = Mapping[str, Any]
+
+
+def validation_chart(records: Sequence[Record]) -> Markup | None:
+    """Accuracy on validation images after each epoch of both phases; None without any."""
+    shown = [(i + 1, r["val"]) for i, r in enumerate(records) if r.get("val")]
+    if not shown:
+        return None
+    last = shown[-1][1]
+    chart = Chart(
+        "Validation accuracy by epoch",
+        f"Ends at {_shares(last)}.",
+        Axis("epoch", 0, len(records)),
+        Axis("accuracy on validation images", 0, 1, "percent", SHARE),
+    )
+    _mark_phases(chart, records)
+    for name in GROUPS:
+        chart.line([(e, v[name]) for e, v in shown if v.get(name) is not None], name, name)
+    return chart.render()
+
+
+def loss_chart(records: Sequence[Record]) -> Markup | None:
+    """Training loss of each epoch; the two phases have losses of their own."""
+    if not records:
+        return None
+    losses = [record["loss"] for record in records]
+    chart = Chart(
+        "Training loss by epoch",
+        f"From {losses[0]:.3g} to {losses[-1]:.3g}; the losses of the two phases differ.",
+        Axis("epoch", 0, len(records)),
+        Axis("training loss", min(0.0, *losses), max(losses) * 1.05 or 1.0),
+    )
+    _mark_phases(chart, records)
+    for stage in dict.fromkeys(record["stage"] for record in records):
+        points = [(i + 1, r["loss"]) for i, r in enumerate(records) if r["stage"] == stage]
+        chart.line(points, "overall")
+    return chart.render()
+
+
+def tail_chart(classes: Sequence[ClassScore]) -> Markup | None:
+    """Accuracy of each class against its training images; None if no class was tested."""
+    tested = [c for c in classes if c.recall is not None]
+    if not tested:
+        return None
+    chart = Chart(
+        "Accuracy against class size",
+        f"{len(tested)} classes; by size: "
+        + ", ".join(f"{n:.0f} images {100 * share:.0f} %" for n, share in tail_line(classes)),
+        _size_axis([c.train_images for c in tested]),
+        Axis("accuracy of the class", 0, 1, "percent", SHARE),
+    )
+    for group in GROUPS[1:]:
+        own = [c for c in tested if c.group == group]
+        chart.dots(
+            [(c.train_images, c.recall or 0.0) for c in own],
+            group,
+            f"{group} (a dot a class)",
+            [
+                f"{c.name}: {c.correct} of {c.test_images}, {c.train_images} in training"
+                for c in own
+            ],
+        )
+    chart.line(tail_line(classes), "overall", "images of like-sized classes pooled")
+    return chart.render()
+
+
+def tail_line(classes: Sequence[ClassScore], runs: int = 8) -> list[tuple[float, float]]:
+    """Accuracy of like-sized classes pooled: (median training images, accuracy), rarest first."""
+    tested = sorted((c for c in classes if c.test_images), key=lambda c: c.train_images)
+    points = []
+    for part in np.array_split(np.arange(len(tested)), min(runs, max(1, len(tested) // 2))):
+        own = [tested[i] for i in part]
+        share = ratio(sum(c.correct for c in own), sum(c.test_images for c in own))
+        if share is not None:
+            points.append((float(np.median([c.train_images for c in own])), share))
+    return points
+
+
+def calibration_chart(found: Analysis) -> Markup:
+    """Reliability curves: accuracy of images given like probabilities; bins of 5 or more."""
+    chart = Chart(
+        "Reliability curve",
+        "Calibration error: "
+        + ", ".join(f"{r.group} {100 * r.error:.1f} %" for r in found.calibration),
+        Axis("probability given", 0, 1, "percent", SHARE),
+        Axis("share that is right", 0, 1, "percent", SHARE),
+    )
+    chart.line([(0, 0), (1, 1)], "ideal", "ideal")
+    for curve in found.calibration:
+        points = [(p, accuracy) for p, accuracy, images in curve.bins if images >= FEWEST_IN_BIN]
+        chart.line(points, curve.group, curve.group)
+        chart.dots(points, curve.group)
+    return chart.render()
+
+
+def coverage_chart(found: Analysis) -> Markup:
+    """Accuracy of the images that still get an answer when the least sure ones do not."""
+    chart = Chart(
+        "Accuracy against coverage",
+        "Answering everything: "
+        + ", ".join(f"{c.group} {100 * c.points[-1][1]:.1f} %" for c in found.coverage),
+        Axis("share of the group's images answered", 0, 1, "percent", SHARE),
+        Axis("accuracy of the answers", 0, 1, "percent", SHARE),
+    )
+    for curve in found.coverage:
+        chart.line(curve.points, curve.group, curve.group)
+    return chart.render()
+
+
+def matching_map(found: Matching, classes: Sequence[ClassScore], which: str) -> Markup:
+    """Share of each class's images that each prompt is the best (or second) match of.
+
+    Beyond 40 classes a row is a run of classes of like size, averaged.
+
+    Args:
+        which: "best" or "second".
+    """
+    tested = sorted({pair.class_id for pair in found.classes})
+    order = sorted(tested, key=lambda c: (-classes[c].train_images, c))
+    runs = [part.tolist() for part in np.array_split(order, min(MOST_ROWS, len(order)))]
+    row_of = {c: row for row, run in enumerate(runs) for c in run}
+    cells: dict[tuple[int, int], float] = {}
+    for pair in found.classes:
+        row = row_of[pair.class_id]
+        share = getattr(pair, which) / len(runs[row])
+        cells[row, pair.prompt] = cells.get((row, pair.prompt), 0.0) + share
+    names = [
+        classes[run[0]].name
+        if len(run) == 1
+        else f"{classes[run[0]].train_images:,} to {classes[run[-1]].train_images:,} images"
+        for run in runs
+    ]
+    words = {"best": "Best", "second": "Second-best"}[which]
+    return HeatMap(
+        f"{words} matching prompt of each class",
+        f"{len(order)} classes from the most to the fewest training images, "
+        f"{found.pool_size} prompts; {found.effective:.1f} prompts are in even use.",
+        names,
+        [str(m) for m in range(found.pool_size)],
+        [(row, prompt, share) for (row, prompt), share in cells.items()],
+        f"prompt (shade: share of images, {words.lower()} match)",
+    ).render()
+
+
+def key_map(found: Matching) -> Markup:
+    """Cosines of the keys with each other."""
+    names = [str(m) for m in range(found.pool_size)]
+    pairs = [v for i, row in enumerate(found.key_similarity) for v in row[i + 1 :]]
+    most = f"; two different keys reach {max(pairs):.2f} at most" if pairs else ""
+    return HeatMap(
+        "Similarity of the keys",
+        f"Cosine of each pair of {found.pool_size} keys{most}.",
+        names,
+        names,
+        [(i, j, v) for i, row in enumerate(found.key_similarity) for j, v in enumerate(row)],
+        "prompt (shade: cosine of the keys; the other colour is below 0)",
+    ).render()
+
+
+def prompt_chart(found: Matching) -> Markup:
+    """How many images each prompt serves."""
+    used = sorted(found.use, key=lambda u: (-u.matched, u.prompt))[:MOST_ROWS]
+    top = max(u.matched for u in used)
+    return bar_chart(
+        "Use of each prompt",
+        f"{sum(u.matched == 0 for u in found.use)} of {found.pool_size} prompts serve no image.",
+        [(f"prompt {u.prompt}", [("run0", u.best), ("run1", u.matched)]) for u in used],
+        [("run0", "best match"), ("run1", f"among the {found.top} matched")],
+        Axis("share of images", 0, max(top, 0.05), "percent"),
+    )
+
+
+def lda_chart(found: Analysis) -> Markup | None:
+    """Features of the models in the plane that tells them apart best."""
+    plane = found.plane
+    if plane is None:
+        return None
+    every = np.array([point for points in plane.points for point in points])
+    (left, low), (right, high) = every.min(axis=0), every.max(axis=0)
+    chart = Chart(
+        "Features of the models by linear discriminant analysis",
+        "Distances of the centres: "
+        + ", ".join(f"{a} to {b} {d:.2f}" for a, b, d in plane.distances),
+        Axis("first discriminant", float(left), float(right)),
+        Axis("second discriminant", float(low), float(high)),
+    )
+    for i, (name, points) in enumerate(zip(plane.names, plane.points, strict=True)):
+        chart.dots(points, f"run{i}", name)
+    return chart.render()
+
+
+def _mark_phases(chart: Chart, records: Sequence[Record]) -> None:
+    for i, record in enumerate(records):
+        if i == 0 or record["stage"] != records[i - 1]["stage"]:
+            chart.mark(i, record["stage"].replace("phase", "phase "))
+
+
+def _size_axis(sizes: Sequence[int]) -> Axis:
+    low, high = max(1, min(sizes)), max(1, *sizes)
+    return Axis("training images of the class", low * 0.9, high * 1.1, "log")
+
+
+def _shares(scores: Record) -> str:
+    parts = [f"{n} {100 * scores[n]:.1f} %" for n in GROUPS if scores.get(n) is not None]
+    return ", ".join(parts)
