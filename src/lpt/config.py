@@ -154,6 +154,7 @@ class GroupPhaseConfig(PhaseConfig):
     """Phase 2 has besides: the key term, the instance branch's lambdas, and cached views."""
 
     sampler: Sampler = "dual"
+    loss: LossConfig = LossConfig(name="agcl")
     optim: OptimConfig = OptimConfig(classifier_rate=0.001, key_rate=0.01)
     key_weight: NonNegative = 1.0
     weight_key_term: bool = True
