@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
 from safetensors import SafetensorError
 
 from lpt.errors import RunError
 
 __all__ = [
     "UNFINISHED",
+    "cache_folder",
     "remove_unfinished",
     "write_atomic",
     "write_bytes",
@@ -22,6 +24,12 @@ __all__ = [
 
 UNFINISHED = ".unfinished"
 """Suffix of files that are being written; one that stays behind was cut short by a kill."""
+
+
+def cache_folder() -> Path:
+    """Where files go that can be had again: LPT_CACHE, else the platform's folder for caches."""
+    named = os.environ.get("LPT_CACHE")
+    return Path(named).expanduser() if named else user_cache_path("lpt", appauthor=False)
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:

@@ -395,6 +395,8 @@ def test_unknown_group_column_is_named(tmp_path):
     path = write_parquet(tmp_path / "x.parquet", [0, 1])
     with pytest.raises(DataError, match="no column 'animal' to group by"):
         open_data(path, group_by="animal")
+    with pytest.raises(DataError, match="digits: has no columns, so none to group by"):
+        open_data("digits", group_by="animal")
 
 
 # Digits

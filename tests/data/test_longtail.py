@@ -89,6 +89,9 @@ def test_seed_chooses_images_and_shuffled_classes(data):
 
 def test_counts_of_another_set_can_be_taken(data):
     assert np.bincount(long_tailed(data, counts=[1, 2, 3, 4]).labels).tolist() == [1, 2, 3, 4]
+    shuffled = long_tailed(data, counts=[1, 2, 3, 4], shuffle_classes=True, seed=1)
+    assert sorted(np.bincount(shuffled.labels)) == [1, 2, 3, 4]
+    assert np.bincount(shuffled.labels).tolist() != [1, 2, 3, 4]
     with pytest.raises(DataError, match="class 'class 1' has 40 training images, 41 are wanted"):
         long_tailed(data, counts=[1, 41, 1, 1])
     with pytest.raises(DataError, match="2 counts for 4 classes"):

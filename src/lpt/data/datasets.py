@@ -120,6 +120,8 @@ def _read(spec: DataSpec, seed: int, group_by: str | None) -> Listing:
     """Every image of the source, whatever its format."""
     spec.allow(*_source_options(spec.source), "list", "test")
     if spec.source in NAMED:
+        if group_by is not None:
+            raise DataError(f"{spec.source}: has no columns, so none to group by. Leave it out.")
         return NAMED[spec.source].read(spec, seed)
     if spec.source.startswith(HUB_PREFIX):
         return read_hub(spec, group_by=group_by)

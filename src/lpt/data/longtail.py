@@ -105,12 +105,13 @@ def long_tailed(
         wanted = np.zeros(len(available), dtype=np.int64)
         wanted[order] = _fitting(profile, available[order], imbalance)
     else:
-        wanted = np.asarray(counts, dtype=np.int64)
-        if len(wanted) != len(available):
+        if len(counts) != len(available):
             raise DataError(
-                f"{manifest.name}: {len(wanted)} counts for {len(available)} classes. "
+                f"{manifest.name}: {len(counts)} counts for {len(available)} classes. "
                 "Take counts of a set with as many classes."
             )
+        wanted = np.zeros(len(available), dtype=np.int64)
+        wanted[order] = counts
     short = np.flatnonzero(wanted > available)
     if len(short):
         c = int(short[0])

@@ -202,6 +202,23 @@ def test_quarantine_list_does_what_skip_does_and_can_be_edited(flawed, tmp_path)
     assert len(without_quarantined(flawed, path).splits["train"]) == 5
 
 
+def test_quarantine_list_of_unsplit_data_holds_however_it_is_split(tmp_path):
+    files = {f"{c}/{i}.png": 10 * c + i for c in range(2) for i in range(5)} | {"1/bad.png": b"x"}
+    write_quarantine(check_data(put(tmp_path / "data", files), workers=0), tmp_path / "q.csv")
+    for seed in range(6):
+        data = open_data(tmp_path / "data", seed=seed)
+        kept = without_quarantined(data, tmp_path / "q.csv")
+        names = [kept_.name_of(i) for kept_ in kept.splits.values() for i in range(len(kept_))]
+        assert len(names) == 10 and not any("bad" in name for name in names)
+
+
+def test_near_duplicates_are_not_looked_for_without_a_similarity(tmp_path):
+    copy = encode(picture(1), "PNG"), encode(picture(1), "BMP")
+    data = put(tmp_path, {"a/1.png": copy[0], "a/2.bmp": copy[1], "b/3.png": 3, "b/4.png": 4})
+    assert kinds(check_data(data, workers=0)) == ["near-duplicate"]
+    assert kinds(check_data(data, workers=0, limits=Limits(similarity=None))) == []
+
+
 def test_quarantine_list_of_other_data_is_refused(flawed, tmp_path):
     (tmp_path / "q.csv").write_text("name,split,kind\nelsewhere.png,train,empty\n")
     with pytest.raises(DataError, match="none of its 1 images is in"):

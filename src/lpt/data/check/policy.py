@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,9 @@ def write_quarantine(report: CheckReport, path: Path) -> int:
 def without_quarantined(manifest: Manifest, path: Path) -> Manifest:
     """Leave out the images that a quarantine list names.
 
+    The split tells apart only an image that the data names in several: a list that was made of
+    unsplit data holds however it is split later.
+
     Raises: DataError if the list cannot be read, has no column `name`, or names nothing that the
         data has (then it belongs to other data).
     """
@@ -91,18 +95,25 @@ def without_quarantined(manifest: Manifest, path: Path) -> Manifest:
         raise DataError(
             f"{path}: not a quarantine list ({error}). It needs the columns name,split."
         ) from error
-    wanted = set(rows)
-    found = {
-        (name, index)
+    listed = {name for name, _ in rows}
+    found = [
+        (image, name, index)
         for name, split in manifest.splits.items()
         for index in range(len(split))
-        if {(split.name_of(index), name), (split.name_of(index), "")} & wanted
+        if (image := split.name_of(index)) in listed
+    ]
+    places = Counter(image for image, _, _ in found)
+    wanted = set(rows)
+    bad = {
+        (name, index)
+        for image, name, index in found
+        if places[image] == 1 or {(image, name), (image, "")} & wanted
     }
-    if rows and not found:
+    if rows and not bad:
         raise DataError(
             f"{path}: none of its {len(rows)} images is in {manifest.name}. Name the right list."
         )
-    return _without(manifest, found)
+    return _without(manifest, bad)
 
 
 def _without(manifest: Manifest, places: set[tuple[str, int]]) -> Manifest:

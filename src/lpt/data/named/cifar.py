@@ -3,7 +3,6 @@
 import hashlib
 import http.client
 import io
-import os
 import tarfile
 import urllib.error
 import urllib.request
@@ -25,7 +24,7 @@ from lpt.data.spec import DataSpec
 from lpt.data.stores import FileStore
 from lpt.data.tables import read_parquet
 from lpt.errors import DataError
-from lpt.files import write_atomic
+from lpt.files import cache_folder, write_atomic
 
 __all__ = ["CIFAR10", "CIFAR100", "Archive", "read_cifar"]
 
@@ -89,13 +88,12 @@ def read_cifar(archive: Archive, spec: DataSpec, seed: int) -> Listing:
     Args:
         archive: which set.
         spec: options `imbalance` (default 100) and `root`, the folder for the files (default:
-            LPT_CACHE, else ~/.cache/lpt).
+            `lpt.files.cache_folder`).
         seed: chooses the images.
     Raises: DataError if the archive cannot be fetched, is not the published one, or is damaged.
     """
     imbalance = spec.number("imbalance", 100)
-    cache = os.environ.get("LPT_CACHE", "~/.cache/lpt")
-    root = Path(spec.options.get("root", cache)).expanduser()
+    root = Path(spec.options.get("root", cache_folder())).expanduser()
     files = [root / f"{archive.name}-{split}.parquet" for split in ("train", "test")]
     if not all(path.exists() for path in files):
         _convert(archive, root)
