@@ -209,7 +209,8 @@ def test_quarantine_list_of_unsplit_data_holds_however_it_is_split(tmp_path):
         data = open_data(tmp_path / "data", seed=seed)
         kept = without_quarantined(data, tmp_path / "q.csv")
         names = [kept_.name_of(i) for kept_ in kept.splits.values() for i in range(len(kept_))]
-        assert len(names) == 10 and not any("bad" in name for name in names)
+        assert len(names) == 10
+        assert not any("bad" in name for name in names)
 
 
 def test_near_duplicates_are_not_looked_for_without_a_similarity(tmp_path):
