@@ -32,7 +32,7 @@ PAPERS = {"arxiv.org", "openreview.net", "doi.org"}
 """The only hosts that a page may name."""
 
 HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:org|com|io|net|co|dev|ai|edu)\b", re.IGNORECASE)
-ABSOLUTE_PATH = re.compile(r"(?:^|[\s`(\"'=])(/[A-Za-z][\w.-]*)", re.MULTILINE)
+ABSOLUTE_PATH = re.compile(r"(?:^|[\s`(\"'=])(/(?!dev/null\b)[A-Za-z][\w.-]*)", re.MULTILINE)
 TRACKER = re.compile(r"\bissue #?\d+|(?<!\w)#\d+\b", re.IGNORECASE)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
