@@ -57,19 +57,21 @@ def measure(variant: str, backbone: str, batch: int, device: str) -> Peak:
         step()
         total = torch.cuda.max_memory_allocated()
         return {"step": total - before, "total": total}
-    before = _resident()
+    before = _resident("VmRSS")
     step()
-    total = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    total = _resident("VmHWM")
     return {"step": total - before, "total": total}
 
 
-def _resident() -> int:
-    """Memory that the process holds now; its peak so far where the system does not tell."""
+def _resident(field: str) -> int:
+    """Memory that the process holds (VmRSS) or has held at most (VmHWM).
+
+    Where the system does not tell (no Linux) it is the peak so far, for both.
+    """
     if STATUS.is_file():
-        for line in STATUS.read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return 1024 * int(line.split()[1])
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        values = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
+        return 1024 * int(values[field].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":
