@@ -41,12 +41,17 @@ class _Strict(BaseModel):
 class DataConfig(_Strict):
     """What to train on and how to hold images out of it.
 
-    Validation images come out of the training images, never out of the test images.
+    Validation images come out of the training images, never out of the test images. `group_by`
+    is a column whose values (animal, patient, video) never lie on both sides. `bad_images` null
+    stops at a bad image when it is met; "error" reads all images first and stops at any that would
+    spoil training, "skip" leaves these out, and a path leaves out what that list names.
     """
 
     source: str = ""
     val_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
     test_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    group_by: str | None = None
+    bad_images: str | None = None
     max_val_images: Count = 2000
     many_above: Count = 100
     few_below: Count = 20
@@ -218,9 +223,9 @@ def load_config(recipe: str | Path = "default") -> RunConfig:
     """
     text, origin = _recipe_text(recipe)
     try:
-        tree = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{origin}: not YAML ({_first_line(error)}).") from error
+        tree = _from_yaml(text) or {}
+    except ValueError as error:
+        raise ConfigError(f"{origin}: not YAML ({error}). Correct it.") from error
     if not isinstance(tree, dict):
         raise ConfigError(
             f"{origin}: a mapping of settings is expected, not {type(tree).__name__}."
@@ -258,10 +263,18 @@ def _parse(setting: str) -> tuple[str, Any]:
     if not equals or not path.strip():
         raise ConfigError(f"--set {setting}: write it as key=value, such as phase1.epochs=5.")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {setting}: the value is not YAML.") from error
+        value = _from_yaml(text)
+    except ValueError as error:
+        raise ConfigError(f"--set {setting}: the value is not YAML ({error}).") from error
     return path.strip(), _number(value)
+
+
+def _from_yaml(text: str) -> Any:
+    """Read YAML. Raises: ValueError of one line (PyYAML lets through what it meets in dates)."""
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(str(error).splitlines()[0]) from error
 
 
 def _number(value: Any) -> Any:
@@ -300,9 +313,6 @@ def _explain(error: ValidationError, origin: str) -> str:
             section = section.model_fields[str(part)].annotation
         known = ", ".join(section.model_fields)
         return f"{origin} {path}: unknown. Known here: {known}."
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{origin} {path}={first.get('input')!r}: {message}."
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    if first["type"] == "value_error":  # said of a whole section, by one of our own validators
+        return f"{origin} {path}: {first['msg'].removeprefix('Value error, ')}."
+    return f"{origin} {path}={first['input']!r:.100}: {first['msg']}."

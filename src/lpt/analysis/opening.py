@@ -5,15 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lpt.config import load_config
-from lpt.data import Manifest, Split, open_data, open_test
+from lpt.data import Split, open_data, open_test
 from lpt.errors import RunError
 from lpt.task import Task
-from lpt.training.identity import data_identity
-from lpt.training.runs import RunFolder
+from lpt.training.data import data_of_run
 from lpt.training.workbench import first_of_each_class
 
-__all__ = ["Opened", "open_images", "run_data"]
+__all__ = ["Opened", "open_images"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def open_images(
         most_bank: images of the bank; of more training images an equal number a class is drawn.
     Raises: RunError if nothing says where the data is; DataError if it cannot be opened.
     """
-    own = run_data(run, task.spec.class_names)
+    own = data_of_run(run, task.spec.class_names)
     if own is None and data is None:
         raise RunError(f"{run}: a task file does not say where its data is. Name the data too.")
     if data is not None and (own is None or data != own.name):
@@ -56,26 +54,6 @@ def open_images(
         name, images = own.name, own.splits.get("test") or own.split("val")
     bank, per_class = (None, None) if own is None else _bank(own.split("train"), most_bank)
     return Opened(name, images, bank, per_class, None if source is None else _other(source))
-
-
-def run_data(run: Path, class_names: tuple[str, ...]) -> Manifest | None:
-    """The data that a run was trained on, as it was split then; None beside a lone task file.
-
-    Raises: RunError if the data changed since: its test images could be images of training.
-    """
-    folder = RunFolder(run if run.is_dir() else run.parent)
-    if not folder.config_file.is_file():
-        return None
-    config = load_config(folder.config_file)
-    data = open_data(
-        config.data.source,
-        seed=config.seed,
-        val_fraction=config.data.val_fraction,
-        test_fraction=config.data.test_fraction,
-        class_names=class_names,
-    )
-    folder.check_identity(data_identity(data))
-    return data
 
 
 def _bank(train: Split, most: int) -> tuple[Split, int | None]:

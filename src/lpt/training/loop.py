@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from lpt.config import OptimConfig
-from lpt.data import Draw, random_stream
+from lpt.data import Draw, loading_hint, random_stream
 from lpt.errors import TrainingError
 from lpt.training.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
 from lpt.training.optim import build_optimizer, schedule, set_rates
@@ -55,6 +56,7 @@ class Loop:
         validate: metrics of the stage on validation images; gives None if there are none.
         reporter: told of everything.
         checkpoint_seconds: time between two checkpoints within an epoch.
+        workers: processes that the source loads with, for a hint where training waits for them.
     """
 
     accelerator: Accelerator
@@ -64,6 +66,7 @@ class Loop:
     validate: Callable[[Stage], Mapping[str, float | None] | None]
     reporter: Reporter
     checkpoint_seconds: float = 60.0
+    workers: int = 0
 
 
 def fit(
@@ -124,7 +127,8 @@ def fit(
             images = 0
             start = first.step if epoch == first.epoch else 0
             for step in range(start, plan.steps):
-                inputs, labels = next(batches)
+                with clock.waiting():
+                    inputs, labels = next(batches)
                 set_rates(
                     optimizer,
                     schedule(
@@ -153,7 +157,11 @@ def fit(
                 "epochs": plan.epochs,
                 **{name: value / plan.steps for name, value in sums.items()},
                 "images_per_second": images / clock.in_epoch(),
+                "loading_share": clock.waited / clock.in_epoch(),
             }
+            hint = loading_hint(clock.waited, clock.in_epoch(), workers=loop.workers)
+            if hint and epoch == first.epoch:
+                loop.reporter.message(f"hint      {hint}")
             tensors = learned(epoch)
             stage.eval()
             validation = loop.validate(stage)
@@ -213,17 +221,28 @@ def train_step(
 
 
 class _Clock:
-    """Times of a run: in total (resumed parts included), in this epoch, since the last save."""
+    """Times of a run: in total (resumed parts included), in this epoch, since the last save.
+
+    `waited` is the part of the epoch that went into waiting for images.
+    """
 
     def __init__(self, before: float) -> None:
         self.start = self.epoch_start = self.last_save = time.monotonic()
         self.before = before
+        self.waited = 0.0
 
     def total(self) -> float:
         return self.before + time.monotonic() - self.start
 
     def epoch(self) -> None:
         self.epoch_start = time.monotonic()
+        self.waited = 0.0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.waited += time.monotonic() - began
 
     def in_epoch(self) -> float:
         return max(time.monotonic() - self.epoch_start, 1e-9)

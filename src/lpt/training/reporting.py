@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -22,6 +23,7 @@ __all__ = [
     "TensorBoardReporter",
     "check_log",
     "reporter_for",
+    "shown",
     "with_log",
 ]
 
@@ -171,13 +173,13 @@ class TensorBoardReporter:
         self.message, self.begin = inner.message, inner.begin
         self.advance, self.end = inner.advance, inner.end
         self.inner = inner
-        self.writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+        self.writer = SummaryWriter(str(folder))
 
     def epoch(self, record: Record) -> None:
         """Write every number of the record under its phase, at its epoch."""
         for name, value in _numbers(record):
-            self.writer.add_scalar(f"{record['stage']}/{name}", value, record["epoch"] + 1)  # type: ignore[no-untyped-call]
-        self.writer.flush()  # type: ignore[no-untyped-call]
+            self.writer.add_scalar(f"{record['stage']}/{name}", value, record["epoch"] + 1)
+        self.writer.flush()
         self.inner.epoch(record)
 
 
@@ -185,6 +187,25 @@ def reporter_for(stream: TextIO | None = None) -> Reporter:
     """Live on a terminal, plain lines in a file or a pipe."""
     target = stream or sys.stderr
     return RichReporter() if target.isatty() else PlainReporter(target)
+
+
+@contextmanager
+def shown(reporter: Reporter, task: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A piece of work that tells (units done, units in all), as progress of a reporter."""
+    told = -1
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told
+        if told < 0:
+            reporter.begin(task, total, unit=unit)
+            told = 0
+        reporter.advance(done - told)
+        told = done
+
+    try:
+        yield progress
+    finally:
+        reporter.end()
 
 
 def check_log(log: str | None) -> None:
@@ -237,6 +258,8 @@ def epoch_line(record: Record) -> str:
         shown = ((n, record["val"].get(n)) for n in MEASURES)
         parts.append("val " + " ".join(f"{n} {percent(v)}" for n, v in shown))
     parts.append(f"{record['images_per_second']:.0f} images/s")
+    if record.get("loading_share") is not None:
+        parts.append(f"{100 * record['loading_share']:.0f} % waiting for images")
     parts.append(f"{human_time(record['seconds'])}")
     return "  ".join(parts)
 

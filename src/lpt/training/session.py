@@ -157,6 +157,7 @@ class Session:
                 lambda stage: self.bench.validate(stage.predict),
                 self.bench.reporter,
                 self.config.checkpoint_seconds,
+                self.bench.workers,
             )
             checkpoint = fit(loop, stage, plan, getattr(self.config, name).optim, checkpoint)
         if self.config.selection == "best" and checkpoint.best is not None:

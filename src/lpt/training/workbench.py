@@ -25,7 +25,6 @@ from lpt.data import (
     Transform,
     eval_transform,
     make_loader,
-    open_data,
     random_stream,
     train_transform,
 )
@@ -33,6 +32,7 @@ from lpt.errors import DataError
 from lpt.evaluation import Metrics, evaluate
 from lpt.evaluation.predict import predict
 from lpt.records import Output, Predictions
+from lpt.training.data import open_configured
 from lpt.training.launch import default_workers, make_accelerator
 from lpt.training.reporting import Reporter
 from lpt.training.stages import Inputs
@@ -64,12 +64,7 @@ class Workbench:
         data: Manifest | None = None,
     ) -> None:
         self.reporter = reporter
-        self.data = data or open_data(
-            config.data.source,
-            seed=config.seed,
-            val_fraction=config.data.val_fraction,
-            test_fraction=config.data.test_fraction,
-        )
+        self.data = data or open_configured(config, reporter=reporter)
         if self.data.num_classes < 2:
             raise DataError(
                 f"{config.data.source}: one class only ('{self.data.class_names[0]}'). "

@@ -1,11 +1,13 @@
 """Facts of images by content, kept between checks."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from lpt.data.check.facts import FACTS, Facts
+from lpt.errors import RunError
 from lpt.files import write_atomic
 
 __all__ = ["FactCache"]
@@ -39,7 +41,7 @@ class FactCache:
         return None
 
     def add(self, facts: Facts) -> None:
-        """Keep these records too, on disk. Raises: RunError if the folder cannot be written."""
+        """Keep these records too, on disk; a folder that cannot be written keeps nothing."""
         if self._path is None:
             return
         merged = np.concatenate([self._facts, facts])
@@ -47,7 +49,8 @@ class FactCache:
         if len(first) == len(self._facts):
             return
         self._facts = merged[first]
-        write_atomic(self._path, self._save)
+        with suppress(RunError):  # what was checked must not be lost to a full disk
+            write_atomic(self._path, self._save)
 
     def _save(self, path: Path) -> None:
         with path.open("wb") as stream:

@@ -1,0 +1,108 @@
+"""A whole task in miniature: a ViT of width 16, four classes of noise, runs of seconds."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from timm.models.vision_transformer import VisionTransformer
+
+from lpt.backbones import FrozenViT, load_backbone
+from lpt.config import RunConfig, load_config
+from lpt.task import Task
+from lpt.training.reporting import SilentReporter
+from lpt.training.runs import RunFolder
+from lpt.training.session import Result, Session
+from lpt.training.workbench import Workbench
+
+COUNTS = {"ant": 30, "bee": 12, "cat": 6, "dog": 3}
+SETTINGS = {
+    "phase1.epochs": 2,
+    "phase2.epochs": 2,
+    "phase1.batch": 8,
+    "phase2.batch": 8,
+    "phase1.epoch_images": 24,
+    "phase2.epoch_images": 24,
+    "checkpoint_seconds": 0,
+    "prompts.length": 2,
+    "prompts.pool_size": 4,
+    "augment.mixup": 0.3,
+    "classifier.dropout": 0.1,
+    "selection": "best",
+}
+"""A checkpoint every step, and everything on that is random."""
+
+
+def write_backbone(path: Path, seed: int = 0) -> Path:
+    """16 px, 2 x 2 patches, width 16, depth 3."""
+    torch.manual_seed(seed)
+    vit = VisionTransformer(
+        img_size=16, patch_size=8, embed_dim=16, depth=3, num_heads=2, num_classes=0
+    )
+    tensors = {name: value.contiguous() for name, value in vit.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, {"num_heads": "2"})
+    return path
+
+
+def write_photos(root: Path, counts: Mapping[str, int] = COUNTS) -> Path:
+    """Class folders of pictures of noise, each class around a brightness of its own."""
+    noise = np.random.default_rng(0)
+    for c, (name, n) in enumerate(counts.items()):
+        (root / name).mkdir(parents=True)
+        for i in range(n):
+            pixels = noise.integers(40 * c, 40 * c + 120, (18, 18, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{i:02d}.png")
+    return root
+
+
+def config(source: Path | str, **settings: Any) -> RunConfig:
+    dotted = {name.replace("__", "."): value for name, value in settings.items()}
+    return load_config("default").changed({**SETTINGS, "data.source": str(source), **dotted})
+
+
+@contextmanager
+def opened(config: RunConfig, folder: Path, backbone: FrozenViT) -> Iterator[Session]:
+    """A session in a new folder, or in the one that is there."""
+    run = RunFolder(folder)
+    begun = run.config_file.is_file()
+    try:
+        bench = Workbench(
+            run.open() if begun else config, SilentReporter(), device="cpu", backbone=backbone
+        )
+        session = Session(bench, run)
+        if begun:
+            run.check_identity(session.identity())
+        else:
+            run.create(session.config, session.identity())
+        yield session
+    finally:
+        run.release()
+
+
+def train(config: RunConfig, folder: Path, backbone: FrozenViT) -> tuple[Task, Result]:
+    """Train in a new folder, or go on in the one that is there."""
+    with opened(config, folder, backbone) as session:
+        return session.run()
+
+
+def tensors_of(run: Path) -> dict[str, torch.Tensor]:
+    """Every tensor that a run keeps, by file and name."""
+    files = [run / "task.safetensors", *(run / "checkpoints").glob("*.safetensors")]
+    return {f"{f.name} {name}": t for f in files for name, t in load_file(f).items()}
+
+
+def metrics_of(run: Path) -> list[dict[str, Any]]:
+    """Lines of metrics.jsonl without times."""
+    timed = ("seconds", "images_per_second", "loading_share")
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in timed} for line in lines]
+
+
+def backbone_of(path: Path) -> FrozenViT:
+    return load_backbone(str(path))
