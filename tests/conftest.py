@@ -15,7 +15,6 @@ SHAPED = [
     "lpt.prompts",
     "lpt.records",
     "lpt.testing.plain",
-    "lpt.training.cache",
     "lpt.training.stages",
 ]
 """Modules whose signatures state shapes; checked from their first import on, so before any test."""
