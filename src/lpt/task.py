@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from lpt.backbones import FrozenViT
 from lpt.data import (
@@ -84,6 +85,15 @@ class Task:
     @property
     def transform(self) -> Transform:
         """Upright RGB image -> input of the backbone."""
+        return self.transform_with()
+
+    def transform_with(
+        self,
+        *,
+        border: int = 0,
+        corruption: Callable[[Image.Image], Image.Image] | None = None,
+    ) -> Transform:
+        """The same for images that have a border to take off, or that are to be corrupted."""
         backbone = self.spec.backbone
         return eval_transform(
             backbone.image_size,
@@ -92,6 +102,8 @@ class Task:
             resize=self.spec.resize,
             rule=self.spec.resize_rule,
             interpolation=backbone.interpolation,
+            border=border,
+            corruption=corruption,
         )
 
     def predict(
@@ -144,13 +156,20 @@ class Task:
         *,
         batch: int = 64,
         workers: int = 0,
+        transform: Transform | None = None,
         on_batch: Callable[[int], None] = lambda _: None,
     ) -> Predictions:
-        """Cosines, labels and matched prompts of every image of a split, in its order."""
+        """Cosines, labels and matched prompts of every image of a split, in its order.
+
+        Args:
+            transform: None for the task's own.
+        """
         if not len(split):
             raise DataError(f"{split.name}: has no images to evaluate. Give data with images.")
         loader = make_loader(
-            ImageDataset(split, self.transform), EvalBatches(len(split), batch), workers=workers
+            ImageDataset(split, transform or self.transform),
+            EvalBatches(len(split), batch),
+            workers=workers,
         )
         device = next(self.model.parameters()).device
         return predict(self.model.predict, loader, device=device, on_batch=on_batch)

@@ -4,6 +4,7 @@ from lpt.data.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from lpt.data.counts import ClassGroups, imbalance
 from lpt.data.datasets import open_data, open_test
 from lpt.data.decode import decode
+from lpt.data.deriving import list_long_tailed, list_split, with_list
 from lpt.data.inspect import DataSummary, inspect_data, render
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.longtail import PROFILES, long_tailed, profile_counts, write_list
@@ -55,6 +56,8 @@ __all__ = [
     "imbalance",
     "inspect_data",
     "instance_order",
+    "list_long_tailed",
+    "list_split",
     "loading_hint",
     "long_tailed",
     "make_loader",
@@ -69,5 +72,6 @@ __all__ = [
     "square_root_order",
     "steps_per_epoch",
     "train_transform",
+    "with_list",
     "write_list",
 ]

@@ -79,5 +79,5 @@ def loading_hint(seconds_waiting: float, seconds: float, *, workers: int) -> str
         return None
     return (
         f"{share:.0%} of the time went into waiting for images ({workers} workers): use more "
-        "(data.workers), or store the images at a smaller size."
+        "workers (setting data.workers), or store the images at a smaller size."
     )
