@@ -121,7 +121,7 @@ class Plane:
 def lda_plane(named: Mapping[str, Features], *, most: int = 500, seed: int = 0) -> Plane | None:
     """Linear discriminant analysis where a label is a model (and its data), not a class.
 
-    None for fewer than three names: they differ along one direction only.
+    None for fewer than three names, which differ along one direction only, and for one image each.
 
     Args:
         named: features (n, D) by name, all of one width.
@@ -131,7 +131,7 @@ def lda_plane(named: Mapping[str, Features], *, most: int = 500, seed: int = 0) 
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    if len(named) < 3:
+    if len(named) < 3 or sum(map(len, named.values())) <= len(named):
         return None
     if len({values.shape[1] for values in named.values()}) > 1:
         sizes = ", ".join(f"{name} {values.shape[1]}" for name, values in named.items())
@@ -139,7 +139,9 @@ def lda_plane(named: Mapping[str, Features], *, most: int = 500, seed: int = 0) 
     parts = [_some(values, most, seed) for values in named.values()]
     labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     lda = LinearDiscriminantAnalysis(n_components=2)
-    plane = lda.fit_transform(np.concatenate(parts).astype(np.float64), labels)
+    found = lda.fit_transform(np.concatenate(parts).astype(np.float64), labels)
+    plane = np.zeros((len(labels), 2))  # models whose means lie on a line have one direction
+    plane[:, : found.shape[1]] = found
     centres = np.array([plane[labels == i].mean(axis=0) for i in range(len(parts))])
     names = tuple(named)
     return Plane(

@@ -16,7 +16,7 @@ from lpt.errors import RunError
 from lpt.task_file import TaskSpec, read_spec
 from lpt.training.runs import RunFolder, read_metrics
 
-__all__ = ["Gathered", "flat_settings", "gather"]
+__all__ = ["Gathered", "check_finished", "flat_settings", "gather"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Gathered:
         return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()
 
 
-def gather(run: Path) -> Gathered:
-    """Read a run folder. Raises: RunError naming the file that is absent or damaged."""
+def check_finished(run: Path) -> None:
+    """Refuse what is no run folder, or a run that still trains. Raises: RunError."""
     folder = RunFolder(run)
     if not folder.config_file.is_file():
         raise RunError(f"{run}: no run folder (no config.yaml). Give a folder of lpt train.")
@@ -62,6 +62,15 @@ def gather(run: Path) -> Gathered:
         raise RunError(
             f"{run}: not finished (no task.safetensors). Go on with: lpt train --out {run} --resume"
         )
+
+
+def gather(run: Path) -> Gathered:
+    """Read a finished and analysed run folder.
+
+    Raises: RunError naming the file that is absent or damaged.
+    """
+    check_finished(run)
+    folder = RunFolder(run)
     return Gathered(
         run,
         load_config(folder.config_file),

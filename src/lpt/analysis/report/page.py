@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from lpt.analysis.report import comparison, figures
 from lpt.analysis.report.advice import advice
-from lpt.analysis.report.gather import Gathered, flat_settings, gather
+from lpt.analysis.report.gather import Gathered, check_finished, flat_settings, gather
 from lpt.analysis.run import run_analysis
 from lpt.errors import RunError
 from lpt.evaluation import ClassScore
@@ -47,7 +47,8 @@ def write_report(
     if not folders:
         raise RunError("report: no run named. Give one run folder, or several to compare.")
     for folder in folders:
-        if folder.is_dir() and not (folder / "analysis" / "analysis.json").is_file():
+        check_finished(folder)
+        if not (folder / "analysis" / "analysis.json").is_file():
             run_analysis(folder, device=device, workers=workers, reporter=reporter)
     found = [gather(folder) for folder in folders]
     if len(found) == 1:

@@ -1,0 +1,70 @@
+"""Confusions and classes short of data, on cases worked by hand."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix
+
+from lpt.analysis.confusions import find_confusions, short_of_data, wilson, worst_pair
+from lpt.analysis.scores import ImageScores, class_scores
+from lpt.data import ClassGroups
+from lpt.evaluation import ClassScore
+
+
+def judged(
+    labels: list[int], chosen: list[int], counts: list[int]
+) -> tuple[ImageScores, tuple[ClassScore, ...]]:
+    sure = np.ones(len(labels), dtype=np.float32)
+    scores = ImageScores(np.array(labels), np.array(chosen)[:, None], sure[:, None], sure, sure)
+    names = [f"c{i}" for i in range(len(counts))]
+    return scores, class_scores(scores, counts, ClassGroups(), names)
+
+
+def test_pairs_are_the_entries_of_the_confusion_matrix() -> None:
+    stream = np.random.default_rng(0)
+    labels, chosen = stream.integers(7, size=(2, 80))
+    scores, classes = judged(labels.tolist(), chosen.tolist(), [5] * 7)
+    matrix = confusion_matrix(labels, chosen)
+    found = find_confusions(scores, classes)
+    assert {(c.class_id, c.taken_for, c.images, c.of, c.back) for c in found} == {
+        (i, j, matrix[i, j], matrix[i].sum(), matrix[j, i])
+        for i in range(7)
+        for j in range(7)
+        if i != j and matrix[i, j]
+    }
+
+
+def test_often_seen_ranks_above_once_of_once() -> None:
+    labels = [0] * 20 + [1]
+    scores, classes = judged(labels, [2] * 15 + [0] * 5 + [2], [50, 3, 200])
+    first, second = find_confusions(scores, classes)
+    assert (first.class_id, first.images, first.of) == (0, 15, 20)
+    assert (second.class_id, second.images, second.of) == (1, 1, 1)
+    assert first.rare_for_frequent
+    assert second.rare_for_frequent
+
+
+def test_worst_pair_counts_both_ways() -> None:
+    labels = [0] * 10 + [1] * 10 + [2] * 10
+    chosen = [1] * 4 + [0] * 6 + [0] * 4 + [1] * 6 + [1] * 5 + [2] * 5
+    scores, classes = judged(labels, chosen, [9] * 3)
+    found = worst_pair(find_confusions(scores, classes), classes)
+    assert found is not None
+    assert (found.one, found.two, found.there, found.back) == (0, 1, 4, 4)
+    assert worst_pair((), classes) is None
+
+
+def test_short_classes_are_rare_and_surely_worse() -> None:
+    labels = [0] * 40 + [1] * 10 + [2] * 2 + [3] * 10
+    chosen = [0] * 40 + [0] * 9 + [1] + [0, 2] + [3] * 10
+    scores, classes = judged(labels, chosen, [500, 12, 4, 6, 30])
+    found = short_of_data(scores, classes, find_confusions(scores, classes))
+    assert [(s.class_id, s.taken_for, s.train_images) for s in found] == [(1, 0, 12)]
+    assert found[0].recall == pytest.approx(0.1)
+
+
+def test_wilson_interval_of_a_published_case() -> None:
+    # 10 of 20 by hand: centre 0.5, half width 1.96 / 1.19208 * sqrt(0.0125 + 0.002401) = 0.2007
+    assert wilson(10, 20) == pytest.approx((0.2993, 0.7007), abs=1e-4)
+    assert wilson(0, 0) == (0, 1)
+    assert wilson(0, 5)[0] == 0
+    assert wilson(5, 5)[1] == 1
