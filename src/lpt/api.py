@@ -5,18 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from lpt.backbones import FrozenViT
-from lpt.config import RunConfig, load_config
-from lpt.data import Manifest, Split, open_data, open_test
-from lpt.errors import ConfigError, RunError
+from lpt.config import load_config
+from lpt.errors import ConfigError
 from lpt.task import Task
 from lpt.training.estimate import parse_budget
-from lpt.training.identity import data_identity
-from lpt.training.reporting import Reporter, SilentReporter
+from lpt.training.reporting import Reporter, SilentReporter, check_log, with_log
 from lpt.training.runs import RunFolder, free_run_path
 from lpt.training.session import Result, Session
 from lpt.training.workbench import Workbench
 
-__all__ = ["load", "prepare", "split_to_evaluate", "train"]
+__all__ = ["finish", "load", "prepare", "train"]
 
 
 def train(
@@ -28,8 +26,11 @@ def train(
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     budget: str | None = None,
+    group_by: str | None = None,
+    bad_images: str | None = None,
     resume: bool = False,
     device: str | None = None,
+    log: str | None = None,
     reporter: Reporter | None = None,
 ) -> Task:
     """Train a task on a data set and return it ready to predict.
@@ -41,8 +42,14 @@ def train(
         recipe: default, paper, released, or a YAML file.
         settings: dotted settings over the recipe's, such as {"phase1.epochs": 5}.
         budget: time to fit the run into, such as "20m".
+        group_by: column of a list or Parquet file (animal, patient, video) whose values never lie
+            on both sides of a split.
+        bad_images: "error" reads every image first and stops if any would spoil training, "skip"
+            leaves those out, a path leaves out what that quarantine list names; None stops at a bad
+            image when it is met.
         resume: go on with the run in `out`; its own configuration holds, no other may be given.
         device: "cpu" keeps off a GPU.
+        log: "tensorboard" also writes the metrics of every epoch for TensorBoard.
         reporter: told of progress; silent by default.
     Returns: the trained task; `out` holds configuration, metrics, checkpoints and prompt file.
     Raises: LptError naming file or setting, value and remedy.
@@ -55,8 +62,11 @@ def train(
         settings=settings,
         seed=seed,
         budget=budget,
+        group_by=group_by,
+        bad_images=bad_images,
         resume=resume,
         device=device,
+        log=log,
         reporter=reporter or SilentReporter(),
     )
     return finish(session)[0]
@@ -79,17 +89,28 @@ def prepare(
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     budget: str | None = None,
+    group_by: str | None = None,
+    bad_images: str | None = None,
     resume: bool = False,
     device: str | None = None,
+    log: str | None = None,
     reporter: Reporter,
 ) -> Session:
     """Open everything a run needs, say what it will do, and create or reopen its folder.
 
     Nothing is written before all of it is known to work. Arguments are those of `train`.
     """
+    check_log(log)
     seconds = None if budget is None else parse_budget(budget)
     if resume:
-        fixed = {"--backbone": backbone, "--set": settings, "--seed": seed, "--budget": budget}
+        fixed = {
+            "--backbone": backbone,
+            "--set": settings,
+            "--seed": seed,
+            "--budget": budget,
+            "--group-by": group_by,
+            "--bad-images": bad_images,
+        }
         given = [flag for flag, value in fixed.items() if value not in (None, {})]
         if str(recipe) != "default":
             given.append("--recipe")
@@ -98,17 +119,20 @@ def prepare(
                 f"--resume: {', '.join(given)} would change the run, which goes on as it began. "
                 "Leave it out, or start a new run with another --out."
             )
-        return _reopen(data, out, reporter, device)
+        return _logged(_reopen(data, out, reporter, device), log)
     if data is None:
         raise ConfigError(
             "train: name the data, or go on with a run: lpt train --out RUN --resume."
         )
     changes = dict(settings or {})
     changes["data.source"] = data
-    if backbone is not None:
-        changes["backbone"] = backbone
-    if seed is not None:
-        changes["seed"] = seed
+    named = {
+        "backbone": backbone,
+        "seed": seed,
+        "data.group_by": group_by,
+        "data.bad_images": bad_images,
+    }
+    changes |= {setting: value for setting, value in named.items() if value is not None}
     config = load_config(recipe).changed(changes)
     folder = RunFolder(Path(out) if out is not None else free_run_path(_run_name(data)))
     folder.check_free()
@@ -117,7 +141,7 @@ def prepare(
     session.fit_budget(seconds)
     folder.create(session.config, session.identity())
     reporter.message(f"run       {folder.path}")
-    return session
+    return _logged(session, log)
 
 
 def load(path: str | Path, *, backbone: FrozenViT | None = None, device: str | None = None) -> Task:
@@ -128,46 +152,6 @@ def load(path: str | Path, *, backbone: FrozenViT | None = None, device: str | N
         device: such as "cuda"; None takes a GPU if there is one.
     """
     return Task.load(path, backbone, device)
-
-
-def split_to_evaluate(run: str | Path, task: Task, data: str | None) -> Split:
-    """The images to score a task on.
-
-    Args:
-        data: other data, or None (or the run's own source) for the test split that training set
-            aside.
-    Raises: RunError if nothing says what the task was trained on, or if that data changed since:
-        its test images could be images of training.
-    """
-    config = _config_of(run)
-    names = task.spec.class_names
-    if data is None and config is None:
-        raise RunError(f"{run}: a task file does not say where its data is. Name the data too.")
-    if config is not None and data in (None, config.data.source):
-        own = _own_data(config, names)
-        _run_folder(run).check_identity(data_identity(own))
-        return own.split("test")
-    assert data is not None
-    return open_test(data, names)
-
-
-def _own_data(config: RunConfig, names: tuple[str, ...]) -> Manifest:
-    return open_data(
-        config.data.source,
-        seed=config.seed,
-        val_fraction=config.data.val_fraction,
-        test_fraction=config.data.test_fraction,
-        class_names=names,
-    )
-
-
-def _config_of(run: str | Path) -> RunConfig | None:
-    file = _run_folder(run).config_file
-    return load_config(file) if file.is_file() else None
-
-
-def _run_folder(run: str | Path) -> RunFolder:
-    return RunFolder(Path(run) if Path(run).is_dir() else Path(run).parent)
 
 
 def _reopen(
@@ -190,6 +174,11 @@ def _reopen(
         raise
     reporter.message(session.describe())
     reporter.message(f"run       {folder.path} (resumed)")
+    return session
+
+
+def _logged(session: Session, log: str | None) -> Session:
+    session.bench.reporter = with_log(session.bench.reporter, log, session.folder.path)
     return session
 
 

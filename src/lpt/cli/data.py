@@ -1,0 +1,197 @@
+"""lpt data: look at a data set, check it, make lists of it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lpt.cli.options import Data, Seed, check_free
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="data", help="Look at a data set, check it, split it, thin it out.", no_args_is_help=True
+)
+Out = Annotated[Path, typer.Argument(help="A .csv file to write.", show_default=False)]
+TestFraction = Annotated[
+    float, typer.Option(min=0, max=0.9, help="Share set aside if the data names no test images.")
+]
+
+
+@app.command("list")
+def list_sets() -> None:
+    """The data sets that are known by name."""
+    from lpt.data import NAMED
+
+    for name, known in NAMED.items():
+        options = f":{'=...,'.join(known.options)}=..." if known.options else ""
+        print(f"{name + options:<34}{known.about}")
+    print(f"{'hf:NAME:config=...':<34}any image set of the Hugging Face hub; needs lpt[datasets]")
+
+
+@app.command()
+def inspect(
+    data: Data,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+    many_above: Annotated[int, typer.Option(help="Many-shot: more images than this.")] = 100,
+    few_below: Annotated[int, typer.Option(help="Few-shot: fewer images than this.")] = 20,
+    val_fraction: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Set validation images aside as lpt train does.")
+    ] = 0.0,
+) -> None:
+    """Classes, counts, imbalance, many/medium/few, and a picture of the tail."""
+    from lpt.data import ClassGroups, inspect_data, open_data, render
+
+    summary = inspect_data(
+        open_data(data, val_fraction=val_fraction), ClassGroups(many_above, few_below)
+    )
+    print(summary.to_json() if as_json else render(summary))
+
+
+@app.command()
+def check(
+    data: Data,
+    as_json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="All findings as JSON.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Contact sheet of the worst.")
+    ] = None,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv", help="List of images to leave out, for lpt train --bad-images."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that read; by default one a core.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where to remember what was seen; by default LPT_CACHE.")
+    ] = None,
+) -> None:
+    """Read every image and say what would spoil training; exit code 1 if anything would."""
+    from lpt.data import open_data
+    from lpt.data.check import check_data, contact_sheet, render_check, write_quarantine
+    from lpt.files import cache_folder, write_text
+    from lpt.training.data import check_workers
+    from lpt.training.reporting import reporter_for, shown
+
+    to_stdout = as_json == "-"
+    json_file = None if as_json is None or to_stdout else Path(as_json)
+    check_free(json_file, sheet, quarantine)
+    manifest = open_data(data, val_fraction=0, test_fraction=0)
+    with shown(reporter_for(), "image check", "images") as progress:
+        report = check_data(
+            manifest,
+            workers=check_workers() if workers is None else workers,
+            cache=cache or cache_folder(),
+            progress=progress,
+        )
+    print(report.to_json() if to_stdout else render_check(report))
+    if json_file is not None:
+        write_text(json_file, report.to_json() + "\n")
+    if sheet is not None:
+        contact_sheet(report, manifest, sheet)
+    if quarantine is not None:
+        write_quarantine(report, quarantine)
+    raise typer.Exit(1 if report.spoiled else 0)
+
+
+@app.command()
+def split(
+    data: Data,
+    out: Out,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Column whose values never lie on both sides (animal, patient)."
+        ),
+    ] = None,
+    val_fraction: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of training set aside for validation.")
+    ] = 0.1,
+    test_fraction: TestFraction = 0.2,
+    seed: Seed = 0,
+) -> None:
+    """Split as lpt train does, once and for all: a list that names the split of every image."""
+    from lpt.data import list_split, with_list
+
+    made = list_split(
+        data,
+        out,
+        group_by=group_by,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        seed=seed,
+    )
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in made.splits.items())
+    print(f"{out}: {sizes} images of {made.num_classes} classes")
+    print(f"next  lpt train {with_list(data, out)}")
+
+
+@app.command()
+def longtail(
+    data: Data,
+    out: Out,
+    imbalance: Annotated[float, typer.Option(help="Largest over smallest class.")] = 100,
+    profile: Annotated[str, typer.Option(help="exponential, step or pareto.")] = "exponential",
+    counts_of: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="Take the counts of other data instead of a profile."),
+    ] = None,
+    shuffle_classes: Annotated[
+        bool, typer.Option("--shuffle-classes", help="Draw which classes are frequent.")
+    ] = False,
+    test_fraction: TestFraction = 0.2,
+    seed: Seed = 0,
+) -> None:
+    """Thin the training images out to a long tail: writes a list, copies nothing."""
+    from lpt.data import list_long_tailed, with_list
+
+    made = list_long_tailed(
+        data,
+        out,
+        profile=profile,
+        imbalance=imbalance,
+        counts_of=counts_of,
+        shuffle_classes=shuffle_classes,
+        test_fraction=test_fraction,
+        seed=seed,
+    )
+    counts = made.counts()
+    print(
+        f"{out}: {counts.sum():,} training images of {made.num_classes} classes, "
+        f"{counts.max():,} to {counts.min():,} a class"
+    )
+    print(f"next  lpt train {with_list(data, out)}")
+
+
+@app.command()
+def bench(
+    data: Data,
+    image_size: Annotated[int, typer.Option(min=1, help="Pixels of the model's input.")] = 224,
+    batch: Annotated[int, typer.Option(min=1, help="Images a batch.")] = 64,
+    images: Annotated[int, typer.Option(min=1, help="Images to load for each row.")] = 2000,
+    workers: Annotated[
+        list[int] | None, typer.Option(min=0, help="Processes; repeat it to compare numbers.")
+    ] = None,
+) -> None:
+    """Images a second that load, by number of workers: reading, decoding and augmentation."""
+    from lpt.data import (
+        ImageDataset,
+        measure_loading,
+        open_data,
+        render_rates,
+        train_transform,
+    )
+
+    train = open_data(data, val_fraction=0).split("train")
+    half = (0.5, 0.5, 0.5)
+    rates = measure_loading(
+        ImageDataset(train, train_transform(image_size, half, half)),
+        workers=workers or (0, 1, 2),
+        batch=min(batch, len(train)),
+        images=images,
+    )
+    print(render_rates(rates))

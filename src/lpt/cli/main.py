@@ -1,0 +1,48 @@
+"""All commands together, and how errors are told."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from lpt.cli import data, measure, train, use
+from lpt.errors import LptError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="lpt",
+    help="Long-tailed prompt tuning: train, evaluate and use classifiers for images of which a few "
+    "classes have thousands and most have ten.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    train.demo,
+    train.train,
+    use.evaluate,
+    use.predict,
+    measure.analyze,
+    measure.report,
+    measure.bench,
+    use.backbones,
+):
+    app.command()(command)
+app.add_typer(data.app)
+
+
+def main() -> None:
+    """Run the command line. Errors that a user can cause are printed, exit code 2."""
+    with _told():
+        app()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except LptError as error:
+        print(f"lpt: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,105 @@
+"""lpt evaluate, lpt predict, lpt backbones: a trained task in use."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lpt.cli.options import Device, Run, Workers, named_data
+
+__all__ = ["backbones", "evaluate", "predict"]
+
+
+def evaluate(
+    run: Run,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Data to score beside the source, each as PATH or name=PATH: any data with the "
+            "same class names, or the folder of ImageNet-V2, -Sketch, -R, -A, -C or ObjectNet. "
+            "By default the test images of the run's own data.",
+            show_default=False,
+        ),
+    ] = None,
+    corruptions: Annotated[
+        bool,
+        typer.Option(
+            "--corruptions",
+            help="Also score the run's test images with noise, blur, contrast and JPEG, each at "
+            "five severities.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for CSV and JSON; by default RUN/evaluation."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout, no table.")] = False,
+    workers: Workers = 0,
+    device: Device = None,
+) -> None:
+    """Score a task: overall, many, medium, few, macro; per class as CSV and JSON."""
+    from lpt.api import load
+    from lpt.studies.shift import score_sets
+    from lpt.studies.shift_tables import render_scores
+    from lpt.training.reporting import reporter_for
+
+    named = named_data(data or [])
+    task = load(run, device=device)
+    folder = out or (run / "evaluation" if run.is_dir() else None)
+    scores = score_sets(
+        run,
+        task,
+        named,
+        corruptions=corruptions,
+        folder=folder,
+        workers=workers,
+        reporter=reporter_for(),
+    )
+    if as_json:
+        print(json.dumps({score.name: score.to_json() for score in scores}, indent=2))
+        return
+    print(render_scores(scores, task.groups))
+    if folder is not None:
+        print(f"per class: {folder}/*.csv and *.json")
+
+
+def predict(
+    run: Run,
+    paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    top: Annotated[int, typer.Option(min=1, help="Classes to name.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    workers: Workers = 0,
+    device: Device = None,
+) -> None:
+    """Name the most probable classes of images."""
+    from dataclasses import asdict
+
+    from lpt.api import load
+    from lpt.task import find_images
+
+    task = load(run, device=device)
+    for prediction in task.predict(find_images(paths), top=top, workers=workers):
+        if as_json:
+            print(json.dumps(asdict(prediction), ensure_ascii=False))
+            continue
+        named = zip(prediction.labels, prediction.probabilities, strict=True)
+        print(f"{prediction.path}  " + "  ".join(f"{label} {p:.1%}" for label, p in named))
+
+
+def backbones() -> None:
+    """What can be loaded, and what is here already."""
+    from lpt.backbones import list_backbones
+
+    rows = [
+        (e.name, e.place, f"{e.parameters / 1e6:.0f} M", f"{e.image_size} px", e.data, e.note)
+        for e in list_backbones()
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    for row in rows:
+        cells = (text.ljust(width) for text, width in zip(row, widths, strict=False))
+        print("  ".join([*cells, row[5]]).rstrip())
+    print(
+        "\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors, a folder"
+    )
+    print("with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME (untrained).")
