@@ -133,11 +133,13 @@ def _cut_images(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) 
 
 def _largest(scaled: Callable[[float], RunConfig], pace: Pace, seconds: float) -> RunConfig:
     """The run scaled by the largest share that fits, in steps of 2 %; else by 0."""
-    for share in (0.98**i for i in range(1, 400)):
-        config = scaled(share)
-        if run_seconds(config, pace) <= seconds:
-            return config
-    return scaled(0.0)
+    least = scaled(0.0)
+    if run_seconds(least, pace) <= seconds:
+        for share in (0.98**i for i in range(1, 400)):
+            config = scaled(share)
+            if run_seconds(config, pace) <= seconds:
+                return config
+    return least
 
 
 def _images(phase: PhaseConfig, pace: Pace) -> int:

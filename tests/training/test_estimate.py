@@ -1,0 +1,101 @@
+"""A budget is kept, or said to be too short; what was cut is told."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from lpt.config import RunConfig
+from lpt.errors import ConfigError
+from lpt.training.estimate import MIN_EPOCHS, Pace, fit_budget, parse_budget, run_seconds
+
+seconds = st.floats(1e-4, 2.0)
+paces = st.builds(
+    Pace,
+    step=st.tuples(seconds, seconds),
+    image=st.tuples(seconds, seconds),
+    train_images=st.integers(2, 50_000),
+    val_images=st.integers(0, 5_000),
+    fixed=st.floats(0, 100),
+)
+configs = st.builds(
+    lambda one, two, batch, images, val: RunConfig().changed(
+        {
+            "phase1.epochs": one,
+            "phase2.epochs": two,
+            "phase1.batch": batch,
+            "phase2.batch": 2 * batch,
+            "phase1.epoch_images": images,
+            "data.max_val_images": val,
+        }
+    ),
+    st.integers(0, 90),
+    st.integers(0, 90),
+    st.integers(1, 64),
+    st.none() | st.integers(1, 50_000),
+    st.integers(1, 3_000),
+)
+
+
+def least(config: RunConfig, pace: Pace) -> RunConfig:
+    """The shortest run that a budget may leave: few epochs of one step, little validation."""
+    changes: dict[str, int] = {"data.max_val_images": min(100, config.data.max_val_images)}
+    for name in ("phase1", "phase2"):
+        phase = getattr(config, name)
+        changes[f"{name}.epochs"] = min(phase.epochs, MIN_EPOCHS)
+        changes[f"{name}.epoch_images"] = min(phase.epoch_images or phase.batch, phase.batch)
+    return config.changed(changes)
+
+
+@given(configs, paces, st.floats(0.01, 1.5))
+def test_a_feasible_budget_is_kept_and_every_cut_is_told(config, pace, share):
+    budget = share * run_seconds(config, pace)
+    assume(run_seconds(least(config, pace), pace) <= budget)
+    fitted, cuts = fit_budget(config, pace, budget)
+    assert run_seconds(fitted, pace) <= budget
+    told = " ".join(cuts)
+    shown = min(config.data.max_val_images, pace.val_images)
+    assert ("validation" in told) == (min(fitted.data.max_val_images, pace.val_images) < shown)
+    for name in ("phase1", "phase2"):
+        before, after = getattr(config, name), getattr(fitted, name)
+        assert after.epochs <= before.epochs
+        assert (f"{name}: {after.epochs} epochs" in told) == (after.epochs < before.epochs)
+        had = min(before.epoch_images or pace.train_images, pace.train_images)
+        has = min(after.epoch_images or pace.train_images, pace.train_images)
+        assert has <= had
+        assert (f"{name}: {has:,} images an epoch instead of {had:,}" in told) == (has < had)
+
+
+@given(configs, paces, st.floats(0.001, 0.99))
+def test_an_infeasible_budget_is_refused_and_names_what_is_needed(config, pace, share):
+    budget = share * run_seconds(least(config, pace), pace)
+    assume(budget > 0)
+    with pytest.raises(ConfigError, match=r"too short; .* needs about .* at least"):
+        fit_budget(config, pace, budget)
+
+
+@given(configs, paces)
+def test_a_budget_with_room_changes_nothing(config, pace):
+    assert fit_budget(config, pace, run_seconds(config, pace)) == (config, [])
+
+
+def test_a_run_costs_its_steps_its_validation_and_what_is_fixed():
+    config = RunConfig().changed(
+        {"phase1.epochs": 2, "phase2.epochs": 3, "phase1.batch": 10, "phase2.batch": 20}
+    )
+    pace = Pace(step=(1.0, 2.0), image=(0.1, 0.2), train_images=95, val_images=7, fixed=5.0)
+    assert run_seconds(config, pace) == pytest.approx(
+        5 + 2 * (10 * 1 + 7 * 0.1) + 3 * (5 * 2 + 7 * 0.2)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("90s", 90), ("20m", 1200), ("1.5h", 5400), ("20", 1200), ("0.5m", 30)]
+)
+def test_budgets_are_read_with_their_unit(text, wanted):
+    assert parse_budget(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "m", "-5m", "0", "nan", "inf", "1e99h", "5d", "20 minutes"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(ConfigError, match=r"--budget .*: write a time such as 90s, 20m or 1.5h"):
+        parse_budget(text)
