@@ -23,10 +23,11 @@ def list_sets() -> None:
     """The data sets that are known by name."""
     from lpt.data import NAMED
 
-    for name, known in NAMED.items():
-        options = f":{'=...,'.join(known.options)}=..." if known.options else ""
-        print(f"{name + options:<34}{known.about}")
-    print(f"{'hf:NAME:config=...':<34}any image set of the Hugging Face hub; needs lpt[datasets]")
+    rows = [(name, ", ".join(known.options), known.about) for name, known in NAMED.items()]
+    rows.append(("hf:NAME", "config, image, label", "a Hugging Face data set; needs lpt[datasets]"))
+    for name, options, about in [("name", "options", "what it is and needs"), *rows]:
+        print(f"{name:<17}{options:<22}{about}")
+    print("\nOptions follow a colon: cifar100-lt:imbalance=50,root=DIR")
 
 
 @app.command()
