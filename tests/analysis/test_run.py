@@ -11,9 +11,9 @@ import pytest
 from lpt.analysis import read_analysis, run_analysis
 from lpt.analysis.collect import collect
 from lpt.analysis.results import Analysis, write_analysis
-from lpt.api import split_to_evaluate
 from lpt.errors import DataError, RunError
 from lpt.task import Task
+from lpt.training.data import data_of_run
 
 from .samples import analysed
 
@@ -43,7 +43,9 @@ def test_what_is_written_is_read_back(here: tuple[Analysis, Path]) -> None:
 
 def test_features_are_the_models_own(trained: Path) -> None:
     task = Task.load(trained, device="cpu")
-    split = split_to_evaluate(trained, task, None)
+    data = data_of_run(trained, task.spec.class_names)
+    assert data is not None
+    split = data.split("test")
     found = collect(task, split, batch=5)
     expected = task.run(split)
     assert (found.scores.chosen == expected.logits.argmax(axis=1)).all()
