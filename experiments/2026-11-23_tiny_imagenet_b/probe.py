@@ -50,12 +50,12 @@ class FeatureBench(Workbench):
     ) -> Iterator[tuple[Inputs, Tensor]]:
         for draws in steps:
             ids = torch.tensor([draw.index for draw in draws])
-            view = torch.tensor([draw.key[2] for draw in draws])
+            view = torch.tensor([hash(draw.key) % VIEWS for draw in draws])
             yield {"feature": self.views[view, ids]}, self.labels[ids]
 
 
 def settings(rate: float, epochs: int, pair: tuple[str, str]) -> ProbeSettings:
-    return ProbeSettings(rate=rate, epochs=epochs, sampler=pair[0], loss=pair[1], views=VIEWS)
+    return ProbeSettings(rate=rate, epochs=epochs, sampler=pair[0], loss=pair[1], views=0)
 
 
 def bench(data: str, seed: int, val_fraction: float) -> FeatureBench:

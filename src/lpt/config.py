@@ -156,7 +156,11 @@ class PhaseConfig(_Strict):
 
 
 class GroupPhaseConfig(PhaseConfig):
-    """Phase 2 has besides: the key term, the instance branch's lambdas, and cached views."""
+    """Phase 2 has besides: the key term, the instance branch's lambdas, and cached views.
+
+    `cached_views` V > 0 draws from V fixed augmented views an image, whose frozen part is computed
+    once and kept on disk up to `cache_limit_gb`; 0 augments afresh every time.
+    """
 
     sampler: Sampler = "dual"
     loss: LossConfig = LossConfig(name="agcl")
@@ -165,7 +169,7 @@ class GroupPhaseConfig(PhaseConfig):
     weight_key_term: bool = True
     instance_lambda_pos: NonNegative | None = 0.5
     instance_lambda_neg: NonNegative | None = 8.0
-    cached_views: Annotated[int, Field(ge=0)] = 0
+    cached_views: Annotated[int, Field(ge=0)] = 4
     cache_dtype: Literal["float32", "float16"] = "float16"
     cache_limit_gb: Positive = 8.0
 
@@ -187,6 +191,15 @@ class RunConfig(_Strict):
     selection: Literal["best", "last"] = "last"
     precision: Literal["auto", "float32", "bf16"] = "auto"
     checkpoint_seconds: NonNegative = 60.0
+
+    @model_validator(mode="after")
+    def _no_blended_views(self) -> Self:
+        if self.augment.mixup and self.phase2.cached_views:
+            raise ValueError(
+                f"augment.mixup={self.augment.mixup:g} blends images, which "
+                f"phase2.cached_views={self.phase2.cached_views} cannot keep; set one of them to 0"
+            )
+        return self
 
     def resolved(self, images: int) -> "RunConfig":
         """Fill in what depends on the number of training images: automatic batches."""

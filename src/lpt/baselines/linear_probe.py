@@ -1,7 +1,9 @@
 """Linear probe: a cosine classifier on features of the plain, frozen backbone."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +15,7 @@ from lpt.classifier import CosineClassifier, class_means
 from lpt.config import OptimConfig
 from lpt.losses import Terms, build_loss, phase1_objective
 from lpt.records import Output
+from lpt.training.cache import ViewCache, build_cache
 from lpt.training.checkpoint import Checkpoint
 from lpt.training.loop import Loop, fit
 from lpt.training.plan import EpochPlan
@@ -79,7 +82,7 @@ class LinearProbe(Stage):
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """How a probe is trained; the defaults did best in docs/results.md."""
+    """How a probe is trained; `views` V > 0 computes features of V augmented views an image once."""
 
     epochs: int = 20
     batch: int = 64
@@ -87,7 +90,7 @@ class ProbeSettings:
     sampler: str = "balanced"
     loss: str = "ce"
     init: str = "class-means"
-    views: int = 0
+    views: int = 4
     loss_options: Mapping[str, Any] | None = None
 
 
@@ -113,16 +116,33 @@ def train_linear_probe(bench: Workbench, settings: ProbeSettings | None = None) 
         stage=0,
         views=settings.views,
     )
-    loop = Loop(
-        bench.accelerator,
-        bench.image_source,
-        _NoStore(),
-        dict,
-        lambda _: None,
-        bench.reporter,
-    )
-    fit(loop, probe, plan, OptimConfig(rate=settings.rate))
+    with tempfile.TemporaryDirectory() as folder:
+        cache = _features_of_views(bench, probe, plan, Path(folder)) if settings.views else None
+        loop = Loop(
+            bench.accelerator,
+            cache or bench.image_source,
+            _NoStore(),
+            dict,
+            lambda _: None,
+            bench.reporter,
+        )
+        fit(loop, probe, plan, OptimConfig(rate=settings.rate))
     return probe
+
+
+def _features_of_views(
+    bench: Workbench, probe: LinearProbe, plan: EpochPlan, folder: Path
+) -> ViewCache | None:
+    return build_cache(
+        folder,
+        probe,
+        plan,
+        bench.image_source,
+        {"backbone": bench.backbone.spec.sha256},
+        bench.reporter,
+        device=bench.accelerator.device,
+        autocast=bench.autocast,
+    )
 
 
 class _NoStore:

@@ -28,13 +28,17 @@ class Pace:
     """Measured times of one run on one machine, in seconds.
 
     Attributes:
-        step: of one step, by phase: (phase 1, phase 2).
+        step: of one step, by phase: (phase 1, phase 2), both from images.
+        cached_step: of one step of phase 2 from cached views.
+        view: of computing one cached view of one image.
         image: of predicting one image, by phase.
         train_images, val_images: of the data at hand.
         fixed: what epochs do not change: classifier start, the final evaluation.
     """
 
     step: tuple[float, float]
+    cached_step: float
+    view: float
     image: tuple[float, float]
     train_images: int
     val_images: int
@@ -44,8 +48,12 @@ class Pace:
 def run_seconds(config: RunConfig, pace: Pace) -> float:
     """Expected seconds of the whole run."""
     total = pace.fixed
+    steps_of = pace.step
+    if config.phase2.cached_views and config.phase2.epochs:
+        steps_of = (pace.step[0], pace.cached_step)
+        total += config.phase2.cached_views * pace.train_images * pace.view
     for phase, step, image in zip(
-        (config.phase1, config.phase2), pace.step, pace.image, strict=True
+        (config.phase1, config.phase2), steps_of, pace.image, strict=True
     ):
         validation = min(pace.val_images, config.data.max_val_images) * image
         steps = steps_per_epoch(_images(phase, pace), phase.batch)
@@ -53,22 +61,42 @@ def run_seconds(config: RunConfig, pace: Pace) -> float:
     return total
 
 
-def fit_budget(config: RunConfig, pace: Pace, seconds: float) -> tuple[RunConfig, list[str]]:
+def fit_budget(config: RunConfig, pace: Pace, seconds: float | None) -> tuple[RunConfig, list[str]]:
     """Cut a run until it fits: validation first, then epochs, then images an epoch.
+
+    Cached views are given up where phase 2 would not look at each of them once on average: then
+    they cost more than they save. That is all that happens without a budget.
 
     Returns: the configuration and, for people, what was cut.
     Raises: ConfigError, naming the least that works, if even one step an epoch does not fit.
     """
-    cuts: list[str] = []
-    for cut in (_cut_validation, _cut_epochs, _cut_images):
-        if run_seconds(config, pace) > seconds:
-            config = cut(config, pace, seconds, cuts)
-    needed = run_seconds(config, pace)
-    if needed > seconds:
+    cut_config, cuts = (config, []) if seconds is None else _cut(config, pace, seconds)
+    if config.phase2.cached_views and not _cache_pays(cut_config, pace):
+        config = config.changed({"phase2.cached_views": 0})
+        cut_config, cuts = (config, []) if seconds is None else _cut(config, pace, seconds)
+        cuts = ["no cached views, each would be looked at less than once", *cuts]
+    needed = run_seconds(cut_config, pace)
+    if seconds is not None and needed > seconds:
         raise ConfigError(
             f"--budget {human_time(seconds)}: too short; this data on this machine needs about "
             f"{human_time(math.ceil(needed))} at least. Give more, or a smaller data set."
         )
+    return cut_config, cuts
+
+
+def _cache_pays(config: RunConfig, pace: Pace) -> bool:
+    """Whether phase 2 draws more often than views would be computed."""
+    phase = config.phase2
+    branches = 2 if phase.sampler == "dual" else 1
+    draws = phase.epochs * steps_per_epoch(_images(phase, pace), phase.batch) * phase.batch
+    return branches * draws > phase.cached_views * pace.train_images
+
+
+def _cut(config: RunConfig, pace: Pace, seconds: float) -> tuple[RunConfig, list[str]]:
+    cuts: list[str] = []
+    for cut in (_cut_validation, _cut_epochs, _cut_images):
+        if run_seconds(config, pace) > seconds:
+            config = cut(config, pace, seconds, cuts)
     return config, cuts
 
 

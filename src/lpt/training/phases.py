@@ -62,6 +62,7 @@ def plan_of(
         "seed": config.seed,
         "stage": PHASES.index(stage.name),
         "epoch_images": phase.epoch_images,
+        "views": getattr(phase, "cached_views", 0),
     }
     return EpochPlan.of(stage.branches, **{**settings, **changes})
 

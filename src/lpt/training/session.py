@@ -1,6 +1,5 @@
 """A run from data to prompt file: estimate, both phases, evaluate, save."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,26 +7,27 @@ from typing import Any
 import numpy as np
 import torch
 
-from lpt.backbones import warn_if_leaky
+from lpt.backbones import hash_weights, warn_if_leaky
 from lpt.classifier import class_means
 from lpt.evaluation import fit_temperature
 from lpt.files import write_json
 from lpt.model import LongTailedPromptModel
 from lpt.task import Task
 from lpt.task_file import BackboneRecord, TaskSpec, save_task
+from lpt.training.cache import ViewCache, build_cache
 from lpt.training.checkpoint import Checkpoint, Position, learned_state, load_learned
-from lpt.training.estimate import Pace, fit_budget, run_seconds
+from lpt.training.estimate import fit_budget, run_seconds
 from lpt.training.identity import data_identity
-from lpt.training.loop import Loop, fit, train_step
+from lpt.training.loop import Loop, fit
 from lpt.training.phases import PHASES, build_stage, plan_of, prompt_shape
+from lpt.training.plan import EpochPlan
 from lpt.training.reporting import human_time
 from lpt.training.runs import RunFolder
-from lpt.training.stages import Progress, Stage
-from lpt.training.workbench import EVAL_BATCH, Workbench
+from lpt.training.stages import Stage
+from lpt.training.timing import measure_pace
+from lpt.training.workbench import Workbench
 
 __all__ = ["Result", "Session"]
-
-TIMED_STEPS = 2
 
 Summary = Mapping[str, float | None]
 
@@ -121,12 +121,12 @@ class Session:
 
     def fit_budget(self, seconds: float | None) -> None:
         """Time a few steps, say how long the run takes, cut it to a budget where one is given."""
-        pace = self._pace()
-        if seconds is not None:
-            self.config, cuts = fit_budget(self.config, pace, seconds)
-            self.bench.config = self.config
-            if cuts:
-                self.bench.reporter.message(f"budget    {human_time(seconds)}: " + "; ".join(cuts))
+        pace = measure_pace(self.bench, self.config, self._stage)
+        self.config, cuts = fit_budget(self.config, pace, seconds)
+        self.bench.config = self.config
+        if cuts:
+            limit = "" if seconds is None else f"{human_time(seconds)}: "
+            self.bench.reporter.message(f"budget    {limit}" + "; ".join(cuts))
         self.bench.reporter.message(
             f"estimate  {human_time(run_seconds(self.config, pace))} on this machine "
             f"({self.config.phase1.epochs} + {self.config.phase2.epochs} epochs)"
@@ -148,10 +148,12 @@ class Session:
     def _run_stage(self, index: int, name: str, checkpoint: Checkpoint) -> Checkpoint:
         stage = self._stage(name)
         plan = plan_of(stage, self.config, self.bench.train_split.labels)
+        cache = None
         if checkpoint.position.epoch < plan.epochs:
+            cache = self._cache(stage, plan) if plan.views else None
             loop = Loop(
                 self.bench.accelerator,
-                self.bench.image_source,
+                cache or self.bench.image_source,
                 self.folder,
                 lambda: learned_state(self.model),
                 lambda stage: self.bench.validate(stage.predict),
@@ -169,7 +171,30 @@ class Session:
             Position(index + 1), learned_state(self.model), seconds=checkpoint.seconds
         )
         self.folder.save(following)
+        if cache is not None:
+            cache.remove()  # gigabytes that nothing reads again, made by this very run
         return following
+
+    def _cache(self, stage: Stage, plan: EpochPlan) -> ViewCache | None:
+        """Fixed views of the training images, computed once; None if they would not fit."""
+        shared = {"shared": self.model.shared.prompts}
+        upstream = {
+            **self.identity(),
+            "shared prompts": hash_weights(shared),
+            "augmentation": self.config.augment.model_dump(mode="json"),
+        }
+        return build_cache(
+            self.folder.path / "cache" / stage.name,
+            stage,
+            plan,
+            self.bench.image_source,
+            upstream,
+            self.bench.reporter,
+            dtype=self.config.phase2.cache_dtype,
+            limit_gb=self.config.phase2.cache_limit_gb,
+            device=self.bench.accelerator.device,
+            autocast=self.bench.autocast,
+        )
 
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         phases = 2 if self.config.phase2.epochs else 1
@@ -194,35 +219,6 @@ class Session:
         )
         write_json(self.folder.path / "results.json", asdict(result))
         return Task(self.model, spec), result
-
-    def _pace(self) -> Pace:
-        """Time a few steps and predictions of each phase; no weight changes."""
-        bench, steps, images = self.bench, [], []
-        sample = bench.train_split.take(np.arange(min(EVAL_BATCH, len(bench.train_split))))
-        for name in PHASES:
-            stage = self._stage(name).train()
-            plan = plan_of(stage, self.config, bench.train_split.labels)
-            few = plan.draws(0)[: TIMED_STEPS + 1]
-            began = time.monotonic()
-            for i, (inputs, labels) in enumerate(bench.image_source(iter(few), workers=0)):
-                progress = Progress(0, max(1, plan.epochs))
-                train_step(bench.accelerator, stage, None, inputs, labels, progress)
-                if i == 0 and len(few) > 1:
-                    began = time.monotonic()
-            steps.append((time.monotonic() - began) / max(1, len(few) - 1))
-            stage.eval()
-            began = time.monotonic()
-            bench.predict(stage.predict, sample)
-            images.append((time.monotonic() - began) / len(sample))
-        held = sum(len(bench.data.splits.get(name, ())) for name in ("val", "test"))
-        start = int(bench.counts.clamp(max=self.config.classifier.init_images_per_class).sum())
-        return Pace(
-            step=(steps[0], steps[1]),
-            image=(images[0], images[1]),
-            train_images=len(bench.train_split),
-            val_images=len(bench.data.splits.get("val", ())),
-            fixed=start * images[0] + held * sum(images),
-        )
 
     def _stage(self, name: str) -> Stage:
         stage = build_stage(name, self.config, self.model, self.bench.counts)
