@@ -32,7 +32,10 @@ from lpt.training.reporting import Reporter, SilentReporter
 __all__ = ["analyse", "run_analysis"]
 
 MOST_IMAGES = 20_000
-"""Images that K-NN and isolation compare, and training images that they compare with."""
+"""Images that K-NN and isolation look at."""
+
+MOST_BANK = {"cpu": 4_000, "cuda": 100_000}
+"""Training images that they are compared with: what a device does in minutes."""
 
 CONFUSIONS = 50
 PICTURES = 24
@@ -46,6 +49,7 @@ def run_analysis(
     *,
     source: str | None = None,
     out: str | Path | None = None,
+    bank: int | None = None,
     device: str | None = None,
     workers: int = 0,
     reporter: Reporter | None = None,
@@ -57,6 +61,8 @@ def run_analysis(
         data: other images of the same classes; None for the run's own test images.
         source: other data whose features the LDA shows beside these (the paper's figure 2).
         out: folder of the findings; None for `analysis` beside the task file.
+        bank: training images that K-NN and isolation compare with, an equal number of each class
+            where there are more; None for 4,000 on a CPU and 100,000 on a GPU.
         workers: processes that load images.
     Returns: the findings, and their folder: analysis.json, a CSV a table, images/.
     Raises: LptError naming what cannot be read.
@@ -64,7 +70,9 @@ def run_analysis(
     path, told = Path(run), reporter or SilentReporter()
     task = Task.load(path, device=device)
     folder = Path(out) if out is not None else (path if path.is_dir() else path.parent) / "analysis"
-    opened = open_images(path, task, data, source, most_bank=MOST_IMAGES)
+    place = next(task.model.parameters()).device.type
+    most = MOST_BANK.get(place, MOST_BANK["cpu"]) if bank is None else bank
+    opened = open_images(path, task, data, source, most_bank=most)
 
     def pass_over(split: Split, title: str) -> Collected:
         told.begin(title, len(split), unit="images")
@@ -75,9 +83,9 @@ def run_analysis(
     began = time.monotonic()
     images = pass_over(opened.images, f"features of {opened.images.name}")
     seconds = time.monotonic() - began
-    bank = None if opened.bank is None else pass_over(opened.bank, "features of train")
+    known = None if opened.bank is None else pass_over(opened.bank, "features of train")
     other = None if opened.source is None else pass_over(opened.source, f"features of {source}")
-    found, confusions = analyse(task, opened, images, bank, other, seconds)
+    found, confusions = analyse(task, opened, images, known, other, seconds)
     write_analysis(folder, found, confusions)
     shown = (*found.label_errors, *found.mistakes, *found.typical, *found.isolated)
     save_thumbnails(folder, opened.images, (suspect.index for suspect in shown))
