@@ -1,7 +1,9 @@
 """A run from data to prompt file: estimate, both phases, evaluate, save."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,6 +77,7 @@ class Session:
             prompt_shape(self.config),
             dropout=self.config.classifier.dropout,
         ).to(bench.accelerator.device)
+        self.model.eval()  # `fit` alone trains; a resumed run may come to evaluation without it
 
     @property
     def prompt_parameters(self) -> int:
@@ -143,12 +146,13 @@ class Session:
         for index, name in enumerate(PHASES):
             if index >= checkpoint.position.stage:
                 checkpoint = self._run_stage(index, name, checkpoint)
+        # Gigabytes that nothing reads again; a kill may have kept the phase from removing them.
+        shutil.rmtree(self._cache_folder, ignore_errors=True)
         return self._finish(checkpoint)
 
     def _run_stage(self, index: int, name: str, checkpoint: Checkpoint) -> Checkpoint:
         stage = self._stage(name)
         plan = plan_of(stage, self.config, self.bench.train_split.labels)
-        cache = None
         if checkpoint.position.epoch < plan.epochs:
             cache = self._cache(stage, plan) if plan.views else None
             loop = Loop(
@@ -171,20 +175,26 @@ class Session:
             Position(index + 1), learned_state(self.model), seconds=checkpoint.seconds
         )
         self.folder.save(following)
-        if cache is not None:
-            cache.remove()  # gigabytes that nothing reads again, made by this very run
         return following
+
+    @property
+    def _cache_folder(self) -> Path:
+        return self.folder.path / "cache"
 
     def _cache(self, stage: Stage, plan: EpochPlan) -> ViewCache | None:
         """Fixed views of the training images, computed once; None if they would not fit."""
-        shared = {"shared": self.model.shared.prompts}
+        spec = self.bench.backbone.spec
         upstream = {
             **self.identity(),
-            "shared prompts": hash_weights(shared),
+            "image size": spec.image_size,
+            "LayerNorm eps": spec.layer_norm_eps,
             "augmentation": self.config.augment.model_dump(mode="json"),
+            "shared prompts": hash_weights({"shared": self.model.shared.prompts}),
+            "shared blocks": self.model.split,
+            "precision": self.bench.accelerator.mixed_precision,
         }
         return build_cache(
-            self.folder.path / "cache" / stage.name,
+            self._cache_folder / stage.name,
             stage,
             plan,
             self.bench.image_source,
