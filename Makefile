@@ -22,16 +22,16 @@ check: $(READY)
 
 .PHONY: static
 static:
-	$(BIN)/ruff format --check src tests tools experiments
-	$(BIN)/ruff check src tests tools experiments
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 setup: $(READY)
 
 format: $(READY)
-	$(BIN)/ruff format src tests tools experiments
-	$(BIN)/ruff check --fix src tests tools experiments
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 # uv shares wheels between virtual environments; where it cannot be had, pip does the same slower.
 $(READY): pyproject.toml constraints.txt

@@ -243,7 +243,7 @@ def load_config(recipe: str | Path = "default") -> RunConfig:
         raise ConfigError(
             f"{origin}: a mapping of settings is expected, not {type(tree).__name__}."
         )
-    return _validated(tree, str(origin))
+    return _validated(_merged(RunConfig().model_dump(mode="json"), tree), str(origin))
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
@@ -269,6 +269,15 @@ def _recipe_text(recipe: str | Path) -> tuple[str, str]:
         raise ConfigError(
             f"recipe '{recipe}': no such recipe or readable YAML file. Recipes: {known}."
         ) from error
+
+
+def _merged(defaults: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A recipe over the defaults, section by section; options of a loss belong to their loss."""
+    merged = dict(defaults)
+    for name, value in changes.items():
+        nested = isinstance(value, dict) and isinstance(merged.get(name), dict)
+        merged[name] = _merged(merged[name], value) if nested and name != "options" else value
+    return merged
 
 
 def _parse(setting: str) -> tuple[str, Any]:

@@ -20,6 +20,7 @@ from lpt.data import (
 )
 from lpt.data.decode import SUFFIXES
 from lpt.data.stores import FileStore
+from lpt.devices import choose_device
 from lpt.errors import DataError
 from lpt.evaluation import Metrics, evaluate
 from lpt.evaluation.predict import predict
@@ -75,7 +76,7 @@ class Task:
         if file.is_dir():
             file = file / "task.safetensors"
         model, spec = load_task(file, backbone)
-        return cls(model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")), spec)
+        return cls(model.to(choose_device(device)), spec)
 
     @property
     def groups(self) -> ClassGroups:

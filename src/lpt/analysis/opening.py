@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lpt.data import Split, open_data, open_test
+from lpt.data import Split, open_data, open_test, same_data
 from lpt.errors import RunError
 from lpt.task import Task
 from lpt.training.data import data_of_run
@@ -47,7 +47,7 @@ def open_images(
     own = data_of_run(run, task.spec.class_names)
     if own is None and data is None:
         raise RunError(f"{run}: a task file does not say where its data is. Name the data too.")
-    if data is not None and (own is None or data != own.name):
+    if data is not None and (own is None or not same_data(data, own.name)):
         name, images = data, open_test(data, task.spec.class_names)
     else:
         assert own is not None

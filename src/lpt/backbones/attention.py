@@ -73,6 +73,7 @@ def _tokens_are_constant(query: Tensor) -> bool:
         and not query.requires_grad
         and query.device.type == "cpu"
         and query.dtype == torch.float32
+        and hasattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu")
         and not torch.compiler.is_compiling()
     )
 

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from lpt.backbones import FrozenViT
 from lpt.classifier import CosineClassifier, class_means
 from lpt.config import OptimConfig
-from lpt.losses import Terms, build_loss, phase1_objective
+from lpt.losses import build_loss
 from lpt.records import Output
 from lpt.training.cache import ViewCache, build_cache
 from lpt.training.checkpoint import Checkpoint
 from lpt.training.loop import Loop, fit
 from lpt.training.plan import EpochPlan
-from lpt.training.stages import Branch, Inputs, Mixture, Progress, Stage, branches_of, mixup_of
+from lpt.training.stages import Branch, Inputs, Stage, branches_of
 from lpt.training.workbench import Workbench
 
 __all__ = ["LinearProbe", "ProbeSettings", "train_linear_probe"]
@@ -58,31 +58,10 @@ class LinearProbe(Stage):
         feature = inputs["feature"]
         return Output(self.classifier(feature), feature, feature)
 
-    def objective(
-        self,
-        branch: Branch,
-        output: Output,
-        labels: Tensor,
-        noise: Tensor,
-        rows: slice,
-        mixture: Mixture | None,
-        progress: Progress,
-    ) -> Terms:
-        """Weighted classification loss."""
-        own = labels[rows]
-        terms = phase1_objective(
-            branch.loss,
-            output.logits[rows],
-            own,
-            noise[rows] if branch.loss.needs_noise else None,
-            **mixup_of(own, mixture),
-        )
-        return Terms(terms.terms, {"classification": branch.beta(progress)})
-
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """How a probe is trained; `views` V > 0 computes features of V augmented views an image once."""
+    """How a probe is trained; `views` V > 0 computes features of V fixed views an image once."""
 
     epochs: int = 20
     batch: int = 64

@@ -92,7 +92,7 @@ def backbones() -> None:
     from lpt.backbones import list_backbones
 
     rows = [
-        (e.name, e.place, f"{e.parameters / 1e6:.0f} M", f"{e.image_size} px", e.data, e.note)
+        (e.name, e.place, f"{e.parameters:.0f} M", f"{e.image_size} px", e.data, e.note)
         for e in list_backbones()
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(5)]

@@ -23,6 +23,7 @@ from lpt.data.samplers import (
     steps_per_epoch,
 )
 from lpt.data.shifted import ShiftedSet, open_shifted
+from lpt.data.spec import same_data
 from lpt.data.stores import ImageRef
 from lpt.data.transforms import RESIZE_RULES, Transform, eval_transform, train_transform
 
@@ -69,6 +70,7 @@ __all__ = [
     "random_stream",
     "render",
     "render_rates",
+    "same_data",
     "square_root_order",
     "steps_per_epoch",
     "train_transform",

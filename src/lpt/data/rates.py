@@ -11,6 +11,7 @@ from lpt.errors import DataError
 __all__ = ["LoadingRate", "loading_hint", "measure_loading", "render_rates"]
 
 _WAITING_MATTERS = 0.2
+_SECONDS_MATTER = 5.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def loading_hint(seconds_waiting: float, seconds: float, *, workers: int) -> str
         workers: processes that load.
     """
     share = seconds_waiting / seconds if seconds > 0 else 0.0
-    if share < _WAITING_MATTERS:
+    if share < _WAITING_MATTERS or seconds_waiting < _SECONDS_MATTER:
         return None
     return (
         f"{share:.0%} of the time went into waiting for images ({workers} workers): use more "

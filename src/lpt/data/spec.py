@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lpt.errors import DataError
 
-__all__ = ["DataSpec", "parse_spec"]
+__all__ = ["DataSpec", "parse_spec", "same_data"]
 
 _OPTIONS = re.compile(r"^(?P<source>.+?):(?P<options>[A-Za-z_]+=.*)$")
 
@@ -65,3 +65,17 @@ def parse_spec(spec: str | Path) -> DataSpec:
             raise DataError(f"{text}: option {part!r} has no value or is given twice.")
         options[key] = value
     return DataSpec(match["source"], options)
+
+
+def same_data(one: str | Path, other: str | Path) -> bool:
+    """Whether two specifications mean the same data: `photos/` is `./photos`.
+
+    Options count; relative paths are taken from the current folder.
+    """
+    first, second = parse_spec(one), parse_spec(other)
+    if first.options != second.options:
+        return False
+    paths = [Path(spec.source).expanduser() for spec in (first, second)]
+    if all(path.exists() for path in paths):
+        return paths[0].resolve() == paths[1].resolve()
+    return first.source == second.source

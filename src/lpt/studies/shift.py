@@ -17,6 +17,7 @@ from lpt.data import (
     Split,
     Transform,
     open_shifted,
+    same_data,
 )
 from lpt.errors import DataError, RunError
 from lpt.evaluation import Metrics, evaluate, metrics_json
@@ -99,7 +100,9 @@ def score_sets(
     """
     told, named = reporter or SilentReporter(), dict(sources or {})
     own_source = _source_of(run)
-    own_name = next((name for name, data in named.items() if data == own_source), None)
+    own_name = next(
+        (name for name, data in named.items() if own_source and same_data(data, own_source)), None
+    )
     others = {name: data for name, data in named.items() if name != own_name}
     shifted = {
         name: open_shifted(name, data, task.spec.class_names) for name, data in others.items()

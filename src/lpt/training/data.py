@@ -15,6 +15,7 @@ from lpt.data.check import (
     spoiling_images,
     without_quarantined,
 )
+from lpt.errors import ConfigError
 from lpt.files import cache_folder
 from lpt.training.identity import data_identity
 from lpt.training.reporting import Reporter, SilentReporter, shown
@@ -53,7 +54,13 @@ def open_configured(
     if policy is None or (policy == "error" and class_names is not None):
         return data
     if policy not in POLICIES:
-        return without_quarantined(data, Path(policy).expanduser())
+        path = Path(policy).expanduser()
+        if not path.is_file():
+            raise ConfigError(
+                f"data.bad_images={policy}: choose {', '.join(POLICIES)}, or a list that is there; "
+                "lpt data check --quarantine FILE writes one."
+            )
+        return without_quarantined(data, path)
     return _checked(data, settings, policy, told)
 
 

@@ -71,10 +71,11 @@ def fit_budget(config: RunConfig, pace: Pace, seconds: float | None) -> tuple[Ru
     Raises: ConfigError, naming the least that works, if even one step an epoch does not fit.
     """
     cut_config, cuts = (config, []) if seconds is None else _cut(config, pace, seconds)
-    if config.phase2.cached_views and not _cache_pays(cut_config, pace):
+    too_long = seconds is not None and run_seconds(cut_config, pace) > seconds
+    if config.phase2.cached_views and (too_long or not _cache_pays(cut_config, pace)):
         config = config.changed({"phase2.cached_views": 0})
         cut_config, cuts = (config, []) if seconds is None else _cut(config, pace, seconds)
-        cuts = ["no cached views, each would be looked at less than once", *cuts]
+        cuts = ["no cached views, which would cost more than they save", *cuts]
     needed = run_seconds(cut_config, pace)
     if seconds is not None and needed > seconds:
         raise ConfigError(

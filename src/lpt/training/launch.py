@@ -5,6 +5,7 @@ import os
 import torch
 from accelerate import Accelerator
 
+from lpt.devices import choose_device
 from lpt.errors import ConfigError
 
 __all__ = ["default_workers", "make_accelerator"]
@@ -21,7 +22,7 @@ def make_accelerator(precision: str = "auto", device: str | None = None) -> Acce
         device: "cpu" keeps off a GPU; None takes what is there.
     Raises: ConfigError if bf16 is asked for where it would crawl.
     """
-    use_gpu = device != "cpu" and torch.cuda.is_available()
+    use_gpu = choose_device(device).type == "cuda"
     if use_gpu:
         fast_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         torch.set_float32_matmul_precision("high")

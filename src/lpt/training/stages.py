@@ -127,7 +127,6 @@ class Stage(nn.Module, ABC):
             weights |= {f"{branch.name}.{name}": w for name, w in terms.weights.items()}
         return Terms(merged, weights)
 
-    @abstractmethod
     def objective(
         self,
         branch: Branch,
@@ -138,7 +137,16 @@ class Stage(nn.Module, ABC):
         mixture: Mixture | None,
         progress: Progress,
     ) -> Terms:
-        """Terms of one branch, which owns `rows` of the batch."""
+        """Terms of one branch, which owns `rows` of the batch: by default its weighted loss."""
+        own = labels[rows]
+        terms = phase1_objective(
+            branch.loss,
+            output.logits[rows],
+            own,
+            noise[rows] if branch.loss.needs_noise else None,
+            **mixup_of(own, mixture),
+        )
+        return Terms(terms.terms, {"classification": branch.beta(progress)})
 
     def _mix(self, images: Tensor) -> tuple[list[Mixture | None], Tensor]:
         mixtures: list[Mixture | None] = []
@@ -189,27 +197,6 @@ class SharedStage(Stage):
     def output(self, inputs: Inputs) -> Output:
         """The shared-prompt pass."""
         return self.model.phase1(inputs["images"])
-
-    def objective(
-        self,
-        branch: Branch,
-        output: Output,
-        labels: Tensor,
-        noise: Tensor,
-        rows: slice,
-        mixture: Mixture | None,
-        progress: Progress,
-    ) -> Terms:
-        """Weighted classification loss."""
-        own = labels[rows]
-        terms = phase1_objective(
-            branch.loss,
-            output.logits[rows],
-            own,
-            noise[rows] if branch.loss.needs_noise else None,
-            **mixup_of(own, mixture),
-        )
-        return Terms(terms.terms, {"classification": branch.beta(progress)})
 
 
 class GroupStage(Stage):
