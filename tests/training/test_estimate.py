@@ -12,13 +12,15 @@ seconds = st.floats(1e-4, 2.0)
 paces = st.builds(
     Pace,
     step=st.tuples(seconds, seconds),
+    cached_step=seconds,
+    view=seconds,
     image=st.tuples(seconds, seconds),
     train_images=st.integers(2, 50_000),
     val_images=st.integers(0, 5_000),
     fixed=st.floats(0, 100),
 )
 configs = st.builds(
-    lambda one, two, batch, images, val: RunConfig().changed(
+    lambda one, two, batch, images, val, views: RunConfig().changed(
         {
             "phase1.epochs": one,
             "phase2.epochs": two,
@@ -26,6 +28,7 @@ configs = st.builds(
             "phase2.batch": 2 * batch,
             "phase1.epoch_images": images,
             "data.max_val_images": val,
+            "phase2.cached_views": views,
         }
     ),
     st.integers(0, 90),
@@ -33,12 +36,16 @@ configs = st.builds(
     st.integers(1, 64),
     st.none() | st.integers(1, 50_000),
     st.integers(1, 3_000),
+    st.sampled_from([0, 4]),
 )
 
 
-def least(config: RunConfig, pace: Pace) -> RunConfig:
+def least(config: RunConfig, pace: Pace, views: int = 0) -> RunConfig:
     """The shortest run that a budget may leave: few epochs of one step, little validation."""
-    changes: dict[str, int] = {"data.max_val_images": min(100, config.data.max_val_images)}
+    changes: dict[str, int] = {
+        "data.max_val_images": min(100, config.data.max_val_images),
+        "phase2.cached_views": views,
+    }
     for name in ("phase1", "phase2"):
         phase = getattr(config, name)
         changes[f"{name}.epochs"] = min(phase.epochs, MIN_EPOCHS)
@@ -67,7 +74,8 @@ def test_a_feasible_budget_is_kept_and_every_cut_is_told(config, pace, share):
 
 @given(configs, paces, st.floats(0.001, 0.99))
 def test_an_infeasible_budget_is_refused_and_names_what_is_needed(config, pace, share):
-    budget = share * run_seconds(least(config, pace), pace)
+    shortest = [least(config, pace, views) for views in (0, config.phase2.cached_views)]
+    budget = share * min(run_seconds(one, pace) for one in shortest)
     assume(budget > 0)
     with pytest.raises(ConfigError, match=r"too short; .* needs about .* at least"):
         fit_budget(config, pace, budget)
@@ -75,17 +83,46 @@ def test_an_infeasible_budget_is_refused_and_names_what_is_needed(config, pace, 
 
 @given(configs, paces)
 def test_a_budget_with_room_changes_nothing(config, pace):
+    config = config.changed({"phase2.cached_views": 0})
     assert fit_budget(config, pace, run_seconds(config, pace)) == (config, [])
 
 
 def test_a_run_costs_its_steps_its_validation_and_what_is_fixed():
     config = RunConfig().changed(
-        {"phase1.epochs": 2, "phase2.epochs": 3, "phase1.batch": 10, "phase2.batch": 20}
+        {
+            "phase1.epochs": 2,
+            "phase2.epochs": 3,
+            "phase1.batch": 10,
+            "phase2.batch": 20,
+            "phase2.cached_views": 0,
+        }
     )
-    pace = Pace(step=(1.0, 2.0), image=(0.1, 0.2), train_images=95, val_images=7, fixed=5.0)
-    assert run_seconds(config, pace) == pytest.approx(
-        5 + 2 * (10 * 1 + 7 * 0.1) + 3 * (5 * 2 + 7 * 0.2)
+    pace = Pace(
+        step=(1.0, 2.0),
+        cached_step=0.5,
+        view=0.01,
+        image=(0.1, 0.2),
+        train_images=95,
+        val_images=7,
+        fixed=5.0,
     )
+    first = 2 * (10 * 1 + 7 * 0.1)
+    assert run_seconds(config, pace) == pytest.approx(5 + first + 3 * (5 * 2 + 7 * 0.2))
+    cached = config.changed({"phase2.cached_views": 4})
+    assert run_seconds(cached, pace) == pytest.approx(
+        5 + first + 4 * 95 * 0.01 + 3 * (5 * 0.5 + 7 * 0.2)
+    )
+
+
+@given(paces, st.integers(0, 30))
+def test_views_that_are_drawn_less_than_once_are_not_computed(pace, epochs):
+    config = RunConfig().changed({"phase2.epochs": epochs, "phase2.cached_views": 4})
+    config = config.resolved(pace.train_images)
+    fitted, told = fit_budget(config, pace, None)
+    steps = -(-pace.train_images // config.phase2.batch)
+    pays = 2 * epochs * steps * config.phase2.batch > 4 * pace.train_images
+    assert fitted.phase2.cached_views == (4 if pays else 0)
+    assert bool(told) == (not pays)
 
 
 @pytest.mark.parametrize(
