@@ -1,0 +1,126 @@
+"""Turn the authors' published checkpoint into a local backbone and a prompt file.
+
+    python tools/convert_released.py CHECKPOINT OUT [--classes NAMES.txt] [--counts COUNTS.txt]
+
+CHECKPOINT is a torch file whose `state_dict` holds a timm ViT and `prompt_learner.*`; it is read
+with weights_only, so nothing in it can run. OUT receives `backbone.safetensors` and
+`task.safetensors`; `lpt evaluate OUT/task.safetensors DATA` scores them. NAMES and COUNTS have one
+line a class, in index order; without them classes are numbered and counted once.
+The released code evaluates with LayerNorm eps 1e-5, images squashed to 256/224 of the input size.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lpt.backbones import load_backbone
+from lpt.errors import BackboneError, DataError, LptError
+from lpt.files import write_atomic
+from lpt.model import LongTailedPromptModel, PromptShape
+from lpt.task_file import BackboneRecord, TaskSpec, save_task
+
+PROMPTS = {
+    "shared": "prompt_learner.Prompt_Tokens",
+    "pool": "prompt_learner.Prompt_Tokens_pool",
+    "keys": "prompt_learner.Prompt_Keys",
+    "head": "prompt_learner.head.weight",
+}
+LAYER_NORM_EPS = 1e-5
+MATCHED = 2
+HEAD_WIDTH = 64
+"""Of every ViT that the authors used."""
+RESIZE_RATIO = 256 / 224
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """All tensors of the checkpoint, without the prefix of data-parallel training."""
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for files that are not its own
+        raise BackboneError(f"{path}: not a torch file of plain tensors ({error}).") from error
+    state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+    tensors = {k.removeprefix("module."): v for k, v in state.items() if isinstance(v, Tensor)}
+    missing = [name for name in PROMPTS.values() if name not in tensors]
+    if missing:
+        raise BackboneError(f"{path}: no checkpoint of LPT: it lacks {', '.join(missing)}.")
+    return tensors
+
+
+def lines(path: Path | None, wanted: int, default: list[str]) -> list[str]:
+    """One entry a class, from a file or as given."""
+    if path is None:
+        return default
+    entries = path.read_text(encoding="utf-8").split("\n")
+    entries = entries[:-1] if entries and not entries[-1] else entries
+    if len(entries) != wanted:
+        raise DataError(f"{path}: {len(entries)} lines for {wanted} classes.")
+    return entries
+
+
+def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | None) -> Path:
+    """Write backbone and task; returns the task file."""
+    tensors = read(checkpoint)
+    vit = {
+        name: value.contiguous()
+        for name, value in tensors.items()
+        if not name.startswith(("prompt_learner.", "head."))
+    }
+    heads = max(1, vit["cls_token"].shape[-1] // HEAD_WIDTH)
+    metadata = {"num_heads": str(heads), "mean": "0.5", "std": "0.5"}
+    metadata["layer_norm_eps"] = str(LAYER_NORM_EPS)
+    weights = (out / "backbone.safetensors").resolve()
+    write_atomic(weights, lambda temporary: save_file(vit, temporary, metadata))
+    backbone = load_backbone(str(weights), layer_norm_eps=LAYER_NORM_EPS)
+
+    shared, pool = tensors[PROMPTS["shared"]], tensors[PROMPTS["pool"]]
+    head = tensors[PROMPTS["head"]]
+    num_classes = head.shape[1]
+    shape = PromptShape(shared.shape[1], len(shared) - pool.shape[1], len(pool), MATCHED)
+    model = LongTailedPromptModel(backbone, num_classes, shape)
+    with torch.no_grad():
+        model.shared.prompts.copy_(shared)
+        model.pool.prompts.copy_(pool)
+        model.pool.keys.copy_(tensors[PROMPTS["keys"]])
+        model.classifier.weight.copy_(head.T)
+    names = lines(classes, num_classes, [str(i) for i in range(num_classes)])
+    numbers = lines(counts, num_classes, ["1"] * num_classes)
+    record = {name: getattr(backbone.spec, name) for name in BackboneRecord.model_fields}
+    spec = TaskSpec(
+        name=checkpoint.stem,
+        class_names=tuple(names),
+        class_counts=tuple(int(number) for number in numbers),
+        backbone=BackboneRecord(**record),
+        shared_blocks=model.split,
+        prompt_length=shape.length,
+        pool_size=shape.pool_size,
+        top_k=shape.top,
+        resize_rule="squash",
+        resize=round(backbone.spec.image_size * RESIZE_RATIO),
+        few_below=21,  # the published row counts a class of exactly 20 images as few-shot
+    )
+    save_task(out / "task.safetensors", model, spec)
+    return out / "task.safetensors"
+
+
+def main() -> int:
+    """Parse, convert, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--classes", type=Path)
+    parser.add_argument("--counts", type=Path)
+    given = parser.parse_args()
+    try:
+        print(convert(given.checkpoint, given.out, given.classes, given.counts))
+    except (LptError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
