@@ -1,0 +1,253 @@
+"""A prompt file gives back the same logits, and nothing else in it is trusted."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from lpt.backbones import FrozenViT, load_backbone
+from lpt.errors import BackboneError, TaskFileError
+from lpt.model import LongTailedPromptModel
+from lpt.task_file import BackboneRecord, TaskSpec, load_task, read_spec, save_task
+
+from .tiny import backbone_of, write_backbone
+
+Edit = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> FrozenViT:
+    return backbone_of(write_backbone(tmp_path_factory.mktemp("vit") / "vit.safetensors"))
+
+
+def spec_for(backbone: FrozenViT, **changes: Any) -> TaskSpec:
+    about = backbone.spec
+    record = {name: getattr(about, name) for name in BackboneRecord.model_fields}
+    settings = {
+        "name": "birds",
+        "class_names": ("ant", "bée", "大"),
+        "class_counts": (30, 5, 1),
+        "backbone": BackboneRecord(**record),
+        "shared_blocks": 1,
+        "prompt_length": 2,
+        "pool_size": 4,
+        "top_k": 2,
+        "resize_rule": "squash",
+        "resize": 18,
+        "temperature": 0.07,
+        "metrics": {"phase2": {"test": {"overall": 0.5, "few": None}}},
+    }
+    return TaskSpec(**{**settings, **changes})
+
+
+def model_for(backbone: FrozenViT, spec: TaskSpec) -> LongTailedPromptModel:
+    torch.manual_seed(1)
+    model = LongTailedPromptModel(backbone, len(spec.class_names), spec.shape).eval()
+    model.phases = spec.phases
+    return model
+
+
+@pytest.fixture(scope="module")
+def file(backbone: FrozenViT, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    spec = spec_for(backbone)
+    path = tmp_path_factory.mktemp("task") / "task.safetensors"
+    save_task(path, model_for(backbone, spec), spec)
+    return path
+
+
+@pytest.fixture
+def edited(file: Path, tmp_path: Path) -> Edit:
+    """The file with tensors, fields of the spec or metadata changed; None takes one away."""
+
+    def edit(
+        tensors: dict[str, torch.Tensor | None] | None = None,
+        spec: dict[str, Any] | None = None,
+        metadata: dict[str, str | None] | None = None,
+    ) -> Path:
+        with safe_open(file, framework="pt") as opened:
+            kept = dict(opened.metadata())
+        fields = {**json.loads(kept["spec"]), **(spec or {})}
+        kept["spec"] = json.dumps({k: v for k, v in fields.items() if v is not None})
+        own = {**kept, **(metadata or {})}
+        arrays = {**load_file(file), **(tensors or {})}
+        path = tmp_path / "edited.safetensors"
+        save_file(
+            {k: v for k, v in arrays.items() if v is not None},
+            path,
+            {k: v for k, v in own.items() if v is not None},
+        )
+        return path
+
+    return edit
+
+
+@pytest.mark.parametrize("phases", [1, 2])
+def test_saved_and_loaded_it_gives_identical_logits(phases, backbone, tmp_path):
+    spec = spec_for(backbone, phases=phases)
+    model = model_for(backbone, spec)
+    images = torch.randn(5, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    path = tmp_path / "task.safetensors"
+    size = save_task(path, model, spec)
+    loaded, read = load_task(path, backbone)
+    assert read == spec == read_spec(path)
+    assert size == path.stat().st_size
+    assert not loaded.training
+    with torch.no_grad():
+        assert torch.equal(loaded.predict(images).logits, model.predict(images).logits)
+
+
+def test_it_finds_its_backbone_by_name(file, backbone):
+    model, _ = load_task(file)
+    assert model.backbone.spec == backbone.spec
+    assert model.backbone is not backbone
+
+
+def test_a_task_of_phase_1_carries_no_pool(backbone, tmp_path):
+    spec = spec_for(backbone, phases=1, pool_size=10_000_000)
+    path = tmp_path / "task.safetensors"
+    small = model_for(backbone, spec_for(backbone, phases=1))
+    save_task(path, small, spec)
+    assert load_file(path).keys() == {"shared_prompts", "classifier"}
+    model, _ = load_task(path, backbone)
+    assert model.pool.prompts.numel() < 1000
+
+
+def test_it_holds_float32_and_two_entries_of_metadata(file):
+    with safe_open(file, framework="pt") as opened:
+        assert opened.metadata().keys() == {"lpt_task", "spec"}
+    shapes = {name: (t.dtype, tuple(t.shape)) for name, t in load_file(file).items()}
+    assert shapes == {
+        "shared_prompts": (torch.float32, (3, 2, 16)),
+        "group_prompts": (torch.float32, (4, 2, 2, 16)),
+        "keys": (torch.float32, (4, 16)),
+        "classifier": (torch.float32, (3, 16)),
+    }
+
+
+HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
+    "wrong shape": ({"tensors": {"keys": torch.zeros(5, 16)}}, "tensor keys"),
+    "wrong width": ({"tensors": {"classifier": torch.zeros(3, 17)}}, "tensor classifier"),
+    "tensor missing": ({"tensors": {"keys": None}}, "tensor keys is None"),
+    "tensor too many": ({"tensors": {"x": torch.zeros(1)}}, "tensor x"),
+    "whole numbers": ({"tensors": {"keys": torch.zeros(4, 16, dtype=torch.int32)}}, "I32"),
+    "half precision": ({"tensors": {"keys": torch.zeros(4, 16).half()}}, "F16"),
+    "nan": ({"tensors": {"keys": torch.full((4, 16), math.nan)}}, "keys holds values .* not fin"),
+    "infinite": ({"tensors": {"keys": torch.full((4, 16), math.inf)}}, "keys holds values"),
+    "huge pool": ({"spec": {"pool_size": 10_000_000}}, "tensor group_prompts"),
+    "huge prompt": ({"spec": {"prompt_length": 10_000_000}}, "tensor group_prompts"),
+    "beyond any size": ({"spec": {"pool_size": 10**30}}, "pool_size"),
+    "top above pool": ({"spec": {"top_k": 5}}, "prompts.top=5"),
+    "K above depth": ({"spec": {"shared_blocks": 3}}, "prompts.shared_blocks=3"),
+    "pool without prompts": ({"spec": {"phases": 1}}, "tensor group_prompts"),
+    "no classes": ({"spec": {"class_names": [], "class_counts": []}}, "class_names"),
+    "counts missing": ({"spec": {"class_counts": [1]}}, "3 .*names.* 1 counts"),
+    "negative count": ({"spec": {"class_counts": [1, 2, -3]}}, "class_counts.2"),
+    "huge resize": ({"spec": {"resize": 10**6}}, "resize"),
+    "no temperature": ({"spec": {"temperature": 0}}, "temperature"),
+    "unknown field": ({"spec": {"run_me": "rm -rf"}}, "run_me"),
+    "field missing": ({"spec": {"resize": None}}, "resize"),
+    "metrics that are none": ({"spec": {"metrics": {"phase2": {"test": "x"}}}}, "metrics"),
+    "future version": ({"metadata": {"lpt_task": "2"}}, "format 2; .* reads up to 1. Upgrade"),
+    "no version": ({"metadata": {"lpt_task": "new"}}, "damaged metadata"),
+    "version of many digits": ({"metadata": {"lpt_task": "9" * 5000}}, "damaged metadata"),
+    "no spec": ({"metadata": {"spec": None}}, "damaged metadata"),
+    "spec no JSON": ({"metadata": {"spec": "{"}}, "damaged metadata"),
+    "deep JSON": ({"metadata": {"spec": "[" * 100_000}}, "damaged metadata"),
+    "another kind of file": ({"metadata": {"lpt_task": None}}, "no prompt file of lpt"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_what_contradicts_itself_is_refused_in_one_line(case, edited, backbone):
+    changes, said = HOSTILE[case]
+    path = edited(**changes)
+    with pytest.raises(TaskFileError, match=f"edited.safetensors: .*{said}") as caught:
+        load_task(path, backbone)
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 600
+
+
+def test_another_backbone_is_refused_and_both_are_named(file, tmp_path):
+    other = backbone_of(write_backbone(tmp_path / "other.safetensors", seed=9))
+    with pytest.raises(TaskFileError, match=r"made for backbone .*vit.safetensors .*other"):
+        load_task(file, other)
+
+
+def test_the_right_backbone_at_another_setting_is_refused(backbone, file):
+    for setting, value in (("image_size", 32), ("layer_norm_eps", 1e-4)):
+        other = load_backbone(backbone.spec.name, **{setting: value})
+        with pytest.raises(TaskFileError, match=f"made for {setting} .* Load it with {setting}="):
+            load_task(file, other)
+
+
+def test_a_backbone_that_is_gone_is_named(edited, backbone):
+    record = backbone.spec
+    gone = {**spec_for(backbone).backbone.model_dump(), "name": "/no/such/vit.safetensors"}
+    path = edited(spec={"backbone": gone})
+    with pytest.raises(BackboneError, match=r"/no/such/vit\.safetensors"):
+        load_task(path)
+    assert load_task(path, backbone)[0].backbone.spec == record
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    for path in (tmp_path, tmp_path / "none.safetensors"):
+        with pytest.raises(TaskFileError, match=r"no such file\. Give a task file, or the folder"):
+            read_spec(path)
+
+
+def test_a_pickle_is_not_read(tmp_path):
+    path = tmp_path / "task.safetensors"
+    torch.save({"keys": torch.zeros(2)}, path)
+    with pytest.raises(TaskFileError, match="not a readable safetensors file"):
+        read_spec(path)
+
+
+def refused_or_read(path: Path, backbone: FrozenViT) -> bool:
+    try:
+        model, _ = load_task(path, backbone)
+    except TaskFileError:
+        return False
+    return all(bool(p.isfinite().all()) for p in model.parameters())
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_no_damage_to_the_bytes_gives_another_error(data, file, backbone, tmp_path_factory):
+    """Bytes changed, cut out or put in, mostly in the header."""
+    whole = file.read_bytes()
+    at = data.draw(st.integers(0, 1400) | st.integers(0, len(whole) - 1))
+    cut = data.draw(st.integers(0, 8) | st.integers(0, len(whole)))
+    put = data.draw(st.binary(max_size=8))
+    path = tmp_path_factory.getbasetemp() / "fuzzed.safetensors"
+    path.write_bytes(whole[:at] + put + whole[at + cut :])
+    refused_or_read(path, backbone)
+
+
+@given(data=st.binary(max_size=300))
+def test_arbitrary_bytes_are_refused(data, backbone, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "any.safetensors"
+    path.write_bytes(data)
+    assert not refused_or_read(path, backbone)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@given(field=st.sampled_from(sorted(TaskSpec.model_fields)), value=JSON)
+def test_no_value_of_a_field_gives_another_error(field, value, file, backbone, tmp_path_factory):
+    fields = {**spec_for(backbone).model_dump(mode="json"), field: value}
+    path = tmp_path_factory.getbasetemp() / "field.safetensors"
+    save_file(load_file(file), path, {"lpt_task": "1", "spec": json.dumps(fields)})
+    refused_or_read(path, backbone)
