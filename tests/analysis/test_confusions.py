@@ -65,6 +65,8 @@ def test_short_classes_are_rare_and_surely_worse() -> None:
 def test_wilson_interval_of_a_published_case() -> None:
     # 10 of 20 by hand: centre 0.5, half width 1.96 / 1.19208 * sqrt(0.0125 + 0.002401) = 0.2007
     assert wilson(10, 20) == pytest.approx((0.2993, 0.7007), abs=1e-4)
+    low, high = wilson(10, 20, level=99)
+    assert low < 0.2993 < 0.7007 < high
     assert wilson(0, 0) == (0, 1)
     assert wilson(0, 5)[0] == 0
     assert wilson(5, 5)[1] == 1

@@ -18,7 +18,7 @@ __all__ = [
     "worst_pair",
 ]
 
-Z = 1.96
+Z = {95: 1.96, 99: 2.576}
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Confusion:
         class_id, taken_for: class indices.
         images: how many, of `of` test images of the class.
         back: how many of the other class are taken for this one.
-        at_least: lower end of the 95 % interval of images / of, which ranks a confusion seen often
+        at_least: lower end of the 99 % interval of images / of, which ranks a confusion seen often
             above one seen once of once.
         rare_for_frequent: the class has less than half the training images of the one it is
             taken for.
@@ -99,7 +99,7 @@ def find_confusions(scores: ImageScores, classes: Sequence[ClassScore]) -> tuple
                 count,
                 tested,
                 images.get(other * size + own, 0),
-                wilson(count, tested)[0],
+                wilson(count, tested, level=99)[0],
                 2 * classes[own].train_images < classes[other].train_images,
             )
         )
@@ -117,9 +117,9 @@ def worst_pair(
         pairs[one, two] = ConfusedPair(one, two, there, back)
 
     def sureness(pair: ConfusedPair) -> tuple[float, int]:
-        hits = pair.there + pair.back
-        tested = classes[pair.one].test_images + classes[pair.two].test_images
-        return wilson(hits, tested)[0], hits
+        there = wilson(pair.there, classes[pair.one].test_images, level=99)[0]
+        back = wilson(pair.back, classes[pair.two].test_images, level=99)[0]
+        return there + back, pair.there + pair.back
 
     return max(pairs.values(), key=sureness, default=None)
 
@@ -157,14 +157,15 @@ def short_of_data(
     return tuple(sorted(found, key=lambda s: (s.at_most, s.recall, s.train_images, s.class_id)))
 
 
-def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a share seen `hits` of `trials` times; (0, 1) without trials.
+def wilson(hits: int, trials: int, *, level: int = 95) -> tuple[float, float]:
+    """Interval (95 or 99 %) of a share seen `hits` of `trials` times; (0, 1) without trials.
 
     Source: Wilson, Journal of the American Statistical Association 22 (1927).
     """
     if not trials:
         return 0.0, 1.0
-    share, weight = hits / trials, Z * Z / trials
+    z = Z[level]
+    share, weight = hits / trials, z * z / trials
     centre = (share + weight / 2) / (1 + weight)
-    half = Z / (1 + weight) * float(np.sqrt(share * (1 - share) / trials + weight / trials / 4))
+    half = z / (1 + weight) * float(np.sqrt(share * (1 - share) / trials + weight / trials / 4))
     return max(0.0, centre - half), min(1.0, centre + half)

@@ -8,6 +8,7 @@ __all__ = ["Advice", "advice"]
 
 SHOWN = 5
 GOOD_CALIBRATION = 0.05
+TRUSTED = 0.5  # overall accuracy from which a model's doubts say something about labels
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,16 @@ def _labels(found: Analysis) -> Advice | None:
     if not found.label_errors:
         return None
     first = found.label_errors[0]
+    own, other = found.classes[first.class_id].name, found.classes[first.suggested].name
+    doubt = (
+        " The model is wrong too often to judge labels well: expect its own mistakes in the list."
+        if (found.summary["overall"] or 0.0) < TRUSTED
+        else ""
+    )
     return Advice(
         "Labels to check",
-        f"{found.label_error_count} of {found.images:,} images look more like another class than "
-        f"their own class usually does. Likeliest: {first.name}, labelled "
-        f"{found.classes[first.class_id].name}, looks like "
-        f"{found.classes[first.suggested].name}. Check the first of the list by eye.",
+        f"Likeliest error: {first.name}, labelled {own}, looks like {other}. "
+        f"Check the {len(found.label_errors)} likeliest by eye.{doubt}",
         "labels",
     )
 

@@ -159,7 +159,7 @@ def matching_map(found: Matching, classes: Sequence[ClassScore], which: str) -> 
     names = [
         classes[run[0]].name
         if len(run) == 1
-        else f"{classes[run[0]].train_images:,} to {classes[run[-1]].train_images:,} images"
+        else _range(classes[run[-1]].train_images, classes[run[0]].train_images)
         for run in runs
     ]
     words = {"best": "Best", "second": "Second-best"}[which]
@@ -170,7 +170,7 @@ def matching_map(found: Matching, classes: Sequence[ClassScore], which: str) -> 
         names,
         [str(m) for m in range(found.pool_size)],
         [(row, prompt, share) for (row, prompt), share in cells.items()],
-        f"prompt (shade: share of images, {words.lower()} match)",
+        "prompt (shade: share of the images)",
     ).render()
 
 
@@ -185,7 +185,7 @@ def key_map(found: Matching) -> Markup:
         names,
         names,
         [(i, j, v) for i, row in enumerate(found.key_similarity) for j, v in enumerate(row)],
-        "prompt (shade: cosine of the keys; the other colour is below 0)",
+        "prompt (other colour: below 0)",
     ).render()
 
 
@@ -230,6 +230,10 @@ def _mark_phases(chart: Chart, records: Sequence[Record]) -> None:
 def _size_axis(sizes: Sequence[int]) -> Axis:
     low, high = max(1, min(sizes)), max(1, *sizes)
     return Axis("training images of the class", low * 0.9, high * 1.1, "log")
+
+
+def _range(low: int, high: int) -> str:
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _shares(scores: Record) -> str:
