@@ -139,7 +139,7 @@ class OptimConfig(_Strict):
 class PhaseConfig(_Strict):
     """One phase: how long, on what order of images, how optimised.
 
-    `batch` 0 chooses 8 to 64 images a step and branch, so that an epoch has about 50 steps.
+    `batch` 0 chooses 8 to 64 images a step and branch: about 50 steps an epoch of small data.
     `epoch_images` caps an epoch (null: as many draws as there are training images). Dual sampling
     draws two batches a step: one in `dual_order`, and an instance-balanced one whose weight starts
     at `eta` and decays.

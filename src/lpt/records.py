@@ -8,7 +8,7 @@ Shape legend, used in every signature of the package:
     D  token width                   M  group prompts in the pool
     C  classes                       T  group prompts matched to an image
 
-    Batch -> Tokens (after block K) -> query -> Match -> Output -> Predictions
+    Batch -> Prefix (tokens after block K, query; in lpt.model) -> Match -> Output -> Predictions
 """
 
 from dataclasses import dataclass

@@ -99,7 +99,7 @@ class Checkpoint:
 
 
 def learned_state(model: nn.Module) -> dict[str, Tensor]:
-    """Copies of all tensors of a model except its backbone's and losses'."""
+    """Copies of all tensors of a model except its backbone's."""
     return {
         name: tensor.detach().clone()
         for name, tensor in model.state_dict().items()

@@ -51,7 +51,7 @@ class Loop:
     Attributes:
         accelerator: device, precision, processes.
         source: draws -> inputs.
-        store: checkpoints and metrics; None keeps nothing.
+        store: checkpoints and metrics.
         learned: the tensors that a checkpoint holds.
         validate: metrics of the stage on validation images; gives None if there are none.
         reporter: told of everything.

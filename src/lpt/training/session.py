@@ -218,7 +218,9 @@ class Session:
                 split = self.bench.data.splits.get(data)
                 if split is None or not len(split):
                     continue
-                found = self.bench.predict(self.model.predict, split, f"{name} on {data}")
+                found = self.bench.predict(
+                    self.model.predict, split, f"{name} on {data}", exact=True
+                )
                 metrics[name][data] = self.bench.score(found).summary()
                 if data == "val":
                     temperature = fit_temperature(found.logits, found.labels)

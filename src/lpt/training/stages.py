@@ -45,7 +45,7 @@ class Branch:
     """One mini-batch of a step.
 
     Attributes:
-        name: "balanced" or "instance", in metrics.
+        name: of its terms in metrics: "balanced" and "instance" for dual sampling, else its order.
         order: a key of `lpt.data.ORDERS`.
         loss: classification loss of this branch.
         eta: None for a constant weight of 1; else the weight at epoch 0, decaying to 0.
@@ -171,7 +171,7 @@ def branches_of(
     Source: LPT (ICLR 2023), section 4.2, dual sampling.
     """
     if sampler != "dual":
-        return [Branch("instance" if sampler == "instance" else "balanced", sampler, loss)]
+        return [Branch(sampler, sampler, loss)]
     return [Branch("balanced", dual_order, loss), Branch("instance", "instance", instance, eta)]
 
 

@@ -4,7 +4,7 @@ Phases and rivals see the same images in the same order through the same transfo
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import numpy.typing as npt
@@ -143,15 +143,21 @@ class Workbench:
             start_method=self.config.data.start_method,
         )
 
-    def predict(self, model: Model, split: Split, task: str = "") -> Predictions:
-        """Run a model over a split; shown as progress if the piece of work has a name."""
+    def predict(
+        self, model: Model, split: Split, task: str = "", *, exact: bool = False
+    ) -> Predictions:
+        """Run a model over a split; shown as progress if the piece of work has a name.
+
+        Args:
+            exact: in float32 whatever the precision of training, as a loaded task predicts.
+        """
         if task:
             self.reporter.begin(task, len(split), unit="images")
         found = predict(
             model,
             self.whole_images(split),
             device=self.accelerator.device,
-            autocast=self.autocast,
+            autocast=nullcontext if exact else self.autocast,
             on_batch=self.reporter.advance if task else _quiet,
         )
         if task:

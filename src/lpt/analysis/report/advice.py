@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lpt.analysis.results import Analysis
+from lpt.evaluation import ClassScore
 
 __all__ = ["Advice", "advice"]
 
@@ -39,11 +40,16 @@ def _pair(found: Analysis) -> Advice | None:
     one, two = found.classes[pair.one], found.classes[pair.two]
     return Advice(
         f"Worst confused pair: {one.name} and {two.name}",
-        f"{pair.there} of {one.test_images} images of {one.name} are taken for {two.name}, "
-        f"{pair.back} of {two.test_images} the other way. Look at both: merge the "
+        f"{_taken(pair.there, one, two)}; {_taken(pair.back, two, one)}. Look at both: merge the "
         "classes, mend their labels, or add images that show the difference.",
         "confusions",
     )
+
+
+def _taken(images: int, own: ClassScore, other: ClassScore) -> str:
+    if not own.test_images:
+        return f"{own.name} has no image to test"
+    return f"{images} of {own.test_images} images of {own.name} are taken for {other.name}"
 
 
 def _short(found: Analysis) -> Advice | None:
