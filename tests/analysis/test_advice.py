@@ -1,0 +1,51 @@
+"""What the report tells a person to act on, from cases with one thing to find."""
+
+from dataclasses import replace
+
+from lpt.analysis.confusions import ConfusedPair
+from lpt.analysis.report.advice import advice
+from lpt.analysis.results import Analysis
+
+
+def titles(found: Analysis) -> list[str]:
+    return [item.title for item in advice(found)]
+
+
+def nothing_wrong(found: Analysis) -> Analysis:
+    calm = tuple(replace(curve, error=0.01) for curve in found.calibration)
+    return replace(
+        found, worst_pair=None, short=(), label_errors=(), confusions=(), calibration=calm
+    )
+
+
+def test_a_run_without_flaws_gets_no_advice(found: Analysis) -> None:
+    assert titles(nothing_wrong(found)) == []
+
+
+def test_the_worst_pair_is_told_both_ways(found: Analysis) -> None:
+    told = advice(replace(nothing_wrong(found), worst_pair=ConfusedPair(1, 3, 7, 2)))
+    cat, dog = found.classes[1], found.classes[3]
+    assert told[0].title == "Worst confused pair: cat and dog"
+    assert f"7 of {cat.test_images} images of cat are taken for dog" in told[0].text
+    assert f"2 of {dog.test_images} images of dog are taken for cat" in told[0].text
+
+
+def test_a_class_without_test_images_is_not_0_of_0(found: Analysis) -> None:
+    told = advice(replace(nothing_wrong(found), worst_pair=ConfusedPair(1, 4, 7, 0)))
+    assert "untested has no image to test" in told[0].text
+    assert "0 of 0" not in told[0].text
+
+
+def test_a_weak_model_is_not_trusted_to_judge_labels(found: Analysis) -> None:
+    suspects = replace(nothing_wrong(found), label_errors=found.typical[:1])
+    strong = replace(suspects, summary=found.summary | {"overall": 0.9})
+    weak = replace(suspects, summary=found.summary | {"overall": 0.2})
+    assert titles(strong) == titles(weak) == ["Labels to check"]
+    assert "too often" not in advice(strong)[0].text
+    assert "too often" in advice(weak)[0].text
+
+
+def test_the_worst_calibrated_group_is_named(found: Analysis) -> None:
+    curves = tuple(replace(c, error=0.2 if c.group == "few" else 0.01) for c in found.calibration)
+    told = advice(replace(nothing_wrong(found), calibration=curves))
+    assert told[0].text.startswith("Of few images, probabilities are off by 20.0 points")
