@@ -264,8 +264,8 @@ def _diverged(stage: Stage, what: str, epoch: int, optimizer: Any) -> TrainingEr
     rate = max(group["peak"] for group in optimizer.param_groups)
     return TrainingError(
         f"{stage.name}: {what} in epoch {epoch + 1}, at a learning rate of {rate:g}.\n"
-        f"Lower {setting}: with --set in a new run, or in this run's config.yaml and go on from "
-        "its last checkpoint with --resume."
+        f"Lower {setting} with --set in a new run; or lower it in this run's config.yaml and try "
+        "--resume: its last checkpoint is finite, if not far from here."
     )
 
 
