@@ -32,6 +32,7 @@ SETTINGS = {
     "prompts.length": 2,
     "prompts.pool_size": 4,
     "augment.mixup": 0.3,
+    "phase2.cached_views": 0,
     "classifier.dropout": 0.1,
     "selection": "best",
 }
