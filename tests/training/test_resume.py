@@ -1,0 +1,283 @@
+"""A run that is killed, at any moment and as often as one likes, ends as if nothing had been."""
+
+import itertools
+import multiprocessing
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from lpt import api
+from lpt.backbones import FrozenViT
+from lpt.data import open_data
+from lpt.errors import RunError
+from lpt.files import UNFINISHED
+from lpt.task_file import TaskSpec, read_spec
+from lpt.training.checkpoint import Checkpoint, Position
+from lpt.training.identity import data_identity
+from lpt.training.runs import RunFolder
+
+from ..tiny import (
+    SETTINGS,
+    backbone_of,
+    config,
+    metrics_of,
+    opened,
+    tensors_of,
+    train,
+    write_backbone,
+)
+
+Kept = tuple[dict[str, torch.Tensor], list[dict], TaskSpec]
+
+
+class Killed(BaseException):
+    """Stands for a kill: no handler of the program catches it."""
+
+
+@pytest.fixture(scope="module")
+def whole(photos: Path, backbone: FrozenViT, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """What an uninterrupted run leaves."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    train(config(photos), folder, backbone)
+    return kept_of(folder)
+
+
+def kept_of(folder: Path) -> Kept:
+    return tensors_of(folder), metrics_of(folder), read_spec(folder / "task.safetensors")
+
+
+def assert_same(folder: Path, whole: Kept) -> None:
+    tensors, metrics, spec = kept_of(folder)
+    assert tensors.keys() == whole[0].keys()
+    assert [name for name in tensors if not torch.equal(tensors[name], whole[0][name])] == []
+    assert metrics == whole[1]
+    assert spec == whole[2]
+
+
+def dying(patch: pytest.MonkeyPatch, writes: int, *, finished: bool) -> list[str]:
+    """Let the program die at its n-th write, before or after the file is in place.
+
+    Returns: the files written, as they are.
+    """
+    replace = Path.replace
+    written: list[str] = []
+
+    def counted(self: Path, target: Path) -> Path:
+        written.append(target.name)
+        if len(written) == writes and not finished:
+            raise Killed
+        moved = replace(self, target)
+        if len(written) == writes:
+            raise Killed
+        return moved
+
+    patch.setattr(Path, "replace", counted)
+    return written
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("finished", [True, False])
+def test_dying_around_any_write_changes_nothing(
+    finished: bool,
+    photos: Path,
+    backbone: FrozenViT,
+    tmp_path: Path,
+    whole: Kept,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between best weights, metrics, checkpoint, selected weights, task and results."""
+    folder, died_at = tmp_path / "run", set()
+    for writes in itertools.cycle((4, 1, 2, 3, 5)):
+        with monkeypatch.context() as patch:
+            written = dying(patch, writes, finished=finished)
+            try:
+                train(config(photos), folder, backbone)
+                break
+            except Killed:
+                died_at.add(written[-1])
+    assert_same(folder, whole)
+    assert died_at >= {"last.safetensors", "metrics.jsonl", "best-phase1.safetensors"}
+    assert len(died_at) >= 5, died_at
+
+
+def test_an_unfinished_file_of_a_killed_process_is_removed(
+    photos: Path, backbone: FrozenViT, tmp_path: Path, whole: Kept
+) -> None:
+    folder = tmp_path / "run"
+    with opened(config(photos), folder, backbone):
+        pass
+    (folder / "checkpoints").mkdir()
+    leftovers = [folder / name for name in (f".a.b{UNFINISHED}", f"checkpoints/.c{UNFINISHED}")]
+    for path in leftovers:
+        path.write_bytes(b"half")
+    train(config(photos), folder, backbone)
+    assert not any(path.exists() for path in leftovers)
+    assert_same(folder, whole)
+
+
+@pytest.mark.slow
+def test_a_run_on_cached_views_dies_and_ends_the_same(
+    photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the views are computed; nothing of them stays behind."""
+    cached = config(photos, augment__mixup=0, phase2__cached_views=2)
+    train(cached, tmp_path / "whole" / "run", backbone)
+    folder, died_at = tmp_path / "run", set()
+    for writes in itertools.cycle((4, 3, 5)):
+        with monkeypatch.context() as patch:
+            written = dying(patch, writes, finished=True)
+            try:
+                train(cached, folder, backbone)
+                break
+            except Killed:
+                died_at.add(written[-1])
+    assert "cache.json" in died_at
+    assert_same(folder, kept_of(tmp_path / "whole" / "run"))
+    assert not (folder / "cache").exists()
+
+
+def test_a_finished_run_resumed_is_the_same(
+    photos: Path, backbone: FrozenViT, tmp_path: Path, whole: Kept
+) -> None:
+    train(config(photos), tmp_path / "run", backbone)
+    train(config(photos), tmp_path / "run", backbone)
+    assert_same(tmp_path / "run", whole)
+
+
+@pytest.mark.slow
+def test_processes_killed_at_random_moments_of_both_phases(
+    photos: Path, vit: Path, tmp_path: Path, whole: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real SIGKILLs, some in the middle of a write; the run goes on in a new process each time."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lpt.api"])
+    folder, moments = tmp_path / "run", random.Random(0)
+    last = folder / "checkpoints" / "last.safetensors"
+    stages = []
+    while True:
+        begun = (folder / "config.yaml").is_file()
+        own = {} if begun else {"settings": SETTINGS, "backbone": str(vit)}
+        process = context.Process(
+            target=api.train,
+            args=(str(photos),),
+            kwargs={"out": str(folder), "resume": begun, "device": "cpu", **own},
+        )
+        process.start()
+        dies = dies_after(process.is_alive, process.kill, last, moments)
+        process.join()
+        if not dies:
+            break
+        stages.append(Checkpoint.load(last).position.stage)
+    assert process.exitcode == 0
+    assert set(stages) >= {0, 1}
+    assert len(stages) >= 3
+    assert_same(folder, whole)
+
+
+@pytest.mark.slow
+def test_the_command_line_killed_in_each_phase(
+    photos: Path, vit: Path, tmp_path: Path, whole: Kept
+) -> None:
+    folder = tmp_path / "run"
+    last = folder / "checkpoints" / "last.safetensors"
+    settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
+    begin = [str(photos), "--backbone", str(vit), *settings]
+    for stage, arguments in ((0, begin), (1, ["--resume"])):
+        process = command("train", *arguments, "--out", str(folder), "--device", "cpu")
+        while not (last.is_file() and Checkpoint.load(last).position >= Position(stage, 1, 1)):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.002)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -9
+    process = command("train", "--resume", "--out", str(folder), "--device", "cpu")
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "shared + group prompts" in out
+    assert_same(folder, whole)
+
+
+@pytest.mark.slow
+def test_workers_and_their_start_method_change_nothing(
+    photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One killed run goes on without workers, with forked and with spawned ones."""
+    begun = tmp_path / "begun"
+    few = config(
+        photos, data__val_fraction=0, data__test_fraction=0, classifier__init="uniform"
+    ).changed({"phase1.epochs": 1, "phase2.epochs": 1})
+    with monkeypatch.context() as patch:
+        dying(patch, 6, finished=True)
+        with pytest.raises(Killed):
+            train(few, begun, backbone)
+    ends = {}
+    for method, workers in (("none", 0), ("fork", 1), ("spawn", 1)):
+        folder = tmp_path / method / "run"
+        shutil.copytree(begun, folder)
+        chosen = {"data.workers": workers, "data.start_method": method if workers else None}
+        RunFolder(folder).config_file.write_text(few.changed(chosen).to_yaml())
+        train(few, folder, backbone)
+        ends[method] = kept_of(folder)
+    assert_same(tmp_path / "none" / "run", ends["fork"])
+    assert_same(tmp_path / "none" / "run", ends["spawn"])
+
+
+def test_changed_data_is_refused(photos: Path, backbone: FrozenViT, tmp_path: Path) -> None:
+    own = tmp_path / "photos"
+    shutil.copytree(photos, own)
+    train(config(own, phase1__epochs=0, phase2__epochs=0), tmp_path / "run", backbone)
+    (own / "ant" / "00.png").rename(own / "ant" / "other.png")
+    with pytest.raises(RunError, match="run: training images changed since the run began"):
+        train(config(own), tmp_path / "run", backbone)
+
+
+def test_another_backbone_is_refused(photos: Path, backbone: FrozenViT, tmp_path: Path) -> None:
+    train(config(photos, phase1__epochs=0, phase2__epochs=0), tmp_path / "run", backbone)
+    other = backbone_of(write_backbone(tmp_path / "other.safetensors", seed=1))
+    with pytest.raises(RunError, match="backbone changed since the run began"):
+        train(config(photos), tmp_path / "run", other)
+
+
+def test_data_that_moved_is_the_same_data(photos: Path, tmp_path: Path) -> None:
+    shutil.copytree(photos, tmp_path / "elsewhere")
+    assert data_identity(open_data(photos)) == data_identity(open_data(tmp_path / "elsewhere"))
+
+
+def dies_after(
+    is_alive: Callable[[], bool], kill: Callable[[], None], file: Path, moments: random.Random
+) -> bool:
+    """Kill a process a moment after it has replaced a file a few times; False if it ended first."""
+    changes, seen = moments.randint(1, 3), modified(file)
+    while is_alive():
+        if (now := modified(file)) != seen:
+            seen, changes = now, changes - 1
+        if changes <= 0:
+            time.sleep(moments.uniform(0, 0.01))
+            alive = is_alive()
+            kill()
+            return alive
+        time.sleep(0.0005)
+    return False
+
+
+def modified(file: Path) -> int:
+    return file.stat().st_mtime_ns if file.is_file() else 0
+
+
+def command(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "lpt", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
