@@ -47,7 +47,15 @@ def test_step_has_two_sizes():
 
 
 @pytest.mark.parametrize(
-    "change", [{"profile": "linear"}, {"imbalance": 0.5}, {"num_classes": 1}, {"largest": 0}]
+    "change",
+    [
+        {"profile": "linear"},
+        {"imbalance": 0.5},
+        {"imbalance": float("nan")},
+        {"imbalance": float("inf")},
+        {"num_classes": 1},
+        {"largest": 0},
+    ],
 )
 def test_settings_out_of_range_are_refused(change):
     settings = {"profile": "step", "num_classes": 3, "largest": 9, "imbalance": 2.0}

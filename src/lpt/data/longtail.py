@@ -15,6 +15,8 @@ from lpt.files import write_text
 
 __all__ = ["PROFILES", "long_tailed", "profile_counts", "write_list"]
 
+MOST_IMBALANCE = 1_000_000
+
 Ids = npt.NDArray[np.int64]
 
 
@@ -55,7 +57,7 @@ def profile_counts(
         profile: a key of PROFILES.
         num_classes: C.
         largest: images of the most frequent class.
-        imbalance: largest over smallest class, 1 or more.
+        imbalance: largest over smallest class, 1 to MOST_IMBALANCE.
         smallest: no class has fewer.
     Raises: ConfigError for an unknown profile or a number out of range.
     Source: Cui et al., CVPR 2019 (exponential); Cao et al., NeurIPS 2019 (step); Liu et al., CVPR
@@ -63,10 +65,11 @@ def profile_counts(
     """
     if profile not in PROFILES:
         raise ConfigError(f"profile {profile!r}: choose one of {', '.join(PROFILES)}.")
-    if imbalance < 1 or num_classes < 2 or largest < smallest:
+    if not 1 <= imbalance <= MOST_IMBALANCE or num_classes < 2 or largest < smallest:
         raise ConfigError(
-            f"imbalance {imbalance}, {num_classes} classes, {largest} images at most: choose an "
-            f"imbalance of 1 or more, 2 classes or more and at least {smallest} images."
+            f"imbalance {imbalance:g}, {num_classes} classes, {largest} images at most: choose an "
+            f"imbalance from 1 to {MOST_IMBALANCE:,}, 2 classes or more and at least {smallest} "
+            "images."
         )
     position = np.arange(num_classes) / (num_classes - 1)
     # The rounding before floor keeps 500 * 100^-1 at 5 where binary fractions give 4.9999.
