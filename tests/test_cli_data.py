@@ -23,9 +23,7 @@ Lpt = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def lpt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Lpt:
+def lpt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Lpt:
     """Run a command in a folder of its own: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LPT_CACHE", str(tmp_path / "cache"))
