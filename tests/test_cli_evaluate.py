@@ -62,6 +62,22 @@ def lpt(
     return call
 
 
+def write_domain(path: Path, seed: int, each: int = 30) -> None:
+    """A file as of PACS: encoded images, labels with names, and `all` for the split."""
+    noise, images = np.random.default_rng(seed), []
+    for i in range(3 * each):
+        low = 40 + 40 * (i % 3)
+        stream = io.BytesIO()
+        pixels = noise.integers(low, low + 60, (18, 18, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(stream, "WEBP")
+        images.append(stream.getvalue())
+    labels = [i % 3 for i in range(3 * each)]
+    names = [("dog", "guitar", "house")[label] for label in labels]
+    table = {"image": images, "label": labels, "label_name": names, "split": ["all"] * len(labels)}
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(pa.table(table), path)
+
+
 def row(out: str, name: str) -> list[str]:
     return next(line for line in out.splitlines() if line.startswith(f"{name} ")).split()
 
@@ -177,6 +193,24 @@ def test_the_border_of_objectnet_is_taken_off(home, monkeypatch):
     assert 2 in borders
 
 
+def test_one_domain_made_long_tailed_is_tested_on_the_others(lpt, tmp_path):
+    domains = ("photo", "art_painting", "cartoon", "sketch")
+    for number, domain in enumerate(domains):
+        write_domain(tmp_path / "pacs" / f"{domain}.parquet", seed=number)
+    pacs, run = tmp_path / "pacs", tmp_path / "photo"
+    photo, thinned = str(pacs / "photo.parquet"), pacs / "photo-lt20.csv"
+    assert lpt("data", "longtail", photo, str(thinned), "--imbalance", "20")[0] == 0
+    assert train(lpt, f"{photo}:list={thinned.name}", run)[0] == 0
+    others = [f"{domain}={pacs / domain}.parquet" for domain in domains[1:]]
+    code, out, _ = lpt("evaluate", str(run), *others)
+    assert code == 0
+    assert len(row(out, "test")) == len(row(out, "sketch")) == 9
+    for domain in domains[1:]:
+        overall, source, drop = (float(row(out, domain)[i]) for i in (2, -2, -1))
+        assert drop == pytest.approx(source - overall, abs=0.11)
+        assert source == float(row(out, "test")[2])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -216,7 +250,7 @@ def spoilt(home: Path, tmp_path: Path) -> Path:
     return photos
 
 
-def train(lpt: Lpt, data: Path, out: Path, *flags: str) -> tuple[int, str, str]:
+def train(lpt: Lpt, data: Path | str, out: Path, *flags: str) -> tuple[int, str, str]:
     backbone = ("--backbone", "vit.safetensors")
     return lpt("train", str(data), *backbone, "--out", str(out), *FLAGS, *flags)
 
