@@ -20,7 +20,8 @@ def make_accelerator(precision: str = "auto", device: str | None = None) -> Acce
     Args:
         precision: auto, float32 or bf16.
         device: "cpu" keeps off a GPU; None takes what is there.
-    Raises: ConfigError if bf16 is asked for where it would crawl.
+    Raises: ConfigError if bf16 is asked for where it would crawl, or if this process has trained
+        on another device or in another precision.
     """
     use_gpu = choose_device(device).type == "cuda"
     if use_gpu:
@@ -36,7 +37,13 @@ def make_accelerator(precision: str = "auto", device: str | None = None) -> Acce
     mixed = (
         "bf16" if precision == "bf16" or (precision == "auto" and use_gpu and fast_bf16) else "no"
     )
-    return Accelerator(cpu=not use_gpu, mixed_precision=mixed)
+    try:
+        return Accelerator(cpu=not use_gpu, mixed_precision=mixed)
+    except ValueError as error:  # Accelerate keeps one device and precision a process
+        raise ConfigError(
+            f"device={device}, precision={precision}: this process has trained with others before. "
+            "Start a new process for it."
+        ) from error
 
 
 def default_workers(accelerator: Accelerator, wanted: int | None) -> int:

@@ -196,19 +196,22 @@ def train_step(
     """One step: forward, backward, update. With `optimizer` None the weights stay (for timing).
 
     Returns: the objective as "loss", and its terms before weighting.
-    Raises: TrainingError if the objective is not finite; the weights are not touched then.
+    Raises: TrainingError if the objective is not finite or memory runs out; the weights are not
+        touched then.
     """
     device = accelerator.device
-    moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
-    with accelerator.autocast():
-        terms = stage(moved, labels.to(device, non_blocking=True), progress)
+    own = accelerator.unwrap_model(stage)
+    with _enough_memory(own, len(labels)):
+        moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
+        with accelerator.autocast():
+            terms = stage(moved, labels.to(device, non_blocking=True), progress)
     loss = terms.total
     values = {"loss": float(loss.detach()), **{k: float(v.detach()) for k, v in terms.items()}}
     if not all(map(_finite, values.values())):
         worst = ", ".join(f"{k}={v:g}" for k, v in values.items() if not _finite(v))
-        own = accelerator.unwrap_model(stage)
         raise _diverged(own, f"loss is not finite ({worst})", progress.epoch, optimizer)
-    accelerator.backward(loss)
+    with _enough_memory(own, len(labels)):
+        accelerator.backward(loss)
     if optimizer is not None:
         if clip_norm is not None:
             accelerator.clip_grad_norm_(
@@ -267,6 +270,19 @@ def _diverged(stage: Stage, what: str, epoch: int, optimizer: Any) -> TrainingEr
         f"Lower {setting} with --set in a new run; or lower it in this run's config.yaml and try "
         "--resume: its last checkpoint is finite, if not far from here."
     )
+
+
+@contextmanager
+def _enough_memory(stage: Stage, images: int) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # on a CPU torch raises no type of its own
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise TrainingError(
+                f"{stage.name}: out of memory with {images} images a step. "
+                f"Lower {stage.name}.batch with --set in a new run."
+            ) from error
+        raise
 
 
 def _finite(value: float) -> bool:
