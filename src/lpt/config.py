@@ -71,13 +71,14 @@ class AugmentConfig(_Strict):
     """Random resized crop and flip in training; the rule for whole images in evaluation.
 
     `resize_ratio`: images are resized to this multiple of the input size before the centre crop.
+    Crops enlarge what they show; whole images at ratio 1 look smaller than anything in training.
     """
 
     crop_scale: tuple[Share, Share] = (0.8, 1.0)
     flip: Share = 0.5
     mixup: NonNegative = 0.0
     resize_rule: Literal["squash", "short-side"] = "squash"
-    resize_ratio: Annotated[float, Field(ge=1)] = 1.0
+    resize_ratio: Annotated[float, Field(ge=1)] = 1.1
 
     @model_validator(mode="after")
     def _scale_in_order(self) -> Self:
