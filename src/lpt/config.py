@@ -165,7 +165,7 @@ class GroupPhaseConfig(PhaseConfig):
 
     sampler: Sampler = "dual"
     loss: LossConfig = LossConfig(name="agcl")
-    optim: OptimConfig = OptimConfig(classifier_rate=0.001, key_rate=0.01)
+    optim: OptimConfig = OptimConfig(rate=0.001, classifier_rate=0.0003, key_rate=0.01)
     key_weight: NonNegative = 1.0
     weight_key_term: bool = True
     instance_lambda_pos: NonNegative | None = 0.5

@@ -128,8 +128,8 @@ class Session:
         self.config, cuts = fit_budget(self.config, pace, seconds)
         self.bench.config = self.config
         if cuts:
-            limit = "" if seconds is None else f"{human_time(seconds)}: "
-            self.bench.reporter.message(f"budget    {limit}" + "; ".join(cuts))
+            label = "note      " if seconds is None else f"budget    {human_time(seconds)}: "
+            self.bench.reporter.message(label + "; ".join(cuts))
         self.bench.reporter.message(
             f"estimate  {human_time(run_seconds(self.config, pace))} on this machine "
             f"({self.config.phase1.epochs} + {self.config.phase2.epochs} epochs)"
