@@ -33,7 +33,7 @@ class Pace:
         view: of computing one cached view of one image.
         image: of predicting one image, by phase.
         train_images, val_images: of the data at hand.
-        fixed: what epochs do not change: classifier start, the final evaluation.
+        fixed: what epochs do not change: starts of classifier and keys, the test images.
     """
 
     step: tuple[float, float]
@@ -57,7 +57,7 @@ def run_seconds(config: RunConfig, pace: Pace) -> float:
     ):
         validation = min(pace.val_images, config.data.max_val_images) * image
         steps = steps_per_epoch(_images(phase, pace), phase.batch)
-        total += phase.epochs * (steps * step + validation)
+        total += phase.epochs * (steps * step + validation) + validation  # once more at the end
     return total
 
 

@@ -215,7 +215,8 @@ class Session:
             self.model.phases = number
             metrics[name] = {}
             for data in ("val", "test"):
-                split = self.bench.data.splits.get(data)
+                held = {"val": self.bench.validation, "test": self.bench.data.splits.get("test")}
+                split = held[data]
                 if split is None or not len(split):
                     continue
                 found = self.bench.predict(

@@ -47,7 +47,7 @@ def measure_pace(bench: Workbench, config: RunConfig, make_stage: Callable[[str]
         began = time.monotonic()
         bench.predict(stage.predict, sample)
         image.append((time.monotonic() - began) / len(sample))
-    held = sum(len(bench.data.splits.get(name, ())) for name in ("val", "test"))
+    tested = len(bench.data.splits.get("test", ()))
     start = int(bench.counts.clamp(max=config.classifier.init_images_per_class).sum())
     return Pace(
         step=(step[0], step[1]),
@@ -56,5 +56,5 @@ def measure_pace(bench: Workbench, config: RunConfig, make_stage: Callable[[str]
         image=(image[0], image[1]),
         train_images=len(bench.train_split),
         val_images=len(bench.data.splits.get("val", ())),
-        fixed=2 * start * image[0] + held * sum(image),
+        fixed=2 * start * image[0] + tested * sum(image),
     )
