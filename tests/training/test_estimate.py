@@ -106,11 +106,11 @@ def test_a_run_costs_its_steps_its_validation_and_what_is_fixed():
         val_images=7,
         fixed=5.0,
     )
-    first = 2 * (10 * 1 + 7 * 0.1)
-    assert run_seconds(config, pace) == pytest.approx(5 + first + 3 * (5 * 2 + 7 * 0.2))
+    first = 2 * (10 * 1 + 7 * 0.1) + 7 * 0.1  # validation images are scored once more at the end
+    assert run_seconds(config, pace) == pytest.approx(5 + first + 3 * (5 * 2 + 7 * 0.2) + 7 * 0.2)
     cached = config.changed({"phase2.cached_views": 4})
     assert run_seconds(cached, pace) == pytest.approx(
-        5 + first + 4 * 95 * 0.01 + 3 * (5 * 0.5 + 7 * 0.2)
+        5 + first + 4 * 95 * 0.01 + 3 * (5 * 0.5 + 7 * 0.2) + 7 * 0.2
     )
 
 
