@@ -115,7 +115,7 @@ def parse_budget(text: str) -> float:
 
 def _cut_validation(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
     epochs = [min(p.epochs, MIN_EPOCHS) for p in (config.phase1, config.phase2)]
-    one = sum(e * image for e, image in zip(epochs, pace.image, strict=True))
+    one = sum((e + 1) * image for e, image in zip(epochs, pace.image, strict=True))
     wanted = min(pace.val_images, config.data.max_val_images)
     allowed = int(VAL_SHARE * seconds / one) if one else wanted
     kept = min(wanted, max(allowed, MIN_VAL_IMAGES))
