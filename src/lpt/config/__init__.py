@@ -1,0 +1,30 @@
+"""The typed configuration of a run: strict YAML in and out, `a.b=c` overrides, named recipes.
+
+Knows nothing of training.
+"""
+
+from lpt.config.recipes import load_config, parse_settings, recipe_names
+from lpt.config.run import RunConfig
+from lpt.config.sections import (
+    AugmentConfig,
+    ClassifierConfig,
+    DataConfig,
+    LossConfig,
+    OptimConfig,
+    PhaseConfig,
+    PromptConfig,
+)
+
+__all__ = [
+    "AugmentConfig",
+    "ClassifierConfig",
+    "DataConfig",
+    "LossConfig",
+    "OptimConfig",
+    "PhaseConfig",
+    "PromptConfig",
+    "RunConfig",
+    "load_config",
+    "parse_settings",
+    "recipe_names",
+]

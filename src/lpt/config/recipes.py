@@ -1,0 +1,96 @@
+"""Named recipes, YAML files of settings, and `key=value` texts."""
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lpt.config.run import RunConfig
+from lpt.config.validation import validated
+from lpt.errors import ConfigError
+
+__all__ = ["load_config", "parse_settings", "recipe_names"]
+
+
+def load_config(recipe: str | Path = "default") -> RunConfig:
+    """Read a recipe, by name or YAML file.
+
+    A recipe states only what differs from the defaults of `lpt.config.sections`.
+
+    Raises: ConfigError naming the file or setting, the value and the remedy.
+    """
+    text, origin = _recipe_text(recipe)
+    try:
+        tree = _from_yaml(text) or {}
+    except ValueError as error:
+        raise ConfigError(f"{origin}: not YAML ({error}). Correct it.") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(
+            f"{origin}: a mapping of settings is expected, not {type(tree).__name__}."
+        )
+    return validated(RunConfig, _merged(RunConfig().model_dump(mode="json"), tree), str(origin))
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Turn `key=value` texts, values in YAML, into what `RunConfig.changed` takes."""
+    return dict(_parse(setting) for setting in settings)
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The recipes that come with the package."""
+    folder = resources.files("lpt") / "recipes"
+    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+
+
+def _recipe_text(recipe: str | Path) -> tuple[str, str]:
+    if str(recipe) in recipe_names():
+        packaged = resources.files("lpt") / "recipes" / f"{recipe}.yaml"
+        return packaged.read_text(encoding="utf-8"), f"recipe {recipe}"
+    path = Path(recipe)
+    try:
+        return path.read_text(encoding="utf-8"), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        known = ", ".join(recipe_names())
+        raise ConfigError(
+            f"recipe '{recipe}': no such recipe or readable YAML file. Recipes: {known}."
+        ) from error
+
+
+def _merged(defaults: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A recipe over the defaults, section by section; options of a loss belong to their loss."""
+    merged = dict(defaults)
+    for name, value in changes.items():
+        nested = isinstance(value, dict) and isinstance(merged.get(name), dict)
+        merged[name] = _merged(merged[name], value) if nested and name != "options" else value
+    return merged
+
+
+def _parse(setting: str) -> tuple[str, Any]:
+    path, equals, text = setting.partition("=")
+    if not equals or not path.strip():
+        raise ConfigError(f"--set {setting}: write it as key=value, such as phase1.epochs=5.")
+    try:
+        value = _from_yaml(text)
+    except ValueError as error:
+        raise ConfigError(f"--set {setting}: the value is not YAML ({error}).") from error
+    return path.strip(), _number(value)
+
+
+def _from_yaml(text: str) -> Any:
+    """Read YAML. Raises: ValueError of one line (PyYAML lets through what it meets in dates)."""
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as text; people mean a number."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value

@@ -1,0 +1,87 @@
+"""The whole configuration of a run, and changes of it by dotted names."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from lpt.config.sections import (
+    AugmentConfig,
+    ClassifierConfig,
+    Count,
+    DataConfig,
+    GroupPhaseConfig,
+    NonNegative,
+    PhaseConfig,
+    Positive,
+    PromptConfig,
+    Section,
+)
+from lpt.config.validation import validated
+from lpt.errors import ConfigError
+
+__all__ = ["RunConfig"]
+
+
+class RunConfig(Section):
+    """Everything that decides a run, except the machine."""
+
+    recipe: str = "default"
+    backbone: str = "vit_tiny_patch8_64"
+    image_size: Count | None = None
+    layer_norm_eps: Positive | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
+    prompts: PromptConfig = PromptConfig()
+    classifier: ClassifierConfig = ClassifierConfig()
+    phase1: PhaseConfig = PhaseConfig()
+    phase2: GroupPhaseConfig = GroupPhaseConfig()
+    selection: Literal["best", "last"] = "last"
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    checkpoint_seconds: NonNegative = 60.0
+
+    @model_validator(mode="after")
+    def _no_blended_views(self) -> Self:
+        if self.augment.mixup and self.phase2.cached_views:
+            raise ValueError(
+                f"augment.mixup={self.augment.mixup:g} blends images, which "
+                f"phase2.cached_views={self.phase2.cached_views} cannot keep; set one of them to 0"
+            )
+        return self
+
+    def resolved(self, images: int) -> "RunConfig":
+        """Fill in what depends on the number of training images: automatic batches."""
+        batch = min(64, max(8, images // 50))
+        return self.changed(
+            {
+                f"{name}.batch": batch
+                for name in ("phase1", "phase2")
+                if not getattr(self, name).batch
+            }
+        )
+
+    def changed(self, settings: Mapping[str, Any]) -> "RunConfig":
+        """Return a copy with dotted settings changed, such as {"phase1.epochs": 5}.
+
+        Raises: ConfigError naming setting, value and what is allowed.
+        """
+        tree = self.model_dump(mode="json")
+        for path, value in settings.items():
+            _put(tree, path, value)
+        return validated(RunConfig, tree, "setting")
+
+    def to_yaml(self) -> str:
+        """The whole configuration as YAML; `load_config` reads it back unchanged."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _put(tree: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    node: Any = tree
+    for name in parents:
+        node = node.get(name) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            raise ConfigError(f"setting {path}: unknown. There is no section '{name}'.")
+    node[last] = value

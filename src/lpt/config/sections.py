@@ -1,0 +1,166 @@
+"""The sections of a configuration. Every default that a user can change stands here, once."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "AugmentConfig",
+    "ClassifierConfig",
+    "DataConfig",
+    "GroupPhaseConfig",
+    "LossConfig",
+    "OptimConfig",
+    "PhaseConfig",
+    "PromptConfig",
+    "Section",
+]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Sampler = Literal["instance", "balanced", "class-cycle", "square-root", "dual"]
+
+
+class Section(BaseModel):
+    """Frozen; unknown names and numbers that are not finite are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataConfig(Section):
+    """What to train on and how to hold images out of it.
+
+    Validation images come out of the training images, never out of the test images. `group_by`
+    is a column whose values (animal, patient, video) never lie on both sides. `bad_images` null
+    stops at a bad image when it is met; "error" reads all images first and stops at any that would
+    spoil training, "skip" leaves these out, and a path leaves out what that list names.
+    """
+
+    source: str = ""
+    val_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    test_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    group_by: str | None = None
+    bad_images: str | None = None
+    max_val_images: Count = 2000
+    many_above: Count = 100
+    few_below: Count = 20
+    workers: Annotated[int, Field(ge=0)] | None = None
+    start_method: Literal["fork", "spawn", "forkserver"] | None = None
+
+    @model_validator(mode="after")
+    def _groups_in_order(self) -> Self:
+        if self.few_below > self.many_above + 1:
+            raise ValueError(
+                f"few_below={self.few_below} must be at most many_above + 1 = {self.many_above + 1}"
+            )
+        return self
+
+
+class AugmentConfig(Section):
+    """Random resized crop and flip in training; the rule for whole images in evaluation.
+
+    `resize_ratio`: images are resized to this multiple of the input size before the centre crop.
+    Crops enlarge what they show; whole images at ratio 1 look smaller than anything in training.
+    """
+
+    crop_scale: tuple[Share, Share] = (0.8, 1.0)
+    flip: Share = 0.5
+    mixup: NonNegative = 0.0
+    resize_rule: Literal["squash", "short-side"] = "squash"
+    resize_ratio: Annotated[float, Field(ge=1)] = 1.1
+
+    @model_validator(mode="after")
+    def _scale_in_order(self) -> Self:
+        low, high = self.crop_scale
+        if not 0 < low <= high:
+            raise ValueError(f"crop_scale=({low}, {high}) must satisfy 0 < low <= high <= 1")
+        return self
+
+
+class PromptConfig(Section):
+    """P, K (null = half of the blocks), M and T; and where phase 2 starts.
+
+    `key_init` "queries" puts the keys at the centres of clusters of training queries, "normal" at
+    random. `group_init` "shared" starts every group prompt as a copy of the shared one, slightly
+    disturbed, "normal" at random.
+    """
+
+    length: Count = 10
+    shared_blocks: Count | None = None
+    pool_size: Count = 20
+    top: Count = 2
+    key_init: Literal["queries", "normal"] = "queries"
+    group_init: Literal["shared", "normal"] = "shared"
+
+
+class ClassifierConfig(Section):
+    """How the classifier starts, and dropout on the feature before it (training only)."""
+
+    init: Literal["class-means", "uniform"] = "class-means"
+    init_images_per_class: Count = 100
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class LossConfig(Section):
+    """A loss of `lpt.losses.loss_names()` and its options."""
+
+    name: str = "ce"
+    options: dict[str, float | bool | str | None] = {}
+
+
+class OptimConfig(Section):
+    """Optimiser of one phase.
+
+    Rates are those of a batch of 256 when `scale_with_batch` is true (rate * batch / 256) and taken
+    as they are when it is false. `classifier_rate` null means the rate of the prompts.
+    """
+
+    name: Literal["sgd", "adamw"] = "adamw"
+    rate: Positive = 0.003
+    classifier_rate: Positive | None = None
+    key_rate: Positive | None = None
+    scale_with_batch: bool = False
+    momentum: Share = 0.9
+    weight_decay: NonNegative = 0.0
+    warmup_epochs: NonNegative = 1.0
+    clip_norm: Positive | None = None
+
+
+class PhaseConfig(Section):
+    """One phase: how long, on what order of images, how optimised.
+
+    `batch` 0 chooses 8 to 64 images a step and branch: about 50 steps an epoch of small data.
+    `epoch_images` caps an epoch (null: as many draws as there are training images). Dual sampling
+    draws two batches a step: one in `dual_order`, and an instance-balanced one whose weight starts
+    at `eta` and decays.
+    """
+
+    epochs: Annotated[int, Field(ge=0)] = 20
+    batch: Annotated[int, Field(ge=0)] = 0
+    epoch_images: Count | None = None
+    sampler: Sampler = "balanced"
+    dual_order: Literal["balanced", "class-cycle", "square-root"] = "balanced"
+    eta: NonNegative = 0.5
+    loss: LossConfig = LossConfig()
+    optim: OptimConfig = OptimConfig()
+
+
+class GroupPhaseConfig(PhaseConfig):
+    """Phase 2 has besides: the key term, the instance branch's lambdas, and cached views.
+
+    `cached_views` V > 0 draws from V fixed augmented views an image, whose frozen part is computed
+    once and kept on disk up to `cache_limit_gb`; 0 augments afresh every time.
+    """
+
+    sampler: Sampler = "dual"
+    loss: LossConfig = LossConfig(name="agcl")
+    optim: OptimConfig = OptimConfig(rate=0.001, classifier_rate=0.0003, key_rate=0.01)
+    key_weight: NonNegative = 1.0
+    weight_key_term: bool = True
+    instance_lambda_pos: NonNegative | None = 0.5
+    instance_lambda_neg: NonNegative | None = 8.0
+    cached_views: Annotated[int, Field(ge=0)] = 4
+    cache_dtype: Literal["float32", "float16"] = "float16"
+    cache_limit_gb: Positive = 8.0
