@@ -1,9 +1,11 @@
-"""Where tensors live."""
+"""Where tensors live, and what memory they take."""
+
+import sys
 
 import pytest
 import torch
 
-from lpt.devices import choose_device
+from lpt.devices import choose_device, peak_memory, reset_peak_memory
 from lpt.errors import ConfigError
 
 
@@ -16,3 +18,19 @@ def test_nothing_asked_takes_what_is_there() -> None:
 def test_a_device_that_is_not_there_is_named(wanted: str) -> None:
     with pytest.raises(ConfigError, match="--device"):
         choose_device(wanted)
+
+
+def test_the_peak_holds_what_was_freed_again() -> None:
+    before = peak_memory("cpu")
+    size = before + 2**26
+    del (held := [bytearray(size)])[:]
+    assert held == []
+    assert size <= peak_memory("cpu") < 4 * size
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process forget its peak")
+def test_a_peak_that_was_reset_counts_from_what_is_held_now() -> None:
+    del [bytearray(2**28)][:]
+    before = peak_memory("cpu")
+    reset_peak_memory("cpu")
+    assert peak_memory("cpu") <= before - 2**27

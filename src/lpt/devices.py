@@ -1,10 +1,18 @@
-"""Where tensors live: a GPU if there is one, unless something else is asked for."""
+"""Where tensors live: a GPU if there is one, unless another is asked for; what memory they take."""
+
+import contextlib
+import resource
+import sys
+from pathlib import Path
 
 import torch
 
 from lpt.errors import ConfigError
 
-__all__ = ["choose_device"]
+__all__ = ["choose_device", "peak_memory", "reset_peak_memory"]
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
 
 
 def choose_device(wanted: str | None = None) -> torch.device:
@@ -24,3 +32,27 @@ def choose_device(wanted: str | None = None) -> torch.device:
             f"--device {wanted}: not here; torch sees {torch.cuda.device_count()} GPUs. Use cpu."
         )
     return torch.device(wanted)
+
+
+def peak_memory(device: torch.device | str) -> int:
+    """Bytes held at most, since the process began or `reset_peak_memory`: what must be free.
+
+    On a GPU what torch allocated there; elsewhere the resident memory of this process, its
+    libraries included. Processes that load images are not counted.
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if _STATUS.is_file():  # getrusage would count the parent, too, that a process was forked from
+        fields = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
+        return 1024 * int(fields["VmHWM"].split()[0])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def reset_peak_memory(device: torch.device | str) -> None:
+    """Let `peak_memory` count from what is held now; where the system cannot, nothing happens."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with contextlib.suppress(OSError):
+        _CLEAR.write_text("5")

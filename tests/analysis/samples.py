@@ -124,6 +124,7 @@ def run_folder(path: Path, found: Analysis, *, seed: int = 0) -> Path:
         "prompt_parameters": 1000,
         "other_parameters": 100,
         "phase_seconds": {"phase1": 10.0, "phase2": 20.0},
+        "peak_memory_bytes": 1_234_000_000,
     }
     write_json(path / "results.json", results)
     names, counts = zip(*((c.name, c.train_images) for c in found.classes), strict=True)

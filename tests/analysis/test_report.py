@@ -59,6 +59,10 @@ def test_results_and_epochs_are_those_of_the_files(invented: Path, html: str) ->
         assert [*first, *shares, "40", "5"] in rows
 
 
+def test_memory_in_training_is_among_the_costs(html: str) -> None:
+    assert ["memory in training, at its peak", "1.23 GB"] in Tables(html).rows
+
+
 def test_the_table_of_classes_is_the_analysis(found: Analysis, html: str) -> None:
     embedded = re.search(r'id="class-data">(.*?)</script>', html, re.DOTALL)
     assert embedded is not None

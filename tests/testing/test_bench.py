@@ -7,7 +7,7 @@ import pytest
 from lpt.errors import LptError
 from lpt.testing.bench import bench, render
 from lpt.testing.cost import Sizes, block_runs, needed_flops
-from lpt.testing.memory import peak_memory
+from lpt.testing.memory import step_memory
 from lpt.testing.workload import Workload
 
 SMALL = "vit_tiny_patch8_64"
@@ -68,10 +68,10 @@ def test_a_wrong_model_is_noticed_by_the_comparison():
 
 @pytest.mark.slow
 def test_memory_of_a_step_is_measured_in_a_process_of_its_own():
-    peak = peak_memory("lpt_phase2", SMALL, 2, "cpu")
+    peak = step_memory("lpt_phase2", SMALL, 2, "cpu")
     assert 0 < peak["step"] < peak["total"]
     with pytest.raises(LptError, match="memory of nothing could not be measured"):
-        peak_memory("nothing", SMALL, 2, "cpu")
+        step_memory("nothing", SMALL, 2, "cpu")
 
 
 def test_operations_of_vit_s_16_by_hand():

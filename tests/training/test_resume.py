@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,20 @@ def test_a_finished_run_resumed_is_the_same(
     train(config(photos), tmp_path / "run", backbone)
     train(config(photos), tmp_path / "run", backbone)
     assert_same(tmp_path / "run", whole)
+
+
+def test_a_resumed_run_keeps_the_largest_peak_of_memory(
+    photos: Path, backbone: FrozenViT, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    short = config(photos, phase1__epochs=1, phase2__epochs=0, checkpoint_seconds=60)
+    _, result = train(short, folder, backbone)
+    assert result.peak_memory_bytes > 2**20
+    last = RunFolder(folder).last_file
+    before = Checkpoint.load(last)
+    assert 2**20 < before.peak_memory <= result.peak_memory_bytes
+    replace(before, peak_memory=2**60).save(last)
+    assert train(short, folder, backbone)[1].peak_memory_bytes == 2**60
 
 
 @pytest.mark.slow

@@ -1,7 +1,5 @@
 """`lpt analyze`: from a task and its images to numbers and pictures in a folder."""
 
-import resource
-import sys
 import time
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from lpt.analysis.suspects import (
 )
 from lpt.analysis.thumbnails import save_thumbnails
 from lpt.data import Split, random_stream
+from lpt.devices import peak_memory
 from lpt.task import Task
 from lpt.training.reporting import Reporter, SilentReporter
 
@@ -174,7 +173,7 @@ def analyse(
         cost={
             "seconds_per_image": seconds / len(scores),
             "analysis_seconds": time.monotonic() - began,
-            "peak_memory_bytes": float(_peak_memory()),
+            "peak_memory_bytes": float(peak_memory(task.model.pool.keys.device)),
         },
     )
     return found, confusions
@@ -232,9 +231,3 @@ def _some(images: int, most: int) -> Indices:
     if images <= most:
         return np.arange(images, dtype=np.int64)
     return np.sort(random_stream(0, 12).permutation(images)[:most])
-
-
-def _peak_memory() -> int:
-    """Bytes of this process at its largest so far (kilobytes to getrusage, except on macOS)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -15,7 +15,7 @@ import torch
 from lpt.backbones.linear import frozen_linear
 from lpt.errors import LptError
 from lpt.testing.cost import block_runs, needed_flops, sizes_of
-from lpt.testing.memory import peak_memory
+from lpt.testing.memory import step_memory
 from lpt.testing.workload import Workload
 
 __all__ = ["LOGIT_TOLERANCE", "bench", "render"]
@@ -87,7 +87,7 @@ def bench(
     }
     if memory:
         peaks = {
-            name: peak_memory(name, backbone, batch, device)
+            name: step_memory(name, backbone, batch, device)
             for name in ("plain_phase2", "lpt_phase2", "lpt_phase2_cached")
         }
         result["peak_memory"] = peaks

@@ -6,19 +6,15 @@ to what the loaded model holds, and the peak of the whole process (of the device
 
 import json
 import os
-import resource
 import subprocess
 import sys
-from pathlib import Path
 from typing import TypedDict
 
-import torch
-
+from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import LptError
 
-__all__ = ["Peak", "peak_memory"]
+__all__ = ["Peak", "step_memory"]
 
-STATUS = Path("/proc/self/status")
 RETURN_FREED = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 """Makes glibc give every freed tensor back at once, so that resident memory is memory in use."""
 
@@ -30,7 +26,7 @@ class Peak(TypedDict):
     total: int
 
 
-def peak_memory(variant: str, backbone: str, batch: int, device: str) -> Peak:
+def step_memory(variant: str, backbone: str, batch: int, device: str) -> Peak:
     """Measure one variant of `Workload` in a child process.
 
     Raises: LptError with what the child said if it failed.
@@ -51,27 +47,11 @@ def measure(variant: str, backbone: str, batch: int, device: str) -> Peak:
     from lpt.testing.workload import Workload
 
     step = Workload(backbone, batch, device).variants()[variant]
-    if device != "cpu":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        step()
-        total = torch.cuda.max_memory_allocated()
-        return {"step": total - before, "total": total}
-    before = _resident("VmRSS")
+    reset_peak_memory(device)
+    before = peak_memory(device)
     step()
-    total = _resident("VmHWM")
+    total = peak_memory(device)
     return {"step": total - before, "total": total}
-
-
-def _resident(field: str) -> int:
-    """Memory that the process holds (VmRSS) or has held at most (VmHWM).
-
-    Where the system does not tell (no Linux) it is the peak so far, for both.
-    """
-    if STATUS.is_file():
-        values = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
-        return 1024 * int(values[field].split()[0])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ class Checkpoint:
         sums: running sums of this epoch's metrics.
         seconds: training time of each stage so far, resumed runs included.
         best: score and epoch of the best weights of this stage, if any.
+        peak_memory: bytes held at most so far, resumed runs included (`lpt.devices.peak_memory`).
     """
 
     position: Position
@@ -57,6 +58,7 @@ class Checkpoint:
     sums: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     best: tuple[float, int] | None = None
+    peak_memory: int = 0
 
     def save(self, path: Path) -> None:
         """Write atomically: a kill leaves the old checkpoint or this one."""
@@ -68,6 +70,7 @@ class Checkpoint:
             "sums": dict(self.sums),
             "seconds": dict(self.seconds),
             "best": self.best,
+            "peak_memory": self.peak_memory,
         }
         metadata = {"lpt_checkpoint": json.dumps(state)}
         write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata))
@@ -91,6 +94,7 @@ class Checkpoint:
                 state["sums"],
                 state["seconds"],
                 None if state["best"] is None else (state["best"][0], state["best"][1]),
+                state.get("peak_memory", 0),  # runs begun before it was kept go on
             )
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise RunError(

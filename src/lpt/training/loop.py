@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lpt.config import OptimConfig
 from lpt.data import Draw, loading_hint, random_stream
+from lpt.devices import peak_memory
 from lpt.errors import TrainingError
 from lpt.training.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
 from lpt.training.optim import build_optimizer, schedule, set_rates
@@ -106,6 +107,7 @@ def fit(
             dict(sums),
             {**state.seconds, stage.name: clock.total()},
             best,
+            max(state.peak_memory, peak_memory(accelerator.device)),
         )
         loop.store.save(kept)
         clock.saved()

@@ -11,6 +11,7 @@ import torch
 
 from lpt.backbones import hash_weights, warn_if_leaky
 from lpt.classifier import class_means
+from lpt.devices import peak_memory, reset_peak_memory
 from lpt.evaluation import fit_temperature
 from lpt.files import write_json
 from lpt.model import LongTailedPromptModel
@@ -44,6 +45,7 @@ class Result:
         prompt_parameters: in shared and group prompts.
         other_parameters: in keys and classifier.
         phase_seconds: of training and validation by phase, resumed parts included.
+        peak_memory_bytes: held at most (`lpt.devices.peak_memory`), resumed parts included.
     """
 
     metrics: Mapping[str, Mapping[str, Summary]]
@@ -51,6 +53,7 @@ class Result:
     prompt_parameters: int
     other_parameters: int
     phase_seconds: Mapping[str, float]
+    peak_memory_bytes: int
 
     @property
     def seconds(self) -> float:
@@ -137,6 +140,7 @@ class Session:
 
     def run(self) -> tuple[Task, Result]:
         """Train from wherever the run folder stands, evaluate, write the prompt file."""
+        reset_peak_memory(self.bench.accelerator.device)
         checkpoint = self.folder.checkpoint()
         if checkpoint is None:
             self._start_classifier()
@@ -172,7 +176,10 @@ class Session:
         if name == "phase1" and self.config.phase2.epochs:
             self._start_pool()
         following = Checkpoint(
-            Position(index + 1), learned_state(self.model), seconds=checkpoint.seconds
+            Position(index + 1),
+            learned_state(self.model),
+            seconds=checkpoint.seconds,
+            peak_memory=checkpoint.peak_memory,
         )
         self.folder.save(following)
         return following
@@ -228,7 +235,12 @@ class Session:
         spec = self._task_spec(phases, temperature, metrics)
         size = save_task(self.folder.task_file, self.model, spec)
         result = Result(
-            metrics, size, self.prompt_parameters, self.other_parameters, dict(checkpoint.seconds)
+            metrics,
+            size,
+            self.prompt_parameters,
+            self.other_parameters,
+            dict(checkpoint.seconds),
+            max(checkpoint.peak_memory, peak_memory(self.bench.accelerator.device)),
         )
         write_json(self.folder.path / "results.json", asdict(result))
         return Task(self.model, spec), result
