@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from lpt.analysis import read_analysis, run_analysis
 from lpt.analysis.collect import collect
 from lpt.analysis.results import Analysis, write_analysis
-from lpt.errors import DataError, RunError
+from lpt.cli import app
+from lpt.errors import ConfigError, DataError, RunError
 from lpt.task import Task
 from lpt.training.data import data_of_run
 
@@ -64,6 +66,26 @@ def test_source_data_join_the_plane(trained: Path, tmp_path: Path) -> None:
     assert found.plane is not None
     assert len(found.plane.names) == 4
     assert sum("source" in name for name in found.plane.names) == 2
+
+
+def test_a_smaller_bank_holds_equally_many_of_each_class(
+    trained: Path, here: tuple[Analysis, Path], tmp_path: Path
+) -> None:
+    options = ["--out", str(tmp_path), "--device", "cpu", "--bank", "8"]
+    assert CliRunner().invoke(app, ["analyze", str(trained), *options]).exit_code == 0
+    found, whole = read_analysis(tmp_path), here[0]
+    assert (found.neighbours["bank"], found.neighbours["most_of_a_class"]) == (8, 2)
+    assert found.summary == whole.summary
+    assert [f.gamma for f in found.features] == [f.gamma for f in whole.features]
+    assert found.isolated != whole.isolated
+
+
+def test_a_bank_that_cannot_be_is_refused(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--bank 0: choose 1 image or more"):
+        run_analysis(trained, bank=0, device="cpu")
+    task = shutil.copy(trained / "task.safetensors", tmp_path / "t.safetensors")
+    with pytest.raises(ConfigError, match="--bank 8: a task file does not say where its training"):
+        run_analysis(task, str(trained.parent / "photos"), bank=8, device="cpu")
 
 
 def test_a_lone_task_file_needs_data_and_goes_without_neighbours(

@@ -25,6 +25,7 @@ from lpt.analysis.suspects import (
 from lpt.analysis.thumbnails import save_thumbnails
 from lpt.data import Split, random_stream
 from lpt.devices import peak_memory
+from lpt.errors import ConfigError
 from lpt.task import Task
 from lpt.training.reporting import Reporter, SilentReporter
 
@@ -60,18 +61,27 @@ def run_analysis(
         data: other images of the same classes; None for the run's own test images.
         source: other data whose features the LDA shows beside these (the paper's figure 2).
         out: folder of the findings; None for `analysis` beside the task file.
-        bank: training images that K-NN and isolation compare with, an equal number of each class
-            where there are more; None for 4,000 on a CPU and 100,000 on a GPU.
+        bank: training images that K-NN and isolation compare with, 1 or more: an equal number of
+            each class where there are more, at least one; None for 4,000 on a CPU and 100,000 on a
+            GPU.
         workers: processes that load images.
     Returns: the findings, and their folder: analysis.json, a CSV a table, images/.
-    Raises: LptError naming what cannot be read.
+    Raises: LptError naming what cannot be read; ConfigError for a bank of none, or of a task file
+        whose training images are not known.
     """
+    if bank is not None and bank < 1:
+        raise ConfigError(f"--bank {bank}: choose 1 image or more.")
     path, told = Path(run), reporter or SilentReporter()
     task = Task.load(path, device=device)
     folder = Path(out) if out is not None else (path if path.is_dir() else path.parent) / "analysis"
     place = next(task.model.parameters()).device.type
     most = MOST_BANK.get(place, MOST_BANK["cpu"]) if bank is None else bank
     opened = open_images(path, task, data, source, most_bank=most)
+    if bank is not None and opened.bank is None:
+        raise ConfigError(
+            f"--bank {bank}: a task file does not say where its training images are. "
+            "Name the run folder, or leave it out."
+        )
 
     def pass_over(split: Split, title: str) -> Collected:
         told.begin(title, len(split), unit="images")

@@ -26,6 +26,14 @@ def analyze(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the findings; by default RUN/analysis.")
     ] = None,
+    bank: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Training images that K-NN and isolation compare with, an equal number of each "
+            "class where there are more; by default 4,000 on a CPU, 100,000 on a GPU.",
+        ),
+    ] = None,
     workers: Workers = 0,
     device: Device = None,
 ) -> None:
@@ -34,7 +42,14 @@ def analyze(
     from lpt.training.reporting import reporter_for
 
     _, folder = run_analysis(
-        run, data, source=source, out=out, device=device, workers=workers, reporter=reporter_for()
+        run,
+        data,
+        source=source,
+        out=out,
+        bank=bank,
+        device=device,
+        workers=workers,
+        reporter=reporter_for(),
     )
     print(f"analysis  {folder}/analysis.json, a CSV a table, images/")
     print(f"next      lpt report {run}")
