@@ -50,21 +50,19 @@ def build_stage(
     return GroupStage(model, branches, settings, mixup)
 
 
-def plan_of(
-    stage: Stage, config: RunConfig, labels: npt.NDArray[np.int64], **changes: object
-) -> EpochPlan:
+def plan_of(stage: Stage, config: RunConfig, labels: npt.NDArray[np.int64]) -> EpochPlan:
     """The order of images of a stage."""
     phase: PhaseConfig = getattr(config, stage.name)
-    settings = {
-        "labels": labels,
-        "batch": phase.batch,
-        "epochs": phase.epochs,
-        "seed": config.seed,
-        "stage": PHASES.index(stage.name),
-        "epoch_images": phase.epoch_images,
-        "views": getattr(phase, "cached_views", 0),
-    }
-    return EpochPlan.of(stage.branches, **{**settings, **changes})
+    return EpochPlan.of(
+        stage.branches,
+        labels=labels,
+        batch=phase.batch,
+        epochs=phase.epochs,
+        seed=config.seed,
+        stage=PHASES.index(stage.name),
+        epoch_images=phase.epoch_images,
+        views=getattr(phase, "cached_views", 0),
+    )
 
 
 def _loss(config: LossConfig, counts: Tensor) -> Loss:

@@ -39,9 +39,21 @@ class EpochPlan:
     views: int = 0
 
     @classmethod
-    def of(cls, branches: Sequence[Branch], **settings: object) -> "EpochPlan":
+    def of(
+        cls,
+        branches: Sequence[Branch],
+        *,
+        labels: npt.NDArray[np.int64],
+        batch: int,
+        epochs: int,
+        seed: int,
+        stage: int,
+        epoch_images: int | None = None,
+        views: int = 0,
+    ) -> "EpochPlan":
         """A plan whose orders are those of the branches."""
-        return cls(orders=tuple(b.order for b in branches), **settings)  # type: ignore[arg-type]
+        orders = tuple(branch.order for branch in branches)
+        return cls(labels, orders, batch, epochs, seed, stage, epoch_images, views)
 
     @property
     def images(self) -> int:
