@@ -13,6 +13,7 @@ from lpt.errors import ConfigError, DataError
 from .conftest import encoded, write_parquet
 
 HALF = (0.5, 0.5, 0.5)
+AUGMENTED = {"scale": (0.2, 1.0), "flip": 0.5}
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def dataset(make_folder):
     root = make_folder({"a": 6, "b": 6})
     return ImageDataset(
         open_data(root, test_fraction=0, val_fraction=0).splits["train"],
-        train_transform(8, HALF, HALF),
+        train_transform(8, HALF, HALF, **AUGMENTED),
     )
 
 
@@ -63,7 +64,7 @@ def test_forked_workers_give_the_same_tensors(dataset, workers):
 def test_parquet_can_be_read_before_and_after_a_fork(tmp_path):
     path = write_parquet(tmp_path / "all.parquet", [i % 2 for i in range(12)])
     split = open_data(path, test_fraction=0, val_fraction=0).splits["train"]
-    dataset = ImageDataset(split, train_transform(8, HALF, HALF))
+    dataset = ImageDataset(split, train_transform(8, HALF, HALF, **AUGMENTED))
     here = together(make_loader(dataset, BATCHES))
     there = together(make_loader(dataset, BATCHES, workers=2, start_method="fork"))
     assert all(torch.equal(a, b) for a, b in zip(here, there, strict=True))

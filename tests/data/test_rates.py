@@ -15,7 +15,7 @@ from lpt.errors import DataError
 def dataset(make_folder):
     split = open_data(make_folder({"a": 8, "b": 8}), test_fraction=0).splits["train"]
     half = (0.5, 0.5, 0.5)
-    return ImageDataset(split, eval_transform(8, half, half, resize=8))
+    return ImageDataset(split, eval_transform(8, half, half, resize=8, rule="squash"))
 
 
 def test_rates_are_measured_for_each_number_of_workers(dataset):

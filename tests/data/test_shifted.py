@@ -132,7 +132,9 @@ def test_noise_differs_between_images_and_repeats_between_evaluations(make_folde
         path.write_bytes(first)  # six copies of one image
     split = open_data(root, test_fraction=0, val_fraction=0).splits["train"]
     half = (0.5, 0.5, 0.5)
-    transform = eval_transform(10, half, half, resize=10, corruption=Corruption("noise", 3))
+    transform = eval_transform(
+        10, half, half, resize=10, rule="squash", corruption=Corruption("noise", 3)
+    )
     dataset = ImageDataset(split, transform)
     one, two = (
         next(iter(make_loader(dataset, EvalBatches(6, 6)))).images.numpy() for _ in range(2)

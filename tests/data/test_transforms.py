@@ -7,6 +7,7 @@ from lpt.data import eval_transform, train_transform
 from lpt.errors import ConfigError
 
 HALF = (0.5, 0.5, 0.5)
+AUGMENTED = {"scale": (0.2, 1.0), "flip": 0.5}
 
 
 def wide() -> Image.Image:
@@ -17,7 +18,7 @@ def wide() -> Image.Image:
 
 
 def test_evaluation_normalises_to_float32():
-    image = eval_transform(32, (0.0, 0.0, 0.0), HALF, resize=32)(
+    image = eval_transform(32, (0.0, 0.0, 0.0), HALF, resize=32, rule="squash")(
         Image.new("RGB", (64, 64), "white")
     )
     assert image.dtype == torch.float32
@@ -43,7 +44,7 @@ def test_evaluation_resizes_before_it_crops():
 
 
 def test_training_crops_depend_on_the_generator_alone():
-    transform = train_transform(16, HALF, HALF)
+    transform = train_transform(16, HALF, HALF, **AUGMENTED)
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8))
     images = []
     for seed in (0, 0, 1):
@@ -66,19 +67,22 @@ def test_flip_of_probability_one_mirrors():
 
 
 def test_decode_target_never_asks_for_less_than_the_transform_uses():
-    assert eval_transform(224, HALF, HALF, resize=256).decode_target == 512
-    assert train_transform(224, HALF, HALF, scale=(0.25, 1.0)).decode_target == 448
+    assert eval_transform(224, HALF, HALF, resize=256, rule="squash").decode_target == 512
+    assert train_transform(224, HALF, HALF, scale=(0.25, 1.0), flip=0.5).decode_target == 448
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: train_transform(0, HALF, HALF), "input size 0"),
-        (lambda: train_transform(8, HALF, HALF, scale=(0.5, 0.2)), "crop scale"),
-        (lambda: train_transform(8, HALF, HALF, flip=2), "flip 2"),
-        (lambda: train_transform(8, HALF, HALF, interpolation="best"), "interpolation 'best'"),
-        (lambda: train_transform(8, HALF, (0.5, 0.5, 0.0)), "std above 0"),
-        (lambda: eval_transform(8, HALF, HALF, resize=4), "resize 4 is smaller"),
+        (lambda: train_transform(0, HALF, HALF, **AUGMENTED), "input size 0"),
+        (lambda: train_transform(8, HALF, HALF, scale=(0.5, 0.2), flip=0.5), "crop scale"),
+        (lambda: train_transform(8, HALF, HALF, scale=(0.2, 1.0), flip=2), "flip 2"),
+        (
+            lambda: train_transform(8, HALF, HALF, **AUGMENTED, interpolation="best"),
+            "interpolation 'best'",
+        ),
+        (lambda: train_transform(8, HALF, (0.5, 0.5, 0.0), **AUGMENTED), "std above 0"),
+        (lambda: eval_transform(8, HALF, HALF, resize=4, rule="squash"), "resize 4 is smaller"),
         (lambda: eval_transform(8, HALF, HALF, resize=8, rule="stretch"), "resize rule 'stretch'"),
     ],
 )

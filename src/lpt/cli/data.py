@@ -178,7 +178,8 @@ def bench(
         list[int] | None, typer.Option(min=0, help="Processes; repeat it to compare numbers.")
     ] = None,
 ) -> None:
-    """Images a second that load, by number of workers: reading, decoding and augmentation."""
+    """Images a second that load, by number of workers: read, decoded, augmented by the defaults."""
+    from lpt.config import RunConfig
     from lpt.data import (
         ImageDataset,
         measure_loading,
@@ -188,9 +189,10 @@ def bench(
     )
 
     train = open_data(data, val_fraction=0).split("train")
-    half = (0.5, 0.5, 0.5)
+    half, augment = (0.5, 0.5, 0.5), RunConfig().augment
+    augmented = train_transform(image_size, half, half, scale=augment.crop_scale, flip=augment.flip)
     rates = measure_loading(
-        ImageDataset(train, train_transform(image_size, half, half)),
+        ImageDataset(train, augmented),
         workers=workers or (0, 1, 2),
         batch=min(batch, len(train)),
         images=images,

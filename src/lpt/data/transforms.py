@@ -39,8 +39,8 @@ def train_transform(
     mean: Sequence[float],
     std: Sequence[float],
     *,
-    scale: tuple[float, float] = (0.2, 1.0),
-    flip: float = 0.5,
+    scale: tuple[float, float],
+    flip: float,
     interpolation: str = "bicubic",
 ) -> Transform:
     """Random resized crop and horizontal flip.
@@ -70,7 +70,7 @@ def eval_transform(
     std: Sequence[float],
     *,
     resize: int,
-    rule: str = "short-side",
+    rule: str,
     interpolation: str = "bicubic",
     border: int = 0,
     corruption: Callable[[Image.Image], Image.Image] | None = None,

@@ -42,7 +42,7 @@ def test_training_stops_at_every_unusable_file_and_substitutes_none(corpus, mani
     _, reasons = corpus
     split = manifest.splits["train"]
     half = (0.5, 0.5, 0.5)
-    dataset = ImageDataset(split, eval_transform(16, half, half, resize=16))
+    dataset = ImageDataset(split, eval_transform(16, half, half, resize=16, rule="squash"))
     for index in range(len(split)):
         name = split.name_of(index).rsplit("/", 1)[1]
         loader = make_loader(dataset, [[Draw(index)]])
