@@ -15,12 +15,12 @@ paces = st.builds(
     cached_step=seconds,
     view=seconds,
     image=st.tuples(seconds, seconds),
-    train_images=st.integers(2, 50_000),
+    class_counts=st.lists(st.integers(1, 2_000), min_size=2, max_size=25).map(tuple),
     val_images=st.integers(0, 5_000),
-    fixed=st.floats(0, 100),
+    test_images=st.integers(0, 5_000),
 )
 configs = st.builds(
-    lambda one, two, batch, images, val, views: RunConfig().changed(
+    lambda one, two, batch, images, val, start, views: RunConfig().changed(
         {
             "phase1.epochs": one,
             "phase2.epochs": two,
@@ -28,6 +28,7 @@ configs = st.builds(
             "phase2.batch": 2 * batch,
             "phase1.epoch_images": images,
             "data.max_val_images": val,
+            "classifier.init_images_per_class": start,
             "phase2.cached_views": views,
         }
     ),
@@ -36,14 +37,16 @@ configs = st.builds(
     st.integers(1, 64),
     st.none() | st.integers(1, 50_000),
     st.integers(1, 3_000),
+    st.integers(1, 200),
     st.sampled_from([0, 4]),
 )
 
 
 def least(config: RunConfig, pace: Pace, views: int = 0) -> RunConfig:
-    """The shortest run that a budget may leave: few epochs of one step, little validation."""
+    """The shortest run that a budget may leave: few epochs of one step, few other images."""
     changes: dict[str, int] = {
         "data.max_val_images": min(100, config.data.max_val_images),
+        "classifier.init_images_per_class": min(10, config.classifier.init_images_per_class),
         "phase2.cached_views": views,
     }
     for name in ("phase1", "phase2"):
@@ -62,6 +65,10 @@ def test_a_feasible_budget_is_kept_and_every_cut_is_told(config, pace, share):
     told = " ".join(cuts)
     shown = min(config.data.max_val_images, pace.val_images)
     assert ("validation" in told) == (min(fitted.data.max_val_images, pace.val_images) < shown)
+    started = min(config.classifier.init_images_per_class, max(pace.class_counts))
+    starts = min(fitted.classifier.init_images_per_class, max(pace.class_counts))
+    said = f"starts of classifier and keys from {starts} images a class instead of {started}"
+    assert (said in told) == (starts < started)
     for name in ("phase1", "phase2"):
         before, after = getattr(config, name), getattr(fitted, name)
         assert after.epochs <= before.epochs
@@ -87,7 +94,7 @@ def test_a_budget_with_room_changes_nothing(config, pace):
     assert fit_budget(config, pace, run_seconds(config, pace)) == (config, [])
 
 
-def test_a_run_costs_its_steps_its_validation_and_what_is_fixed():
+def test_a_run_costs_its_steps_its_starts_and_what_is_scored():
     config = RunConfig().changed(
         {
             "phase1.epochs": 2,
@@ -95,6 +102,7 @@ def test_a_run_costs_its_steps_its_validation_and_what_is_fixed():
             "phase1.batch": 10,
             "phase2.batch": 20,
             "phase2.cached_views": 0,
+            "classifier.init_images_per_class": 10,
         }
     )
     pace = Pace(
@@ -102,15 +110,18 @@ def test_a_run_costs_its_steps_its_validation_and_what_is_fixed():
         cached_step=0.5,
         view=0.01,
         image=(0.1, 0.2),
-        train_images=95,
+        class_counts=(89, 6),
         val_images=7,
-        fixed=5.0,
+        test_images=20,
     )
+    fixed = 2 * (10 + 6) * 0.1 + 20 * 0.1 + 20 * 0.2  # starts of classifier and keys; test images
     first = 2 * (10 * 1 + 7 * 0.1) + 7 * 0.1  # validation images are scored once more at the end
-    assert run_seconds(config, pace) == pytest.approx(5 + first + 3 * (5 * 2 + 7 * 0.2) + 7 * 0.2)
+    assert run_seconds(config, pace) == pytest.approx(
+        fixed + first + 3 * (5 * 2 + 7 * 0.2) + 7 * 0.2
+    )
     cached = config.changed({"phase2.cached_views": 4})
     assert run_seconds(cached, pace) == pytest.approx(
-        5 + first + 4 * 95 * 0.01 + 3 * (5 * 0.5 + 7 * 0.2) + 7 * 0.2
+        fixed + first + 4 * 95 * 0.01 + 3 * (5 * 0.5 + 7 * 0.2) + 7 * 0.2
     )
 
 
@@ -136,3 +147,28 @@ def test_budgets_are_read_with_their_unit(text, wanted):
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(ConfigError, match=r"--budget .*: write a time such as 90s, 20m or 1.5h"):
         parse_budget(text)
+
+
+def test_starts_from_many_classes_leave_most_of_a_budget_to_training():
+    pace = Pace(
+        step=(0.1, 0.1),
+        cached_step=0.05,
+        view=0.01,
+        image=(0.01, 0.02),
+        class_counts=(1000,) * 200,
+        val_images=0,
+        test_images=0,
+    )
+    config = RunConfig().resolved(pace.train_images)
+    fitted, told = fit_budget(config, pace, 1200.0)  # 2 * 200 * 100 images took a third of it
+    assert fitted.classifier.init_images_per_class == 30
+    assert "starts of classifier and keys from 30 images a class instead of 100" in told
+    plain = config.changed({"classifier.init": "uniform", "prompts.key_init": "normal"})
+    assert fit_budget(plain, pace, 1200.0)[0].classifier.init_images_per_class == 100
+
+
+def test_what_is_neither_trained_nor_scored_costs_nothing():
+    pace = Pace((1.0, 9.0), 9.0, 9.0, (0.1, 9.0), class_counts=(40, 8), val_images=7, test_images=5)
+    first = {"phase1.batch": 8, "phase2.batch": 8, "phase1.epochs": 1, "phase2.epochs": 0}
+    config = RunConfig().changed({**first, "classifier.init": "uniform"})
+    assert run_seconds(config, pace) == pytest.approx(6 * 1.0 + 7 * 0.1 + 7 * 0.1 + 5 * 0.1)

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from lpt.config import PhaseConfig, RunConfig
 from lpt.data import steps_per_epoch
 from lpt.errors import ConfigError
@@ -20,6 +22,12 @@ VAL_SHARE = 0.15
 MIN_VAL_IMAGES = 100
 """Validation images that a budget keeps; fewer would say little."""
 
+START_SHARE = 0.1
+"""Largest share of a budget that the starts of classifier and keys may take."""
+
+MIN_START_IMAGES = 10
+"""Images a class that a budget keeps for them; the means of fewer would be noise."""
+
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -32,37 +40,39 @@ class Pace:
         cached_step: of one step of phase 2 from cached views.
         view: of computing one cached view of one image.
         image: of predicting one image, by phase.
-        train_images, val_images: of the data at hand.
-        fixed: what epochs do not change: starts of classifier and keys, the test images.
+        class_counts: training images of each class.
+        val_images, test_images: of the data at hand.
     """
 
     step: tuple[float, float]
     cached_step: float
     view: float
     image: tuple[float, float]
-    train_images: int
+    class_counts: tuple[int, ...]
     val_images: int
-    fixed: float
+    test_images: int
+
+    @property
+    def train_images(self) -> int:
+        """Of all classes."""
+        return sum(self.class_counts)
 
 
 def run_seconds(config: RunConfig, pace: Pace) -> float:
     """Expected seconds of the whole run."""
-    total = pace.fixed
-    steps_of = pace.step
-    if config.phase2.cached_views and config.phase2.epochs:
-        steps_of = (pace.step[0], pace.cached_step)
+    total = _start_seconds(config, pace, config.classifier.init_images_per_class)
+    if config.phase2.epochs:
         total += config.phase2.cached_views * pace.train_images * pace.view
-    for phase, step, image in zip(
-        (config.phase1, config.phase2), steps_of, pace.image, strict=True
-    ):
+    for phase, step, image in _phases(config, pace):
         validation = min(pace.val_images, config.data.max_val_images) * image
         steps = steps_per_epoch(_images(phase, pace), phase.batch)
-        total += phase.epochs * (steps * step + validation) + validation  # once more at the end
+        total += phase.epochs * (steps * step + validation)
+        total += validation + pace.test_images * image  # at the end
     return total
 
 
 def fit_budget(config: RunConfig, pace: Pace, seconds: float | None) -> tuple[RunConfig, list[str]]:
-    """Cut a run until it fits: validation first, then epochs, then images an epoch.
+    """Cut a run until it fits: validation, then starts, then epochs, then images an epoch.
 
     Cached views are given up where phase 2 would not look at each of them once on average: then
     they cost more than they save. That is all that happens without a budget.
@@ -95,7 +105,7 @@ def _cache_pays(config: RunConfig, pace: Pace) -> bool:
 
 def _cut(config: RunConfig, pace: Pace, seconds: float) -> tuple[RunConfig, list[str]]:
     cuts: list[str] = []
-    for cut in (_cut_validation, _cut_epochs, _cut_images):
+    for cut in (_cut_validation, _cut_starts, _cut_epochs, _cut_images):
         if run_seconds(config, pace) > seconds:
             config = cut(config, pace, seconds, cuts)
     return config, cuts
@@ -114,8 +124,7 @@ def parse_budget(text: str) -> float:
 
 
 def _cut_validation(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
-    epochs = [min(p.epochs, MIN_EPOCHS) for p in (config.phase1, config.phase2)]
-    one = sum((e + 1) * image for e, image in zip(epochs, pace.image, strict=True))
+    one = sum((min(p.epochs, MIN_EPOCHS) + 1) * image for p, _, image in _phases(config, pace))
     wanted = min(pace.val_images, config.data.max_val_images)
     allowed = int(VAL_SHARE * seconds / one) if one else wanted
     kept = min(wanted, max(allowed, MIN_VAL_IMAGES))
@@ -123,6 +132,20 @@ def _cut_validation(config: RunConfig, pace: Pace, seconds: float, cuts: list[st
         return config
     cuts.append(f"validation on {kept:,} images instead of {wanted:,}")
     return config.changed({"data.max_val_images": kept})
+
+
+def _cut_starts(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
+    wanted = min(config.classifier.init_images_per_class, max(pace.class_counts))
+    fitting = (
+        images
+        for images in range(wanted, MIN_START_IMAGES, -1)
+        if _start_seconds(config, pace, images) <= START_SHARE * seconds
+    )
+    kept = next(fitting, min(wanted, MIN_START_IMAGES))
+    if kept == wanted or not _starts(config):
+        return config
+    cuts.append(f"starts of classifier and keys from {kept} images a class instead of {wanted}")
+    return config.changed({"classifier.init_images_per_class": kept})
 
 
 def _cut_epochs(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
@@ -169,6 +192,27 @@ def _largest(scaled: Callable[[float], RunConfig], pace: Pace, seconds: float) -
             if run_seconds(config, pace) <= seconds:
                 return config
     return least
+
+
+def _phases(config: RunConfig, pace: Pace) -> list[tuple[PhaseConfig, float, float]]:
+    """Phases that are trained and scored, each with the seconds of a step and of an image."""
+    second = pace.cached_step if config.phase2.cached_views else pace.step[1]
+    both = [
+        (config.phase1, pace.step[0], pace.image[0]),
+        (config.phase2, second, pace.image[1]),
+    ]
+    return both if config.phase2.epochs else both[:1]
+
+
+def _starts(config: RunConfig) -> int:
+    """How often some images of each class pass the model, for classifier and keys."""
+    keys = config.phase2.epochs > 0 and config.prompts.key_init == "queries"
+    return (config.classifier.init == "class-means") + keys
+
+
+def _start_seconds(config: RunConfig, pace: Pace, images_per_class: int) -> float:
+    images = np.minimum(pace.class_counts, images_per_class).sum()
+    return float(_starts(config) * images * pace.image[0])
 
 
 def _images(phase: PhaseConfig, pace: Pace) -> int:

@@ -47,14 +47,12 @@ def measure_pace(bench: Workbench, config: RunConfig, make_stage: Callable[[str]
         began = time.monotonic()
         bench.predict(stage.predict, sample)
         image.append((time.monotonic() - began) / len(sample))
-    tested = len(bench.data.splits.get("test", ()))
-    start = int(bench.counts.clamp(max=config.classifier.init_images_per_class).sum())
     return Pace(
         step=(step[0], step[1]),
         cached_step=cached_step,
         view=view,
         image=(image[0], image[1]),
-        train_images=len(bench.train_split),
+        class_counts=tuple(bench.counts.tolist()),
         val_images=len(bench.data.splits.get("val", ())),
-        fixed=2 * start * image[0] + tested * sum(image),
+        test_images=len(bench.data.splits.get("test", ())),
     )
