@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lpt.baselines.linear_probe import ProbeSettings, train_linear_probe
+from lpt.baselines import RivalSettings, rival_settings, train_rival
 from lpt.config import load_config
 from lpt.data import Draw, ImageDataset, make_loader
 from lpt.training.plan import VIEW_KEY
@@ -54,8 +54,11 @@ class FeatureBench(Workbench):
             yield {"feature": self.views[view, ids]}, self.labels[ids]
 
 
-def settings(rate: float, epochs: int, pair: tuple[str, str]) -> ProbeSettings:
-    return ProbeSettings(rate=rate, epochs=epochs, sampler=pair[0], loss=pair[1], views=0)
+def settings(rate: float, epochs: int, pair: tuple[str, str]) -> RivalSettings:
+    sampler, loss = pair
+    return rival_settings(
+        "linear-probe", rate=rate, epochs=epochs, sampler=sampler, loss=loss, views=0
+    )
 
 
 def bench(data: str, seed: int, val_fraction: float) -> FeatureBench:
@@ -69,7 +72,7 @@ def main(data: str, seeds: int = 1) -> None:
     assert tuning.validation is not None
     scores = {}
     for cell in GRID:
-        probe = train_linear_probe(tuning, settings(*cell))
+        probe = train_rival("linear-probe", tuning, settings(*cell))
         scores[cell] = tuning.score(tuning.predict(probe.predict, tuning.validation)).summary()
         print(json.dumps({"tuning": cell, **scores[cell]}), flush=True)
     best = max(scores, key=lambda cell: scores[cell]["macro"] or 0.0)
@@ -77,7 +80,7 @@ def main(data: str, seeds: int = 1) -> None:
     for seed in range(seeds):
         final = bench(data, seed, 0.0)
         for cell in {best, *((best[0], best[1], pair) for pair in PAIRS)}:
-            probe = train_linear_probe(final, settings(*cell))
+            probe = train_rival("linear-probe", final, settings(*cell))
             found = final.predict(probe.predict, final.data.split("test"))
             summary = final.score(found).summary()
             print(json.dumps({"seed": seed, "test": cell, **summary}), flush=True)

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from lpt.backbones import hash_weights
-from lpt.baselines import train_linear_probe
-from lpt.baselines.linear_probe import ProbeSettings
+from lpt.baselines import Trained, rival_settings, train_rival
 from lpt.training.reporting import SilentReporter
 from lpt.training.workbench import Workbench
 
@@ -23,20 +22,25 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     return Workbench(config(source), SilentReporter(), device="cpu", backbone=backbone)
 
 
+def train(bench: Workbench, **settings: object) -> Trained:
+    changes = {"epochs": 2, "batch": 8, **settings}
+    return train_rival("linear-probe", bench, rival_settings("linear-probe", **changes))
+
+
 def weights(bench: Workbench, **settings: object) -> torch.Tensor:
-    probe = train_linear_probe(bench, ProbeSettings(**{"epochs": 2, "batch": 8, **settings}))
-    return probe.classifier.weight.detach()
+    probe = train(bench, **settings)
+    return probe.stage.classifier.weight.detach()
 
 
 def test_it_separates_classes_that_differ_in_brightness(bench):
-    probe = train_linear_probe(bench, ProbeSettings(epochs=10, batch=8, rate=0.03))
+    probe = train(bench, epochs=10, rate=0.03)
     scores = bench.score(bench.predict(probe.predict, bench.train_split))
     assert scores.overall > 0.6
 
 
 def test_the_backbone_is_left_as_it_was(bench):
     before = hash_weights(bench.backbone.model.state_dict())
-    train_linear_probe(bench, ProbeSettings(epochs=1, batch=8))
+    train(bench, epochs=1)
     assert hash_weights(bench.backbone.model.state_dict()) == before
 
 

@@ -50,14 +50,14 @@ def test_roles_without_a_rate_of_their_own_share_one():
 
 def test_classifier_and_keys_may_have_rates_of_their_own():
     config = OptimConfig(rate=0.1, classifier_rate=0.01, key_rate=0.5)
-    assert peaks(config) == {"prompts": 0.1, "keys": 0.5, "classifier": 0.01}
+    assert peaks(config) == {"prompts": 0.1, "keys": 0.5, "backbone": 0.1, "classifier": 0.01}
 
 
 def test_rates_scale_with_the_batch_of_one_branch_where_asked():
     """Method, section 6: 0.02 * B / 256."""
     config = OptimConfig(rate=0.02, classifier_rate=0.2, scale_with_batch=True)
     assert peaks(config, batch=64) == pytest.approx(
-        {"prompts": 0.005, "keys": 0.005, "classifier": 0.05}
+        {"prompts": 0.005, "keys": 0.005, "backbone": 0.005, "classifier": 0.05}
     )
 
 

@@ -163,12 +163,15 @@ def _run_block(
 
 def _mlp(mlp: Any, x: Tensor) -> Tensor:
     """Run the MLP, exact GELU in the same pass over memory as the product before it."""
-    exact = type(mlp.act) is nn.GELU and mlp.act.approximate == "none"
-    if type(mlp) is not Mlp or not exact or not isinstance(mlp.norm, nn.Identity):
+    if type(mlp) is not Mlp or not _exact_gelu(mlp.act) or not isinstance(mlp.norm, nn.Identity):
         result: Tensor = mlp(x)
         return result
     hidden = frozen_linear(x, mlp.fc1.weight, mlp.fc1.bias, gelu=True)
     return frozen_linear(hidden, mlp.fc2.weight, mlp.fc2.bias)
+
+
+def _exact_gelu(activation: nn.Module) -> bool:
+    return type(activation) is nn.GELU and activation.approximate == "none"
 
 
 def _checked(model: nn.Module) -> VisionTransformer:

@@ -1,5 +1,6 @@
 """Rivals of long-tailed prompt tuning, each a small stage against the same loop."""
 
-from lpt.baselines.linear_probe import LinearProbe, train_linear_probe
+from lpt.baselines.registry import Trained, rival_names, rival_settings, train_rival
+from lpt.baselines.settings import RivalSettings
 
-__all__ = ["LinearProbe", "train_linear_probe"]
+__all__ = ["RivalSettings", "Trained", "rival_names", "rival_settings", "train_rival"]

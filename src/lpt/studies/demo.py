@@ -1,12 +1,11 @@
 """The whole story on embedded data: both phases beside a linear probe, then three predictions."""
 
 import io
-import time
 from pathlib import Path
 
 import numpy as np
 
-from lpt.baselines import train_linear_probe
+from lpt.baselines import train_rival
 from lpt.config import load_config
 from lpt.data import Split
 from lpt.data.decode import decode
@@ -46,9 +45,7 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
     session.fit_budget(None)
     folder.create(session.config, session.identity())
     try:
-        began = time.monotonic()
-        probe = train_linear_probe(bench)
-        probe_seconds = time.monotonic() - began
+        probe = train_rival("linear-probe", bench)
         test = bench.data.split("test")
         scores = bench.score(bench.predict(probe.predict, test, "linear probe on test"))
         task, result = session.run()
@@ -61,8 +58,8 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
         {
             "model": "linear probe",
             **scores.summary(),
-            "params": own.classifier.weight.numel(),
-            "seconds": probe_seconds,
+            "params": probe.parameters,
+            "seconds": probe.seconds,
         }
     ]
     for row, phase in zip(result_rows(result, "test"), result.metrics, strict=True):

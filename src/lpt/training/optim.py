@@ -10,8 +10,11 @@ from lpt.config import OptimConfig
 
 __all__ = ["ROLES", "build_optimizer", "schedule", "set_rates"]
 
-ROLES = ("prompts", "keys", "classifier")
-"""Groups of parameters that may have a learning rate of their own."""
+ROLES = ("prompts", "keys", "backbone", "classifier")
+"""Groups of parameters that may have a learning rate of their own.
+
+"backbone": what learns in a copy of the backbone, its weights or layers put into it.
+"""
 
 RATE_BATCH = 256
 """The batch that rates refer to where they scale with it (method: B is one branch's batch)."""

@@ -1,0 +1,117 @@
+"""Rivals by name, and how one is trained."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lpt.baselines import adapter, bitfit, full, lift, linear_probe, lora, norm, vpt
+from lpt.baselines.settings import RivalSettings
+from lpt.baselines.trial import Rival, Trial
+from lpt.config.sections import Section
+from lpt.config.validation import validated
+from lpt.errors import ConfigError
+from lpt.evaluation.ensemble import ensembled
+from lpt.records import Output
+from lpt.training.stages import Stage
+from lpt.training.workbench import Workbench
+
+__all__ = ["Trained", "rival_names", "rival_settings", "train_rival"]
+
+_RIVALS: Mapping[str, Rival] = {
+    "linear-probe": linear_probe.RIVAL,
+    "full": full.RIVAL,
+    "norm": norm.RIVAL,
+    "bitfit": bitfit.RIVAL,
+    "vpt-shallow": vpt.SHALLOW,
+    "vpt-deep": vpt.DEEP,
+    "adapter": adapter.RIVAL,
+    "lora": lora.RIVAL,
+    "lift": lift.RIVAL,
+}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training a rival gives.
+
+    Attributes:
+        stage: the trained stage; `stage.predict` looks at an image once.
+        parameters: learned numbers, classifier included.
+        seconds: of training.
+        predict: images (B, 3, H, H) -> Output, over five crops if the settings ask for it.
+    """
+
+    stage: Stage
+    parameters: int
+    seconds: float
+    predict: Callable[[Tensor], Output]
+
+
+def rival_names() -> tuple[str, ...]:
+    """The names that `train_rival` knows."""
+    return tuple(_RIVALS)
+
+
+def rival_settings(name: str, **changes: Any) -> RivalSettings:
+    """The rival's own defaults, rates and options written out, with changes.
+
+    Args:
+        changes: fields of `RivalSettings`; `options` may name some of the rival's options only.
+    Raises: ConfigError naming what is unknown and what is known, or a value out of range.
+    """
+    rival = _rival(name)
+    unknown = [field for field in changes if field not in RivalSettings.__dataclass_fields__]
+    if unknown:
+        known = ", ".join(RivalSettings.__dataclass_fields__)
+        raise ConfigError(f"rival {name}: unknown setting '{unknown[0]}'. Known: {known}.")
+    settings = RivalSettings(**{**rival.defaults, **changes})
+    options = _options(name, rival, settings).model_dump(mode="json")
+    return replace(settings, options=options)
+
+
+def train_rival(name: str, bench: Workbench, settings: RivalSettings | None = None) -> Trained:
+    """Train a rival on a bench's training images.
+
+    The bench's backbone stays as it is: what changes weights changes those of a copy.
+
+    Args:
+        settings: None for `rival_settings(name)`.
+    Raises: ConfigError if settings or options do not fit the rival or the backbone; TrainingError
+        as `lpt.training.loop.fit`.
+    """
+    rival, settings = _rival(name), settings or rival_settings(name)
+    if settings.rate is None:
+        settings = replace(settings, rate=rival.defaults["rate"])
+    if settings.views and not rival.has_views:
+        raise ConfigError(
+            f"rival {name}: views={settings.views}, but it learns before the last features, so "
+            "none can be kept. Set views=0."
+        )
+    if rival.own_loss and settings.loss != "ce":
+        raise ConfigError(
+            f"rival {name}: loss={settings.loss}, but it has a loss of its own. Set loss=ce; "
+            "loss_options gives its scale."
+        )
+    trial = Trial(name, bench, settings, _options(name, rival, settings))
+    torch.manual_seed(bench.config.seed)
+    began = time.monotonic()
+    stage = rival.train(trial).eval()
+    seconds = time.monotonic() - began
+    predict: Callable[[Tensor], Output] = stage.predict
+    if settings.ensemble:
+        predict = ensembled(predict, bench.backbone.spec.patch_size * 3 // 2)
+    return Trained(stage, trial.parameters(stage), seconds, predict)
+
+
+def _rival(name: str) -> Rival:
+    if name not in _RIVALS:
+        raise ConfigError(f"rival '{name}': unknown. Choose one of: {', '.join(_RIVALS)}.")
+    return _RIVALS[name]
+
+
+def _options(name: str, rival: Rival, settings: RivalSettings) -> Section:
+    return validated(rival.options, settings.options, f"rival {name}, option")

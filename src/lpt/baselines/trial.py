@@ -1,0 +1,205 @@
+"""One rival on one bench: the parts of training that all rivals share."""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lpt.baselines.settings import RivalSettings
+from lpt.baselines.stage import Encoder, EncoderStage
+from lpt.classifier import CosineClassifier, class_means
+from lpt.config import OptimConfig
+from lpt.config.sections import Section
+from lpt.losses import build_loss
+from lpt.training.cache import build_cache
+from lpt.training.checkpoint import Checkpoint
+from lpt.training.loop import Loop, Source, fit
+from lpt.training.plan import EpochPlan
+from lpt.training.stages import Branch, Stage, branches_of
+from lpt.training.workbench import Workbench
+
+__all__ = ["NoOptions", "Rival", "Trial"]
+
+
+class NoOptions(Section):
+    """The rival has none of its own."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """An entry of the registry.
+
+    Attributes:
+        train: trains it; gives the stage that predicts.
+        options: its own options with their ranges and defaults.
+        defaults: settings of `RivalSettings` that differ from the common ones; `rate` always.
+        has_views: whether `views` has a meaning: something is fixed while something learns.
+        own_loss: whether it minimises a loss of its own, of which `loss_options` gives the scale.
+    """
+
+    train: Callable[["Trial"], Stage]
+    defaults: Mapping[str, Any]
+    options: type[Section] = NoOptions
+    has_views: bool = False
+    own_loss: bool = False
+
+
+class Trial:
+    """What the training of a rival needs; whatever `fit` has taught is remembered.
+
+    Args:
+        name: of the rival; names stages.
+        settings: with a rate.
+        options: the rival's own, checked.
+    """
+
+    def __init__(
+        self, name: str, bench: Workbench, settings: RivalSettings, options: Section
+    ) -> None:
+        self.name, self.bench, self.settings = name, bench, settings
+        self.options: Any = options
+        self._learned: dict[int, nn.Parameter] = {}
+
+    def classifier(self) -> CosineClassifier:
+        """A cosine classifier for the bench's classes."""
+        bench = self.bench
+        return CosineClassifier(
+            bench.data.num_classes, bench.backbone.width, dropout=bench.config.classifier.dropout
+        )
+
+    def class_means(self, encode: Callable[[Tensor], Tensor]) -> Float[Tensor, "C D"]:
+        """Mean features of some training images of each class."""
+        split = self.bench.some_of_each_class(self.bench.config.classifier.init_images_per_class)
+        features = self.bench.features(encode, split, f"{self.name}: class means")
+        labels = torch.from_numpy(split.labels)
+        return class_means(features, labels, self.bench.data.num_classes)
+
+    def branches(self, sampler: str | None = None, loss: str | None = None) -> list[Branch]:
+        """The mini-batches of a step, as the settings say or with another order or loss."""
+        options = self.settings.loss_options if loss is None else {}
+        made = build_loss(loss or self.settings.loss, self.bench.counts, **options)
+        return branches_of(sampler or self.settings.sampler, made, made)
+
+    def stage(
+        self,
+        encoder: Encoder,
+        classifier: CosineClassifier | None = None,
+        *,
+        branches: list[Branch] | None = None,
+    ) -> EncoderStage:
+        """An encoder with a classifier that starts as the settings say, on the bench's device."""
+        stage = EncoderStage(
+            self.name,
+            encoder,
+            classifier or self.classifier(),
+            branches or self.branches(),
+            self.bench.config.augment.mixup,
+        )
+        stage.to(self.bench.accelerator.device).eval()
+        if self.settings.init == "class-means":
+            stage.classifier.start_from(self.class_means(encoder))
+        return stage
+
+    def fit(
+        self,
+        stage: Stage,
+        *,
+        number: int = 0,
+        epochs: int | None = None,
+        views: int = 0,
+        optim: OptimConfig | None = None,
+    ) -> None:
+        """Train a stage to its last epoch.
+
+        Args:
+            number: of the stage within the rival: another order of images each.
+            epochs, optim: in place of the settings'.
+            views: V fixed views an image, whose frozen half is computed once.
+        """
+        bench, settings = self.bench, self.settings
+        assert settings.rate is not None
+        plan = EpochPlan.of(
+            stage.branches,
+            labels=bench.train_split.labels,
+            batch=settings.batch,
+            epochs=settings.epochs if epochs is None else epochs,
+            seed=bench.config.seed,
+            stage=number,
+            views=views,
+        )
+        taught = [p for parameters in stage.groups().values() for p in parameters]
+        self._learned |= {id(parameter): parameter for parameter in taught}
+        with self._source(stage, plan) as source:
+            loop = Loop(
+                bench.accelerator,
+                source,
+                _NoStore(),
+                lambda: {f"{stage.name} {i}": p.detach() for i, p in enumerate(taught)},
+                lambda _: None,
+                bench.reporter,
+                math.inf,
+                bench.workers,
+                bench.config.micro_batch,
+            )
+            fit(
+                loop,
+                stage,
+                plan,
+                optim
+                or OptimConfig(
+                    rate=settings.rate,
+                    classifier_rate=settings.classifier_rate,
+                    weight_decay=settings.weight_decay,
+                ),
+            )
+
+    def tune(self, encoder: Encoder) -> EncoderStage:
+        """Train an encoder and its classifier together: all that most rivals do."""
+        stage = self.stage(encoder)
+        self.fit(stage)
+        return stage
+
+    def parameters(self, stage: Stage) -> int:
+        """Numbers of a stage that learned in any `fit`."""
+        return sum(p.numel() for p in stage.parameters() if id(p) in self._learned)
+
+    @contextmanager
+    def _source(self, stage: Stage, plan: EpochPlan) -> Iterator[Source]:
+        """Images augmented afresh, or features of fixed views in a folder that does not stay."""
+        bench = self.bench
+        if not plan.views or not plan.epochs:
+            yield bench.image_source
+            return
+        stage.mixup = 0.0  # what is kept of an image cannot be blended with another
+        with tempfile.TemporaryDirectory() as folder:
+            cache = build_cache(
+                Path(folder),
+                stage,
+                plan,
+                bench.image_source,
+                {},
+                bench.reporter,
+                device=bench.accelerator.device,
+                autocast=bench.autocast,
+            )
+            yield cache or bench.image_source
+
+
+class _NoStore:
+    """Keeps nothing: a study keeps a rival's predictions, not its weights."""
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Ignore."""
+
+    def save_best(self, stage: str, learned: Mapping[str, Tensor]) -> None:
+        """Ignore."""
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Ignore."""

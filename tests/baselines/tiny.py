@@ -1,0 +1,56 @@
+"""A bench in memory: four classes of noise around a brightness each, a ViT of width 16."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from lpt.backbones import FrozenViT
+from lpt.config import load_config
+from lpt.data import Manifest, Split
+from lpt.data.stores import MemoryStore
+from lpt.training.reporting import SilentReporter
+from lpt.training.workbench import Workbench
+
+COUNTS = (12, 6, 4, 3)
+NAMES = ("ant", "bee", "cat", "dog")
+
+
+class Recorder(SilentReporter):
+    """Remembers the lines of metrics."""
+
+    def __init__(self) -> None:
+        self.records: list[Mapping[str, Any]] = []
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        self.records.append(record)
+
+
+def pictures(counts: Sequence[int] = COUNTS, seed: int = 0) -> Split:
+    """Class after class, so many of each."""
+    noise = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    encoded = []
+    for label in labels:
+        pixels = noise.integers(50 * label, 50 * label + 90, (18, 18, 3), dtype=np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        encoded.append(buffer.getvalue())
+    store = MemoryStore(f"pictures {seed}", tuple(encoded))
+    return Split("train", store, np.arange(len(labels)), labels.astype(np.int64))
+
+
+def manifest(counts: Sequence[int] = COUNTS, val: bool = False) -> Manifest:
+    splits = {"train": pictures(counts)}
+    if val:
+        splits["val"] = pictures([4] * len(counts), seed=1)
+    return Manifest("pictures", NAMES[: len(counts)], splits)
+
+
+def bench(backbone: FrozenViT, data: Manifest | None = None, **settings: Any) -> Workbench:
+    """A bench that records; settings dotted with double underscores."""
+    dotted = {name.replace("__", "."): value for name, value in settings.items()}
+    config = load_config("default").changed({"data.workers": 0, **dotted})
+    return Workbench(config, Recorder(), device="cpu", backbone=backbone, data=data or manifest())

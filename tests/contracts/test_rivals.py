@@ -1,0 +1,184 @@
+"""What every rival promises, tested by being listed in the registry."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lpt.backbones import hash_weights
+from lpt.baselines import RivalSettings, Trained, rival_names, rival_settings, train_rival
+from lpt.errors import ConfigError
+from lpt.training.optim import ROLES
+from lpt.training.stages import Progress
+from lpt.training.workbench import Workbench
+
+from ..baselines.tiny import COUNTS, bench
+from ..tiny import backbone_of, write_backbone
+
+C, D, L, CLASSIFIER = len(COUNTS), 16, 3, len(COUNTS) * 16
+NORMS = 2 * D * (2 * L + 1)
+BLOCK_BIASES = 3 * D + D + 4 * D + D + 2 * D
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "vpt-shallow": {"prompt_length": 2},
+    "vpt-deep": {"prompt_length": 2},
+    "adapter": {"bottleneck": 4},
+    "lora": {"rank": 2},
+}
+"""Small, and told where a rival must be told."""
+
+
+def everything(bench: Workbench) -> int:
+    return sum(p.numel() for p in bench.backbone.parameters())
+
+
+PARAMETERS: dict[str, Callable[[Workbench], int]] = {
+    "linear-probe": lambda _: 0,
+    "full": everything,
+    "norm": lambda _: NORMS,
+    "bitfit": lambda _: L * BLOCK_BIASES + D + D,  # patch embedding, final norm
+    "vpt-shallow": lambda _: 2 * D,
+    "vpt-deep": lambda _: 2 * L * D,
+    "adapter": lambda _: L * (4 * D + 4 + 4 * D + D),
+    "lora": lambda _: L * 2 * (2 * D + 2 * D),
+    "lift": lambda _: L * (D + 1 + D + D + 1),
+}
+"""By hand, without the classifier."""
+
+PROMPTED = {"vpt-shallow", "vpt-deep", "lpt-norm", "lpt-adapter"}
+"""Prompts start at random, so that the first features are not the plain backbone's."""
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    path = write_backbone(tmp_path_factory.mktemp("rivals") / "vit.safetensors")
+    return bench(backbone_of(path))
+
+
+def settings_of(name: str, **changes: Any) -> RivalSettings:
+    options = {**OPTIONS.get(name, {}), **changes.pop("options", {})}
+    return rival_settings(name, **{"batch": 8, "options": options, **changes})
+
+
+@pytest.fixture(scope="module")
+def train(ground: Workbench) -> Callable[..., Trained]:
+    """Trains a rival; the same one once."""
+
+    @cache
+    def trained(name: str, again: int = 0, **changes: Any) -> Trained:
+        return train_rival(name, ground, settings_of(name, **changes))
+
+    return trained
+
+
+@pytest.fixture(params=rival_names())
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def some_images(number: int = 4) -> tuple[Tensor, Tensor]:
+    images = torch.randn(number, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    return images, torch.arange(number) % C
+
+
+def test_training_changes_the_loss_and_everything_stays_finite(name, ground, train):
+    ground.reporter.records.clear()
+    trained = train(name, epochs=2, init="uniform")
+    losses = [record["loss"] for record in ground.reporter.records]
+    assert losses
+    assert torch.tensor(losses).isfinite().all()
+    assert losses[0] != losses[1]
+    assert all(p.isfinite().all() for p in trained.stage.parameters())
+    assert trained.seconds > 0
+
+
+def test_gradients_reach_exactly_what_is_said_to_learn(name, train):
+    stage = train(name, epochs=0).stage.train()
+    learning = [p for parameters in stage.groups().values() for p in parameters]
+    assert set(stage.groups()) <= set(ROLES)
+    assert {id(p) for p in learning} <= {id(p) for p in stage.parameters()}
+    with torch.no_grad():
+        for parameter in learning:  # what starts at zero hides what lies before it
+            parameter.add_(0.05 * torch.randn(parameter.shape))
+    images, labels = some_images(4 * len(stage.branches))
+    step = stage.draw({"images": images}, labels)
+    stage(step, Progress(0, 2)).total.backward()
+    reached = {id(p) for p in stage.parameters() if p.grad is not None and p.grad.abs().max() > 0}
+    assert reached == {id(p) for p in learning}
+
+
+def test_the_given_backbone_is_bit_identical_after_training(name, ground, train):
+    train(name, epochs=2, init="uniform")
+    assert hash_weights(ground.backbone.model.state_dict()) == ground.backbone.spec.sha256
+    assert not any(p.requires_grad for p in ground.backbone.parameters())
+
+
+def test_the_first_features_are_the_plain_backbones(name, ground, train):
+    images, _ = some_images()
+    feature = train(name, again=1, epochs=0).stage.predict(images).feature
+    with torch.inference_mode():
+        plain = ground.backbone(images)
+    if name in PROMPTED:
+        assert not torch.allclose(feature, plain, atol=1e-5)
+    else:
+        torch.testing.assert_close(feature, plain, atol=1e-5, rtol=1e-5)
+
+
+def test_predictions_are_logits_of_every_class_without_gradient_or_chance(name, train):
+    trained = train(name, epochs=2, init="uniform")
+    images, _ = some_images()
+    logits = trained.predict(images).logits
+    assert logits.shape == (4, C)
+    assert not logits.requires_grad
+    assert torch.equal(trained.predict(images).logits, logits)
+    alone = torch.cat([trained.predict(image.unsqueeze(0)).logits for image in images])
+    torch.testing.assert_close(alone, logits, atol=1e-5, rtol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_weights(name, train):
+    one = train(name, epochs=2, init="uniform").stage.state_dict()
+    other = train(name, again=2, epochs=2, init="uniform").stage.state_dict()
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_what_learned_is_counted(name, ground, train):
+    found = train(name, epochs=2, init="uniform").parameters
+    assert found == PARAMETERS[name](ground) + CLASSIFIER
+
+
+def test_class_means_are_offered_to_all(name, train):
+    images, _ = some_images()
+    starts = [
+        train(name, again=1, epochs=0, init=i).predict(images) for i in ("class-means", "uniform")
+    ]
+    assert not torch.allclose(starts[0].logits, starts[1].logits, atol=1e-3)
+
+
+def test_the_ensemble_is_offered_to_all(name, ground):
+    images, _ = some_images()
+    trained = train_rival(name, ground, settings_of(name, epochs=0, ensemble=True))
+    assert trained.predict(images).logits.shape == (4, C)
+    once = trained.stage.predict(images).logits
+    assert not torch.allclose(trained.predict(images).logits, once, atol=1e-4)
+
+
+def test_an_unknown_option_is_refused_with_those_there_are(name):
+    with pytest.raises(ConfigError, match=f"rival {name}, option surplus: unknown"):
+        settings_of(name, options={"surplus": 1})
+
+
+def test_settings_are_written_out_and_come_back(name):
+    settings = settings_of(name)
+    assert settings.rate is not None
+    assert rival_settings(name, **vars(settings)) == settings
+
+
+def test_views_are_refused_where_nothing_is_fixed(name, ground):
+    if name in ("linear-probe", "crt", "gcl"):
+        return
+    with pytest.raises(ConfigError, match="Set views=0"):
+        train_rival(name, ground, settings_of(name, views=2))
