@@ -14,7 +14,7 @@ from lpt.training.runs import RunFolder, free_run_path
 from lpt.training.session import Result, Session
 from lpt.training.workbench import Workbench
 
-__all__ = ["finish", "load", "prepare", "train"]
+__all__ = ["finish", "load", "prepare", "run_name", "train"]
 
 
 def train(
@@ -134,7 +134,7 @@ def prepare(
     }
     changes |= {setting: value for setting, value in named.items() if value is not None}
     config = load_config(recipe).changed(changes)
-    folder = RunFolder(Path(out) if out is not None else free_run_path(_run_name(data)))
+    folder = RunFolder(Path(out) if out is not None else free_run_path(run_name(data)))
     folder.check_free()
     session = Session(Workbench(config, reporter, device=device), folder)
     reporter.message(session.describe())
@@ -182,7 +182,8 @@ def _logged(session: Session, log: str | None) -> Session:
     return session
 
 
-def _run_name(data: str) -> str:
+def run_name(data: str) -> str:
+    """What a run or study of some data is called: the data's name, and its list's."""
     source, _, options = data.partition(":")
     name = Path(source.rstrip("/")).stem or "run"
     listed = [o.partition("=")[2] for o in options.split(",") if o.startswith("list=")]

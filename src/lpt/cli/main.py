@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import typer
 
-from lpt.cli import data, measure, train, use
+from lpt.allocator import reuse_memory
+from lpt.cli import data, measure, study, train, use
 from lpt.errors import LptError
 
 __all__ = ["app", "main"]
@@ -27,6 +28,7 @@ for command in (
     measure.analyze,
     measure.report,
     measure.bench,
+    study.study,
     use.backbones,
 ):
     app.command()(command)
@@ -35,6 +37,7 @@ app.add_typer(data.app)
 
 def main() -> None:
     """Run the command line. Errors that a user can cause are printed, exit code 2."""
+    reuse_memory()
     with _told():
         app()
 

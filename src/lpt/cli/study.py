@@ -1,0 +1,110 @@
+"""lpt study: the paper's comparisons as tables."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lpt.cli.options import DATA_HELP, Device, named_data
+from lpt.errors import ConfigError
+
+__all__ = ["study"]
+
+
+def study(
+    name: Annotated[
+        str | None, typer.Argument(help="Of the study; none lists them.", show_default=False)
+    ] = None,
+    data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="timm name, file or folder; repeat for several. random:NAME is untrained."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Cells of each row.")] = 3,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of each phase and of each rival; by default the method's own."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of results and cells; by default runs/studies/DATA."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A setting of every row; rival.KEY for rivals."
+        ),
+    ] = None,
+    rates: Annotated[
+        str | None,
+        typer.Option(
+            help="Rates to choose from: x1/3,x1,x3 are multiples of each method's own (the "
+            "default), 0.001,0.003 are rates; one leaves nothing to choose."
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="ROW", help="This row alone; repeat for several.")
+    ] = None,
+    against: Annotated[
+        str, typer.Option(metavar="ROW", help="Row that others are compared with, else the first.")
+    ] = "",
+    init: Annotated[
+        str | None, typer.Option(help="Start of every classifier: class-means or uniform.")
+    ] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Score every method by the mean over five crops.")
+    ] = False,
+    shifted: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NAME=]DATA", help="Other test images; repeat for several."),
+    ] = None,
+    other: Annotated[str | None, typer.Option(help="Second data set, for multitask.")] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Train cells again that failed before.")
+    ] = False,
+    as_list: Annotated[bool, typer.Option("--list", help="List the studies.")] = False,
+    device: Device = None,
+) -> None:
+    """A comparison of the paper as one table, with seeds and spread; goes on where it stopped."""
+    from lpt.config import parse_settings
+    from lpt.studies.definition import load_study, study_names
+
+    if name is None or as_list:
+        width = max(map(len, study_names()))
+        for known in study_names():
+            found = load_study(known)
+            print(f"{known:<{width}}  {found.about} ({found.source})")
+        return
+    load_study(name)
+    if data is None:
+        raise ConfigError(f"study {name}: name the data with --data.")
+    from lpt.api import run_name
+    from lpt.studies.planning import Conditions
+    from lpt.studies.rates import parse_rates
+    from lpt.studies.rendering import render_study
+    from lpt.studies.study import Request, run_study
+    from lpt.training.reporting import reporter_for
+
+    folder = out or Path("runs") / "studies" / run_name(data)
+    conditions = Conditions(epochs, init, ensemble, parse_settings(settings or []), other)
+    request = Request(
+        name,
+        data,
+        folder,
+        tuple(backbone or ()),
+        seeds,
+        parse_rates(rates),
+        conditions,
+        tuple(only or ()),
+        against,
+        named_data(shifted or []),
+        retry,
+        device,
+    )
+    table = run_study(request, reporter_for())
+    print(render_study(table))
+    print(f"files  {folder}/{name}.md, .csv, .json, .svg; cells in {folder}/cells")
+    if any(row.failed for row in table.rows):
+        raise SystemExit(1)

@@ -1,0 +1,98 @@
+"""What a trained model is worth: answers on scored images, class-token features, shifted sets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from lpt.analysis.features import compactness, knn_by_group
+from lpt.data import EvalBatches, ImageDataset, Split, eval_transform, make_loader
+from lpt.evaluation.predict import predict
+from lpt.records import Output, Predictions
+from lpt.studies.material import Shifted
+from lpt.training.workbench import EVAL_BATCH, Workbench, first_of_each_class
+
+__all__ = ["Observed", "feature_scores", "observe", "shifted_accuracy"]
+
+MOST_BANK = 20_000
+"""Training images that K-NN compares with; of more an equal number of each class."""
+
+Model = Callable[[Tensor], Output]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Predictions of a split, and the class tokens that the classifier saw: (n, D)."""
+
+    predictions: Predictions
+    features: npt.NDArray[np.float32]
+
+
+def observe(bench: Workbench, model: Model, split: Split, task: str) -> Observed:
+    """Run a model once over a split, in float32 whatever the precision of training."""
+    features: list[npt.NDArray[np.float32]] = []
+
+    def keeping(images: Tensor) -> Output:
+        output = model(images)
+        features.append(output.feature.float().cpu().numpy())
+        return output
+
+    predictions = bench.predict(keeping, split, task, exact=True)
+    return Observed(predictions, np.concatenate(features))
+
+
+def feature_scores(bench: Workbench, model: Model, scored: Observed) -> dict[str, float | None]:
+    """gamma, inner and inter-class distance of scored images, K-NN among training images by group.
+
+    Source: LPT (ICLR 2023), tables 2 and 13.
+    """
+    classes, counts = bench.data.num_classes, bench.counts.numpy()
+    labels = scored.predictions.labels
+    spread = compactness(scored.features, labels, classes)
+    bank = bench.train_split
+    if len(bank) > MOST_BANK:
+        per_class = max(1, MOST_BANK // classes)
+        bank = bank.take(first_of_each_class(bank.labels, per_class, seed=0))
+    known = observe(bench, model, bank, "features of training images")
+    knn = knn_by_group(
+        known.features,
+        bank.labels,
+        scored.features,
+        labels,
+        bench.groups.members(counts),
+        classes,
+    )
+    return {
+        "gamma": None if spread is None else spread.gamma,
+        "inner": None if spread is None else spread.inner,
+        "inter": None if spread is None else spread.inter,
+        "knn": knn.pop("overall"),
+        **{f"knn_{group}": share for group, share in knn.items()},
+    }
+
+
+def shifted_accuracy(bench: Workbench, model: Model, shifted: Shifted) -> float:
+    """Accuracy on a shifted set, the answer chosen among the set's classes."""
+    found, spec = shifted.images, bench.backbone.spec
+    view = eval_transform(
+        spec.image_size,
+        spec.mean,
+        spec.std,
+        resize=bench.resize,
+        rule=bench.config.augment.resize_rule,
+        interpolation=spec.interpolation,
+        border=found.border,
+        corruption=shifted.corruption,
+    )
+    batches = make_loader(
+        ImageDataset(found.split, view),
+        EvalBatches(len(found.split), EVAL_BATCH),
+        workers=bench.workers,
+        start_method=bench.config.data.start_method,
+    )
+    bench.reporter.begin(found.name, len(found.split), unit="images")
+    said = predict(model, batches, device=bench.accelerator.device, on_batch=bench.reporter.advance)
+    bench.reporter.end()
+    return float((found.restrict(said.logits).argmax(1) == said.labels).mean())

@@ -1,0 +1,148 @@
+"""How a cell is trained, whatever its method."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from lpt.baselines import train_rival
+from lpt.classifier import CosineClassifier, class_means
+from lpt.devices import peak_memory, reset_peak_memory
+from lpt.evaluation.ensemble import ensembled
+from lpt.records import Output
+from lpt.studies.planning import Cell
+from lpt.studies.variants import JointSession, PlainQuerySession
+from lpt.training.checkpoint import Checkpoint, Position, learned_state
+from lpt.training.runs import RunFolder
+from lpt.training.session import Session
+from lpt.training.workbench import Workbench
+
+__all__ = ["Learned", "Start", "clean", "train_cell"]
+
+_SESSIONS = {"lpt": Session, "joint": JointSession, "plain-query": PlainQuerySession}
+_WITH_FILE = ("lpt", "joint")
+"""Methods whose prompt file says what they learned."""
+
+RUN, TASK = "run", "task.safetensors"
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What training gave.
+
+    Attributes:
+        predict: images (B, 3, H, H) -> Output.
+        parameters: learned numbers, classifier included.
+        seconds: of training, resumed parts included.
+        peak_memory_bytes: held at most while training.
+    """
+
+    predict: Callable[[Tensor], Output]
+    parameters: int
+    seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Start:
+    """Phase 1, finished in a cell of its own.
+
+    Attributes:
+        task_file: its prompt file.
+        seconds, peak_memory_bytes: what it took.
+    """
+
+    task_file: Path
+    seconds: float
+    peak_memory_bytes: int
+
+
+def train_cell(cell: Cell, bench: Workbench, folder: Path, start: Start | None) -> Learned:
+    """Train a cell in its folder, from where a killed process left it if it is a run.
+
+    Args:
+        start: phase 1 to go on from; None trains it too.
+    Raises: TrainingError, ConfigError if it cannot be trained as it is; other LptErrors if
+        something around it is wrong.
+    """
+    if cell.rival is not None:
+        device = bench.accelerator.device
+        reset_peak_memory(device)
+        trained = train_rival(cell.line.row.method, bench, cell.rival)
+        peak = peak_memory(device)
+        return Learned(trained.predict, trained.parameters, trained.seconds, peak)
+    learned = _plain(bench) if cell.line.row.method == "plain" else _run(cell, bench, folder, start)
+    if not cell.ensemble:
+        return learned
+    predict = ensembled(learned.predict, bench.backbone.spec.patch_size * 3 // 2)
+    return Learned(predict, learned.parameters, learned.seconds, learned.peak_memory_bytes)
+
+
+def clean(folder: Path) -> None:
+    """Remove checkpoints and caches of a finished cell; a prompt file stays."""
+    shutil.rmtree(folder / RUN, ignore_errors=True)
+
+
+def _run(cell: Cell, bench: Workbench, folder: Path, start: Start | None) -> Learned:
+    run = RunFolder(folder / RUN)
+    begun = run.config_file.is_file()
+    try:
+        session = _SESSIONS[cell.line.row.method](bench, run)
+        if begun:
+            run.open()
+            run.check_identity(session.identity())
+        else:
+            shutil.rmtree(run.path, ignore_errors=True)  # killed before it was a run
+            run.create(session.config, session.identity())
+        if start is not None and not run.last_file.is_file():
+            run.save(_after_phase1(session, start))
+        _, result = session.run()
+        if cell.line.row.method in _WITH_FILE:
+            shutil.copyfile(run.task_file, folder / TASK)
+    finally:
+        run.release()
+    seconds, peak = result.seconds, result.peak_memory_bytes
+    return Learned(session.model.predict, _parameters(session), seconds, peak)
+
+
+def _after_phase1(session: Session, start: Start) -> Checkpoint:
+    """Where the run would stand, had it trained phase 1 itself."""
+    found = load_file(start.task_file)
+    learned = {
+        **learned_state(session.model),
+        "shared.prompts": found["shared_prompts"],
+        "classifier.weight": found["classifier"],
+    }
+    return Checkpoint(
+        Position(0, session.config.phase1.epochs),
+        learned,
+        seconds={"phase1": start.seconds},
+        peak_memory=start.peak_memory_bytes,
+    )
+
+
+def _parameters(session: Session) -> int:
+    if session.config.phase2.epochs:
+        return session.prompt_parameters + session.other_parameters
+    model = session.model
+    return model.shared.prompts.numel() + model.classifier.weight.numel()
+
+
+def _plain(bench: Workbench) -> Learned:
+    """The nearest class mean of the plain backbone: nothing is trained."""
+    split = bench.some_of_each_class(bench.config.classifier.init_images_per_class)
+    features = bench.features(bench.backbone, split, "class means")
+    means = class_means(features, torch.from_numpy(split.labels), bench.data.num_classes)
+    classifier = CosineClassifier(bench.data.num_classes, bench.backbone.width).eval()
+    classifier.start_from(means)
+    classifier.to(bench.accelerator.device)
+
+    def predict(images: Tensor) -> Output:
+        feature = bench.backbone(images)
+        return Output(classifier(feature), feature, feature)
+
+    return Learned(predict, 0, 0.0, 0)

@@ -1,0 +1,251 @@
+"""From a study's rows to its cells: one training each, with everything that decides it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from lpt.baselines import RivalSettings, rival_names, rival_settings
+from lpt.config import RunConfig, load_config
+from lpt.errors import ConfigError
+from lpt.studies.cells import content_hash
+from lpt.studies.definition import OWN_METHODS, Row, Study
+from lpt.studies.material import Material, Part
+from lpt.studies.rates import Rate, scaled_config, scaled_rival
+
+__all__ = ["Cell", "Conditions", "Line", "lines_of", "plan_cell"]
+
+PHASED = ("lpt", "joint", "plain-query", "lpt-norm", "lpt-adapter")
+"""Methods that train the phases, so that the settings of these decide them."""
+
+_MACHINE = ("recipe", "backbone", "seed", "checkpoint_seconds", "micro_batch", "selection")
+"""Settings that name things, decide no number, or are the same in every cell."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a user changes about a whole study.
+
+    Attributes:
+        epochs: of every stage; None for each method's own.
+        init: how classifiers start, "class-means" or "uniform"; None for each method's own.
+        ensemble: score an ensemble of crops, of every method.
+        settings: dotted settings for every row; those that begin with `rival.` are for rivals.
+        other: second data set, for multi-task training.
+    """
+
+    epochs: int | None = None
+    init: str | None = None
+    ensemble: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    other: str | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table: a row of the study on one backbone."""
+
+    row: Row
+    backbone: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training.
+
+    Attributes:
+        line: the first row that it is for.
+        config: of the run, or what a rival takes from it.
+        rival: settings of a rival; None for long-tailed prompt tuning and its variants.
+        part: which images it is trained and scored on.
+        ensemble: whether an ensemble of crops is scored.
+        content: everything that decides the result; the hash of it is the cell's name.
+        start: phase 1 as a cell of its own, where this one goes on from there.
+        standard: epochs of each stage that the method has by itself.
+    """
+
+    line: Line
+    config: RunConfig
+    rival: RivalSettings | None
+    part: Part
+    ensemble: bool
+    content: Mapping[str, Any]
+    start: "Cell | None"
+    standard: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """20 hexadecimal digits."""
+        return content_hash(self.content)
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """Of each stage that is trained."""
+        if self.rival is not None:
+            return (self.rival.epochs,)
+        return _stages(self.line.row, self.config)
+
+
+def lines_of(study: Study, backbones: tuple[str, ...]) -> list[Line]:
+    """Rows times backbones.
+
+    Args:
+        backbones: those the user named; none for the study's own, or the recipe's.
+    """
+    chosen = backbones or study.backbones
+    if len(chosen) < 2:
+        only = chosen[0] if chosen else ""
+        return [
+            Line(row, only or load_config(row.recipe).backbone, row.label) for row in study.rows
+        ]
+    return [
+        Line(row, backbone, f"{backbone}: {row.label}") for backbone in chosen for row in study.rows
+    ]
+
+
+def plan_cell(
+    line: Line, conditions: Conditions, material: Material, *, rate: Rate, seed: int, part: Part
+) -> Cell:
+    """The cell of a line at a rate and seed.
+
+    Raises: ConfigError for a setting that is unknown or out of range, or an unknown method.
+    """
+    row = line.row
+    shared = {k: v for k, v in conditions.settings.items() if not k.startswith("rival.")}
+    base = load_config(row.recipe).changed(
+        {
+            **shared,
+            "backbone": line.backbone,
+            "seed": seed,
+            "data.source": material.config.data.source,
+            "data.val_fraction": 0.0,
+            "selection": "last",
+        }
+    )
+    if row.method in OWN_METHODS:
+        config = _own_config(row, base, conditions, material)
+        standard = _stages(row, _own_config(row, base, Conditions(), material))
+        config = scaled_config(config, rate)
+        if row.method == "lpt" and not config.phase2.epochs:
+            config = _alone(config)
+        start = None
+        if row.method in ("lpt", "plain-query") and config.phase2.epochs and config.phase1.epochs:
+            first = replace(line, row=row.model_copy(update={"method": "lpt"}))
+            start = _cell(first, _alone(config), None, conditions, material, part, None, (0,))
+        return _cell(line, config, None, conditions, material, part, start, standard)
+    own = rival_settings(row.method)
+    settings = scaled_rival(_rival(row, conditions), rate)
+    return _cell(line, base, settings, conditions, material, part, None, (own.epochs * row.epochs,))
+
+
+def _own_config(row: Row, base: RunConfig, conditions: Conditions, material: Material) -> RunConfig:
+    changes: dict[str, Any] = {}
+    if conditions.epochs is not None:
+        changes |= {"phase1.epochs": conditions.epochs, "phase2.epochs": conditions.epochs}
+    if conditions.init is not None:
+        changes["classifier.init"] = conditions.init
+    if row.shared_blocks is not None:
+        depth = material.facts(base).depth
+        changes["prompts.shared_blocks"] = min(
+            depth - 1, max(1, round(row.shared_blocks * depth / 12))
+        )
+    config = base.changed({**changes, **row.set})
+    return _joint(config, row.epochs) if row.method == "joint" else config
+
+
+def _joint(config: RunConfig, multiple: int) -> RunConfig:
+    """One stage: phase 2's order and loss, phase 1's rates (keys have their own)."""
+    prompts, keys = config.phase1.optim, config.phase2.optim
+    optim = prompts.model_copy(update={"key_rate": keys.key_rate or keys.rate})
+    return config.changed(
+        {
+            "phase1.epochs": 0,
+            "phase2.epochs": config.phase2.epochs * multiple,
+            "phase2.cached_views": 0,
+            "phase2.optim": optim.model_dump(mode="json"),
+        }
+    )
+
+
+def _rival(row: Row, conditions: Conditions) -> RivalSettings:
+    given = {
+        k.removeprefix("rival."): v
+        for k, v in conditions.settings.items()
+        if k.startswith("rival.")
+    }
+    changes = {**given, **row.rival}
+    if conditions.epochs is not None:
+        changes["epochs"] = conditions.epochs
+    if conditions.init is not None:
+        changes["init"] = conditions.init
+    if conditions.ensemble:
+        changes["ensemble"] = True
+    if row.method == "multitask":
+        if conditions.other is None:
+            raise ConfigError("multitask: name the second data set with --other DATA.")
+        changes["options"] = {**changes.get("options", {}), "other": conditions.other}
+    if row.method not in rival_names():
+        known = ", ".join((*OWN_METHODS, *rival_names()))
+        raise ConfigError(f"method {row.method}: unknown. Known: {known}.")
+    settings = rival_settings(row.method, **changes)
+    return replace(settings, epochs=settings.epochs * row.epochs)
+
+
+def _alone(config: RunConfig) -> RunConfig:
+    """Phase 1 alone, with everything that does not concern it at its default: one cell for all
+    settings of phase 2."""
+    default = RunConfig()
+    tree = config.model_dump(mode="json")
+    tree["phase2"] = {**default.phase2.model_dump(mode="json"), "epochs": 0, "cached_views": 0}
+    tree["prompts"] = {**default.prompts.model_dump(mode="json"), "length": config.prompts.length}
+    return RunConfig.model_validate(tree)
+
+
+def _cell(
+    line: Line,
+    config: RunConfig,
+    rival: RivalSettings | None,
+    conditions: Conditions,
+    material: Material,
+    part: Part,
+    start: Cell | None,
+    standard: tuple[int, ...],
+) -> Cell:
+    final = part == "final"
+    content = {
+        "method": line.row.method,
+        "config": _deciding(config, phases=line.row.method in PHASED),
+        "rival": None if rival is None else _plain(asdict(rival)),
+        "data": material.identity(part),
+        "backbone": material.facts(config).sha256,
+        "seed": config.seed,
+        "ensemble": conditions.ensemble,
+        "features": final,
+        "shifted": material.shifted_identity if final else {},
+    }
+    ensemble = conditions.ensemble
+    return Cell(line, config, rival, part, ensemble, content, start, standard)
+
+
+def _deciding(config: RunConfig, *, phases: bool) -> dict[str, Any]:
+    """What of a configuration decides a number."""
+    tree: dict[str, Any] = config.model_dump(mode="json")
+    dropped = _MACHINE if phases else (*_MACHINE, "phase1", "phase2", "prompts")
+    kept = {name: value for name, value in tree.items() if name not in dropped}
+    return kept | {"data": {name: tree["data"][name] for name in ("many_above", "few_below")}}
+
+
+def _stages(row: Row, config: RunConfig) -> tuple[int, ...]:
+    if row.method == "plain":
+        return ()
+    if row.method == "joint":
+        return (config.phase2.epochs,)
+    both = (config.phase1.epochs, config.phase2.epochs)
+    return both if config.phase2.epochs else both[:1]
+
+
+def _plain(value: Any) -> Any:
+    """Mappings and tuples as JSON has them."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,86 @@
+"""Learning rates to choose from: the same small grid for every method."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from lpt.baselines import RivalSettings
+from lpt.config import RunConfig
+from lpt.errors import ConfigError
+
+__all__ = ["DEFAULT_RATES", "Rate", "parse_rates", "scaled_config", "scaled_rival"]
+
+_ROLES = ("rate", "classifier_rate", "key_rate")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A candidate: a multiple of a method's own rate, or a rate as it is.
+
+    Attributes:
+        value: the factor or the rate.
+        relative: whether it is a factor.
+    """
+
+    value: float
+    relative: bool = True
+
+    def __str__(self) -> str:
+        return f"x{self.value:.3g}" if self.relative else f"{self.value:g}"
+
+    def factor(self, own: float) -> float:
+        """What all rates of a method whose main rate is `own` are multiplied by."""
+        return self.value if self.relative else self.value / own
+
+
+DEFAULT_RATES = (Rate(1 / 3), Rate(1.0), Rate(3.0))
+"""The grid: a third of a method's own rate, the rate, three times the rate."""
+
+
+def parse_rates(text: str | None) -> tuple[Rate, ...]:
+    """Read "x1/3,x1,x3" (multiples of each method's own rate) or "0.001,0.003" (rates).
+
+    None is `DEFAULT_RATES`. A single rate leaves nothing to choose.
+
+    Raises: ConfigError naming what is no positive number.
+    """
+    if text is None:
+        return DEFAULT_RATES
+    return tuple(dict.fromkeys(_rate(part.strip()) for part in text.split(",")))
+
+
+def scaled_config(config: RunConfig, rate: Rate) -> RunConfig:
+    """All rates of both phases multiplied alike; an absolute rate is that of phase 1's prompts."""
+    factor = rate.factor(config.phase1.optim.rate)
+    changes = {
+        f"{phase}.optim.{role}": factor * own
+        for phase in ("phase1", "phase2")
+        for role in _ROLES
+        if (own := getattr(getattr(config, phase).optim, role)) is not None
+    }
+    return config.changed(changes)
+
+
+def scaled_rival(settings: RivalSettings, rate: Rate) -> RivalSettings:
+    """Both rates of a rival multiplied alike; an absolute rate is its main one."""
+    assert settings.rate is not None
+    factor = rate.factor(settings.rate)
+    own = settings.classifier_rate
+    return replace(
+        settings,
+        rate=factor * settings.rate,
+        classifier_rate=None if own is None else factor * own,
+    )
+
+
+def _rate(text: str) -> Rate:
+    relative = text.startswith("x")
+    try:
+        value = float(Fraction(text.removeprefix("x")))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ConfigError(
+            f"--rates: {text!r} is no rate. Write multiples of each method's own rate as "
+            "x1/3,x1,x3, or rates as 0.001,0.003."
+        )
+    return Rate(value, relative)

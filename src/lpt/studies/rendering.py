@@ -1,0 +1,212 @@
+"""A study's table for terminals and Markdown, for spreadsheets and for programs."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Literal
+
+from lpt.evaluation import Column, Spread, render_table
+from lpt.evaluation.tables import Cell
+from lpt.studies.definition import Published
+from lpt.studies.table import ACCURACIES, StudyTable, TableRow
+
+__all__ = ["render_study", "study_csv", "study_json"]
+
+FEATURE_COLUMNS = (
+    Column("gamma", "gamma", "number"),
+    Column("inner", "inner", "number"),
+    Column("inter", "inter", "number"),
+    Column("knn", "K-NN"),
+    Column("knn_few", "K-NN few"),
+)
+SHORT, RANDOM, FAILED, UNEVEN = "*", "†", "!", "‡"
+MARKS = {
+    SHORT: "trained for fewer epochs than the method has by itself, so no result of it",
+    RANDOM: "machinery only: an untrained backbone says nothing about any method",
+    UNEVEN: "mean over fewer seeds than other rows",
+    FAILED: "a cell failed",
+}
+
+Style = Literal["plain", "markdown"]
+
+
+def render_study(table: StudyTable, style: Style = "plain") -> str:
+    """Title, table, differences with their intervals, and what to beware of."""
+    title = f"{table.name}: {table.about}"
+    head = [f"# {title}" if style == "markdown" else title, ""]
+    head += [f"{table.data}. Reproduces {table.source}.", ""]
+    columns = [Column("label", "method", "text"), *_score_columns(table), *_cost_columns(table)]
+    most = max(row.seeds for row in table.rows)
+    rows = [_cells(row, most) for row in table.rows]
+    parts = [*head, render_table(rows, columns, style=style, groups=table.groups)]
+    differences = _differences(table, style)
+    if differences:
+        parts += ["", differences]
+    notes = [*_legend(table, most), *table.notes]
+    bullet = "- " if style == "markdown" else ""
+    parts += ["", *(bullet + note for note in notes)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def study_csv(table: StudyTable) -> str:
+    """A line a row; means and deviations in columns of their own, in full precision."""
+    rows = [_flat(row) for row in table.rows]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def study_json(table: StudyTable) -> dict[str, Any]:
+    """Everything as plain JSON values; what is not defined is null."""
+    tree: dict[str, Any] = _json({**asdict(table), "rows": [_row_json(row) for row in table.rows]})
+    return tree
+
+
+def _score_columns(table: StudyTable) -> list[Column]:
+    columns = [Column(name, name) for name in ACCURACIES]
+    columns += [Column(name, name) for name in table.shifted]
+    return columns + (list(FEATURE_COLUMNS) if table.with_features else [])
+
+
+def _cost_columns(table: StudyTable) -> list[Column]:
+    columns = [Column("parameters", "params", "count"), Column("seconds", "seconds", "seconds")]
+    columns += [Column("memory", "peak MB", "count"), Column("epochs", "epochs", "text")]
+    columns += [Column("rate", "rate", "text")]
+    if any(row.paper for row in table.rows):
+        columns.append(Column("paper", "paper", "text"))
+    return columns
+
+
+def _cells(row: TableRow, most_seeds: int) -> dict[str, Cell]:
+    measures = {**row.scores, **row.features}
+    return {
+        **{name: _cell(spread) for name, spread in measures.items()},
+        "label": row.label + "".join(_marks(row, most_seeds)),
+        "parameters": row.parameters if row.seeds else None,
+        "seconds": None if row.seconds is None else row.seconds.mean,
+        "memory": row.peak_memory_bytes / 1e6 if row.peak_memory_bytes else None,
+        "epochs": " + ".join(map(str, row.epochs)) or "-",
+        "rate": row.rate or "-",
+        "paper": "; ".join(map(_paper, row.paper)) or "-",
+    }
+
+
+def _cell(spread: Spread) -> Cell:
+    return spread.mean if math.isnan(spread.deviation) else spread
+
+
+def _paper(paper: Published) -> str:
+    about = "~" if paper.derived else ""
+    values = [
+        f"{about}{value if name == 'gamma' else 100 * value:.1f}"
+        + ("" if name == "overall" else f" {name}")
+        for name, value in paper.values.items()
+    ]
+    where = "" if paper.data == Published.model_fields["data"].default else f" ({paper.data})"
+    return " / ".join(values) + where
+
+
+def _marks(row: TableRow, most_seeds: int) -> list[str]:
+    told = {
+        SHORT: row.is_short,
+        RANDOM: row.random,
+        UNEVEN: 0 < row.seeds < most_seeds,
+        FAILED: bool(row.failed),
+    }
+    return [f" {mark}" for mark, holds in told.items() if holds]
+
+
+def _legend(table: StudyTable, most_seeds: int) -> list[str]:
+    used = {mark.strip() for row in table.rows for mark in _marks(row, most_seeds)}
+    lines = [f"{mark} {text}." for mark, text in MARKS.items() if mark in used and mark != FAILED]
+    for row in table.rows:
+        if row.failed:
+            lines.append(f"{FAILED} {row.label}: {row.failed.splitlines()[0]}")
+    if most_seeds > 1:
+        lines.append(f"± standard deviation over {most_seeds} seeds.")
+    if any(paper.derived for row in table.rows for paper in row.paper):
+        lines.append("~ computed from a difference that the paper prints: ± 0.5.")
+    if any(row.paper for row in table.rows):
+        lines.append(
+            "paper: ViT-B/16 of ImageNet-21k on Places-LT unless said otherwise; other data and "
+            "backbones give other numbers."
+        )
+    return lines
+
+
+def _differences(table: StudyTable, style: Style) -> str:
+    if not any(row.difference for row in table.rows):
+        return ""
+    columns = [Column("label", f"minus {table.reference}", "text")]
+    columns += [Column(name, name, "text") for name in ACCURACIES]
+    rows = [
+        {
+            "label": row.label,
+            **{
+                name: f"{100 * d.mean:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
+                + (" " if d.is_clear else " ?")
+                for name, d in row.difference.items()
+            },
+        }
+        for row in table.rows
+        if row.difference
+    ]
+    told = (
+        "Points, with the middle 95 % of a paired bootstrap over test images and seeds; "
+        "? where that holds zero."
+    )
+    return render_table(rows, columns, style=style) + "\n\n" + told
+
+
+def _flat(row: TableRow) -> dict[str, Any]:
+    flat: dict[str, Any] = {"label": row.label, "backbone": row.backbone, "seeds": row.seeds}
+    for name, spread in {**row.scores, **row.features}.items():
+        flat |= {name: spread.mean, f"{name}_deviation": _number(spread.deviation)}
+    flat |= {
+        "parameters": row.parameters,
+        "seconds": None if row.seconds is None else row.seconds.mean,
+        "peak_memory_bytes": row.peak_memory_bytes,
+        "epochs": " + ".join(map(str, row.epochs)),
+        "standard_epochs": " + ".join(map(str, row.standard)),
+        "rate": row.rate,
+    }
+    for name, difference in row.difference.items():
+        flat |= {
+            f"difference_{name}": difference.mean,
+            f"difference_{name}_low": difference.low,
+            f"difference_{name}_high": difference.high,
+        }
+    for paper in row.paper:
+        flat |= {f"paper_{name}": value for name, value in paper.values.items()}
+    return {**flat, "machinery_only": row.random, "failed": row.failed}
+
+
+def _row_json(row: TableRow) -> dict[str, Any]:
+    def named(spreads: Mapping[str, Spread]) -> dict[str, Any]:
+        return {name: spread._asdict() for name, spread in spreads.items()}
+
+    return {
+        **asdict(row),
+        "scores": named(row.scores),
+        "features": named(row.features),
+        "seconds": None if row.seconds is None else row.seconds._asdict(),
+        "paper": [paper.model_dump(mode="json") for paper in row.paper],
+        "fewer_epochs_than_standard": row.is_short,
+    }
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _json(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(one) for one in value]
+    return _number(value) if isinstance(value, float) else value
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,229 @@
+"""Trains the cells of a study that are not there yet: first to choose rates, then for the table."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lpt.errors import ConfigError, ShapeError, TrainingError
+from lpt.studies.cells import Answers, CellResult, CellStore
+from lpt.studies.material import Material
+from lpt.studies.measuring import feature_scores, observe, shifted_accuracy
+from lpt.studies.methods import TASK, Start, clean, train_cell
+from lpt.studies.planning import Cell, Conditions, Line, plan_cell
+from lpt.studies.progress import StudyProgress
+from lpt.studies.rates import Rate
+from lpt.training.reporting import Reporter, percent
+from lpt.training.runs import environment
+
+__all__ = ["Outcome", "StudyRun"]
+
+CELL_ERRORS = (TrainingError, ConfigError, ShapeError)
+"""Errors that belong to one cell; any other stops the study."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a line of the table is made of.
+
+    Attributes:
+        line: the row, on one backbone.
+        rate: the chosen one; None if no candidate could be trained.
+        cells: one for each seed; empty without a rate.
+        failed: why, if a cell of the line failed.
+    """
+
+    line: Line
+    rate: Rate | None
+    cells: tuple[Cell, ...]
+    failed: str = ""
+
+
+class StudyRun:
+    """A study in progress.
+
+    Args:
+        lines: rows of the table.
+        material: data and backbones.
+        store: where cells are kept.
+        conditions: what the user changed.
+        rates: candidates for every method; one leaves nothing to choose.
+        seeds: how many; cells have the seeds 0 to N-1.
+        retry: whether cells that failed earlier are trained again.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        material: Material,
+        store: CellStore,
+        conditions: Conditions,
+        *,
+        rates: Sequence[Rate],
+        seeds: int,
+        retry: bool = False,
+        reporter: Reporter,
+    ) -> None:
+        self.lines, self.material, self.store = lines, material, store
+        self.conditions, self.rates, self.seeds, self.retry = conditions, rates, seeds, retry
+        self.reporter = reporter
+        self.selecting = len(rates) > 1 and material.can_select
+        if len(rates) > 1 and not self.selecting:
+            reporter.message(
+                "note  no class has 10 training images, so there is nothing to choose rates on: "
+                "every method takes its own"
+            )
+        self.results: dict[str, CellResult] = {}
+        self.chosen: dict[str, Rate | None] = {}
+        self.progress = StudyProgress(reporter, self._count)
+
+    def run(self, on_round: Callable[[list[Outcome]], object]) -> list[Outcome]:
+        """Train what is missing; `on_round` is told the table so far after every seed.
+
+        Raises: LptError if something other than a cell's own training is wrong.
+        """
+        for line in self.lines:
+            self.chosen[line.label] = self._choose(line)
+        outcomes: list[Outcome] = []
+        for seeds in range(1, self.seeds + 1):
+            for line in self.lines:
+                for cell in self._finals(line)[seeds - 1 : seeds]:
+                    self.result(cell)
+            outcomes = [self._outcome(line, seeds) for line in self.lines]
+            on_round(outcomes)
+        return outcomes
+
+    def result(self, cell: Cell) -> CellResult:
+        """A cell's result: from before, or by training it now."""
+        name = cell.name
+        if name not in self.results:
+            found = self.store.result(name)
+            if found is not None and not (found.failed and self.retry):
+                clean(self.store.path(name))
+                self.results[name] = found
+            else:
+                self.results[name] = self._train(cell)
+        return self.results[name]
+
+    def cells(self) -> list[Cell]:
+        """Every cell that the table needs, each once; rates not chosen yet count as the own."""
+        found: dict[str, Cell] = {}
+        for line in self.lines:
+            for cell in (*self._candidates(line), *self._finals(line)):
+                if cell.start is not None and not self._is_done(cell):
+                    found.setdefault(cell.start.name, cell.start)
+                found.setdefault(cell.name, cell)
+        return list(found.values())
+
+    @property
+    def _own_rate(self) -> Rate:
+        return self.rates[0] if len(self.rates) == 1 else Rate(1.0)
+
+    def _is_done(self, cell: Cell) -> bool:
+        return cell.name in self.results or self.store.is_finished(cell.name)
+
+    def _count(self) -> tuple[int, list[str]]:
+        cells = self.cells()
+        left = [_kind(cell) for cell in cells if not self._is_done(cell)]
+        return len(cells) - len(left), left
+
+    def _finals(self, line: Line) -> list[Cell]:
+        """A cell for each seed; none if no rate could be trained."""
+        rate = self.chosen.get(line.label, self._own_rate)
+        if rate is None:
+            return []
+        return [self._plan(line, rate, seed) for seed in range(self.seeds)]
+
+    def _outcome(self, line: Line, seeds: int) -> Outcome:
+        rate = self.chosen[line.label]
+        cells = tuple(self._finals(line)[:seeds])
+        failed = [self.results[c.name].failed for c in cells or self._candidates(line)]
+        return Outcome(line, rate, cells, next(filter(None, failed), ""))
+
+    def _plan(self, line: Line, rate: Rate, seed: int) -> Cell:
+        return plan_cell(line, self.conditions, self.material, rate=rate, seed=seed, part="final")
+
+    def _candidates(self, line: Line) -> list[Cell]:
+        if not self.selecting or line.row.method == "plain":
+            return []
+        return [
+            plan_cell(line, self.conditions, self.material, rate=rate, seed=0, part="selection")
+            for rate in self.rates
+        ]
+
+    def _choose(self, line: Line) -> Rate | None:
+        """The rate with the best macro accuracy on the selection images; of equals the first."""
+        candidates = self._candidates(line)
+        if not candidates:
+            return self._own_rate
+        scores = [self.result(cell).scores.get("macro") for cell in candidates]
+        ranked = [(score, -i) for i, score in enumerate(scores) if score is not None]
+        return self.rates[-max(ranked)[1]] if ranked else None
+
+    def _train(self, cell: Cell) -> CellResult:
+        start = None
+        if cell.start is not None:
+            first = self.result(cell.start)
+            task_file = self.store.path(cell.start.name) / TASK
+            if first.failed:
+                return self._finish(cell, CellResult(cell.content, f"phase 1: {first.failed}"))
+            if task_file.is_file():
+                start = Start(task_file, first.seconds, first.peak_memory_bytes)
+        began = time.monotonic()
+        told = self.progress.begin(_title(cell))
+        folder = self.store.begin(cell.name, cell.content)
+        answers = None
+        try:
+            result, answers = self._measure(cell, told, folder, start)
+        except CELL_ERRORS as error:
+            result = CellResult(cell.content, str(error), environment=environment())
+        return self._finish(cell, result, answers, time.monotonic() - began)
+
+    def _finish(
+        self,
+        cell: Cell,
+        result: CellResult,
+        answers: Answers | None = None,
+        seconds: float = 0.0,
+    ) -> CellResult:
+        self.store.finish(cell.name, result, answers)
+        clean(self.store.path(cell.name))
+        shown = (f"{name} {percent(result.scores.get(name))}" for name in ("overall", "macro"))
+        outcome = f"failed: {result.failed.splitlines()[0]}" if result.failed else ", ".join(shown)
+        self.progress.finished(_kind(cell), seconds, outcome)
+        return result
+
+    def _measure(
+        self, cell: Cell, told: Reporter, folder: Path, start: Start | None
+    ) -> tuple[CellResult, Answers]:
+        bench = self.material.bench(cell.config, cell.part, told)
+        learned = train_cell(cell, bench, folder, start)
+        split = self.material.scored(cell.part)
+        seen = observe(bench, learned.predict, split, "scored images")
+        final = cell.part == "final"
+        return CellResult(
+            content=cell.content,
+            scores=bench.score(seen.predictions).summary(),
+            features=feature_scores(bench, learned.predict, seen) if final else {},
+            shifted={
+                one.images.name: shifted_accuracy(bench, learned.predict, one)
+                for one in (self.material.shifted if final else ())
+            },
+            parameters=learned.parameters,
+            seconds=learned.seconds,
+            peak_memory_bytes=learned.peak_memory_bytes,
+            epochs=cell.epochs,
+            environment=environment(),
+        ), Answers(seen.predictions.logits.argmax(1), seen.predictions.labels)
+
+
+def _kind(cell: Cell) -> str:
+    phase1 = cell.rival is None and cell.start is None
+    return f"{cell.line.row.method} {cell.line.backbone} {cell.part} {phase1} {cell.epochs}"
+
+
+def _title(cell: Cell) -> str:
+    alone = cell.line.row.method == "lpt" and cell.start is None and cell.config.phase1.epochs
+    what = f"{cell.line.label} (phase 1)" if alone else cell.line.label
+    where = ", choosing the rate" if cell.part == "selection" else f", seed {cell.config.seed}"
+    return what + where

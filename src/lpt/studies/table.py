@@ -1,0 +1,195 @@
+"""The table of a study as data: mean and spread over seeds, cost, differences."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from lpt.data import ClassGroups
+from lpt.evaluation import Spread
+from lpt.studies.bootstrap import Difference, paired_differences
+from lpt.studies.cells import CellResult, CellStore
+from lpt.studies.definition import Published, Study
+from lpt.studies.runner import Outcome
+
+__all__ = ["StudyTable", "TableRow", "make_table"]
+
+ACCURACIES = ("overall", "many", "medium", "few", "macro")
+FEATURES = ("gamma", "inner", "inter", "knn", "knn_many", "knn_medium", "knn_few")
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One row; a measure without a value is absent.
+
+    Attributes:
+        scores: accuracies, and accuracy by shifted set; shares.
+        features: gamma, inner, inter; K-NN accuracies as shares.
+        seeds: how many the means are over.
+        rate: what was chosen: a multiple of the method's own rate, or a rate.
+        epochs: of each stage; `standard` is what the method has by itself.
+        difference: to the reference row, by measure; empty for that row itself.
+        paper: what the paper reports for this row.
+        random: of an untrained backbone: says that the machinery works, nothing else.
+        failed: why a cell of the row failed; "" if none did.
+    """
+
+    label: str
+    backbone: str
+    scores: Mapping[str, Spread]
+    features: Mapping[str, Spread]
+    seeds: int
+    rate: str
+    parameters: int
+    seconds: Spread | None
+    peak_memory_bytes: int
+    epochs: tuple[int, ...]
+    standard: tuple[int, ...]
+    difference: Mapping[str, Difference]
+    paper: tuple[Published, ...]
+    random: bool
+    failed: str
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it was trained for fewer epochs than the method has by itself."""
+        return sum(self.epochs) < sum(self.standard)
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """A study's results.
+
+    Attributes:
+        name, about, source: of the study.
+        data: what it was run on.
+        reference: label of the row that differences are taken against.
+        shifted: names of shifted sets, in order.
+        notes: what a reader must know of the protocol.
+    """
+
+    name: str
+    about: str
+    source: str
+    data: str
+    reference: str
+    rows: tuple[TableRow, ...]
+    shifted: tuple[str, ...]
+    groups: ClassGroups
+    with_features: bool
+    notes: tuple[str, ...]
+
+
+def make_table(
+    name: str,
+    study: Study,
+    outcomes: Sequence[Outcome],
+    store: CellStore,
+    *,
+    data: str,
+    counts: Sequence[int],
+    groups: ClassGroups,
+    reference: str,
+    shifted: Sequence[str],
+    notes: Sequence[str],
+) -> StudyTable:
+    """Put outcomes together.
+
+    Args:
+        counts: (C,) training images a class.
+        reference: label of a row.
+    """
+    base = next(outcome for outcome in outcomes if outcome.line.label == reference)
+    rows = []
+    for outcome in outcomes:
+        compared = {} if outcome is base else _compare(outcome, base, store, counts, groups)
+        rows.append(_row(outcome, store, compared))
+    with_features = "features" in study.measures
+    return StudyTable(
+        name,
+        study.about,
+        study.source,
+        data,
+        reference,
+        tuple(rows),
+        tuple(shifted),
+        groups,
+        with_features,
+        tuple(notes),
+    )
+
+
+def _row(outcome: Outcome, store: CellStore, difference: Mapping[str, Difference]) -> TableRow:
+    line = outcome.line
+    results = [result for _, result in _trained(outcome, store)]
+    first = outcome.cells[0] if outcome.cells else None
+    parts = [(r.scores, r.shifted) for r in results]
+    scores = _spreads([{**{n: s.get(n) for n in ACCURACIES}, **others} for s, others in parts])
+    seconds = _spread([result.seconds for result in results])
+    return TableRow(
+        label=line.label,
+        backbone=line.backbone,
+        scores=scores,
+        features=_spreads([{n: r.features.get(n) for n in FEATURES} for r in results]),
+        seeds=len(results),
+        rate="" if outcome.rate is None or line.row.method == "plain" else str(outcome.rate),
+        parameters=max((result.parameters for result in results), default=0),
+        seconds=seconds,
+        peak_memory_bytes=max((result.peak_memory_bytes for result in results), default=0),
+        epochs=first.epochs if first is not None else (),
+        standard=first.standard if first is not None else (),
+        difference=difference,
+        paper=tuple(p for p in line.row.paper if _concerns(p, line.backbone)),
+        random=line.backbone.startswith("random:"),
+        failed=outcome.failed,
+    )
+
+
+def _trained(outcome: Outcome, store: CellStore) -> list[tuple[str, CellResult]]:
+    found = [(cell.name, store.result(cell.name)) for cell in outcome.cells]
+    return [(name, r) for name, r in found if r is not None and not r.failed]
+
+
+def _compare(
+    outcome: Outcome,
+    base: Outcome,
+    store: CellStore,
+    counts: Sequence[int],
+    groups: ClassGroups,
+) -> dict[str, Difference]:
+    """Over the seeds that both have."""
+    own = {cell.config.seed: cell.name for cell in outcome.cells}
+    other = {cell.config.seed: cell.name for cell in base.cells}
+    finished = {name for one in (outcome, base) for name, _ in _trained(one, store)}
+    seeds = [s for s in own if s in other and {own[s], other[s]} <= finished]
+    if not seeds:
+        return {}
+    answers = [store.answers(own[seed]) for seed in seeds]
+    others = [store.answers(other[seed]) for seed in seeds]
+    return paired_differences(
+        [answer.right for answer in answers],
+        [answer.right for answer in others],
+        answers[0].labels,
+        groups.members(counts),
+    )
+
+
+def _concerns(paper: Published, backbone: str) -> bool:
+    return paper.backbone in backbone.lower()
+
+
+def _spreads(named: Sequence[Mapping[str, float | None]]) -> dict[str, Spread]:
+    found = {}
+    for name in named[0] if named else ():
+        values = [value for one in named if (value := one[name]) is not None]
+        spread = _spread(values)
+        if spread is not None:
+            found[name] = spread
+    return found
+
+
+def _spread(values: Sequence[float]) -> Spread | None:
+    """Mean and standard deviation (of a sample); not a number for one value."""
+    if not values:
+        return None
+    return Spread(fmean(values), stdev(values) if len(values) > 1 else math.nan)

@@ -1,0 +1,103 @@
+"""Long-tailed prompt tuning, changed: both prompt sets at once, or matching by the plain backbone.
+
+Ablations of the paper, trained as runs, so that they resume like runs.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from lpt.backbones.vit import PromptKV
+from lpt.model import LongTailedPromptModel, Prefix
+from lpt.records import Output
+from lpt.training.phases import prompt_shape
+from lpt.training.runs import RunFolder
+from lpt.training.session import Session
+from lpt.training.stages import GroupStage, Inputs, Stage
+from lpt.training.workbench import Workbench
+
+__all__ = ["JointSession", "JointStage", "PlainQueryModel", "PlainQuerySession"]
+
+
+class JointStage(GroupStage):
+    """Shared prompts, group prompts, keys and classifier learn together.
+
+    No gradient flows through the query, as in phase 2; through the tokens after block K it does.
+
+    Source: LPT (ICLR 2023), table 9.
+    """
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """Everything that either phase teaches."""
+        groups = super().groups()
+        return {**groups, "prompts": [self.model.shared.prompts, *groups["prompts"]]}
+
+    def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
+        """Nothing is: the shared prompts change with every step."""
+        return {"images": images}
+
+    def output(self, inputs: Inputs, kept: Bool[Tensor, "B D"] | None = None) -> Output:
+        """Both passes, the tokens between them with gradient."""
+        shared = self.model.shared_kv()
+        prefix = self.model.prefix(inputs["images"], shared)
+        return self.model.phase2(Prefix(prefix.tokens, prefix.query.detach()), shared, kept=kept)
+
+
+class JointSession(Session):
+    """A run without phase 1, whose phase 2 is a `JointStage`.
+
+    `phase1.epochs` and `phase2.cached_views` have to be 0.
+    """
+
+    def _stage(self, name: str) -> Stage:
+        stage = super()._stage(name)
+        if not isinstance(stage, GroupStage):
+            return stage
+        return JointStage(self.model, stage.branches, stage.settings, stage.mixup).to(
+            self.bench.accelerator.device
+        )
+
+
+class PlainQueryModel(LongTailedPromptModel):
+    """Group prompts are matched by the class token of the backbone without prompts.
+
+    Source: LPT (ICLR 2023), table 10.
+    """
+
+    def phase1(
+        self,
+        images: Float[Tensor, "B 3 H H"],
+        shared: list[PromptKV] | None = None,
+        kept: Bool[Tensor, "B D"] | None = None,
+    ) -> Output:
+        """The shared-prompt pass, which classifies by its own class token."""
+        feature = super().prefix(images, shared).query
+        return Output(self.classifier(feature, kept), feature, feature)
+
+    def prefix(
+        self, images: Float[Tensor, "B 3 H H"], shared: list[PromptKV] | None = None
+    ) -> Prefix:
+        """Tokens of the shared-prompt pass, query of the plain one."""
+        return Prefix(super().prefix(images, shared).tokens, self.backbone(images))
+
+
+class PlainQuerySession(Session):
+    """A run whose model is a `PlainQueryModel`; its prompt file would mislead: it says no such."""
+
+    def __init__(self, bench: Workbench, folder: RunFolder) -> None:
+        super().__init__(bench, folder)
+        torch.manual_seed(self.config.seed)
+        self.model = PlainQueryModel(
+            bench.backbone,
+            bench.data.num_classes,
+            prompt_shape(self.config),
+            dropout=self.config.classifier.dropout,
+        ).to(bench.accelerator.device)
+        self.model.eval()
+
+    def _start_pool(self) -> None:
+        super()._start_pool()
+        if self.config.prompts.key_init == "queries":
+            split = self.bench.some_of_each_class(self.config.classifier.init_images_per_class)
+            queries = self.bench.features(self.bench.backbone, split, "key start")
+            self.model.pool.start_keys(queries, seed=self.config.seed)
