@@ -15,6 +15,7 @@ SHAPED = [
     "lpt.prompts",
     "lpt.records",
     "lpt.testing.plain",
+    "lpt.training.drawn",
     "lpt.training.stages",
 ]
 """Modules whose signatures state shapes; checked from their first import on, so before any test."""

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from lpt.errors import ShapeError
@@ -26,15 +26,33 @@ class CosineClassifier(nn.Module):
         )
         self.dropout = dropout
 
-    def forward(self, feature: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
-        """Cosines of features and class directions, always in float32."""
+    def draw_kept(self, images: int) -> Bool[Tensor, "images D"] | None:
+        """Which entries of each feature survive dropout, by torch's generator on the CPU.
+
+        Returns: None where all do: outside training, and without dropout.
+        """
+        if not (self.training and self.dropout):
+            return None
+        return torch.rand(images, self.weight.shape[1]) >= self.dropout
+
+    def forward(
+        self, feature: Float[Tensor, "B D"], kept: Bool[Tensor, "B D"] | None = None
+    ) -> Float[Tensor, "B C"]:
+        """Cosines of features and class directions, always in float32.
+
+        Args:
+            kept: what `draw_kept` drew, for these images or a larger batch that they are part of;
+                None draws now.
+        """
         if feature.shape[-1] != self.weight.shape[1]:
             raise ShapeError(
                 f"feature of width {feature.shape[-1]} for class weights of {self.weight.shape[1]}"
             )
-        dropped = F.dropout(feature, self.dropout, self.training)
+        kept = self.draw_kept(len(feature)) if kept is None else kept
+        if kept is not None:
+            feature = feature * kept.to(feature.device) / (1 - self.dropout)
         with torch.autocast(feature.device.type, enabled=False):
-            return F.normalize(dropped.float(), dim=1) @ F.normalize(self.weight, dim=1).T
+            return F.normalize(feature.float(), dim=1) @ F.normalize(self.weight, dim=1).T
 
     @torch.no_grad()
     def start_from(self, means: Float[Tensor, "C D"]) -> None:

@@ -13,7 +13,7 @@ Source: LPT (Dong et al., ICLR 2023), sections 4.1 and 4.2.
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
@@ -113,11 +113,19 @@ class LongTailedPromptModel(nn.Module):
         self._table: PromptTable | None = None
 
     def phase1(
-        self, images: Float[Tensor, "B 3 H H"], shared: list[PromptKV] | None = None
+        self,
+        images: Float[Tensor, "B 3 H H"],
+        shared: list[PromptKV] | None = None,
+        kept: Bool[Tensor, "B D"] | None = None,
     ) -> Output:
-        """Shared prompts in every block, then the classifier (section 4.1)."""
+        """Shared prompts in every block, then the classifier (section 4.1).
+
+        Args:
+            shared: keys and values of the shared prompts, if known already.
+            kept: dropout drawn already (`CosineClassifier.draw_kept`).
+        """
         query = self.prefix(images, shared).query
-        return Output(self.classifier(query), query, query)
+        return Output(self.classifier(query, kept), query, query)
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Output:
         """Both passes (section 4.2); in training, gradients reach pool and classifier alone."""
@@ -150,12 +158,14 @@ class LongTailedPromptModel(nn.Module):
         prefix: Prefix,
         shared: list[PromptKV] | None = None,
         table: PromptTable | None = None,
+        kept: Bool[Tensor, "B D"] | None = None,
     ) -> Output:
         """Match group prompts to the queries and run the last L-K blocks again with them.
 
         Args:
             shared: keys and values of the shared prompts, if known already.
             table: keys and values of matched prompts, if none of them learns.
+            kept: dropout drawn already (`CosineClassifier.draw_kept`).
         """
         shared = self.shared_kv() if shared is None else shared
         match = self.pool.match(prefix.query, self.shape.top)
@@ -164,7 +174,7 @@ class LongTailedPromptModel(nn.Module):
             group = self.backbone.prompts_kv(match.prompts.unbind(1), first=self.split)
         both = list(zip(shared[self.split :], group, strict=True))
         feature = self.backbone.finish(prefix.tokens, both)
-        return Output(self.classifier(feature), feature, prefix.query, match)
+        return Output(self.classifier(feature, kept), feature, prefix.query, match)
 
     def shared_kv(self) -> list[PromptKV]:
         """Keys and values of the shared prompts in all L blocks: once a batch, not an image."""

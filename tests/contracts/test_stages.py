@@ -73,7 +73,7 @@ def batch(branches: int) -> tuple[Tensor, Tensor]:
 def test_terms_are_finite_scalars_named_after_their_branch_with_a_weight_each(make, sampler, mixup):
     stage = make(sampler, mixup).train()
     images, labels = batch(len(stage.branches))
-    terms = stage({"images": images}, labels, Progress(1, EPOCHS))
+    terms = stage(stage.draw({"images": images}, labels), Progress(1, EPOCHS))
     assert terms.terms.keys() == terms.weights.keys()
     assert {name.partition(".")[0] for name in terms} == {b.name for b in stage.branches}
     assert all(value.dim() == 0 and value.isfinite() for value in terms.values())
@@ -84,7 +84,7 @@ def test_terms_are_finite_scalars_named_after_their_branch_with_a_weight_each(ma
 def test_gradients_reach_exactly_what_is_said_to_learn(make):
     stage = make("dual", 0.0).train()
     images, labels = batch(2)
-    stage({"images": images}, labels, Progress(0, EPOCHS)).total.backward()
+    stage(stage.draw({"images": images}, labels), Progress(0, EPOCHS)).total.backward()
     learning = {id(p) for parameters in stage.groups().values() for p in parameters}
     assert set(stage.groups()) <= set(ROLES)
     reached = {id(p) for p in stage.parameters() if p.grad is not None and p.grad.abs().max() > 0}
@@ -97,7 +97,7 @@ def test_the_backbone_never_changes(make):
     before = hash_weights(backbone.state_dict())
     optimizer = torch.optim.SGD(stage.parameters(), lr=1.0)
     images, labels = batch(2)
-    stage({"images": images}, labels, Progress(0, EPOCHS)).total.backward()
+    stage(stage.draw({"images": images}, labels), Progress(0, EPOCHS)).total.backward()
     optimizer.step()
     assert hash_weights(backbone.state_dict()) == before
 
@@ -113,7 +113,7 @@ def test_the_frozen_half_needs_no_gradient_and_can_be_kept(make):
     totals = []
     for inputs in ({"images": images}, kept):
         torch.manual_seed(3)
-        totals.append(stage(inputs, labels, Progress(0, EPOCHS)).total)
+        totals.append(stage(stage.draw(inputs, labels), Progress(0, EPOCHS)).total)
     assert torch.equal(*totals)
 
 
@@ -140,7 +140,7 @@ def test_the_instance_branch_fades_and_the_balanced_one_does_not(make):
     stage = make("dual", 0.0)
     images, labels = batch(2)
     for epoch in range(EPOCHS):
-        weights = stage({"images": images}, labels, Progress(epoch, EPOCHS)).weights
+        weights = stage(stage.draw({"images": images}, labels), Progress(epoch, EPOCHS)).weights
         assert weights["balanced.classification"] == 1
         assert weights["instance.classification"] == pytest.approx(0.5 * (EPOCHS - epoch) / EPOCHS)
 
@@ -149,10 +149,10 @@ def test_a_branch_sees_its_own_half_of_the_batch(make):
     stage = make("dual", 0.0).eval()
     images, labels = batch(2)
     torch.manual_seed(4)
-    before = stage({"images": images}, labels, Progress(0, EPOCHS))
+    before = stage(stage.draw({"images": images}, labels), Progress(0, EPOCHS))
     changed = torch.cat([images[:4], images[4:].flip(2)])
     torch.manual_seed(4)
-    after = stage({"images": changed}, labels, Progress(0, EPOCHS))
+    after = stage(stage.draw({"images": changed}, labels), Progress(0, EPOCHS))
     for name in before:
         same = torch.allclose(before[name], after[name], atol=1e-6)
         assert same == name.startswith("balanced.")
@@ -163,7 +163,9 @@ def test_mixup_blends_images_within_a_branch_and_weighs_both_labels(make):
     stage = make("instance", 0.4).train()
     images, labels = batch(1)
     torch.manual_seed(5)
-    mixed = stage({"images": images}, labels, Progress(0, EPOCHS))["instance.classification"]
+    mixed = stage(stage.draw({"images": images}, labels), Progress(0, EPOCHS))[
+        "instance.classification"
+    ]
 
     torch.manual_seed(5)
     beta = torch.distributions.Beta(0.4, 0.4)
@@ -174,7 +176,7 @@ def test_mixup_blends_images_within_a_branch_and_weighs_both_labels(make):
     halves = []
     for own in (labels, labels[partner]):
         torch.set_rng_state(after_drawing)
-        halves.append(stage({"images": blended}, own, Progress(0, EPOCHS)))
+        halves.append(stage(stage.draw({"images": blended}, own), Progress(0, EPOCHS)))
     one, other = (half["instance.classification"] for half in halves)
     torch.testing.assert_close(mixed, share * one + (1 - share) * other)
     assert 0 < share < 1

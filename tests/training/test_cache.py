@@ -94,7 +94,7 @@ def build(
 
 def step(made: GroupStage, inputs: Inputs, labels: Tensor) -> dict[str, Tensor]:
     torch.manual_seed(0)
-    terms = made(inputs, labels, Progress(0, 2))
+    terms = made(made.draw(inputs, labels), Progress(0, 2))
     made.zero_grad()
     torch.autograd.backward(terms.total)
     gradients = {
@@ -233,9 +233,8 @@ class Probe(GroupStage):
         return {"feature": 1e5 * self.model.backbone(images)}
 
     def output(self, inputs: Inputs) -> Output:
-        return Output(
-            self.model.classifier(inputs["feature"]), inputs["feature"], inputs["feature"]
-        )
+        feature = inputs["feature"]
+        return Output(self.model.classifier(feature), feature, feature)
 
 
 def test_any_stage_is_served_and_vectors_keep_float32(tmp_path):

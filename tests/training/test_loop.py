@@ -11,9 +11,9 @@ from lpt.backbones import FrozenViT
 from lpt.errors import ConfigError, TrainingError
 from lpt.training import launch
 from lpt.training.launch import default_workers, make_accelerator
-from lpt.training.loop import train_step
 from lpt.training.session import Session
 from lpt.training.stages import Progress
+from lpt.training.step import train_step
 
 from ..tiny import config, opened
 

@@ -25,7 +25,11 @@ __all__ = ["RunConfig"]
 
 
 class RunConfig(Section):
-    """Everything that decides a run, except the machine."""
+    """Everything that decides a run, except the machine.
+
+    `micro_batch` is how many images of a step are computed at once, with the same result; null
+    computes all of them, or as many as memory holds.
+    """
 
     recipe: str = "default"
     backbone: str = "vit_tiny_patch8_64"
@@ -40,6 +44,7 @@ class RunConfig(Section):
     phase2: GroupPhaseConfig = GroupPhaseConfig()
     selection: Literal["best", "last"] = "last"
     precision: Literal["auto", "float32", "bf16"] = "auto"
+    micro_batch: Count | None = None
     checkpoint_seconds: NonNegative = 60.0
 
     @model_validator(mode="after")

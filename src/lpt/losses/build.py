@@ -26,10 +26,12 @@ class Loss(Protocol):
     Attributes:
         needs_noise: whether `noise` changes the value; draw it with `draw_noise` in training.
         options: every option with its value.
+        counts: (C,) training images of each class.
     """
 
     needs_noise: bool
     options: Mapping[str, Option]
+    counts: Tensor
 
     def __call__(
         self,

@@ -50,6 +50,7 @@ class Checkpoint:
         seconds: training time of each stage so far, resumed runs included.
         best: score and epoch of the best weights of this stage, if any.
         peak_memory: bytes held at most so far, resumed runs included (`lpt.devices.peak_memory`).
+        micro_batch: images of a step that this stage computes at once; None for all of them.
     """
 
     position: Position
@@ -59,6 +60,7 @@ class Checkpoint:
     seconds: Mapping[str, float] = field(default_factory=dict)
     best: tuple[float, int] | None = None
     peak_memory: int = 0
+    micro_batch: int | None = None
 
     def save(self, path: Path) -> None:
         """Write atomically: a kill leaves the old checkpoint or this one."""
@@ -71,6 +73,7 @@ class Checkpoint:
             "seconds": dict(self.seconds),
             "best": self.best,
             "peak_memory": self.peak_memory,
+            "micro_batch": self.micro_batch,
         }
         metadata = {"lpt_checkpoint": json.dumps(state)}
         write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata))
@@ -94,7 +97,8 @@ class Checkpoint:
                 state["sums"],
                 state["seconds"],
                 None if state["best"] is None else (state["best"][0], state["best"][1]),
-                state.get("peak_memory", 0),  # runs begun before it was kept go on
+                state.get("peak_memory", 0),  # runs begun before these were kept go on
+                state.get("micro_batch"),
             )
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise RunError(

@@ -14,14 +14,14 @@ from torch import Tensor
 from lpt.config import OptimConfig
 from lpt.data import Draw, loading_hint, random_stream
 from lpt.devices import peak_memory
-from lpt.errors import TrainingError
 from lpt.training.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
 from lpt.training.optim import build_optimizer, schedule, set_rates
 from lpt.training.plan import EpochPlan
 from lpt.training.reporting import Reporter
 from lpt.training.stages import Inputs, Progress, Stage
+from lpt.training.step import MicroBatch, diverged, train_step
 
-__all__ = ["Source", "Store", "fit", "train_step"]
+__all__ = ["Source", "Store", "fit"]
 
 
 class Source(Protocol):
@@ -58,6 +58,8 @@ class Loop:
         reporter: told of everything.
         checkpoint_seconds: time between two checkpoints within an epoch.
         workers: processes that the source loads with, for a hint where training waits for them.
+        micro_batch: images of a step that are computed at once; None for all. Fewer from where
+            memory runs out.
     """
 
     accelerator: Accelerator
@@ -68,6 +70,7 @@ class Loop:
     reporter: Reporter
     checkpoint_seconds: float = 60.0
     workers: int = 0
+    micro_batch: int | None = None
 
 
 def fit(
@@ -90,13 +93,14 @@ def fit(
     first = state.position
     sums = dict(state.sums)
     best = state.best
+    micro = MicroBatch(state.micro_batch or loop.micro_batch, loop.reporter.message)
     clock = _Clock(state.seconds.get(stage.name, 0.0))
 
     def learned(epoch: int) -> dict[str, Tensor]:
         tensors = loop.learned()
         broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
         if broken:
-            raise _diverged(stage, f"{broken[0]} is not finite", epoch, optimizer)
+            raise diverged(stage, f"{broken[0]} is not finite", epoch, optimizer)
         return tensors
 
     def checkpoint(position: Position, tensors: Mapping[str, Tensor]) -> Checkpoint:
@@ -108,6 +112,7 @@ def fit(
             {**state.seconds, stage.name: clock.total()},
             best,
             max(state.peak_memory, peak_memory(accelerator.device)),
+            micro.images,
         )
         loop.store.save(kept)
         clock.saved()
@@ -146,6 +151,7 @@ def fit(
                     labels,
                     Progress(epoch, plan.epochs),
                     optim.clip_norm,
+                    micro,
                 )
                 for name, value in values.items():
                     sums[name] = sums.get(name, 0.0) + value
@@ -186,45 +192,6 @@ def fit(
     return state
 
 
-def train_step(
-    accelerator: Accelerator,
-    stage: torch.nn.Module,
-    optimizer: Any,
-    inputs: Inputs,
-    labels: Tensor,
-    progress: Progress,
-    clip_norm: float | None = None,
-) -> dict[str, float]:
-    """One step: forward, backward, update. With `optimizer` None the weights stay (for timing).
-
-    Returns: the objective as "loss", and its terms before weighting.
-    Raises: TrainingError if the objective is not finite or memory runs out; the weights are not
-        touched then.
-    """
-    device = accelerator.device
-    own = accelerator.unwrap_model(stage)
-    with _enough_memory(own, len(labels)):
-        moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
-        with accelerator.autocast():
-            terms = stage(moved, labels.to(device, non_blocking=True), progress)
-    loss = terms.total
-    values = {"loss": float(loss.detach()), **{k: float(v.detach()) for k, v in terms.items()}}
-    if not all(map(_finite, values.values())):
-        worst = ", ".join(f"{k}={v:g}" for k, v in values.items() if not _finite(v))
-        raise _diverged(own, f"loss is not finite ({worst})", progress.epoch, optimizer)
-    with _enough_memory(own, len(labels)):
-        accelerator.backward(loss)
-    if optimizer is not None:
-        if clip_norm is not None:
-            accelerator.clip_grad_norm_(
-                [p for g in optimizer.param_groups for p in g["params"]], clip_norm
-            )
-        optimizer.step()
-    for parameter in stage.parameters():
-        parameter.grad = None
-    return values
-
-
 class _Clock:
     """Times of a run: in total (resumed parts included), in this epoch, since the last save.
 
@@ -257,38 +224,6 @@ class _Clock:
 
     def due(self, seconds: float) -> bool:
         return time.monotonic() - self.last_save >= seconds
-
-
-def _diverged(stage: Stage, what: str, epoch: int, optimizer: Any) -> TrainingError:
-    setting = f"{stage.name}.optim.rate"
-    if optimizer is None:
-        return TrainingError(
-            f"{stage.name}: {what} before anything was learned. "
-            "Check the backbone's weights and the settings of the loss."
-        )
-    rate = max(group["peak"] for group in optimizer.param_groups)
-    return TrainingError(
-        f"{stage.name}: {what} in epoch {epoch + 1}, at a learning rate of {rate:g}.\n"
-        f"Lower {setting} with --set in a new run; or lower it in this run's config.yaml and try "
-        "--resume: its last checkpoint is finite, if not far from here."
-    )
-
-
-@contextmanager
-def _enough_memory(stage: Stage, images: int) -> Iterator[None]:
-    try:
-        yield
-    except RuntimeError as error:  # on a CPU torch raises no type of its own
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            raise TrainingError(
-                f"{stage.name}: out of memory with {images} images a step. "
-                f"Lower {stage.name}.batch with --set in a new run."
-            ) from error
-        raise
-
-
-def _finite(value: float) -> bool:
-    return value - value == 0.0
 
 
 def _seed(plan: EpochPlan, epoch: int, step: int) -> int:

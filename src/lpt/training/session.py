@@ -168,6 +168,7 @@ class Session:
                 self.bench.reporter,
                 self.config.checkpoint_seconds,
                 self.bench.workers,
+                self.config.micro_batch,
             )
             checkpoint = fit(loop, stage, plan, getattr(self.config, name).optim, checkpoint)
         if self.config.selection == "best" and checkpoint.best is not None:

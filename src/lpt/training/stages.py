@@ -1,12 +1,12 @@
 """One phase of training as a module: what is frozen, what learns, what is minimised.
 
 A stage computes in two halves. `frozen(images)` needs no gradient and depends on the images alone,
-so its result can be cached; `forward(inputs, labels, progress)` is differentiated. Rivals are
-stages too: the loop knows nothing else.
+so its result can be cached; `output` is differentiated. Rivals are stages too: the loop knows
+nothing else.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lpt.classifier import CosineClassifier
 from lpt.losses import (
     Loss,
     Phase2Settings,
@@ -25,11 +26,9 @@ from lpt.losses import (
 )
 from lpt.model import LongTailedPromptModel, Prefix
 from lpt.records import Output
+from lpt.training.drawn import Drawn, Inputs
 
-__all__ = ["Branch", "GroupStage", "Inputs", "Mixture", "Progress", "SharedStage", "Stage"]
-
-Inputs = Mapping[str, Tensor]
-"""Named tensors whose first axis is the image."""
+__all__ = ["Branch", "GroupStage", "Inputs", "Progress", "SharedStage", "Stage"]
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,6 @@ class Branch:
         return eta_weight(self.eta, progress.epoch, progress.epochs)
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """Mixup of a branch: each image blended with a partner of the same branch."""
-
-    partner: Int[Tensor, " B"]
-    share: float
-
-
 class Stage(nn.Module, ABC):
     """What the loop needs of anything that learns.
 
@@ -94,69 +85,76 @@ class Stage(nn.Module, ABC):
 
     @abstractmethod
     def output(self, inputs: Inputs) -> Output:
-        """The differentiable half."""
+        """The differentiable half; `inputs` also hold what `chance` drew."""
+
+    def chance(self, images: int) -> Inputs:  # noqa: ARG002
+        """Draw what `output` leaves to chance for a step of so many images, such as dropout."""
+        return {}
 
     def predict(self, images: Float[Tensor, "B 3 H H"]) -> Output:
         """Both halves, for evaluation."""
         with torch.inference_mode():
             return self.output(self.frozen(images))
 
-    def forward(self, inputs: Inputs, labels: Int[Tensor, " B"], progress: Progress) -> Terms:
-        """Terms of the step; `inputs` and `labels` hold the branches one after the other.
+    def draw(self, inputs: Inputs, labels: Int[Tensor, " B"]) -> Drawn:
+        """Draw what chance decides about a step: Mixup, dropout, noise, in this order.
+
+        By torch's generator on the CPU, so that every device draws the same.
 
         Args:
             inputs: {"images": ...}, or what `frozen` made of them earlier (without Mixup then).
+            labels: of the branches one after the other, on the device of the inputs.
         """
-        parts = len(self.branches)
-        mixtures: list[Mixture | None] = [None] * parts
-        if "images" in inputs:
+        device, size = labels.device, len(labels) // len(self.branches)
+        partner_labels = share = None
+        if self.mixup and "images" in inputs:
+            beta = torch.distributions.Beta(self.mixup, self.mixup)
+            partners, shares = [], []
+            for start in range(0, len(labels), size):
+                partners.append(start + torch.randperm(size))
+                shares.append(beta.sample().expand(size))
+            partner, share = torch.cat(partners).to(device), torch.cat(shares).to(device)
             images = inputs["images"]
-            if self.mixup:
-                mixtures, images = self._mix(images)
+            blended = torch.lerp(images[partner], images, share.view(-1, 1, 1, 1))
+            inputs, partner_labels = {**inputs, "images": blended}, labels[partner]
+        drawn = {name: value.to(device) for name, value in self.chance(len(labels)).items()}
+        noisy = [b.loss for b in self.branches if b.loss.needs_noise]
+        noise = draw_noise((len(labels), len(noisy[0].counts))).to(device) if noisy else None
+        return Drawn(
+            {**inputs, **drawn}, labels, noise, partner_labels, share, first=0, total=len(labels)
+        )
+
+    def forward(self, step: Drawn, progress: Progress) -> Terms:
+        """Terms of a step; those of its parts add up to them."""
+        inputs = step.inputs
+        if "images" in inputs:
             with torch.no_grad():
-                inputs = self.frozen(images)
+                inputs = {**inputs, **self.frozen(inputs["images"])}
         output = self.output(inputs)
-        noise = draw_noise((len(labels), output.logits.shape[1])).to(output.logits.device)
         merged: dict[str, Tensor] = {}
         weights: dict[str, float] = {}
-        size = len(labels) // parts
         for i, branch in enumerate(self.branches):
-            rows = slice(i * size, (i + 1) * size)
-            terms = self.objective(branch, output, labels, noise, rows, mixtures[i], progress)
-            merged |= {f"{branch.name}.{name}": value for name, value in terms.items()}
+            rows = step.rows_of_branch(i, len(self.branches))
+            if rows.start == rows.stop:
+                continue
+            share = (rows.stop - rows.start) * len(self.branches) / step.total
+            terms = self.objective(branch, output, step, rows, progress)
+            merged |= {f"{branch.name}.{name}": share * value for name, value in terms.items()}
             weights |= {f"{branch.name}.{name}": w for name, w in terms.weights.items()}
         return Terms(merged, weights)
 
     def objective(
-        self,
-        branch: Branch,
-        output: Output,
-        labels: Int[Tensor, " B"],
-        noise: Float[Tensor, "B C"],
-        rows: slice,
-        mixture: Mixture | None,
-        progress: Progress,
+        self, branch: Branch, output: Output, step: Drawn, rows: slice, progress: Progress
     ) -> Terms:
-        """Terms of one branch, which owns `rows` of the batch: by default its weighted loss."""
-        own = labels[rows]
+        """Terms of one branch, which owns `rows` of the step: by default its weighted loss.
+
+        Each is a mean over these images, of values that no other image enters: so a step may be cut
+        anywhere and its gradient stays.
+        """
         terms = phase1_objective(
-            branch.loss,
-            output.logits[rows],
-            own,
-            noise[rows] if branch.loss.needs_noise else None,
-            **mixup_of(own, mixture),
+            branch.loss, output.logits[rows], step.labels[rows], **luck_of(branch.loss, step, rows)
         )
         return Terms(terms.terms, {"classification": branch.beta(progress)})
-
-    def _mix(self, images: Tensor) -> tuple[list[Mixture | None], Tensor]:
-        mixtures: list[Mixture | None] = []
-        blended = []
-        beta = torch.distributions.Beta(self.mixup, self.mixup)
-        for part in images.chunk(len(self.branches)):
-            mixture = Mixture(torch.randperm(len(part)).to(part.device), float(beta.sample()))
-            blended.append(torch.lerp(part[mixture.partner], part, mixture.share))
-            mixtures.append(mixture)
-        return mixtures, torch.cat(blended)
 
 
 def branches_of(
@@ -194,9 +192,19 @@ class SharedStage(Stage):
             "classifier": [self.model.classifier.weight],
         }
 
+    def chance(self, images: int) -> Inputs:
+        """Dropout before the classifier."""
+        return dropout_of(self.model.classifier, images)
+
     def output(self, inputs: Inputs) -> Output:
         """The shared-prompt pass."""
-        return self.model.phase1(inputs["images"])
+        return self.model.phase1(inputs["images"], kept=inputs.get("kept"))
+
+
+def dropout_of(classifier: CosineClassifier, images: int) -> Inputs:
+    """Entries of the features that dropout spares, as an input named "kept"; {} without dropout."""
+    kept = classifier.draw_kept(images)
+    return {} if kept is None else {"kept": kept}
 
 
 class GroupStage(Stage):
@@ -228,39 +236,38 @@ class GroupStage(Stage):
         prefix = self.model.prefix(images)
         return {"tokens": prefix.tokens, "query": prefix.query}
 
+    def chance(self, images: int) -> Inputs:
+        """Dropout before the classifier."""
+        return dropout_of(self.model.classifier, images)
+
     def output(self, inputs: Inputs) -> Output:
         """Matching, then the last L-K blocks once more."""
         with torch.no_grad():
             shared = self.model.shared_kv()
-        return self.model.phase2(Prefix(inputs["tokens"], inputs["query"]), shared)
+        prefix = Prefix(inputs["tokens"], inputs["query"])
+        return self.model.phase2(prefix, shared, kept=inputs.get("kept"))
 
     def objective(
-        self,
-        branch: Branch,
-        output: Output,
-        labels: Tensor,
-        noise: Tensor,
-        rows: slice,
-        mixture: Mixture | None,
-        progress: Progress,
+        self, branch: Branch, output: Output, step: Drawn, rows: slice, progress: Progress
     ) -> Terms:
         """Weighted classification loss and key term."""
         assert output.match is not None
-        own = labels[rows]
         return phase2_objective(
             branch.loss,
             output.logits[rows],
-            own,
+            step.labels[rows],
             output.match.similarity[rows],
-            noise[rows] if branch.loss.needs_noise else None,
             beta=branch.beta(progress),
             settings=self.settings,
-            **mixup_of(own, mixture),
+            **luck_of(branch.loss, step, rows),
         )
 
 
-def mixup_of(labels: Tensor, mixture: Mixture | None) -> dict[str, Any]:
-    """Arguments that tell an objective of Mixup; none without it."""
-    if mixture is None:
-        return {}
-    return {"partner_labels": labels[mixture.partner], "lam": mixture.share}
+def luck_of(loss: Loss, step: Drawn, rows: slice) -> dict[str, Any]:
+    """Arguments that tell an objective of noise, where its loss takes it, and of Mixup."""
+    told: dict[str, Any] = {}
+    if step.noise is not None and loss.needs_noise:
+        told["noise"] = step.noise[rows]
+    if step.partner_labels is not None and step.share is not None:
+        told |= {"partner_labels": step.partner_labels[rows], "lam": step.share[rows]}
+    return told

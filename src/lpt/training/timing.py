@@ -8,9 +8,9 @@ import torch
 
 from lpt.config import RunConfig
 from lpt.training.estimate import Pace
-from lpt.training.loop import train_step
 from lpt.training.phases import PHASES, plan_of
 from lpt.training.stages import Progress, Stage
+from lpt.training.step import MicroBatch, train_step
 from lpt.training.workbench import EVAL_BATCH, Workbench
 
 __all__ = ["measure_pace"]
@@ -27,10 +27,11 @@ def measure_pace(bench: Workbench, config: RunConfig, make_stage: Callable[[str]
         stage = make_stage(name).train()
         plan = plan_of(stage, config, bench.train_split.labels)
         progress = Progress(0, max(1, plan.epochs))
+        micro = MicroBatch(config.micro_batch)
         source = bench.image_source(iter(plan.draws(0)[: TIMED_STEPS + 1]), workers=0)
         began, timed = time.monotonic(), 0
         for inputs, labels in source:
-            train_step(bench.accelerator, stage, None, inputs, labels, progress)
+            train_step(bench.accelerator, stage, None, inputs, labels, progress, micro=micro)
             if timed == 0:  # the first step warms up, and counts only if there is no other
                 warm = time.monotonic()
             timed += 1
@@ -41,7 +42,7 @@ def measure_pace(bench: Workbench, config: RunConfig, make_stage: Callable[[str]
                 inputs = stage.frozen(inputs["images"].to(bench.accelerator.device))
             view = (time.monotonic() - began) / len(labels)
             began = time.monotonic()
-            train_step(bench.accelerator, stage, None, inputs, labels, progress)
+            train_step(bench.accelerator, stage, None, inputs, labels, progress, micro=micro)
             cached_step = time.monotonic() - began
         stage.eval()
         began = time.monotonic()
