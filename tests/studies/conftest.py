@@ -1,0 +1,66 @@
+"""A study in miniature: four classes of noise, a ViT of width 16, one epoch."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lpt.config import load_config
+from lpt.studies.material import Material
+from lpt.studies.planning import Conditions
+from lpt.studies.rates import Rate
+from lpt.studies.study import Request
+from lpt.training.reporting import SilentReporter
+
+from ..tiny import write_backbone, write_photos
+
+QUICK = {
+    "phase1.batch": 8,
+    "phase2.batch": 8,
+    "phase1.epoch_images": 16,
+    "phase2.epoch_images": 16,
+    "prompts.length": 2,
+    "prompts.pool_size": 4,
+    "phase2.cached_views": 1,
+    "checkpoint_seconds": 0,
+    "rival.batch": 8,
+}
+
+Ask = Callable[..., Request]
+
+
+@pytest.fixture(scope="session")
+def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_backbone(tmp_path_factory.mktemp("vit") / "vit.safetensors")
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photos(tmp_path_factory.mktemp("photos") / "photos")
+
+
+@pytest.fixture(scope="session")
+def material(photos: Path) -> Material:
+    config = load_config("default").changed({"data.source": str(photos)})
+    return Material(config, SilentReporter(), device="cpu")
+
+
+@pytest.fixture
+def ask(vit: Path, photos: Path, tmp_path: Path) -> Ask:
+    """A request for one seed of one epoch at each method's own rate."""
+
+    def asked(name: str, *only: str, **changes: Any) -> Request:
+        own: dict[str, Any] = {
+            "data": str(photos),
+            "out": tmp_path / "out",
+            "backbones": (str(vit),),
+            "seeds": 1,
+            "rates": (Rate(1.0),),
+            "conditions": Conditions(epochs=1, settings=QUICK),
+            "only": only,
+            "device": "cpu",
+        }
+        return Request(name, **{**own, **changes})
+
+    return asked

@@ -1,0 +1,148 @@
+"""A cell is named by what decides its result, by nothing else, and phase 1 is shared."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lpt.config import load_config
+from lpt.errors import ConfigError
+from lpt.studies.cells import content_hash
+from lpt.studies.definition import Row
+from lpt.studies.planning import Cell, Conditions, Line, plan_cell
+from lpt.studies.rates import Rate
+
+
+@pytest.fixture
+def plan(vit, material):
+    def planned(row=None, *, rate=Rate(1.0), seed=0, part="final", backbone=None, **conditions):
+        line = Line(row or Row(label="LPT"), backbone or str(vit), "LPT")
+        return plan_cell(line, Conditions(**conditions), material, rate=rate, seed=seed, part=part)
+
+    return planned
+
+
+def with_settings(plan, **settings) -> Cell:
+    return plan(settings={name.replace("__", "."): value for name, value in settings.items()})
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"phase1__epochs": 3},
+        {"phase2__optim__rate": 0.5},
+        {"prompts__top": 3},
+        {"augment__flip": 0.25},
+        {"classifier__dropout": 0.2},
+        {"data__few_below": 10},
+        {"precision": "float32"},
+    ],
+)
+def test_one_setting_makes_another_cell(plan, setting):
+    assert with_settings(plan, **setting).name != plan().name
+
+
+@pytest.mark.parametrize("setting", [{"checkpoint_seconds": 1}, {"seed": 7}])
+def test_what_decides_no_number_makes_none(plan, setting):
+    """The seed is the study's to choose."""
+    assert with_settings(plan, **setting).name == plan().name
+
+
+def test_seed_rate_part_recipe_method_and_ensemble_make_another(plan):
+    probe = Row(label="probe", method="linear-probe")
+    names = [
+        cell.name
+        for cell in (
+            plan(),
+            plan(seed=1),
+            plan(rate=Rate(3.0)),
+            plan(part="selection"),
+            plan(Row(label="LPT", recipe="paper")),
+            plan(probe),
+            plan(probe, init="uniform"),
+            plan(probe, epochs=3),
+            plan(ensemble=True),
+            plan(probe, ensemble=True),
+        )
+    ]
+    assert len(set(names)) == len(names)
+
+
+def test_labels_make_no_other_cell(plan):
+    assert plan(Row(label="both phases")).name == plan(Row(label="M = 20")).name
+
+
+@given(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.booleans()), min_size=2))
+def test_the_order_of_settings_does_not_count(content):
+    names = list(content)
+    random.Random(0).shuffle(names)
+    assert content_hash({name: content[name] for name in names}) == content_hash(content)
+
+
+def test_a_rival_does_not_depend_on_the_phases(plan):
+    probe = Row(label="probe", method="linear-probe")
+    changed = plan(probe, settings={"phase1.batch": 8, "prompts.length": 3})
+    assert changed.name == plan(probe).name
+    assert plan(probe, settings={"rival.batch": 8}).name != plan(probe).name
+
+
+def test_settings_of_phase_2_share_one_phase_1(plan):
+    starts = {
+        plan(Row(label="x", set=changes)).start.name
+        for changes in (
+            {},
+            {"prompts.pool_size": 5},
+            {"prompts.top": 1},
+            {"phase2.loss.name": "gcl"},
+            {"phase2.sampler": "balanced"},
+            {"prompts.shared_blocks": 1},
+        )
+    }
+    assert starts == {plan(Row(label="alone", set={"phase2.epochs": 0})).name}
+    assert plan(Row(label="x", set={"phase1.batch": 8})).start.name not in starts
+
+
+def test_rates_of_both_phases_are_multiplied_alike(plan):
+    own = load_config("default")
+    cell = plan(rate=Rate(3.0))
+    for phase in ("phase1", "phase2"):
+        ours, theirs = getattr(cell.config, phase).optim, getattr(own, phase).optim
+        assert ours.rate == pytest.approx(3 * theirs.rate)
+    assert cell.config.phase2.optim.key_rate == pytest.approx(3 * own.phase2.optim.key_rate)
+    assert cell.config.phase1.optim.classifier_rate is None
+    absolute = plan(rate=Rate(2 * own.phase1.optim.rate, relative=False))
+    assert absolute.config.phase2.optim.rate == pytest.approx(2 * own.phase2.optim.rate)
+
+
+def test_a_rival_takes_epochs_start_and_ensemble_from_the_study(plan):
+    cell = plan(Row(label="probe", method="linear-probe"), epochs=7, init="uniform", ensemble=True)
+    assert (cell.rival.epochs, cell.rival.init, cell.rival.ensemble) == (7, "uniform", True)
+    assert cell.epochs == (7,)
+    assert plan(epochs=7, init="uniform").config.classifier.init == "uniform"
+
+
+def test_standard_epochs_are_the_methods_own(plan):
+    own = load_config("default")
+    cell = plan(epochs=1)
+    assert cell.epochs == (1, 1)
+    assert cell.standard == (own.phase1.epochs, own.phase2.epochs)
+    paper = plan(Row(label="LPT", recipe="paper", set={"phase2.epochs": 0}), epochs=1)
+    assert (paper.epochs, paper.standard) == ((1,), (40,))
+    joint = plan(Row(label="joint", method="joint", epochs=2), epochs=3)
+    assert (joint.epochs, joint.standard) == ((6,), (2 * own.phase2.epochs,))
+
+
+def test_blocks_are_scaled_to_the_depth_of_the_backbone(plan):
+    """Of 3 blocks: 4, 6 and 8 of 12 are 1, 2 and 2."""
+    split = [plan(Row(label="K", shared_blocks=k)).config.prompts.shared_blocks for k in (4, 6, 8)]
+    assert split == [1, 2, 2]
+
+
+def test_what_cannot_be_trained_is_refused_before_anything_is(plan):
+    with pytest.raises(ConfigError, match="phase1.epoch"):
+        with_settings(plan, phase1__epoch=1)
+    with pytest.raises(ConfigError, match="rank"):
+        plan(Row(label="x", method="linear-probe"), settings={"rival.options": {"rank": 3}})
+    with pytest.raises(ConfigError, match="unknown"):
+        plan(Row(label="x", method="magic"))
