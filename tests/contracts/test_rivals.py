@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,65 +14,76 @@ from lpt.baselines import RivalSettings, Trained, rival_names, rival_settings, t
 from lpt.errors import ConfigError
 from lpt.training.optim import ROLES
 from lpt.training.stages import Progress
-from lpt.training.workbench import Workbench
 
 from ..baselines.tiny import COUNTS, bench
-from ..tiny import backbone_of, write_backbone
+from ..tiny import backbone_of, write_backbone, write_photos
 
-C, D, L, CLASSIFIER = len(COUNTS), 16, 3, len(COUNTS) * 16
+C, D, L, P, M = len(COUNTS), 16, 3, 2, 4
+CLASSIFIER = C * D
 NORMS = 2 * D * (2 * L + 1)
 BLOCK_BIASES = 3 * D + D + 4 * D + D + 2 * D
+ADAPTERS = L * (4 * D + 4 + 4 * D + D)
+LPT = L * P * D + M * (L - L // 2) * P * D + M * D
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "vpt-shallow": {"prompt_length": 2},
-    "vpt-deep": {"prompt_length": 2},
+    "vpt-shallow": {"prompt_length": P},
+    "vpt-deep": {"prompt_length": P},
     "adapter": {"bottleneck": 4},
     "lora": {"rank": 2},
+    "pro-tuning": {"channels": 4, "kernel": 3},
+    "lpt-adapter": {"bottleneck": 4},
+    "paco": {"contrast_width": 8, "queue": 12},
 }
-"""Small, and told where a rival must be told."""
+"""Small."""
 
-
-def everything(bench: Workbench) -> int:
-    return sum(p.numel() for p in bench.backbone.parameters())
-
-
-PARAMETERS: dict[str, Callable[[Workbench], int]] = {
+PARAMETERS: dict[str, Callable[[int], int]] = {
     "linear-probe": lambda _: 0,
-    "full": everything,
+    "full": lambda vit: vit,
     "norm": lambda _: NORMS,
     "bitfit": lambda _: L * BLOCK_BIASES + D + D,  # patch embedding, final norm
-    "vpt-shallow": lambda _: 2 * D,
-    "vpt-deep": lambda _: 2 * L * D,
-    "adapter": lambda _: L * (4 * D + 4 + 4 * D + D),
+    "vpt-shallow": lambda _: P * D,
+    "vpt-deep": lambda _: L * P * D,
+    "adapter": lambda _: ADAPTERS,
     "lora": lambda _: L * 2 * (2 * D + 2 * D),
+    "visual-prompt": lambda _: 3 * (16 * 16 - 12 * 12),
+    "pro-tuning": lambda _: (L - 1) * (4 * D + 4 + 4 * 9 + 4 + 4 * D + D),
+    "lpt-norm": lambda _: LPT + NORMS,
+    "lpt-adapter": lambda _: LPT + ADAPTERS,
+    "crt": lambda vit: vit,
+    "tau-norm": lambda vit: vit,
+    "paco": lambda vit: vit + D * D + D + 8 * D + 8,
+    "gcl": lambda vit: vit,
     "lift": lambda _: L * (D + 1 + D + D + 1),
+    "multitask": lambda vit: vit,
 }
-"""By hand, without the classifier."""
+"""Of the backbone's parameters, by hand, without the classifier."""
 
+WITH_VIEWS = {"linear-probe", "crt", "gcl"}
 PROMPTED = {"vpt-shallow", "vpt-deep", "lpt-norm", "lpt-adapter"}
 """Prompts start at random, so that the first features are not the plain backbone's."""
 
 
+class Ground:
+    """One bench for all; trains the same rival only once."""
+
+    def __init__(self, root: Path) -> None:
+        backbone = backbone_of(write_backbone(root / "vit.safetensors"))
+        self.bench = bench(backbone, prompts__length=P, prompts__pool_size=M)
+        self.other = str(write_photos(root / "other", {"cow": 6, "hen": 4}))
+        self.train = cache(self._train)
+
+    def settings(self, name: str, **changes: Any) -> RivalSettings:
+        own = {"other": self.other} if name == "multitask" else OPTIONS.get(name, {})
+        options = {**own, **changes.pop("options", {})}
+        return rival_settings(name, **{"batch": 8, "options": options, **changes})
+
+    def _train(self, name: str, again: int = 0, **changes: Any) -> Trained:
+        return train_rival(name, self.bench, self.settings(name, **changes))
+
+
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
-    path = write_backbone(tmp_path_factory.mktemp("rivals") / "vit.safetensors")
-    return bench(backbone_of(path))
-
-
-def settings_of(name: str, **changes: Any) -> RivalSettings:
-    options = {**OPTIONS.get(name, {}), **changes.pop("options", {})}
-    return rival_settings(name, **{"batch": 8, "options": options, **changes})
-
-
-@pytest.fixture(scope="module")
-def train(ground: Workbench) -> Callable[..., Trained]:
-    """Trains a rival; the same one once."""
-
-    @cache
-    def trained(name: str, again: int = 0, **changes: Any) -> Trained:
-        return train_rival(name, ground, settings_of(name, **changes))
-
-    return trained
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return Ground(tmp_path_factory.mktemp("rivals"))
 
 
 @pytest.fixture(params=rival_names())
@@ -84,10 +96,10 @@ def some_images(number: int = 4) -> tuple[Tensor, Tensor]:
     return images, torch.arange(number) % C
 
 
-def test_training_changes_the_loss_and_everything_stays_finite(name, ground, train):
-    ground.reporter.records.clear()
-    trained = train(name, epochs=2, init="uniform")
-    losses = [record["loss"] for record in ground.reporter.records]
+def test_training_changes_the_loss_and_everything_stays_finite(name, ground):
+    ground.bench.reporter.records.clear()
+    trained = ground.train(name, epochs=2, init="uniform")
+    losses = [record["loss"] for record in ground.bench.reporter.records]
     assert losses
     assert torch.tensor(losses).isfinite().all()
     assert losses[0] != losses[1]
@@ -95,8 +107,8 @@ def test_training_changes_the_loss_and_everything_stays_finite(name, ground, tra
     assert trained.seconds > 0
 
 
-def test_gradients_reach_exactly_what_is_said_to_learn(name, train):
-    stage = train(name, epochs=0).stage.train()
+def test_gradients_reach_exactly_what_is_said_to_learn(name, ground):
+    stage = ground.train(name, epochs=0).stage.train()
     learning = [p for parameters in stage.groups().values() for p in parameters]
     assert set(stage.groups()) <= set(ROLES)
     assert {id(p) for p in learning} <= {id(p) for p in stage.parameters()}
@@ -110,25 +122,27 @@ def test_gradients_reach_exactly_what_is_said_to_learn(name, train):
     assert reached == {id(p) for p in learning}
 
 
-def test_the_given_backbone_is_bit_identical_after_training(name, ground, train):
-    train(name, epochs=2, init="uniform")
-    assert hash_weights(ground.backbone.model.state_dict()) == ground.backbone.spec.sha256
-    assert not any(p.requires_grad for p in ground.backbone.parameters())
+def test_the_given_backbone_is_bit_identical_after_training(name, ground):
+    ground.train(name, epochs=2, init="uniform")
+    assert (
+        hash_weights(ground.bench.backbone.model.state_dict()) == ground.bench.backbone.spec.sha256
+    )
+    assert not any(p.requires_grad for p in ground.bench.backbone.parameters())
 
 
-def test_the_first_features_are_the_plain_backbones(name, ground, train):
+def test_the_first_features_are_the_plain_backbones(name, ground):
     images, _ = some_images()
-    feature = train(name, again=1, epochs=0).stage.predict(images).feature
+    feature = ground.train(name, again=1, epochs=0).stage.predict(images).feature
     with torch.inference_mode():
-        plain = ground.backbone(images)
+        plain = ground.bench.backbone(images)
     if name in PROMPTED:
         assert not torch.allclose(feature, plain, atol=1e-5)
     else:
         torch.testing.assert_close(feature, plain, atol=1e-5, rtol=1e-5)
 
 
-def test_predictions_are_logits_of_every_class_without_gradient_or_chance(name, train):
-    trained = train(name, epochs=2, init="uniform")
+def test_predictions_are_logits_of_every_class_without_gradient_or_chance(name, ground):
+    trained = ground.train(name, epochs=2, init="uniform")
     images, _ = some_images()
     logits = trained.predict(images).logits
     assert logits.shape == (4, C)
@@ -138,47 +152,49 @@ def test_predictions_are_logits_of_every_class_without_gradient_or_chance(name, 
     torch.testing.assert_close(alone, logits, atol=1e-5, rtol=1e-4)
 
 
-def test_the_same_seed_gives_the_same_weights(name, train):
-    one = train(name, epochs=2, init="uniform").stage.state_dict()
-    other = train(name, again=2, epochs=2, init="uniform").stage.state_dict()
+def test_the_same_seed_gives_the_same_weights(name, ground):
+    one = ground.train(name, epochs=2, init="uniform").stage.state_dict()
+    other = ground.train(name, again=2, epochs=2, init="uniform").stage.state_dict()
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_what_learned_is_counted(name, ground, train):
-    found = train(name, epochs=2, init="uniform").parameters
-    assert found == PARAMETERS[name](ground) + CLASSIFIER
+def test_what_learned_is_counted(name, ground):
+    vit = sum(p.numel() for p in ground.bench.backbone.parameters())
+    found = ground.train(name, epochs=2, init="uniform").parameters
+    assert found == PARAMETERS[name](vit) + CLASSIFIER
 
 
-def test_class_means_are_offered_to_all(name, train):
+def test_class_means_are_offered_to_all(name, ground):
     images, _ = some_images()
     starts = [
-        train(name, again=1, epochs=0, init=i).predict(images) for i in ("class-means", "uniform")
+        ground.train(name, again=1, epochs=0, init=i).predict(images)
+        for i in ("class-means", "uniform")
     ]
     assert not torch.allclose(starts[0].logits, starts[1].logits, atol=1e-3)
 
 
 def test_the_ensemble_is_offered_to_all(name, ground):
     images, _ = some_images()
-    trained = train_rival(name, ground, settings_of(name, epochs=0, ensemble=True))
+    trained = train_rival(name, ground.bench, ground.settings(name, epochs=0, ensemble=True))
     assert trained.predict(images).logits.shape == (4, C)
     once = trained.stage.predict(images).logits
     assert not torch.allclose(trained.predict(images).logits, once, atol=1e-4)
 
 
-def test_an_unknown_option_is_refused_with_those_there_are(name):
+def test_an_unknown_option_is_refused_with_those_there_are(name, ground):
     with pytest.raises(ConfigError, match=f"rival {name}, option surplus: unknown"):
-        settings_of(name, options={"surplus": 1})
+        ground.settings(name, options={"surplus": 1})
 
 
-def test_settings_are_written_out_and_come_back(name):
-    settings = settings_of(name)
+def test_settings_are_written_out_and_come_back(name, ground):
+    settings = ground.settings(name)
     assert settings.rate is not None
     assert rival_settings(name, **vars(settings)) == settings
 
 
 def test_views_are_refused_where_nothing_is_fixed(name, ground):
-    if name in ("linear-probe", "crt", "gcl"):
+    if name in WITH_VIEWS:
         return
     with pytest.raises(ConfigError, match="Set views=0"):
-        train_rival(name, ground, settings_of(name, views=2))
+        train_rival(name, ground.bench, ground.settings(name, views=2))

@@ -1,14 +1,29 @@
 """Rivals by name, and how one is trained."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lpt.baselines import adapter, bitfit, full, lift, linear_probe, lora, norm, vpt
+from lpt.baselines import (
+    adapter,
+    bitfit,
+    combined,
+    decoupled,
+    full,
+    lift,
+    linear_probe,
+    lora,
+    multitask,
+    norm,
+    paco,
+    pro_tuning,
+    visual_prompt,
+    vpt,
+)
 from lpt.baselines.settings import RivalSettings
 from lpt.baselines.trial import Rival, Trial
 from lpt.config.sections import Section
@@ -19,7 +34,7 @@ from lpt.records import Output
 from lpt.training.stages import Stage
 from lpt.training.workbench import Workbench
 
-__all__ = ["Trained", "rival_names", "rival_settings", "train_rival"]
+__all__ = ["Trained", "rival_names", "rival_settings", "train_multitask", "train_rival"]
 
 _RIVALS: Mapping[str, Rival] = {
     "linear-probe": linear_probe.RIVAL,
@@ -30,7 +45,16 @@ _RIVALS: Mapping[str, Rival] = {
     "vpt-deep": vpt.DEEP,
     "adapter": adapter.RIVAL,
     "lora": lora.RIVAL,
+    "visual-prompt": visual_prompt.RIVAL,
+    "pro-tuning": pro_tuning.RIVAL,
+    "lpt-norm": combined.LPT_NORM,
+    "lpt-adapter": combined.LPT_ADAPTER,
+    "crt": decoupled.CRT,
+    "tau-norm": decoupled.TAU_NORM,
+    "paco": paco.RIVAL,
+    "gcl": decoupled.GCL,
     "lift": lift.RIVAL,
+    "multitask": multitask.RIVAL,
 }
 
 
@@ -83,7 +107,29 @@ def train_rival(name: str, bench: Workbench, settings: RivalSettings | None = No
     Raises: ConfigError if settings or options do not fit the rival or the backbone; TrainingError
         as `lpt.training.loop.fit`.
     """
-    rival, settings = _rival(name), settings or rival_settings(name)
+    trial = _trial(name, bench, settings or rival_settings(name))
+    (trained,) = _trained(trial, lambda: [_rival(name).train(trial)])
+    return trained
+
+
+def train_multitask(
+    benches: Sequence[Workbench], settings: RivalSettings | None = None
+) -> tuple[Trained, ...]:
+    """Train one backbone on the training images of several benches.
+
+    Args:
+        benches: two or more, with the same backbone.
+        settings: None for `rival_settings("multitask")`; their option `other` is not read.
+    Returns: for each bench what predicts its classes. Their seconds are those of all together.
+    """
+    settings = settings or rival_settings("multitask")
+    trial = _trial("multitask", multitask.join(benches), settings)
+    return tuple(_trained(trial, lambda: multitask.train_jointly(trial, benches)))
+
+
+def _trial(name: str, bench: Workbench, settings: RivalSettings) -> Trial:
+    """Checked against what the rival can do."""
+    rival = _rival(name)
     if settings.rate is None:
         settings = replace(settings, rate=rival.defaults["rate"])
     if settings.views and not rival.has_views:
@@ -96,15 +142,30 @@ def train_rival(name: str, bench: Workbench, settings: RivalSettings | None = No
             f"rival {name}: loss={settings.loss}, but it has a loss of its own. Set loss=ce; "
             "loss_options gives its scale."
         )
-    trial = Trial(name, bench, settings, _options(name, rival, settings))
-    torch.manual_seed(bench.config.seed)
+    mixup = bench.config.augment.mixup
+    if mixup and not rival.blends:
+        raise ConfigError(
+            f"rival {name}: augment.mixup={mixup:g}, but its images belong to one class each. "
+            "Set augment.mixup=0."
+        )
+    return Trial(name, bench, settings, _options(name, rival, settings))
+
+
+def _trained(trial: Trial, train: Callable[[], Sequence[Stage]]) -> list[Trained]:
+    torch.manual_seed(trial.bench.config.seed)
     began = time.monotonic()
-    stage = rival.train(trial).eval()
+    stages = [stage.eval() for stage in train()]
     seconds = time.monotonic() - began
-    predict: Callable[[Tensor], Output] = stage.predict
-    if settings.ensemble:
-        predict = ensembled(predict, bench.backbone.spec.patch_size * 3 // 2)
-    return Trained(stage, trial.parameters(stage), seconds, predict)
+    return [
+        Trained(stage, trial.parameters(stage), seconds, _predictor(trial, stage))
+        for stage in stages
+    ]
+
+
+def _predictor(trial: Trial, stage: Stage) -> Callable[[Tensor], Output]:
+    if not trial.settings.ensemble:
+        return stage.predict
+    return ensembled(stage.predict, trial.bench.backbone.spec.patch_size * 3 // 2)
 
 
 def _rival(name: str) -> Rival:

@@ -3,12 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.classifier import CosineClassifier
 from lpt.records import Output
-from lpt.training.stages import Branch, Inputs, Stage
+from lpt.training.stages import Branch, Inputs, Stage, dropout_of
 
 __all__ = ["Encoder", "EncoderStage", "Fixed"]
 
@@ -66,11 +66,11 @@ class EncoderStage(Stage):
         """The feature, where nothing before the classifier learns; else the images."""
         return {"images": images} if self.encoder.groups() else {"feature": self.encoder(images)}
 
-    def head(self) -> CosineClassifier:
-        """The classifier."""
-        return self.classifier
+    def chance(self, images: int) -> Inputs:
+        """Dropout of the classifier."""
+        return dropout_of(self.classifier, images)
 
-    def output(self, inputs: Inputs, kept: Bool[Tensor, "B D"] | None = None) -> Output:
+    def output(self, inputs: Inputs) -> Output:
         """What was not computed yet, then the classifier."""
         feature = inputs["feature"] if "feature" in inputs else self.encoder(inputs["images"])
-        return Output(self.classifier(feature, kept), feature, feature)
+        return Output(self.classifier(feature, inputs.get("kept")), feature, feature)

@@ -2,14 +2,14 @@
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lpt.baselines.settings import RivalSettings
@@ -42,6 +42,7 @@ class Rival:
         defaults: settings of `RivalSettings` that differ from the common ones; `rate` always.
         has_views: whether `views` has a meaning: something is fixed while something learns.
         own_loss: whether it minimises a loss of its own, of which `loss_options` gives the scale.
+        blends: whether Mixup has a meaning.
     """
 
     train: Callable[["Trial"], Stage]
@@ -49,6 +50,7 @@ class Rival:
     options: type[Section] = NoOptions
     has_views: bool = False
     own_loss: bool = False
+    blends: bool = True
 
 
 class Trial:
@@ -67,6 +69,12 @@ class Trial:
         self.options: Any = options
         self._learned: dict[int, nn.Parameter] = {}
 
+    def on(self, bench: Workbench) -> "Trial":
+        """The same trial on another bench; what either teaches is remembered by both."""
+        other = Trial(self.name, bench, self.settings, self.options)
+        other._learned = self._learned
+        return other
+
     def classifier(self) -> CosineClassifier:
         """A cosine classifier for the bench's classes."""
         bench = self.bench
@@ -74,12 +82,19 @@ class Trial:
             bench.data.num_classes, bench.backbone.width, dropout=bench.config.classifier.dropout
         )
 
-    def class_means(self, encode: Callable[[Tensor], Tensor]) -> Float[Tensor, "C D"]:
-        """Mean features of some training images of each class."""
+    def features(
+        self, encode: Callable[[Tensor], Tensor]
+    ) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]:
+        """Features and labels of some training images of each class."""
         split = self.bench.some_of_each_class(self.bench.config.classifier.init_images_per_class)
-        features = self.bench.features(encode, split, f"{self.name}: class means")
-        labels = torch.from_numpy(split.labels)
-        return class_means(features, labels, self.bench.data.num_classes)
+        features = self.bench.features(encode, split, f"{self.name}: features")
+        return features, torch.from_numpy(split.labels)
+
+    def start(self, classifier: CosineClassifier, encode: Callable[[Tensor], Tensor]) -> None:
+        """Point a classifier at class means of these features, if the settings say so."""
+        if self.settings.init == "class-means":
+            features, labels = self.features(encode)
+            classifier.start_from(class_means(features, labels, self.bench.data.num_classes))
 
     def branches(self, sampler: str | None = None, loss: str | None = None) -> list[Branch]:
         """The mini-batches of a step, as the settings say or with another order or loss."""
@@ -103,8 +118,7 @@ class Trial:
             self.bench.config.augment.mixup,
         )
         stage.to(self.bench.accelerator.device).eval()
-        if self.settings.init == "class-means":
-            stage.classifier.start_from(self.class_means(encoder))
+        self.start(stage.classifier, encoder)
         return stage
 
     def fit(
@@ -135,7 +149,7 @@ class Trial:
             views=views,
         )
         taught = [p for parameters in stage.groups().values() for p in parameters]
-        self._learned |= {id(parameter): parameter for parameter in taught}
+        self.mark_learned(taught)
         with self._source(stage, plan) as source:
             loop = Loop(
                 bench.accelerator,
@@ -165,6 +179,10 @@ class Trial:
         stage = self.stage(encoder)
         self.fit(stage)
         return stage
+
+    def mark_learned(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Count these among what learned."""
+        self._learned |= {id(parameter): parameter for parameter in parameters}
 
     def parameters(self, stage: Stage) -> int:
         """Numbers of a stage that learned in any `fit`."""

@@ -1,0 +1,19 @@
+"""One tiny backbone for all rivals, of random weights."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from lpt.backbones import FrozenViT
+
+from ..tiny import backbone_of, write_backbone
+
+
+@pytest.fixture(scope="session")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> FrozenViT:
+    return backbone_of(write_backbone(tmp_path_factory.mktemp("backbone") / "vit.safetensors"))
+
+
+@pytest.fixture(scope="session")
+def images() -> Tensor:
+    return torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(3))

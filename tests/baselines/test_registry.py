@@ -1,0 +1,49 @@
+"""Settings are checked where they are made, and what is missing is filled in."""
+
+import pytest
+
+from lpt.baselines import RivalSettings, rival_settings, train_rival
+from lpt.errors import ConfigError
+
+from .tiny import bench
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"epochs": -1}, "epochs=-1: choose 0 or more"),
+        ({"batch": 0}, "batch=0: choose 1 or more"),
+        ({"rate": 0.0}, "rate=0.0: choose a number above 0"),
+        ({"init": "zero"}, "init=zero: choose one of class-means, uniform"),
+        ({"speed": 3}, "rival full: unknown setting 'speed'"),
+    ],
+)
+def test_what_is_out_of_range_or_unknown_is_refused(change, words):
+    with pytest.raises(ConfigError, match=words):
+        rival_settings("full", **change)
+
+
+def test_an_unknown_rival_is_refused_with_those_there_are():
+    with pytest.raises(ConfigError, match=r"rival 'dreams': unknown\. .*linear-probe.*multitask"):
+        rival_settings("dreams")
+
+
+def test_options_are_written_out_and_checked():
+    assert rival_settings("lora", options={"rank": 2}).options["alpha"] == 8
+    with pytest.raises(ConfigError, match="rival lora, option rank=0"):
+        rival_settings("lora", options={"rank": 0})
+
+
+def test_without_a_rate_the_rivals_own_is_taken(backbone):
+    trained = train_rival("norm", bench(backbone), RivalSettings(epochs=1, batch=8))
+    assert trained.seconds > 0
+
+
+def test_weight_decay_sampler_and_loss_reach_training(backbone):
+    def weight(**changes):
+        settings = rival_settings("norm", epochs=1, batch=8, **changes)
+        return train_rival("norm", bench(backbone), settings).stage.classifier.weight.detach()
+
+    plain = weight()
+    for change in ({"weight_decay": 0.5}, {"sampler": "dual"}, {"loss": "agcl"}, {"rate": 0.1}):
+        assert not (weight(**change) == plain).all()
