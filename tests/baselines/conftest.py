@@ -1,5 +1,8 @@
 """One tiny backbone for all rivals, of random weights."""
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,8 +13,10 @@ from ..tiny import backbone_of, write_backbone
 
 
 @pytest.fixture(scope="session")
-def backbone(tmp_path_factory: pytest.TempPathFactory) -> FrozenViT:
-    return backbone_of(write_backbone(tmp_path_factory.mktemp("backbone") / "vit.safetensors"))
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrozenViT]:
+    gc.freeze()  # every training collects garbage; what is loaded by now is none
+    yield backbone_of(write_backbone(tmp_path_factory.mktemp("backbone") / "vit.safetensors"))
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What every rival promises, tested by being listed in the registry."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,10 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
-    return Ground(tmp_path_factory.mktemp("rivals"))
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    gc.freeze()  # every training collects garbage; what is loaded by now is none
+    yield Ground(tmp_path_factory.mktemp("rivals"))
+    gc.unfreeze()
 
 
 @pytest.fixture(params=rival_names())

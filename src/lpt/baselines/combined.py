@@ -24,6 +24,9 @@ __all__ = ["LPT_ADAPTER", "LPT_NORM", "CombinedStage"]
 
 Change = Callable[[FrozenViT], list[nn.Parameter]]
 
+DEFAULTS = {"rate": 1e-3, "sampler": "balanced"}
+"""Sampling as in phase 1 of the default recipe; a lower rate, for weights of the backbone."""
+
 
 class PhaseOptions(Section):
     """Phases to train: 1 for shared prompts alone, 2 for both."""
@@ -93,5 +96,5 @@ def _train_adapter(trial: Trial) -> Stage:
     return _trained(trial, lambda vit: put_adapters(vit, options))
 
 
-LPT_NORM = Rival(_train_norm, {"rate": 1e-3}, PhaseOptions)
-LPT_ADAPTER = Rival(_train_adapter, {"rate": 1e-3}, AdapterPhaseOptions)
+LPT_NORM = Rival(_train_norm, DEFAULTS, PhaseOptions)
+LPT_ADAPTER = Rival(_train_adapter, DEFAULTS, AdapterPhaseOptions)
