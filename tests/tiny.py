@@ -39,11 +39,11 @@ SETTINGS = {
 """A checkpoint every step, and everything on that is random."""
 
 
-def write_backbone(path: Path, seed: int = 0) -> Path:
-    """16 px, 2 x 2 patches, width 16, depth 3."""
+def write_backbone(path: Path, seed: int = 0, depth: int = 3) -> Path:
+    """16 px, 2 x 2 patches, width 16."""
     torch.manual_seed(seed)
     vit = VisionTransformer(
-        img_size=16, patch_size=8, embed_dim=16, depth=3, num_heads=2, num_classes=0
+        img_size=16, patch_size=8, embed_dim=16, depth=depth, num_heads=2, num_classes=0
     )
     tensors = {name: value.contiguous() for name, value in vit.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,8 @@ __all__ = ["load_config", "parse_settings", "recipe_names"]
 def load_config(recipe: str | Path = "default") -> RunConfig:
     """Read a recipe, by name or YAML file.
 
-    A recipe states only what differs from the defaults of `lpt.config.sections`.
+    A recipe states only what differs from the defaults of `lpt.config.sections`, or from the
+    recipe of the package that its `recipe` names.
 
     Raises: ConfigError naming the file or setting, the value and the remedy.
     """
@@ -30,7 +31,10 @@ def load_config(recipe: str | Path = "default") -> RunConfig:
         raise ConfigError(
             f"{origin}: a mapping of settings is expected, not {type(tree).__name__}."
         )
-    return validated(RunConfig, _merged(RunConfig().model_dump(mode="json"), tree), str(origin))
+    base, named = RunConfig(), tree.get("recipe")
+    if named in recipe_names() and named not in (str(recipe), base.recipe):
+        base = load_config(str(named))
+    return validated(RunConfig, _merged(base.model_dump(mode="json"), tree), str(origin))
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:

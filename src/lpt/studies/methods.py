@@ -91,9 +91,10 @@ def _run(cell: Cell, bench: Workbench, folder: Path, start: Start | None) -> Lea
     run = RunFolder(folder / RUN)
     begun = run.config_file.is_file()
     try:
+        if begun:
+            bench.config = run.open()
         session = _SESSIONS[cell.line.row.method](bench, run)
         if begun:
-            run.open()
             run.check_identity(session.identity())
         else:
             shutil.rmtree(run.path, ignore_errors=True)  # killed before it was a run

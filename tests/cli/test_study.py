@@ -1,0 +1,108 @@
+"""lpt study: what it lists, what it writes, and every refusal in one or two lines."""
+
+import csv
+import json
+import re
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lpt.cli import main
+from lpt.studies.definition import load_study, study_names
+
+from ..tiny import write_backbone, write_photos
+
+Lpt = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("home")
+    write_backbone(root / "vit.safetensors")
+    write_photos(root / "photos")
+    return root
+
+
+@pytest.fixture
+def lpt(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Lpt:
+    monkeypatch.chdir(home)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["lpt", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return (ended.value.code, *capfd.readouterr())
+
+    return call
+
+
+QUICK = (
+    "--data=photos", "--backbone=vit.safetensors", "--epochs=1", "--seeds=1", "--rates=x1",
+    "--device=cpu", "--set=phase1.batch=8", "--set=phase1.epoch_images=16", "--set=rival.batch=8",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", [(), ("--list",), ("phases", "--list")])
+def test_studies_are_listed_with_their_tables(lpt, arguments):
+    code, out, _ = lpt("study", *arguments)
+    assert code == 0
+    for line, name in zip(out.splitlines(), study_names(), strict=True):
+        assert line.split()[0] == name
+        assert line.endswith(f"({load_study(name).source})")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tables",), ("study tables: unknown", "probe-vs-vpt")),
+        (("phases",), ("--data",)),
+        (("phases", "--data=nowhere"), ("nowhere: no such folder",)),
+        (("phases", "--data=photos", "--backbone=vit_huge"), ("vit_huge: no such backbone",)),
+        (("phases", *QUICK, "--rates=fast"), ("--rates: 'fast' is no rate",)),
+        (("phases", *QUICK, "--set=phase3.epochs=1"), ("phase3",)),
+        (("phases", *QUICK, "--set=rival.speed=1"), ("speed", "Known")),
+        (("phases", *QUICK, "--init=magic"), ("magic",)),
+        (("phases", *QUICK, "--only=LPT"), ("--only LPT: no row of this study", "both phases")),
+        (("phases", *QUICK, "--against=LPT"), ("--against LPT",)),
+        (("multitask", *QUICK), ("--other DATA",)),
+    ],
+)
+def test_refusals_are_one_or_two_lines(lpt, home, arguments, said):
+    code, out, err = lpt("study", *arguments)
+    assert (code, out) == (2, "")
+    message = "lpt: " + err.rpartition("lpt: ")[2]
+    assert len(message.splitlines()) <= 2
+    assert all(part in message for part in said)
+    assert not (home / "runs").exists()
+
+
+@pytest.mark.slow
+def test_a_study_prints_one_table_and_writes_it_in_four_forms(lpt, tmp_path):
+    rows = ("no prompt, cross-entropy", "phase 1 of the recipe")
+    only = [f"--only={row}" for row in rows]
+    code, out, err = lpt("study", "phases", *QUICK, *only, f"--out={tmp_path}")
+    assert code == 0
+    for row in rows:
+        (line,) = re.findall(rf"^{row} \*.*$", out, re.MULTILINE)
+        assert len(line.split()) > 8
+    assert "trained for fewer epochs" in out
+    assert "2 of 2 cells done" in err
+    tree = json.loads((tmp_path / "phases.json").read_text())
+    table = list(csv.DictReader((tmp_path / "phases.csv").open()))
+    for kept, line, row in zip(tree["rows"], table, rows, strict=True):
+        assert kept["label"] == line["label"] == row
+        assert kept["scores"]["overall"]["mean"] == float(line["overall"])
+        assert kept["fewer_epochs_than_standard"]
+    assert (tmp_path / "phases.md").read_text().startswith("# phases")
+    ET.parse(tmp_path / "phases.svg")
+
+
+@pytest.mark.slow
+def test_a_failed_cell_shows_in_the_exit_code(lpt, tmp_path):
+    arguments = ("phases", *QUICK, "--rates=x1e30", "--only=phase 1 of the recipe")
+    code, out, _ = lpt("study", *arguments, f"--out={tmp_path}")
+    assert code == 1
+    assert "! phase 1 of the recipe: phase1: " in out

@@ -1,0 +1,155 @@
+"""A table says what was measured, how sure it is, and what to beware of, in every form."""
+
+import csv
+import io
+import json
+import math
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+
+from lpt.data import ClassGroups
+from lpt.evaluation import Spread
+from lpt.studies.bootstrap import Difference
+from lpt.studies.definition import Published
+from lpt.studies.plot import study_svg
+from lpt.studies.rendering import render_study, study_csv, study_json
+from lpt.studies.table import StudyTable, TableRow
+
+PAPER = Published(values={"overall": 0.5007, "few": 0.4688}, source="table 8")
+ROW = TableRow(
+    label="LPT",
+    backbone="vit",
+    scores={"overall": Spread(0.5, 0.01), "macro": Spread(0.4, 0.02), "few": Spread(0.25, 0.0)},
+    features={"gamma": Spread(1.25, 0.1), "knn": Spread(0.3, 0.1)},
+    seeds=3,
+    rate="x3",
+    parameters=1_013_760,
+    seconds=Spread(12.34, 0.5),
+    peak_memory_bytes=2_000_000_000,
+    epochs=(40, 40),
+    standard=(40, 40),
+    difference={},
+    paper=(PAPER,),
+    random=False,
+    failed="",
+)
+OTHER = replace(
+    ROW,
+    label="probe <a & b>",
+    scores={"overall": Spread(0.45, math.nan)},
+    difference={
+        "overall": Difference(-0.05, -0.08, -0.02),
+        "few": Difference(-0.01, -0.03, 0.01),
+    },
+    paper=(),
+    epochs=(20,),
+    standard=(20,),
+)
+
+
+def table(*rows: TableRow, **changes: object) -> StudyTable:
+    made = StudyTable(
+        "phases", "what helps?", "table 8", "photos", "LPT", rows or (ROW, OTHER), (),
+        ClassGroups(), False, ("Trained on 41 images.",),
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def line_of(text: str, label: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(label))
+
+
+def test_a_row_holds_accuracies_with_spread_cost_and_the_papers_numbers():
+    line = line_of(render_study(table()), "LPT")
+    for part in ("50.0 ± 1.0", "25.0 ± 0.0", "1,013,760", "12.3", "2,000", "40 + 40", "x3"):
+        assert part in line
+    assert line.endswith("50.1 / 46.9 few")
+
+
+def test_one_seed_has_no_spread():
+    line = line_of(render_study(table()), "probe")
+    assert "45.0 " in line
+    assert "±" not in line
+
+
+def test_differences_stand_with_their_intervals():
+    text = render_study(table())
+    line = [x for x in text.splitlines() if x.startswith("probe")][1]
+    assert "-5.0 [-8.0, -2.0]" in line
+    assert "-1.0 [-3.0, +1.0] ?" in line
+    assert "minus LPT" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "mark", "words"),
+    [
+        ({"epochs": (10,)}, "*", "fewer epochs"),
+        ({"random": True}, "†", "machinery only"),
+        ({"seeds": 2}, "‡", "fewer seeds"),
+        ({"failed": "loss is not finite.\nLower it."}, "!", "loss is not finite."),
+    ],
+)
+def test_what_is_no_result_is_marked(change, mark, words):
+    plain = render_study(table())
+    text = render_study(table(ROW, replace(OTHER, **{"label": "odd", **change})))
+    assert f" {mark} " in line_of(text, "odd")
+    assert words in text
+    assert words not in plain
+
+
+def test_features_have_columns_where_the_study_is_about_them():
+    assert "gamma" not in render_study(table())
+    text = render_study(table(with_features=True))
+    assert "1.250 ± 0.100" in line_of(text, "LPT")
+
+
+def test_shifted_sets_have_columns():
+    row = replace(ROW, scores={**ROW.scores, "sketch": Spread(0.125, math.nan)})
+    text = render_study(table(row, shifted=("sketch",)))
+    assert "sketch" in text
+    assert " 12.5 " in line_of(text, "LPT")
+
+
+def test_markdown_is_a_table():
+    text = render_study(table(), "markdown")
+    assert text.startswith("# phases: what helps?\n")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in rows[:4]}) == 1
+    assert "- Trained on 41 images." in text
+
+
+def test_csv_keeps_full_precision():
+    first, second = csv.DictReader(io.StringIO(study_csv(table())))
+    assert (first["overall"], first["overall_deviation"]) == ("0.5", "0.01")
+    assert (first["paper_overall"], second["paper_overall"]) == ("0.5007", "")
+    assert (second["difference_overall_low"], second["overall_deviation"]) == ("-0.08", "")
+
+
+def test_json_has_no_number_that_is_none():
+    tree = json.loads(json.dumps(study_json(table()), allow_nan=False))
+    first, second = tree["rows"]
+    assert first["scores"]["overall"] == {"mean": 0.5, "deviation": 0.01}
+    assert second["scores"]["overall"]["deviation"] is None
+    assert second["difference"]["overall"]["high"] == -0.02
+    assert first["paper"][0]["source"] == "table 8"
+    assert (first["fewer_epochs_than_standard"], first["random"]) == (False, False)
+
+
+def test_the_picture_is_an_svg_with_a_bar_a_value():
+    picture = ET.fromstring(study_svg(table()))
+    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
+    bars = [e for e in picture.iter() if e.attrib.get("class", "").startswith("bar ")]
+    assert [bar.attrib["class"] for bar in bars] == ["bar overall", "bar few", "bar overall"]
+    assert "probe <a & b>" in "".join(picture.itertext())
+
+
+def test_a_table_without_results_is_still_a_table():
+    empty = replace(
+        ROW, scores={}, features={}, seeds=0, seconds=None, epochs=(), standard=(), failed="no"
+    )
+    assert "! LPT: no" in render_study(table(empty))
+    ET.fromstring(study_svg(table(empty)))
+    study_json(table(empty))
+    assert study_csv(table(empty)).count("\n") == 2
