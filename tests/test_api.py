@@ -10,10 +10,12 @@ import pytest
 import torch
 
 import lpt
-from lpt.api import prepare
+from lpt.api import finish, prepare
+from lpt.config import load_config
 from lpt.errors import BackboneError, ConfigError, DataError, LptError, RunError, TrainingError
 from lpt.files import write_bytes
 from lpt.training.checkpoint import Checkpoint
+from lpt.training.data import data_of_run
 from lpt.training.reporting import PlainReporter, SilentReporter
 from lpt.training.runs import RunFolder
 
@@ -222,9 +224,42 @@ def test_a_second_process_in_the_same_folder_is_refused(run, photos, tmp_path):
 
 
 def test_a_refused_resume_does_not_keep_the_folder_locked(run, photos, tmp_path):
-    with pytest.raises(ConfigError, match=r"was trained on .*photos, not on digits"):
-        lpt.train("digits", out=run, resume=True)
+    with pytest.raises(ConfigError, match=r"trained on .*photos, and digits is not the same"):
+        lpt.train("digits", out=run, resume=True, device="cpu")
     go_on(tmp_path, photos)
+
+
+def test_a_run_begun_with_relative_paths_goes_on_from_any_folder(
+    photos, vit, tmp_path, monkeypatch
+):
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copytree(photos, home / "photos")
+    shutil.copy(vit, home / "vit.safetensors")
+    monkeypatch.chdir(home)
+    options = {"settings": UNTRAINED, "backbone": "vit.safetensors", "device": "cpu"}
+    begun = lpt.train("photos", out="run", **options)
+    monkeypatch.chdir(elsewhere)
+    again = prepare(None, out=home / "run", resume=True, device="cpu", reporter=SilentReporter())
+    assert finish(again)[0].spec == begun.spec
+    assert data_of_run(home / "run", begun.spec.class_names) is not None
+    assert lpt.load(home / "run", device="cpu").spec == begun.spec
+
+
+def test_a_run_whose_data_moved_asks_for_the_new_place_and_keeps_it(train, photos, tmp_path):
+    old, new = tmp_path / "photos", tmp_path / "moved"
+    shutil.copytree(photos, old)
+    train(old, settings=UNTRAINED)
+    old.rename(new)
+    run = tmp_path / "run"
+    asked = r"run: its data is no longer at .*photos\. Name the new place: lpt train PLACE --out"
+    with pytest.raises(RunError, match=asked):
+        lpt.train(old, out=run, resume=True)
+    with pytest.raises(RunError, match=asked):
+        data_of_run(run, ["ant", "bee", "cat", "dog"])
+    assert go_on(tmp_path, new).spec.class_names == ("ant", "bee", "cat", "dog")
+    assert load_config(run / "config.yaml").data.source == str(new)
+    assert data_of_run(run, ["ant", "bee", "cat", "dog"]) is not None
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ from typing import Any
 
 from lpt.backbones import FrozenViT
 from lpt.config import load_config
-from lpt.errors import ConfigError
+from lpt.data import same_data
+from lpt.errors import ConfigError, RunError
 from lpt.task import Task
+from lpt.training.data import check_place
 from lpt.training.estimate import parse_budget
 from lpt.training.reporting import Reporter, SilentReporter, check_log, with_log
 from lpt.training.runs import RunFolder, free_run_path
@@ -48,6 +50,7 @@ def train(
             leaves those out, a path leaves out what that quarantine list names; None stops at a bad
             image when it is met.
         resume: go on with the run in `out`; its own configuration holds, no other may be given.
+            `data` then says where the same data lies now.
         device: "cpu" keeps off a GPU.
         log: "tensorboard" also writes the metrics of every epoch for TensorBoard.
         reporter: told of progress; silent by default.
@@ -162,13 +165,22 @@ def _reopen(
     folder = RunFolder(Path(out))
     config = folder.open()
     try:
-        if data is not None and data.rstrip("/") != config.data.source.rstrip("/"):
+        moved = data is not None and not same_data(data, config.data.source)
+        if not moved:
+            check_place(folder.path, config)
+        now = config.changed({"data.source": data}) if moved else config
+        session = Session(Workbench(now, reporter, device=device), folder)
+        try:
+            folder.check_identity(session.identity())
+        except RunError as error:
+            if not moved:
+                raise
             raise ConfigError(
-                f"--resume: {out} was trained on {config.data.source}, not on {data}. "
-                "Leave the data out, or give another --out."
-            )
-        session = Session(Workbench(config, reporter, device=device), folder)
-        folder.check_identity(session.identity())
+                f"--resume: {out} was trained on {config.data.source}, and {data} is not the same "
+                "in another place. Leave the data out, or give another --out."
+            ) from error
+        if session.config != config:
+            folder.keep(session.config)
     except BaseException:
         folder.release()
         raise

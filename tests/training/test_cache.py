@@ -194,8 +194,16 @@ def test_what_exceeds_the_limit_is_said_and_not_written(tmp_path):
     assert build(tmp_path, stage(), images, reporter, limit_gb=1e-6) is None
     assert len(images.drawn) == 1
     assert "phase2.cache_limit_gb" in reporter.messages[-1]
-    assert "computed afresh" in reporter.messages[-1]
+    assert "training goes on without them" in reporter.messages[-1]
     assert not list(tmp_path.glob("*.bin"))
+
+
+def test_a_complete_cache_needs_no_room(tmp_path, monkeypatch):
+    kept = build(tmp_path, stage())
+    usage = cache.shutil.disk_usage
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: usage(path)._replace(free=0))
+    again = build(tmp_path, stage())
+    assert (again.arrays["tokens"] == kept.arrays["tokens"]).all()
 
 
 def test_the_size_is_said_before_it_is_written(tmp_path):

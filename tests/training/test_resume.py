@@ -17,6 +17,7 @@ import torch
 
 from lpt import api
 from lpt.backbones import FrozenViT
+from lpt.config import load_config
 from lpt.data import open_data
 from lpt.errors import RunError
 from lpt.files import UNFINISHED
@@ -154,6 +155,53 @@ def test_a_run_on_cached_views_dies_and_ends_the_same(
     train(cached, folder, backbone)
     assert_same(folder, kept_of(tmp_path / "whole" / "run"))
     assert not (folder / "cache").exists()
+
+
+@pytest.mark.slow
+def test_views_that_found_no_room_are_given_up_for_good(
+    photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run ends as one without cached views, whatever room there is when it goes on."""
+    cached = config(photos, augment__mixup=0, phase2__cached_views=2)
+    fresh = cached.changed({"phase2.cached_views": 0})
+    train(fresh, tmp_path / "whole" / "run", backbone)
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        dying_behind(patch, "best-phase1-selected.safetensors")
+        with pytest.raises(Killed):
+            train(cached, folder, backbone)
+    with monkeypatch.context() as patch:
+        fill_disk(patch)
+        dying_behind(patch, "config.yaml")
+        with pytest.raises(Killed):
+            train(cached, folder, backbone)
+    train(cached, folder, backbone)
+    assert load_config(folder / "config.yaml") == fresh
+    assert_same(folder, kept_of(tmp_path / "whole" / "run"))
+
+
+@pytest.mark.slow
+def test_a_phase_begun_on_cached_views_never_goes_on_without(
+    photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = config(photos, augment__mixup=0, phase2__cached_views=2)
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        dying_behind(patch, "best-phase2.safetensors")
+        with pytest.raises(Killed):
+            train(cached, folder, backbone)
+    shutil.rmtree(folder / "cache")
+    with monkeypatch.context() as patch:
+        fill_disk(patch)
+        with pytest.raises(RunError, match="no room for the cached views that phase 2 began with"):
+            train(cached, folder, backbone)
+    train(cached, folder, backbone)
+
+
+def fill_disk(patch: pytest.MonkeyPatch) -> None:
+    """Leave room for a run, and for no cache."""
+    usage = shutil.disk_usage
+    patch.setattr(shutil, "disk_usage", lambda path: usage(path)._replace(free=2**27))
 
 
 def test_a_finished_run_resumed_is_the_same(

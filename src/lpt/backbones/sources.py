@@ -51,7 +51,7 @@ class Source:
     """Where a backbone comes from.
 
     Attributes:
-        name: name by which `load_backbone` finds it again.
+        name: name by which `load_backbone` finds it again, from any folder: local paths absolute.
         file: fetches the weights file if needed and returns its path.
         architecture: timm's name, with the tag whose preprocessing applies; None: ask the file.
         model_arguments: of the architecture, on top of timm's own.
@@ -74,7 +74,10 @@ def find_source(name: str) -> Source:
         another kind than safetensors.
     """
     if name.startswith("random:"):
-        return replace(find_source(name.removeprefix("random:")), name=name, random=True)
+        shape = name.removeprefix("random:")
+        drawn = find_source(shape)
+        own = shape if canonical_name(shape) else drawn.name  # a tag would speak of weights
+        return replace(drawn, name=f"random:{own}", random=True)
     if name.startswith("hf-hub:"):
         return _hub_repository(name)
     if name == EMBEDDED.name:
@@ -82,14 +85,14 @@ def find_source(name: str) -> Source:
     path = Path(name).expanduser()
     architecture, at, file = name.partition("@")
     if at and Path(architecture).name == architecture and not path.exists():
-        return _named_file(name, architecture, Path(file).expanduser())
+        return _named_file(architecture, Path(file).expanduser().absolute())
     if path.is_file() or path.suffix.lower() in {".safetensors", *PICKLE_SUFFIXES}:
-        return _file(name, path)
+        return _file(path.absolute())
     full = canonical_name(name)
     if full is not None:
         return _registered(full)
     if name and path.is_dir():
-        return _folder(name, path)
+        return _folder(path.absolute())
     raise _unknown(name)
 
 
@@ -120,24 +123,24 @@ def _hub_repository(name: str) -> Source:
     return replace(source, file=lambda: _from_hub(name, repository, HUB_WEIGHTS))
 
 
-def _folder(name: str, folder: Path) -> Source:
+def _folder(folder: Path) -> Source:
     config = folder / _CONFIG
     if not config.is_file():
         raise BackboneError(f"{folder}: has no {_CONFIG}, so it is no backbone's folder.")
-    return replace(_configured(name, config), file=lambda: folder / HUB_WEIGHTS)
+    return replace(_configured(str(folder), config), file=lambda: folder / HUB_WEIGHTS)
 
 
-def _file(name: str, path: Path) -> Source:
+def _file(path: Path) -> Source:
     architecture = read_metadata(path).get("architecture", "")
-    return Source(name, lambda: path, architecture=canonical_name(architecture))
+    return Source(str(path), lambda: path, architecture=canonical_name(architecture))
 
 
-def _named_file(name: str, architecture: str, path: Path) -> Source:
+def _named_file(architecture: str, path: Path) -> Source:
     full = canonical_name(architecture)
     if full is None:
         raise _unknown(architecture)
     read_metadata(path)
-    return replace(_registered(full), name=name, file=lambda: path)
+    return replace(_registered(full), name=f"{architecture}@{path}", file=lambda: path)
 
 
 def _configured(name: str, path: Path) -> Source:

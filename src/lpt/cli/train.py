@@ -56,7 +56,10 @@ def train(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the run in --out; DATA only if it has moved."),
+    ] = False,
     log: Annotated[
         str | None, typer.Option(metavar="tensorboard", help="Also write RUN/tensorboard.")
     ] = None,

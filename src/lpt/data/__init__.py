@@ -10,6 +10,7 @@ from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loade
 from lpt.data.longtail import PROFILES, long_tailed, profile_counts, write_list
 from lpt.data.manifest import Manifest, Split
 from lpt.data.named import NAMED, NamedSet
+from lpt.data.places import anchored, local_path
 from lpt.data.rates import LoadingRate, loading_hint, measure_loading, render_rates
 from lpt.data.samplers import (
     ORDERS,
@@ -48,6 +49,7 @@ __all__ = [
     "ShiftedSet",
     "Split",
     "Transform",
+    "anchored",
     "balanced_order",
     "class_cycle_order",
     "decode",
@@ -60,6 +62,7 @@ __all__ = [
     "list_long_tailed",
     "list_split",
     "loading_hint",
+    "local_path",
     "long_tailed",
     "make_loader",
     "measure_loading",

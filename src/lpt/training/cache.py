@@ -101,7 +101,7 @@ def build_cache(
         limit_gb: largest size on disk.
         device, autocast: where and in which precision the frozen half runs.
     Returns: the cache, or None if it would exceed the limit or the disk: a message says so, and
-        training computes every view afresh.
+        training goes on without.
     Raises: ConfigError if the stage mixes images; RunError if the disk refuses; TrainingError if
         values do not fit into `dtype`.
     """
@@ -124,11 +124,11 @@ def build_cache(
     done = store.open(fingerprint, reporter)
     shape = f"{plan.views} views of {len(plan.labels):,} images"
     free = shutil.disk_usage(folder).free + done * size // max(rows, 1) - FREE_BYTES
-    if size > min(limit_gb * 1e9, free):
+    if done < rows and size > min(limit_gb * 1e9, free):
         bound = "phase2.cache_limit_gb" if size > limit_gb * 1e9 else "the free space of the disk"
         reporter.message(
             f"cache     {shape} need {size / 1e9:.2f} GB, more than {bound} allows; "
-            "every view is computed afresh instead"
+            "training goes on without them"
         )
         return None
     reporter.message(f"cache     {shape}, {size / 1e9:.2f} GB in {folder}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lpt.config import DataConfig, RunConfig, load_config
-from lpt.data import Manifest, open_data
+from lpt.data import Manifest, anchored, local_path, open_data
 from lpt.data.check import (
     POLICIES,
     Limits,
@@ -15,13 +15,35 @@ from lpt.data.check import (
     spoiling_images,
     without_quarantined,
 )
-from lpt.errors import ConfigError
+from lpt.data.spec import parse_spec
+from lpt.errors import ConfigError, RunError
 from lpt.files import cache_folder
 from lpt.training.identity import data_identity
 from lpt.training.reporting import Reporter, SilentReporter, shown
 from lpt.training.runs import RunFolder
 
-__all__ = ["check_workers", "data_of_run", "open_configured"]
+__all__ = ["anchored_config", "check_place", "check_workers", "data_of_run", "open_configured"]
+
+
+def anchored_config(config: RunConfig) -> RunConfig:
+    """The same configuration with local data, and a list of its bad images, at absolute paths."""
+    settings, bad = {"data.source": anchored(config.data.source)}, config.data.bad_images
+    if bad is not None and bad not in POLICIES and Path(bad).expanduser().exists():
+        settings["data.bad_images"] = str(Path(bad).expanduser().absolute())
+    return config.changed(settings)
+
+
+def check_place(run: str | Path, config: RunConfig) -> None:
+    """Find out whether a run's data is where the run knows it to be.
+
+    Raises: RunError telling how to name its new place.
+    """
+    path = local_path(parse_spec(config.data.source).source)
+    if path is not None and not path.exists():
+        raise RunError(
+            f"{run}: its data is no longer at {path}. "
+            f"Name the new place: lpt train PLACE --out {run} --resume."
+        )
 
 
 def open_configured(
@@ -70,13 +92,16 @@ def data_of_run(run: str | Path, class_names: Sequence[str]) -> Manifest | None:
     Args:
         run: run folder or task file.
         class_names: of the task.
-    Raises: RunError if the data changed since: its test images could be images of training.
+    Raises: RunError if the data moved, or changed since: its test images could be images of
+        training.
     """
     path = Path(run)
     folder = RunFolder(path if path.is_dir() else path.parent)
     if not folder.config_file.is_file():
         return None
-    data = open_configured(load_config(folder.config_file), class_names=class_names)
+    config = load_config(folder.config_file)
+    check_place(folder.path, config)
+    data = open_configured(config, class_names=class_names)
     folder.check_identity(data_identity(data))
     return data
 

@@ -98,6 +98,10 @@ class RunFolder:
             )
         write_json(self.path / "environment.json", environment())
         write_json(self.identity_file, identity)
+        self.keep(config)
+
+    def keep(self, config: RunConfig) -> None:
+        """Replace the configuration: its data moved, or its cached views found no room."""
         write_text(self.config_file, config.to_yaml())
 
     def open(self) -> RunConfig:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from lpt.backbones import hash_weights, warn_if_leaky
-from lpt.classifier import class_means
 from lpt.devices import peak_memory, reset_peak_memory
+from lpt.errors import RunError
 from lpt.evaluation import fit_temperature
 from lpt.files import write_json
 from lpt.model import LongTailedPromptModel
@@ -27,6 +27,7 @@ from lpt.training.plan import EpochPlan
 from lpt.training.reporting import human_time
 from lpt.training.runs import RunFolder
 from lpt.training.stages import Stage
+from lpt.training.starts import start_classifier, start_pool
 from lpt.training.timing import measure_pace
 from lpt.training.workbench import Workbench
 
@@ -143,7 +144,7 @@ class Session:
         reset_peak_memory(self.bench.accelerator.device)
         checkpoint = self.folder.checkpoint()
         if checkpoint is None:
-            self._start_classifier()
+            start_classifier(self.model, self.bench)
             checkpoint = Checkpoint(Position(), learned_state(self.model))
             self.folder.save(checkpoint)
         load_learned(self.model, checkpoint.learned, self.folder.last_file)
@@ -159,6 +160,9 @@ class Session:
         plan = plan_of(stage, self.config, self.bench.train_split.labels)
         if checkpoint.position.epoch < plan.epochs:
             cache = self._cache(stage, plan) if plan.views else None
+            if plan.views and cache is None:
+                self._give_up_views(begun=checkpoint.position > Position(index))
+                plan = plan_of(stage, self.config, self.bench.train_split.labels)
             loop = Loop(
                 self.bench.accelerator,
                 cache or self.bench.image_source,
@@ -184,6 +188,16 @@ class Session:
         )
         self.folder.save(following)
         return following
+
+    def _give_up_views(self, *, begun: bool) -> None:
+        """Go on without cached views, and let the folder say so: a resumed run never has them."""
+        if begun:
+            raise RunError(
+                f"{self._cache_folder}: no room for the cached views that phase 2 began with. "
+                "Free some space, and go on with --resume."
+            )
+        self.config = self.bench.config = self.config.changed({"phase2.cached_views": 0})
+        self.folder.keep(self.config)
 
     @property
     def _cache_folder(self) -> Path:
@@ -250,28 +264,8 @@ class Session:
         stage = build_stage(name, self.config, self.model, self.bench.counts)
         return stage.to(self.bench.accelerator.device)
 
-    def _start_classifier(self) -> None:
-        """Point the classifier at class means of the untrained model's features, if asked to."""
-        if self.config.classifier.init != "class-means":
-            return
-        split = self.bench.some_of_each_class(self.config.classifier.init_images_per_class)
-        features = self.bench.features(
-            lambda images: self.model.phase1(images).query, split, "classifier start"
-        )
-        means = class_means(features, torch.from_numpy(split.labels), self.bench.data.num_classes)
-        self.model.classifier.start_from(means)
-
     def _start_pool(self) -> None:
-        """Start keys at clusters of queries and group prompts at the shared one, if asked to."""
-        prompts, pool = self.config.prompts, self.model.pool
-        if prompts.key_init == "queries":
-            split = self.bench.some_of_each_class(self.config.classifier.init_images_per_class)
-            queries = self.bench.features(
-                lambda images: self.model.phase1(images).query, split, "key start"
-            )
-            pool.start_keys(queries, seed=self.config.seed)
-        if prompts.group_init == "shared":
-            pool.start_prompts(self.model.shared.prompts[self.model.split :], seed=self.config.seed)
+        start_pool(self.model, self.bench)
 
     def _task_spec(self, phases: int, temperature: float, metrics: Any) -> TaskSpec:
         backbone, shape, groups = self.bench.backbone.spec, self.model.shape, self.bench.groups

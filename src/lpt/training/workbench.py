@@ -32,7 +32,7 @@ from lpt.errors import DataError
 from lpt.evaluation import Metrics, evaluate
 from lpt.evaluation.predict import predict
 from lpt.records import Output, Predictions
-from lpt.training.data import open_configured
+from lpt.training.data import anchored_config, open_configured
 from lpt.training.launch import default_workers, make_accelerator
 from lpt.training.reporting import Reporter
 from lpt.training.stages import Inputs
@@ -48,7 +48,8 @@ class Workbench:
     """Data and backbone of a run, ready to be trained on.
 
     Args:
-        config: `data`, `augment`, `backbone`, `image_size`, `precision` and `seed` are read.
+        config: `data`, `augment`, `backbone`, `image_size`, `precision` and `seed` are read. What
+            is opened by it is kept by a name that holds in every folder.
         reporter: told of progress.
         device: "cpu" keeps off a GPU; None takes what there is.
         backbone, data: loaded already, or None to load the configuration's.
@@ -64,7 +65,10 @@ class Workbench:
         data: Manifest | None = None,
     ) -> None:
         self.reporter = reporter
-        self.data = data or open_configured(config, reporter=reporter)
+        if data is None:
+            config = anchored_config(config)
+            data = open_configured(config, reporter=reporter)
+        self.data = data
         if self.data.num_classes < 2:
             raise DataError(
                 f"{config.data.source}: one class only ('{self.data.class_names[0]}'). "
@@ -75,12 +79,12 @@ class Workbench:
         self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
         self.groups = ClassGroups(config.data.many_above, config.data.few_below)
         self.accelerator = make_accelerator(config.precision, device)
-        self.backbone = (
-            backbone
-            or load_backbone(
+        if backbone is None:
+            backbone = load_backbone(
                 config.backbone, image_size=config.image_size, layer_norm_eps=config.layer_norm_eps
             )
-        ).to(self.accelerator.device)
+            self.config = self.config.changed({"backbone": backbone.spec.name})
+        self.backbone = backbone.to(self.accelerator.device)
         self.workers = default_workers(self.accelerator, config.data.workers)
 
     @property
