@@ -17,7 +17,7 @@ from .tiny import COUNTS, bench
 def plain(
     centres: Tensor, similarity: Tensor, labels, others, present, alpha: float
 ) -> list[float]:
-    """Equations 3 and 4, one exponential after the other."""
+    """The printed sums, one exponential after the other."""
     values = []
     for i, label in enumerate(labels.tolist()):
         among = [j for j in range(len(others)) if present[i, j]]

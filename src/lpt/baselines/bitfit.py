@@ -1,6 +1,6 @@
 """BitFit: the biases learn, of linear layers, LayerNorms and the patch embedding.
 
-Source: Ben Zaken, Goldberg and Ravfogel, ACL 2022, section 3. Departure: a ViT in place of BERT.
+Source: Ben Zaken, Ravfogel and Goldberg, ACL 2022. Departure: a ViT in place of BERT.
 """
 
 from torch import Tensor, nn

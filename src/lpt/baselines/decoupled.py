@@ -3,10 +3,10 @@
 cRT re-trains the classifier on class-balanced images; tau-normalisation divides its weights by
 their lengths. GCL is the first of these after its own loss.
 
-Sources: Kang, Xie, Rohrbach, Yan, Gordo, Feng and Kalantidis, ICLR 2020, sections 4.1 and 4.2; GCL:
-Li, Cheung and Lu, CVPR 2022, section 3. Departures: full tuning of a pretrained ViT in place of
-training from scratch; cosine classifiers; class-balanced sampling where GCL samples by the
-effective number of images.
+Sources: Kang, Xie, Rohrbach, Yan, Gordo, Feng and Kalantidis, ICLR 2020, section 4; GCL: Li,
+Cheung and Lu, CVPR 2022, section 3. Departures: full tuning of a pretrained ViT, not training from
+scratch; classifiers of unit features; the second classifier starts at class means unless `init`
+says otherwise; class-balanced sampling where GCL samples by the effective number of images.
 """
 
 from dataclasses import replace
@@ -56,7 +56,7 @@ class LengthClassifier(CosineClassifier):
 
 
 def tau_normalised(weight: Float[Tensor, "C D"], tau: float) -> Float[Tensor, "C D"]:
-    """w_i / |w_i|^tau: 0 leaves the weights, 1 their directions (section 4.2, equation 2)."""
+    """w_i / |w_i|^tau: 0 leaves the weights, 1 their directions (Kang et al., section 4)."""
     scaled: Tensor = F.normalize(weight, dim=1) * weight.norm(dim=1, keepdim=True) ** (1 - tau)
     return scaled
 

@@ -1,10 +1,10 @@
 """LIFT: light adapters, logit adjustment, a cosine classifier at class means, five crops at test.
 
-Source: Shi, Wei, Zhou, Shao, Han and Li, ICML 2024, section 4: AdaptFormer with a learned scale in
-every block, its bottleneck 2^floor(log2(C / 2L)), so that adapters learn no more than the
-classifier does; scale 25 of cosines; 10 epochs. Departures: AdamW in place of SGD at 0.01; class
-means in place of CLIP's text features, as they do for backbones without text, from a part of the
-images of large classes; those of `lpt.baselines.adapter` and `lpt.evaluation.ensemble`.
+Source: Shi, Wei, Zhou, Shao, Han and Li, ICML 2024, section 4: AdaptFormer in every block
+with a learned scale, 1 at the start, and a bottleneck of 2^floor(log2(C / 2L)), so that adapters
+learn no more than the classifier; scale 25 of cosines; 10 epochs. Departures: AdamW in place of SGD
+at 0.01; class means in place of CLIP's text features, from a part of the images of large classes;
+those of `lpt.baselines.adapter` and `lpt.evaluation.ensemble`.
 """
 
 from lpt.baselines.adapter import AdapterOptions, put_adapters
@@ -23,7 +23,7 @@ class LiftOptions(Section):
 
 
 def bottleneck_of(classes: int, depth: int) -> int:
-    """2^floor(log2(C / 2L)), at least 1: section 4.2 of the paper."""
+    """2^floor(log2(C / 2L)), at least 1."""
     width = 1
     while 2 * width <= classes / (2 * depth):
         width *= 2
@@ -33,7 +33,7 @@ def bottleneck_of(classes: int, depth: int) -> int:
 def _train(trial: Trial) -> Stage:
     backbone = trial.bench.backbone
     width = trial.options.bottleneck or bottleneck_of(trial.bench.data.num_classes, backbone.depth)
-    options = AdapterOptions(bottleneck=width, learn_scale=True)
+    options = AdapterOptions(bottleneck=width, scale=1.0, learn_scale=True)
     return trial.tune(TunedViT(backbone, lambda vit: put_adapters(vit, options)))
 
 

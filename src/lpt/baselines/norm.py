@@ -1,8 +1,8 @@
 """Norm tuning: weights and biases of all LayerNorms learn, the final one's included.
 
 Source: the rival "norm tuning" of LPT (Dong et al., ICLR 2023), table 15; affine parameters of
-norms alone in Frankle, Schwab and Morcos, ICLR 2021, section 3. Departure: those train the norms of
-random convolutional networks; here they belong to a trained ViT.
+norms alone in Frankle, Schwab and Morcos, ICLR 2021. Departure: those train the norms of random
+convolutional networks; here they belong to a trained ViT.
 """
 
 from lpt.baselines.trial import Rival, Trial

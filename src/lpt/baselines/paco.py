@@ -1,6 +1,6 @@
 """PaCo: supervised contrast of two views against a queue, with the classes as learned centres.
 
-Source: parametric contrastive learning, Cui, Zhong, Liu, Yu and Jia, ICCV 2021, equations 3 to 5.
+Source: parametric contrastive learning, Cui, Zhong, Liu, Yu and Jia, ICCV 2021, section 3.
 For an anchor, all other features of the step and those of a queue are what it is told apart from,
 and so are the centres of all classes; those of its own class pull with weight alpha, the centre of
 its class with weight 1, centres shifted by the log of their classes' shares. Departures: full

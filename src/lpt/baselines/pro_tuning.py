@@ -1,10 +1,10 @@
 """Pro-Tuning: small convolutional blocks add prompts to the feature maps between blocks.
 
-Source: Nie, Ni, Chang, Meng, Huo, Zhang and Xiang, 2022 (arXiv:2207.14381), section 3: a product, a
-5 x 5 convolution of each channel, a product; the result is added to the map. Departures: maps are
-those of patch tokens, which class and register tokens do not enter; a block after every block of
-the ViT but the last, behind which nothing reads patch tokens; the width of the convolution is an
-option; no norm within, and zero at the start.
+Source: Nie and others, 2022 (arXiv:2207.14381; IEEE TCSVT 2023), section 3: a product, a 5 x 5
+convolution of each channel, a product; the result is added to the map. Departures: maps are those
+of patch tokens, which class and register tokens do not enter; a block after every block of the ViT
+but the last, behind which nothing reads patch tokens; channels are an option; no norm within, and
+zero at the start.
 """
 
 import torch
