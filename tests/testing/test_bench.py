@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lpt.errors import LptError
+from lpt.testing import bench as bench_module
 from lpt.testing.bench import bench, render
 from lpt.testing.cost import Sizes, block_runs, needed_flops
 from lpt.testing.memory import step_memory
@@ -49,6 +50,19 @@ def test_the_table_names_machine_ratios_and_differences(result):
     assert "threads" in table
     assert f"{result['inference_speedup']:.2f}x" in table
     assert "cosine logits" in table
+
+
+def test_bf16_work_is_compared_in_float32_and_set_against_bf16_products(monkeypatch):
+    monkeypatch.setattr(bench_module, "uses_bf16", lambda precision, _: precision == "bf16")
+    result = bench(SMALL, batch=2, repeats=1, device="cpu", precision="bf16", memory=False)
+    assert result["max_logit_error"] <= 1e-5
+    assert result["precision"] == "bf16"
+    assert result["matmul_gflops_by_library"].keys() == {"torch"}
+    assert "2048 cubed in bf16" in render(result)
+    needed, peak = result["gflop_per_image"], result["matmul_gflops"]
+    for task, share in result["share_of_peak"].items():
+        rate = result["images_per_second"].get(f"lpt_{task}", result["images_per_second"]["bare"])
+        assert share == pytest.approx(needed[task] * rate / peak)
 
 
 def test_results_that_differ_stop_the_benchmark(monkeypatch):

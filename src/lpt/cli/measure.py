@@ -82,10 +82,11 @@ def bench(
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of measurement.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout, no table.")] = False,
     device: Device = None,
+    precision: Annotated[str, typer.Option(help="auto (bf16 on GPUs), float32 or bf16.")] = "auto",
 ) -> None:
     """Speed as ratios measured in one run: against a plain implementation and the bare backbone."""
     from lpt.testing.bench import bench as measure
     from lpt.testing.bench import render
 
-    result = measure(backbone, batch, repeats, device)
+    result = measure(backbone, batch, repeats, device, precision)
     print(json.dumps(result, indent=2) if as_json else render(result))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from lpt.config.sections import (
     AugmentConfig,
@@ -24,11 +24,17 @@ from lpt.errors import ConfigError
 __all__ = ["RunConfig"]
 
 
+def _switch(value: Any) -> Any:
+    """YAML 1.1 reads on and off as true and false."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
 class RunConfig(Section):
     """Everything that decides a run, except the machine.
 
     `micro_batch` is how many images of a step are computed at once, with the same result; null
-    computes all of them, or as many as memory holds.
+    computes all of them, or as many as memory holds. `compile` "auto" lets torch compile the steps
+    of phases that are long enough for it, on GPUs.
     """
 
     recipe: str = "default"
@@ -44,6 +50,7 @@ class RunConfig(Section):
     phase2: GroupPhaseConfig = GroupPhaseConfig()
     selection: Literal["best", "last"] = "last"
     precision: Literal["auto", "float32", "bf16"] = "auto"
+    compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = "auto"
     micro_batch: Count | None = None
     checkpoint_seconds: NonNegative = 60.0
 

@@ -13,10 +13,12 @@ from typing import Any
 import torch
 
 from lpt.backbones.linear import frozen_linear
+from lpt.devices import choose_device
 from lpt.errors import LptError
 from lpt.testing.cost import block_runs, needed_flops, sizes_of
 from lpt.testing.memory import step_memory
 from lpt.testing.workload import Workload
+from lpt.training.launch import uses_bf16
 
 __all__ = ["LOGIT_TOLERANCE", "bench", "render"]
 
@@ -32,6 +34,7 @@ def bench(
     batch: int = 8,
     repeats: int = 7,
     device: str | None = None,
+    precision: str = "auto",
     *,
     memory: bool = True,
 ) -> dict[str, Any]:
@@ -46,14 +49,18 @@ def bench(
         batch: images a step.
         repeats: rounds, after one to warm up.
         device: "cpu", "cuda", or None for a GPU if there is one.
+        precision: auto (bf16 on GPUs), float32 or bf16, as in training. Results are compared in
+            float32 always.
         memory: also measure peak memory, in a child process a variant.
     Returns: numbers by name, ready for JSON; ratios above 1 are in favour of lpt.
     Raises: LptError if cosine logits differ by more than 1e-5 or gradients by more than 1e-4.
     """
     if batch < 1 or repeats < 1:
         raise LptError(f"bench: batch={batch}, repeats={repeats}: choose 1 or more of each.")
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    work = Workload(backbone, batch, device)
+    chosen = choose_device(device)
+    device = str(chosen)
+    bf16 = uses_bf16(precision, chosen)
+    work = Workload(backbone, batch, device, bf16=bf16)
     logit_error, gradient_error = work.errors()
     if logit_error > LOGIT_TOLERANCE or gradient_error > GRADIENT_TOLERANCE:
         raise LptError(
@@ -61,7 +68,7 @@ def bench(
             f"{LOGIT_TOLERANCE:g}), gradients by {gradient_error:.1e} (allowed "
             f"{GRADIENT_TOLERANCE:g}). Speed is not measured; please report it."
         )
-    products = _product_rates(device)
+    products = _product_rates(device, torch.bfloat16 if bf16 else torch.float32)
     peak = max(products.values())
     seconds = _in_turn(work.variants(), repeats, device)
     sizes = sizes_of(work.model)
@@ -75,6 +82,7 @@ def bench(
         "images_per_second": rates,
         "spread": {name: _spread(times) for name, times in seconds.items()},
         "matmul_gflops": peak / 1e9,
+        "matmul_side": _product_side(device),
         "matmul_gflops_by_library": {k: v / 1e9 for k, v in products.items()},
         "share_of_peak": {t: needed[t] * rates[f"lpt_{t}"] / peak for t in TASKS}
         | {"bare": needed["bare"] * rates["bare"] / peak},
@@ -83,11 +91,12 @@ def bench(
         "backbone": backbone,
         "batch": batch,
         "repeats": repeats,
+        "precision": "bf16" if bf16 else "float32",
         **_machine(device),
     }
     if memory:
         peaks = {
-            name: step_memory(name, backbone, batch, device)
+            name: step_memory(name, backbone, batch, device, result["precision"])
             for name in ("plain_phase2", "lpt_phase2", "lpt_phase2_cached")
         }
         result["peak_memory"] = peaks
@@ -127,7 +136,8 @@ def render(result: Mapping[str, Any]) -> str:
         f"inference runs at {result['backbone_share']:.2f} of the bare backbone's rate "
         f"({result['structure_only']['backbone_share']:.2f} with torch's own products; "
         f"{runs['inference']:.0f} block runs for {runs['bare']:.0f})",
-        f"matrix products of this machine, GFLOP/s: {products}",
+        f"matrix products of this machine, {result['matmul_side']} cubed in {result['precision']}, "
+        f"GFLOP/s: {products}",
     ]
     if "memory_ratio" in result:
         step = {name: peak["step"] / 2**20 for name, peak in result["peak_memory"].items()}
@@ -183,14 +193,13 @@ def _spread(times: Sequence[float]) -> float:
     return (high - low) / 2 / middle
 
 
-def _product_rates(device: str) -> dict[str, float]:
+def _product_rates(device: str, dtype: torch.dtype) -> dict[str, float]:
     """Operations a second of a large matrix product, by library: what the machine can do."""
     on_gpu = device != "cpu"
-    side = 8192 if on_gpu else 2048
-    dtype = torch.bfloat16 if on_gpu else torch.float32
+    side = _product_side(device)
     a, b = (torch.randn(side, side, dtype=dtype, device=device) for _ in range(2))
     products: dict[str, Callable[[], object]] = {"torch": lambda: a @ b}
-    if not on_gpu:
+    if not on_gpu and dtype == torch.float32:
         products["oneDNN"] = lambda: frozen_linear(a, b)
     with torch.no_grad():
         return {
@@ -199,11 +208,14 @@ def _product_rates(device: str) -> dict[str, float]:
         }
 
 
+def _product_side(device: str) -> int:
+    return 2048 if device == "cpu" else 8192
+
+
 def _machine(device: str) -> dict[str, Any]:
     names = ("torch", "timm", "numpy")
     return {
         "device": device,
-        "precision": "float32" if device == "cpu" else "bf16",
         "machine": torch.cuda.get_device_name() if device != "cpu" else _processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),

@@ -1,7 +1,8 @@
 """Peak memory of a training step, measured in a process of its own.
 
-`python -m lpt.testing.memory VARIANT BACKBONE BATCH DEVICE` prints JSON: bytes that the step added
-to what the loaded model holds, and the peak of the whole process (of the device on a GPU).
+`python -m lpt.testing.memory VARIANT BACKBONE BATCH DEVICE PRECISION` prints JSON: bytes that the
+step added to what the loaded model holds, and the peak of the whole process (of the device on a
+GPU).
 """
 
 import json
@@ -26,12 +27,15 @@ class Peak(TypedDict):
     total: int
 
 
-def step_memory(variant: str, backbone: str, batch: int, device: str) -> Peak:
+def step_memory(
+    variant: str, backbone: str, batch: int, device: str, precision: str = "float32"
+) -> Peak:
     """Measure one variant of `Workload` in a child process.
 
     Raises: LptError with what the child said if it failed.
     """
-    command = [sys.executable, "-m", "lpt.testing.memory", variant, backbone, str(batch), device]
+    settings = [variant, backbone, str(batch), device, precision]
+    command = [sys.executable, "-m", "lpt.testing.memory", *settings]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env={**os.environ, **RETURN_FREED}
     )
@@ -42,11 +46,11 @@ def step_memory(variant: str, backbone: str, batch: int, device: str) -> Peak:
     return peak
 
 
-def measure(variant: str, backbone: str, batch: int, device: str) -> Peak:
+def measure(variant: str, backbone: str, batch: int, device: str, precision: str) -> Peak:
     """Measure the first step in this process."""
     from lpt.testing.workload import Workload
 
-    step = Workload(backbone, batch, device).variants()[variant]
+    step = Workload(backbone, batch, device, bf16=precision == "bf16").variants()[variant]
     reset_peak_memory(device)
     before = peak_memory(device)
     step()
@@ -55,5 +59,5 @@ def measure(variant: str, backbone: str, batch: int, device: str) -> Peak:
 
 
 if __name__ == "__main__":
-    name, source, images, where = sys.argv[1:]
-    print(json.dumps(measure(name, source, int(images), where)))
+    name, source, images, where, products = sys.argv[1:]
+    print(json.dumps(measure(name, source, int(images), where, products)))

@@ -8,42 +8,70 @@ from accelerate import Accelerator
 from lpt.devices import choose_device
 from lpt.errors import ConfigError
 
-__all__ = ["default_workers", "make_accelerator"]
+__all__ = ["compile_pays", "default_workers", "make_accelerator", "uses_bf16"]
+
+COMPILE_STEPS = 5000
+"""From so many steps on, saving 10 ms a step pays for most of a minute of compiling."""
 
 
 def make_accelerator(precision: str = "auto", device: str | None = None) -> Accelerator:
     """Choose a device and the precision it is fast in.
 
-    "auto" is bf16 autocast on a GPU that has it and float32 elsewhere: on CPUs without bf16
-    instructions a bf16 product is hundreds of times slower than a float32 one.
-
     Args:
-        precision: auto, float32 or bf16.
+        precision: as for `uses_bf16`.
         device: "cpu" keeps off a GPU; None takes what is there.
     Raises: ConfigError if bf16 is asked for where it would crawl, or if this process has trained
         on another device or in another precision.
     """
-    use_gpu = choose_device(device).type == "cuda"
-    if use_gpu:
-        fast_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    chosen = choose_device(device)
+    mixed = "bf16" if uses_bf16(precision, chosen) else "no"
+    if chosen.type == "cuda":
         torch.set_float32_matmul_precision("high")
-    else:
-        fast_bf16 = _cpu_has_fast_bf16()
-    if precision == "bf16" and not fast_bf16:
-        raise ConfigError(
-            "precision=bf16: this device has no bf16 instructions and would be hundreds of times "
-            "slower. Use precision=float32 or auto."
-        )
-    mixed = (
-        "bf16" if precision == "bf16" or (precision == "auto" and use_gpu and fast_bf16) else "no"
-    )
     try:
-        return Accelerator(cpu=not use_gpu, mixed_precision=mixed)
+        return Accelerator(cpu=chosen.type == "cpu", mixed_precision=mixed)
     except ValueError as error:  # Accelerate keeps one device and precision a process
         raise ConfigError(
             f"device={device}, precision={precision}: this process has trained with others before. "
             "Start a new process for it."
         ) from error
+
+
+def uses_bf16(precision: str, device: torch.device) -> bool:
+    """Whether products run in bf16, by autocast.
+
+    "auto" is bf16 on a GPU that has it and float32 elsewhere. CPUs with bf16 instructions gain 1.2
+    to 1.5 (docs/benchmarks.md), which is not worth other results than everywhere else; on CPUs
+    without them a bf16 product is hundreds of times slower than a float32 one.
+
+    Args:
+        precision: auto, float32 or bf16.
+    Raises: ConfigError if bf16 is asked for where it would crawl.
+    """
+    on_gpu = device.type == "cuda"
+    fast = (
+        torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else _cpu_has_fast_bf16()
+    )
+    if precision == "bf16" and not fast:
+        raise ConfigError(
+            "precision=bf16: this device has no bf16 instructions and would be hundreds of times "
+            "slower. Use precision=float32 or auto."
+        )
+    return precision == "bf16" or (precision == "auto" and on_gpu and fast)
+
+
+def compile_pays(wanted: str, device: torch.device, steps: int) -> bool:
+    """Whether to compile the steps of a phase.
+
+    Compiling takes about a minute and saves some milliseconds a step, on GPUs; on CPUs compiled
+    steps are slower, for they leave oneDNN's products (docs/benchmarks.md).
+
+    Args:
+        wanted: auto, on or off.
+        steps: of the whole phase, so that a resumed one is computed alike.
+    """
+    if wanted == "auto":
+        return device.type == "cuda" and steps >= COMPILE_STEPS
+    return wanted == "on"
 
 
 def default_workers(accelerator: Accelerator, wanted: int | None) -> int:

@@ -15,6 +15,7 @@ from lpt.config import OptimConfig
 from lpt.data import Draw, loading_hint, random_stream
 from lpt.devices import peak_memory
 from lpt.training.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
+from lpt.training.launch import compile_pays
 from lpt.training.optim import build_optimizer, schedule, set_rates
 from lpt.training.plan import EpochPlan
 from lpt.training.reporting import Reporter
@@ -60,6 +61,7 @@ class Loop:
         workers: processes that the source loads with, for a hint where training waits for them.
         micro_batch: images of a step that are computed at once; None for all. Fewer from where
             memory runs out.
+        compile: whether torch compiles the steps: auto, on or off.
     """
 
     accelerator: Accelerator
@@ -71,6 +73,7 @@ class Loop:
     checkpoint_seconds: float = 60.0
     workers: int = 0
     micro_batch: int | None = None
+    compile: str = "off"
 
 
 def fit(
@@ -128,6 +131,8 @@ def fit(
         )
     )
     stage.train()
+    if compile_pays(loop.compile, accelerator.device, total_steps):
+        stage.compile_steps()
     try:
         for epoch in range(first.epoch, plan.epochs):
             clock.epoch()
@@ -143,6 +148,7 @@ def fit(
                     ),
                 )
                 torch.manual_seed(_seed(plan, epoch, step))
+                began = time.monotonic()
                 values = train_step(
                     accelerator,
                     prepared,
@@ -153,6 +159,9 @@ def fit(
                     optim.clip_norm,
                     micro,
                 )
+                if stage.compiled and (epoch, step) == (first.epoch, first.step):
+                    seconds = time.monotonic() - began
+                    loop.reporter.message(f"compile   {seconds:.0f} s, in the first step")
                 for name, value in values.items():
                     sums[name] = sums.get(name, 0.0) + value
                 images += len(labels)

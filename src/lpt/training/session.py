@@ -173,6 +173,7 @@ class Session:
                 self.config.checkpoint_seconds,
                 self.bench.workers,
                 self.config.micro_batch,
+                self.config.compile,
             )
             checkpoint = fit(loop, stage, plan, getattr(self.config, name).optim, checkpoint)
         if self.config.selection == "best" and checkpoint.best is not None:

@@ -6,7 +6,7 @@ nothing else.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,11 +69,13 @@ class Stage(nn.Module, ABC):
         name: "phase1", "phase2" or a rival's name; names checkpoints and metrics.
         branches: the mini-batches of a step, of equal size, concatenated in this order.
         mixup: alpha of the Beta distribution; 0 for none.
+        compiled: `frozen` and `output` as training steps run them; None for as they are.
     """
 
     name: str
     branches: Sequence[Branch]
     mixup: float
+    compiled: tuple[Callable[[Tensor], Inputs], Callable[[Inputs], Output]] | None = None
 
     @abstractmethod
     def groups(self) -> dict[str, list[nn.Parameter]]:
@@ -90,6 +92,16 @@ class Stage(nn.Module, ABC):
     def chance(self, images: int) -> Inputs:  # noqa: ARG002
         """Draw what `output` leaves to chance for a step of so many images, such as dropout."""
         return {}
+
+    def compile_steps(self, backend: str = "inductor") -> None:
+        """Let torch compile both halves at the next step, for its very shapes.
+
+        Training steps alone: predictions come in batches of several sizes.
+        """
+        self.compiled = (
+            torch.compile(self.frozen, dynamic=False, backend=backend),
+            torch.compile(self.output, dynamic=False, backend=backend),
+        )
 
     def predict(self, images: Float[Tensor, "B 3 H H"]) -> Output:
         """Both halves, for evaluation."""
@@ -127,10 +139,11 @@ class Stage(nn.Module, ABC):
     def forward(self, step: Drawn, progress: Progress) -> Terms:
         """Terms of a step; those of its parts add up to them."""
         inputs = step.inputs
+        frozen, output_of = self.compiled or (self.frozen, self.output)
         if "images" in inputs:
             with torch.no_grad():
-                inputs = {**inputs, **self.frozen(inputs["images"])}
-        output = self.output(inputs)
+                inputs = {**inputs, **frozen(inputs["images"])}
+        output = output_of(inputs)
         merged: dict[str, Tensor] = {}
         weights: dict[str, float] = {}
         for i, branch in enumerate(self.branches):

@@ -54,7 +54,8 @@ def train_step(
     """One step: forward, backward, update. With `optimizer` None the weights stay (for timing).
 
     Where memory runs out, the step is repeated with half as many images at once and the same random
-    numbers, down to one image; `micro` keeps the size for the steps that follow.
+    numbers, down to one image; `micro` keeps the size for the steps that follow. A compiled step
+    that torch cannot compile is repeated as it is.
 
     Returns: the objective as "loss", and its terms before weighting.
     Raises: TrainingError if the objective is not finite or one image is too much for the memory;
@@ -75,10 +76,14 @@ def train_step(
             raise
         except RuntimeError as error:
             _drop_gradients(stage)
-            if not _out_of_memory(error):
+            if not (own.compiled or _out_of_memory(error)):
                 raise
             failure = error.with_traceback(None)  # whose frames would hold on to the memory
-        if not micro.halve(total):
+        if not _out_of_memory(failure):
+            own.compiled = None
+            reason = (str(failure).splitlines() or ["no reason given"])[0]
+            micro.tell(f"compile   failed, so steps run as they are ({reason:.100})")
+        elif not micro.halve(total):
             raise TrainingError(
                 f"{own.name}: out of memory with {total} images a step, even one at a time. "
                 f"Lower {own.name}.batch with --set in a new run, or take a smaller backbone."

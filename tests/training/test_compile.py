@@ -1,0 +1,93 @@
+"""Compiled steps: the same numbers, where they pay, and what happens where torch cannot."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lpt.config import load_config
+from lpt.training.launch import COMPILE_STEPS, compile_pays, make_accelerator
+from lpt.training.stages import Progress
+from lpt.training.step import MicroBatch, train_step
+
+from ..contracts.test_stages import STAGES
+from .test_step import IMAGES, LABELS
+
+ROOT = Path(__file__).parents[2]
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+COMPARED = """
+import torch
+from torch._dynamo.utils import counters
+from tests.contracts.test_stages import STAGES
+from tests.training.test_step import IMAGES, LABELS
+from lpt.training.stages import Progress
+
+torch.set_num_threads(1)
+for name in ("phase 1", "phase 2"):
+    torch.manual_seed(1)
+    stage = STAGES[name]("dual", 0.4).train()
+    stage.model.classifier.dropout = 0.3
+
+    def step():
+        torch.manual_seed(3)
+        stage.zero_grad()
+        stage(stage.draw({"images": IMAGES}, LABELS), Progress(0, 4)).total.backward()
+        return [p.grad.clone() for group in stage.groups().values() for p in group]
+
+    wanted = step()
+    stage.compile_steps("aot_eager")
+    for found, other in zip(step(), wanted):
+        assert (found - other).abs().max() <= 1e-5 * other.abs().max(), name
+    assert counters["stats"]["unique_graphs"] >= 1 and not counters["graph_break"], counters
+"""
+
+
+@pytest.mark.slow
+def test_compiled_steps_give_the_gradients_of_eager_ones_in_one_graph_a_half():
+    """In a process of its own, without the checks of shapes that tests switch on."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMPARED], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_by_itself_only_a_long_phase_on_a_gpu_is_compiled():
+    assert compile_pays("auto", GPU, COMPILE_STEPS)
+    assert not compile_pays("auto", GPU, COMPILE_STEPS - 1)
+    assert not compile_pays("auto", CPU, 10 * COMPILE_STEPS)
+    assert compile_pays("on", CPU, 1)
+    assert not compile_pays("off", GPU, 10 * COMPILE_STEPS)
+
+
+@pytest.mark.parametrize(("given", "kept"), [(True, "on"), (False, "off"), ("auto", "auto")])
+def test_yaml_reads_on_and_off_as_booleans_which_are_taken_as_meant(given, kept):
+    assert load_config().changed({"compile": given}).compile == kept
+
+
+@pytest.mark.parametrize("name", ["phase 1", "phase 2"])
+def test_what_torch_cannot_compile_runs_as_it_is(name):
+    stage, told = STAGES[name]("dual", 0.0).train(), []
+
+    def broken(_):
+        raise RuntimeError("no compiler here\nand more")
+
+    def step() -> dict[str, float]:
+        torch.manual_seed(2)
+        return train_step(
+            make_accelerator("auto", "cpu"),
+            stage,
+            None,
+            {"images": IMAGES},
+            LABELS,
+            Progress(0, 4),
+            micro=MicroBatch(None, told.append),
+        )
+
+    wanted = step()
+    stage.compiled = (stage.frozen, broken)
+    assert step() == wanted
+    assert stage.compiled is None
+    assert told == ["compile   failed, so steps run as they are (no compiler here)"]
