@@ -13,10 +13,12 @@ from lpt.studies.definition import Row
 from lpt.studies.planning import Cell, Conditions, Line, plan_cell
 from lpt.studies.rates import Rate
 
+OWN = Rate(1.0)
+
 
 @pytest.fixture
 def plan(vit, material):
-    def planned(row=None, *, rate=Rate(1.0), seed=0, part="final", backbone=None, **conditions):
+    def planned(row=None, *, rate=OWN, seed=0, part="final", backbone=None, **conditions):
         line = Line(row or Row(label="LPT"), backbone or str(vit), "LPT")
         return plan_cell(line, Conditions(**conditions), material, rate=rate, seed=seed, part=part)
 
@@ -122,6 +124,15 @@ def test_a_rival_takes_epochs_start_and_ensemble_from_the_study(plan):
     assert plan(epochs=7, init="uniform").config.classifier.init == "uniform"
 
 
+def test_a_rival_with_phases_has_the_rates_of_both_multiplied(plan):
+    row = Row(label="x", method="lpt-norm")
+    cell, own = plan(row, rate=Rate(3.0), epochs=2), plan(row)
+    assert cell.rival.rate == pytest.approx(3 * own.rival.rate)
+    assert cell.config.phase2.optim.rate == pytest.approx(3 * own.config.phase2.optim.rate)
+    assert cell.epochs == (2, 2)
+    assert plan(row, settings={"phase2.eta": 0.1}).name != own.name
+
+
 def test_standard_epochs_are_the_methods_own(plan):
     own = load_config("default")
     cell = plan(epochs=1)
@@ -140,7 +151,7 @@ def test_blocks_are_scaled_to_the_depth_of_the_backbone(plan):
 
 
 def test_what_cannot_be_trained_is_refused_before_anything_is(plan):
-    with pytest.raises(ConfigError, match="phase1.epoch"):
+    with pytest.raises(ConfigError, match=r"phase1\.epoch"):
         with_settings(plan, phase1__epoch=1)
     with pytest.raises(ConfigError, match="rank"):
         plan(Row(label="x", method="linear-probe"), settings={"rival.options": {"rank": 3}})

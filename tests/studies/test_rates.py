@@ -29,9 +29,13 @@ def test_what_is_no_rate_is_refused(text):
 @given(st.text(max_size=12))
 def test_any_text_is_rates_or_an_error_of_one_line(text):
     try:
-        assert all(rate.value > 0 for rate in parse_rates(text))
+        rates = parse_rates(text)
     except ConfigError as error:
-        assert str(error).startswith("--rates")
+        told = str(error)
+        assert told.startswith("--rates")
+        assert "\n" not in told
+    else:
+        assert all(rate.value > 0 for rate in rates)
 
 
 def test_both_rates_of_a_rival_are_multiplied_alike():

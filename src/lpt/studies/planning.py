@@ -82,7 +82,7 @@ class Cell:
     def epochs(self) -> tuple[int, ...]:
         """Of each stage that is trained."""
         if self.rival is not None:
-            return (self.rival.epochs,)
+            return _rival_stages(self.line.row.method, self.rival.epochs)
         return _stages(self.line.row, self.config)
 
 
@@ -133,9 +133,13 @@ def plan_cell(
             first = replace(line, row=row.model_copy(update={"method": "lpt"}))
             start = _cell(first, _alone(config), None, conditions, material, part, None, (0,))
         return _cell(line, config, None, conditions, material, part, start, standard)
-    own = rival_settings(row.method)
-    settings = scaled_rival(_rival(row, conditions), rate)
-    return _cell(line, base, settings, conditions, material, part, None, (own.epochs * row.epochs,))
+    chosen = _rival(row, conditions)
+    settings = scaled_rival(chosen, rate)
+    if row.method in PHASED:
+        assert chosen.rate is not None
+        base = scaled_config(base, Rate(rate.factor(chosen.rate)))
+    standard = _rival_stages(row.method, rival_settings(row.method).epochs * row.epochs)
+    return _cell(line, base, settings, conditions, material, part, None, standard)
 
 
 def _own_config(row: Row, base: RunConfig, conditions: Conditions, material: Material) -> RunConfig:
@@ -242,6 +246,10 @@ def _stages(row: Row, config: RunConfig) -> tuple[int, ...]:
         return (config.phase2.epochs,)
     both = (config.phase1.epochs, config.phase2.epochs)
     return both if config.phase2.epochs else both[:1]
+
+
+def _rival_stages(method: str, epochs: int) -> tuple[int, ...]:
+    return (epochs, epochs) if method in PHASED else (epochs,)
 
 
 def _plain(value: Any) -> Any:
