@@ -91,7 +91,7 @@ def test_a_study_prints_one_table_and_writes_it_in_four_forms(lpt, tmp_path):
     assert "trained for fewer epochs" in out
     assert "2 of 2 cells done" in err
     tree = json.loads((tmp_path / "phases.json").read_text())
-    table = list(csv.DictReader((tmp_path / "phases.csv").open()))
+    table = list(csv.DictReader((tmp_path / "phases.csv").read_text().splitlines()))
     for kept, line, row in zip(tree["rows"], table, rows, strict=True):
         assert kept["label"] == line["label"] == row
         assert kept["scores"]["overall"]["mean"] == float(line["overall"])
