@@ -7,13 +7,12 @@ import torch
 from accelerate import Accelerator
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
-
 from tools.pretrain import trainer
 from tools.pretrain.images import Images, augment, normalise
 from tools.pretrain.muon import Muon, orthogonal
 from tools.pretrain.network import load_network, make_network
 from tools.pretrain.recipe import RECIPES, Recipe, Stage
+from torch import Tensor
 
 FIELD = Images(
     torch.arange(12 * 3 * 64 * 64).remainder(251).to(torch.uint8).view(12, 3, 64, 64),
@@ -29,8 +28,10 @@ def test_augmentation_is_a_function_of_its_seed(seed: int, size: int, mix: float
     one, again = augment(FIELD, stage, 0.3, seed), augment(FIELD, stage, 0.3, seed)
     assert torch.equal(one.images, again.images)
     assert one.images.shape == (12, 3, size, size)
-    assert one.images.abs().max() <= 1 and one.images.isfinite().all()
-    assert 0 <= one.share <= 1 and torch.equal(one.labels, FIELD.labels)
+    assert one.images.abs().max() <= 1
+    assert one.images.isfinite().all()
+    assert 0 <= one.share <= 1
+    assert torch.equal(one.labels, FIELD.labels)
 
 
 def test_a_crop_of_everything_is_the_image_or_its_mirror() -> None:
@@ -87,7 +88,8 @@ def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
 def test_muon_makes_every_direction_of_a_matrix_about_as_strong(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     strengths = torch.linalg.svdvals(orthogonal(torch.randn(shape), torch.float32))
-    assert strengths.min() > 0.5 and strengths.max() < 1.3
+    assert strengths.min() > 0.5
+    assert strengths.max() < 1.3
 
 
 def test_muon_treats_query_key_and_value_as_three_matrices() -> None:
@@ -115,7 +117,8 @@ def test_micro_batches_add_up_to_the_batch(tmp_path: Path) -> None:
         assert gradient is not None
         return gradient
 
-    assert torch.allclose(first_gradient(8), first_gradient(3), atol=1e-6)
+    whole, parts = first_gradient(8), first_gradient(3)
+    assert (whole - parts).norm() < 1e-4 * whole.norm()
 
 
 def test_held_out_images_are_the_last_of_each_class() -> None:
@@ -143,4 +146,5 @@ def test_a_recipe_has_whole_batches_and_sizes_of_whole_patches(name: str) -> Non
     recipe = RECIPES[name]
     assert recipe.batch % recipe.micro_batch == 0
     for stage in recipe.stages:
-        assert stage.image_size % 8 == 0 and stage.crops >= recipe.batch
+        assert stage.image_size % 8 == 0
+        assert stage.crops >= recipe.batch
