@@ -30,6 +30,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "vpt-shallow": {"prompt_length": P},
     "vpt-deep": {"prompt_length": P},
     "adapter": {"bottleneck": 4},
+    "lift": {"bottleneck": 4},
     "lora": {"rank": 2},
     "pro-tuning": {"channels": 4, "kernel": 3},
     "lpt-adapter": {"bottleneck": 4},
@@ -54,7 +55,7 @@ PARAMETERS: dict[str, Callable[[int], int]] = {
     "tau-norm": lambda vit: vit,
     "paco": lambda vit: vit + D * D + D + 8 * D + 8,
     "gcl": lambda vit: vit,
-    "lift": lambda _: L * (D + 1 + D + D + 1),
+    "lift": lambda _: ADAPTERS + L,  # a scale each
     "multitask": lambda vit: vit,
 }
 """Of the backbone's parameters, by hand, without the classifier."""

@@ -8,7 +8,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, hash_weights
-from lpt.baselines import LinearProbe
+from lpt.baselines.stage import EncoderStage, Fixed
 from lpt.classifier import CosineClassifier
 from lpt.losses import Phase2Settings, build_loss, instance_loss
 from lpt.model import LongTailedPromptModel, PromptShape
@@ -43,9 +43,8 @@ def group(sampler: str, mixup: float) -> Stage:
 
 def probe(sampler: str, mixup: float) -> Stage:
     loss = build_loss("ce", COUNTS)
-    stage = LinearProbe(vit(), CosineClassifier(3, WIDTH), branches_of(sampler, loss, loss))
-    stage.mixup = mixup
-    return stage
+    classifier, branches = CosineClassifier(3, WIDTH), branches_of(sampler, loss, loss)
+    return EncoderStage("linear-probe", Fixed(vit()), classifier, branches, mixup)
 
 
 STAGES: dict[str, Callable[[str, float], Stage]] = {

@@ -67,7 +67,7 @@ def test_decay_covers_every_group_and_set_rates_sets_all(name):
     optimizer = build_optimizer(config, groups(), 8)
     set_rates(optimizer, 0.5)
     assert {g["weight_decay"] for g in optimizer.param_groups} == {0.01}
-    assert sorted(g["lr"] for g in optimizer.param_groups) == pytest.approx([0.05, 0.05, 0.2])
+    assert sorted(g["lr"] for g in optimizer.param_groups) == pytest.approx([0.05, 0.05, 0.05, 0.2])
 
 
 def test_sgd_has_the_momentum_that_is_configured():
