@@ -110,8 +110,9 @@ class StudyRun:
         found: dict[str, Cell] = {}
         for line in self.lines:
             for cell in (*self._candidates(line), *self._finals(line)):
-                if cell.start is not None and not self._is_done(cell):
-                    found.setdefault(cell.start.name, cell.start)
+                start = cell.start
+                if start is not None and (self._is_done(start) or not self._is_done(cell)):
+                    found.setdefault(start.name, start)
                 found.setdefault(cell.name, cell)
         return list(found.values())
 
