@@ -29,7 +29,7 @@ from lpt.baselines.trial import Rival, Trial
 from lpt.config.sections import Section
 from lpt.config.validation import validated
 from lpt.errors import ConfigError
-from lpt.evaluation.ensemble import ensembled
+from lpt.evaluation.ensemble import ensembled, expansion
 from lpt.records import Output
 from lpt.training.stages import Stage
 from lpt.training.workbench import Workbench
@@ -165,7 +165,7 @@ def _trained(trial: Trial, train: Callable[[], Sequence[Stage]]) -> list[Trained
 def _predictor(trial: Trial, stage: Stage) -> Callable[[Tensor], Output]:
     if not trial.settings.ensemble:
         return stage.predict
-    return ensembled(stage.predict, trial.bench.backbone.spec.patch_size * 3 // 2)
+    return ensembled(stage.predict, expansion(trial.bench.backbone.spec.patch_size))
 
 
 def _rival(name: str) -> Rival:

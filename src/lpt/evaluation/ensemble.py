@@ -11,7 +11,7 @@ from torch import Tensor
 from lpt.errors import ConfigError
 from lpt.records import Output
 
-__all__ = ["ensembled", "five_crops"]
+__all__ = ["ensembled", "expansion", "five_crops"]
 
 
 def five_crops(images: Float[Tensor, "B 3 H H"], expand: int) -> list[Float[Tensor, "B 3 H H"]]:
@@ -32,12 +32,17 @@ def five_crops(images: Float[Tensor, "B 3 H H"], expand: int) -> list[Float[Tens
     ]
 
 
+def expansion(patch_size: int) -> int:
+    """Pixels to enlarge by: one and a half patches, as LIFT's 24 pixels at a patch of 16."""
+    return patch_size * 3 // 2
+
+
 def ensembled(predict: Callable[[Tensor], Output], expand: int) -> Callable[[Tensor], Output]:
     """Make a prediction over five crops of any prediction of one image.
 
     Args:
         predict: images (B, 3, H, H) -> Output, without gradient.
-        expand: pixels to enlarge images by; the source takes one and a half patches, 24 of 16.
+        expand: pixels to enlarge images by (`expansion`).
     Returns: a function like `predict`, whose logits are the mean over crops; feature, query and
         match are those of the centre.
     Source: test-time ensembling of LIFT (Shi et al., ICML 2024), section 4. Departure: the

@@ -12,7 +12,7 @@ from torch import Tensor
 from lpt.baselines import train_rival
 from lpt.classifier import CosineClassifier, class_means
 from lpt.devices import peak_memory, reset_peak_memory
-from lpt.evaluation.ensemble import ensembled
+from lpt.evaluation.ensemble import ensembled, expansion
 from lpt.records import Output
 from lpt.studies.planning import Cell
 from lpt.studies.variants import JointSession, PlainQuerySession
@@ -78,7 +78,7 @@ def train_cell(cell: Cell, bench: Workbench, folder: Path, start: Start | None) 
     learned = _plain(bench) if cell.line.row.method == "plain" else _run(cell, bench, folder, start)
     if not cell.ensemble:
         return learned
-    predict = ensembled(learned.predict, bench.backbone.spec.patch_size * 3 // 2)
+    predict = ensembled(learned.predict, expansion(bench.backbone.spec.patch_size))
     return Learned(predict, learned.parameters, learned.seconds, learned.peak_memory_bytes)
 
 
