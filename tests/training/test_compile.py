@@ -2,17 +2,24 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from lpt.backbones import FrozenViT
 from lpt.config import load_config
+from lpt.records import Output
+from lpt.training.compiled import compile_if_right
+from lpt.training.drawn import Inputs
 from lpt.training.launch import COMPILE_STEPS, compile_pays, make_accelerator
-from lpt.training.stages import Progress
+from lpt.training.stages import Progress, Stage
 from lpt.training.step import MicroBatch, train_step
 
 from ..contracts.test_stages import STAGES
+from ..tiny import config, tensors_of, train
 from .test_step import IMAGES, LABELS
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +72,71 @@ def test_by_itself_only_a_long_phase_on_a_gpu_is_compiled():
 @pytest.mark.parametrize(("given", "kept"), [(True, "on"), (False, "off"), ("auto", "auto")])
 def test_yaml_reads_on_and_off_as_booleans_which_are_taken_as_meant(given, kept):
     assert load_config().changed({"compile": given}).compile == kept
+
+
+def compiled_as(stage: Stage, output: Callable[[Inputs], Output]) -> list[str]:
+    """Pretend that compiling made this of the second half; what people are told."""
+    told: list[str] = []
+    learned = [p for group in stage.groups().values() for p in group]
+    stage.compile_steps = lambda: setattr(stage, "compiled", (stage.frozen, output))
+    torch.manual_seed(2)
+    compile_if_right(
+        make_accelerator("auto", "cpu"),
+        stage,
+        torch.optim.SGD(learned, lr=1.0),
+        {"images": IMAGES},
+        LABELS,
+        Progress(0, 4),
+        MicroBatch(None, told.append),
+    )
+    assert all(p.grad is None for p in learned)
+    return told
+
+
+@pytest.mark.parametrize("name", ["phase 1", "phase 2"])
+def test_steps_whose_gradients_are_right_stay_compiled(name):
+    stage = STAGES[name]("dual", 0.4).train()
+    (told,) = compiled_as(stage, stage.output)
+    assert stage.compiled is not None
+    assert told.startswith("compile   ")
+    assert told.endswith(" s")
+
+
+def test_right_logits_with_wrong_gradients_are_noticed_and_nothing_is_learned():
+    """As torch's compiler gave them: only the group prompts' were wrong."""
+    stage = STAGES["phase 2"]("dual", 0.0).train()
+    pool = stage.model.pool
+    before = pool.prompts.detach().clone()
+
+    def wrong(inputs: Inputs) -> Output:
+        pool.prompts.requires_grad_(False)
+        constant = stage.output(inputs)
+        pool.prompts.requires_grad_(True)
+        nothing = 0 * pool.prompts.sum()
+        return replace(constant, logits=constant.logits + nothing)
+
+    (told,) = compiled_as(stage, wrong)
+    assert stage.compiled is None
+    assert "gradients differ by 1e+00 of the largest" in told
+    assert torch.equal(pool.prompts, before)
+
+
+def test_a_run_that_is_asked_to_compile_checks_its_first_steps_and_ends_the_same(
+    photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch
+):
+    """A compiler that changes nothing: the check moves neither weights nor chance."""
+    checked: list[str] = []
+
+    def compile_steps(stage: Stage) -> None:
+        checked.append(stage.name)
+        stage.compiled = (stage.frozen, stage.output)
+
+    monkeypatch.setattr(Stage, "compile_steps", compile_steps)
+    for setting in ("off", "on"):
+        train(config(photos).changed({"compile": setting}), tmp_path / setting, backbone)
+    assert checked == ["phase1", "phase2"]
+    plain, compiled = tensors_of(tmp_path / "off"), tensors_of(tmp_path / "on")
+    assert [name for name in plain if not torch.equal(plain[name], compiled[name])] == []
 
 
 @pytest.mark.parametrize("name", ["phase 1", "phase 2"])

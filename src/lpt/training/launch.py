@@ -62,8 +62,8 @@ def uses_bf16(precision: str, device: torch.device) -> bool:
 def compile_pays(wanted: str, device: torch.device, steps: int) -> bool:
     """Whether to compile the steps of a phase.
 
-    Compiling takes about a minute and saves some milliseconds a step, on GPUs; on CPUs compiled
-    steps are slower, for they leave oneDNN's products (docs/benchmarks.md).
+    On CPUs compiled steps are slower by 1.7, for they leave oneDNN's products; compiling took 40 s
+    there (docs/benchmarks.md). What GPUs gain has not been measured.
 
     Args:
         wanted: auto, on or off.

@@ -15,6 +15,7 @@ from lpt.config import OptimConfig
 from lpt.data import Draw, loading_hint, random_stream
 from lpt.devices import peak_memory
 from lpt.training.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
+from lpt.training.compiled import compile_if_right
 from lpt.training.launch import compile_pays
 from lpt.training.optim import build_optimizer, schedule, set_rates
 from lpt.training.plan import EpochPlan
@@ -131,8 +132,7 @@ def fit(
         )
     )
     stage.train()
-    if compile_pays(loop.compile, accelerator.device, total_steps):
-        stage.compile_steps()
+    compiling = compile_pays(loop.compile, accelerator.device, total_steps)
     try:
         for epoch in range(first.epoch, plan.epochs):
             clock.epoch()
@@ -148,7 +148,11 @@ def fit(
                     ),
                 )
                 torch.manual_seed(_seed(plan, epoch, step))
-                began = time.monotonic()
+                if compiling:
+                    now = Progress(epoch, plan.epochs)
+                    compile_if_right(accelerator, prepared, optimizer, inputs, labels, now, micro)
+                    torch.manual_seed(_seed(plan, epoch, step))
+                    compiling = False
                 values = train_step(
                     accelerator,
                     prepared,
@@ -159,9 +163,6 @@ def fit(
                     optim.clip_norm,
                     micro,
                 )
-                if stage.compiled and (epoch, step) == (first.epoch, first.step):
-                    seconds = time.monotonic() - began
-                    loop.reporter.message(f"compile   {seconds:.0f} s, in the first step")
                 for name, value in values.items():
                     sums[name] = sums.get(name, 0.0) + value
                 images += len(labels)
