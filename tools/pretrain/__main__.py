@@ -9,9 +9,10 @@ import typer
 from safetensors.torch import save_file
 
 from lpt.allocator import reuse_memory
+from lpt.devices import choose_device
 from lpt.errors import LptError
 from lpt.files import write_atomic
-from lpt.training.launch import make_accelerator
+from lpt.training.launch import fast_bf16, make_accelerator
 
 from .images import load_images
 from .measure import measure
@@ -35,6 +36,8 @@ def train(
     reuse_memory()
     if threads:
         torch.set_num_threads(threads)
+    if precision == "auto":
+        precision = "bf16" if fast_bf16(choose_device()) else "float32"
     accelerator = make_accelerator(precision)
     name = recipe if recipe != "auto" else {"cuda": "gpu"}.get(accelerator.device.type, "cpu")
     chosen = RECIPES[name].scaled(scale)

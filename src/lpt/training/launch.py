@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from lpt.devices import choose_device
 from lpt.errors import ConfigError
 
-__all__ = ["compile_pays", "default_workers", "make_accelerator", "uses_bf16"]
+__all__ = ["compile_pays", "default_workers", "fast_bf16", "make_accelerator", "uses_bf16"]
 
 COMPILE_STEPS = 5000
 """From so many steps on, saving 10 ms a step pays for most of a minute of compiling."""
@@ -47,16 +47,20 @@ def uses_bf16(precision: str, device: torch.device) -> bool:
         precision: auto, float32 or bf16.
     Raises: ConfigError if bf16 is asked for where it would crawl.
     """
-    on_gpu = device.type == "cuda"
-    fast = (
-        torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else _cpu_has_fast_bf16()
-    )
+    fast = fast_bf16(device)
     if precision == "bf16" and not fast:
         raise ConfigError(
             "precision=bf16: this device has no bf16 instructions and would be hundreds of times "
             "slower. Use precision=float32 or auto."
         )
-    return precision == "bf16" or (precision == "auto" and on_gpu and fast)
+    return precision == "bf16" or (precision == "auto" and device.type == "cuda" and fast)
+
+
+def fast_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bf16 numbers by instructions of its own."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return _cpu_has_fast_bf16()
 
 
 def compile_pays(wanted: str, device: torch.device, steps: int) -> bool:
