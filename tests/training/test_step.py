@@ -1,16 +1,19 @@
 """Micro-batches: the same step in parts, and what happens where memory runs out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from lpt.backbones import FrozenViT
 from lpt.errors import TrainingError
+from lpt.training import launch
 from lpt.training.drawn import Drawn
 from lpt.training.launch import make_accelerator
 from lpt.training.stages import Progress, Stage
@@ -32,14 +35,17 @@ def make(request: pytest.FixtureRequest) -> Callable[[str, float], Stage]:
 
 
 def step_of(
-    stage: Stage, images: int | None, tell: Callable[[str], None] = lambda _: None
+    stage: Stage,
+    images: int | None,
+    tell: Callable[[str], None] = lambda _: None,
+    precision: str = "auto",
 ) -> tuple[dict[str, float], list[Tensor]]:
     """Terms and weights after one step, in parts of so many images, from the same start."""
     learned = [p for group in stage.groups().values() for p in group]
     start = [p.detach().clone() for p in learned]
     torch.manual_seed(7)
     values = train_step(
-        make_accelerator("auto", "cpu"),
+        make_accelerator(precision, "cpu"),
         stage,
         torch.optim.SGD(learned, lr=1.0),
         {"images": IMAGES},
@@ -116,6 +122,34 @@ def test_a_step_that_exceeds_memory_is_repeated_in_parts_with_the_same_result(
     assert len(told) == 1
     assert "12 images at once are too many" in told[0]
     assert "3 at a time" in told[0]
+
+
+@pytest.fixture
+def in_bf16(monkeypatch: pytest.MonkeyPatch) -> Iterator[Accelerator]:
+    """Accelerate keeps one precision a process, which is forgotten before and after."""
+    monkeypatch.setattr(launch, "_cpu_has_fast_bf16", lambda: True)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield make_accelerator("bf16", "cpu")
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_bf16_steps_move_the_weights_nearly_as_float32_ones_do(make, request):
+    stage = make("dual", 0.4).train()
+    _, wanted = step_of(stage, None)
+    request.getfixturevalue("in_bf16")
+    _, found = step_of(stage, 5, precision="bf16")
+    for one, other in zip(found, wanted, strict=True):
+        assert 0 < (one - other).norm() <= 0.1 * other.norm()
+
+
+def test_a_run_in_bf16_trains_both_phases(in_bf16, photos: Path, backbone, tmp_path: Path):
+    _, result = train(config(photos).changed({"precision": "bf16"}), tmp_path / "r", backbone)
+    assert result.metrics.keys() == {"phase1", "phase2"}
+    assert all(
+        t.dtype == torch.float32
+        for t in tensors_of(tmp_path / "r").values()
+        if t.is_floating_point()
+    )
 
 
 def test_steps_that_follow_keep_the_size_and_say_nothing(make, monkeypatch):

@@ -24,7 +24,7 @@ TOLERANCE = {"no": 1e-4, "bf16": 0.1}
 
 def compile_if_right(
     accelerator: Accelerator,
-    stage: torch.nn.Module,
+    stage: Stage,
     optimizer: Any,
     inputs: Inputs,
     labels: Tensor,
@@ -35,7 +35,6 @@ def compile_if_right(
 
     `micro.tell` is told how long compiling took, or why steps run as they are.
     """
-    own: Stage = accelerator.unwrap_model(stage)
     random = torch.get_rng_state()
 
     def gradients() -> list[Tensor]:
@@ -45,15 +44,15 @@ def compile_if_right(
         return recorder.gradients
 
     began = time.monotonic()
-    own.compile_steps()
+    stage.compile_steps()
     found = gradients()
     seconds = time.monotonic() - began
-    compiled, own.compiled = own.compiled, None
+    compiled, stage.compiled = stage.compiled, None
     if compiled is None:  # torch could not, and it was told
         return
     error = max(_difference(*pair) for pair in zip(found, gradients(), strict=True))
     if error <= TOLERANCE[accelerator.mixed_precision]:
-        own.compiled = compiled
+        stage.compiled = compiled
         micro.tell(f"compile   {seconds:.0f} s")
     else:
         micro.tell(

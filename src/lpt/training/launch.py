@@ -59,7 +59,7 @@ def uses_bf16(precision: str, device: torch.device) -> bool:
 def fast_bf16(device: torch.device) -> bool:
     """Whether a device multiplies bf16 numbers by instructions of its own."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return _cpu_has_fast_bf16()
 
 

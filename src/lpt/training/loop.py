@@ -93,7 +93,7 @@ def fit(
     state = resume or Checkpoint(Position(plan.stage), {})
     if resume is not None and resume.optimizer:
         restore_optimizer(optimizer, resume.optimizer)
-    prepared, prepared_optimizer = accelerator.prepare(stage, optimizer)
+    prepared_optimizer = accelerator.prepare(optimizer)  # its wrapper of models would rebuild Terms
     first = state.position
     sums = dict(state.sums)
     best = state.best
@@ -150,12 +150,12 @@ def fit(
                 torch.manual_seed(_seed(plan, epoch, step))
                 if compiling:
                     now = Progress(epoch, plan.epochs)
-                    compile_if_right(accelerator, prepared, optimizer, inputs, labels, now, micro)
+                    compile_if_right(accelerator, stage, optimizer, inputs, labels, now, micro)
                     torch.manual_seed(_seed(plan, epoch, step))
                     compiling = False
                 values = train_step(
                     accelerator,
-                    prepared,
+                    stage,
                     prepared_optimizer,
                     inputs,
                     labels,

@@ -43,7 +43,7 @@ class MicroBatch:
 
 def train_step(
     accelerator: Accelerator,
-    stage: torch.nn.Module,
+    stage: Stage,
     optimizer: Any,
     inputs: Inputs,
     labels: Tensor,
@@ -61,14 +61,13 @@ def train_step(
     Raises: TrainingError if the objective is not finite or one image is too much for the memory;
         the weights are not touched then.
     """
-    own: Stage = accelerator.unwrap_model(stage)
     device, total = accelerator.device, len(labels)
     micro = micro or MicroBatch()
     images, random = micro.images, _random_state(device)
     while True:
         try:
             moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
-            step = own.draw(moved, labels.to(device, non_blocking=True))
+            step = stage.draw(moved, labels.to(device, non_blocking=True))
             values = _gradients(accelerator, stage, step, progress, micro.images, optimizer)
             break
         except TrainingError:
@@ -76,22 +75,22 @@ def train_step(
             raise
         except RuntimeError as error:
             _drop_gradients(stage)
-            if not (own.compiled or _out_of_memory(error)):
+            if not (stage.compiled or _out_of_memory(error)):
                 raise
             failure = error.with_traceback(None)  # whose frames would hold on to the memory
         if not _out_of_memory(failure):
-            own.compiled = None
+            stage.compiled = None
             reason = (str(failure).splitlines() or ["no reason given"])[0]
             micro.tell(f"compile   failed, so steps run as they are ({reason:.100})")
         elif not micro.halve(total):
             raise TrainingError(
-                f"{own.name}: out of memory with {total} images a step, even one at a time. "
-                f"Lower {own.name}.batch with --set in a new run, or take a smaller backbone."
+                f"{stage.name}: out of memory with {total} images a step, even one at a time. "
+                f"Lower {stage.name}.batch with --set in a new run, or take a smaller backbone."
             ) from failure
         _restore(random, device)
     if micro.images != images:
         micro.tell(
-            f"memory    {total} images at once are too many; {own.name} goes on with "
+            f"memory    {total} images at once are too many; {stage.name} goes on with "
             f"{micro.images} at a time, with the same steps"
         )
     if optimizer is not None:
@@ -122,7 +121,7 @@ def diverged(stage: Stage, what: str, epoch: int, optimizer: Any) -> TrainingErr
 
 def _gradients(
     accelerator: Accelerator,
-    stage: torch.nn.Module,
+    stage: Stage,
     step: Drawn,
     progress: Progress,
     images: int | None,
@@ -137,8 +136,7 @@ def _gradients(
         found = {name: float(value.detach()) for name, value in values.items()}
         if not all(map(_finite, found.values())):
             worst = ", ".join(f"{k}={v:g}" for k, v in found.items() if not _finite(v))
-            own = accelerator.unwrap_model(stage)
-            raise diverged(own, f"loss is not finite ({worst})", progress.epoch, optimizer)
+            raise diverged(stage, f"loss is not finite ({worst})", progress.epoch, optimizer)
         accelerator.backward(values["loss"])
         for name, value in found.items():
             sums[name] = sums.get(name, 0.0) + value
@@ -151,7 +149,7 @@ def _drop_gradients(stage: torch.nn.Module) -> None:
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    """On a CPU torch raises no type of its own."""
+    """On a CPU torch raises no type of its stage."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
