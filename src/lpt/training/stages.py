@@ -70,12 +70,14 @@ class Stage(nn.Module, ABC):
         branches: the mini-batches of a step, of equal size, concatenated in this order.
         mixup: alpha of the Beta distribution; 0 for none.
         compiled: `frozen` and `output` as training steps run them; None for as they are.
+        remedy: what to do where training diverges.
     """
 
     name: str
     branches: Sequence[Branch]
     mixup: float
     compiled: tuple[Callable[[Tensor], Inputs], Callable[[Inputs], Output]] | None = None
+    remedy: str = "Choose a lower rate for this method."
 
     @abstractmethod
     def groups(self) -> dict[str, list[nn.Parameter]]:
@@ -186,10 +188,18 @@ def branches_of(
     return [Branch("balanced", dual_order, loss), Branch("instance", "instance", instance, eta)]
 
 
+def _lower_rate(phase: str) -> str:
+    return (
+        f"Lower {phase}.optim.rate with --set in a new run; or lower it in this run's config.yaml "
+        "and try --resume: its last checkpoint is finite, if not far from here."
+    )
+
+
 class SharedStage(Stage):
     """Phase 1: shared prompts and classifier learn (section 4.1)."""
 
     name = "phase1"
+    remedy = _lower_rate(name)
 
     def __init__(
         self, model: LongTailedPromptModel, branches: Sequence[Branch], mixup: float = 0.0
@@ -224,6 +234,7 @@ class GroupStage(Stage):
     """Phase 2: group prompts, keys and classifier learn; shared prompts are fixed (section 4.2)."""
 
     name = "phase2"
+    remedy = _lower_rate(name)
 
     def __init__(
         self,

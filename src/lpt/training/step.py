@@ -105,7 +105,6 @@ def train_step(
 
 def diverged(stage: Stage, what: str, epoch: int, optimizer: Any) -> TrainingError:
     """The error that tells of a value that is not finite, with the remedy."""
-    setting = f"{stage.name}.optim.rate"
     if optimizer is None:
         return TrainingError(
             f"{stage.name}: {what} before anything was learned. "
@@ -114,8 +113,7 @@ def diverged(stage: Stage, what: str, epoch: int, optimizer: Any) -> TrainingErr
     rate = max(group["peak"] for group in optimizer.param_groups)
     return TrainingError(
         f"{stage.name}: {what} in epoch {epoch + 1}, at a learning rate of {rate:g}.\n"
-        f"Lower {setting} with --set in a new run; or lower it in this run's config.yaml and try "
-        "--resume: its last checkpoint is finite, if not far from here."
+        f"{stage.remedy}"
     )
 
 
