@@ -39,7 +39,7 @@ def measure(
         train, test = (load_images(unseen, split, SIZE) for split in ("train", "test"))
         if a_class:
             train = train.without(a_class)[1]
-        model = load_backbone(f"vit_tiny_patch8_64@{backbone}")
+        model = load_backbone(str(backbone))
         bank, asked = (_features(model, images) for images in (train, test))
         found["20nn"] = knn_accuracy(bank, train.labels, asked, test.labels)
         found["class_means"] = class_mean_accuracy(bank, train.labels, asked, test.labels)
