@@ -220,7 +220,10 @@ def _unknown(name: str) -> BackboneError:
     if tag and timm.is_model(architecture):
         tags = timm.list_pretrained(f"{architecture}.*")
         return BackboneError(f"{name}: no such weights. timm has {', '.join(tags) or 'none'}.")
-    known = [EMBEDDED.name, *timm.list_models(), *timm.list_pretrained()]
-    close = difflib.get_close_matches(name, known, n=3)
+    known = [EMBEDDED.name]
+    for module in ("vision_transformer", "deit"):  # the families that prompts fit
+        for pretrained in (False, True):
+            known += timm.list_models(module=module, pretrained=pretrained)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"Did you mean {', '.join(close)}?" if close else "`lpt backbones` lists what there is."
     return BackboneError(f"{name}: no such backbone, file or folder. {hint}")

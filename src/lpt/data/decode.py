@@ -23,7 +23,7 @@ SUFFIXES = {
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 MAX_PIXELS = 178_956_970 // 2
 
-_REPLACE = "Replace the file or take it off the data."
+_REPLACE = "Replace the file or leave it out."
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -131,7 +131,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     except UnidentifiedImageError as error:
         raise ImageError(
             f"{name}: not an image of a supported format ({', '.join(FORMATS)}), or damaged in "
-            f"its first bytes. Convert it, or take it off the data.",
+            f"its first bytes. Convert it, or leave it out.",
             "not-image",
         ) from error
     except Image.DecompressionBombError as error:

@@ -107,7 +107,7 @@ class FileStore:
         except OSError as error:
             raise DataError(
                 f"{ref.path}: cannot be read ({error.strerror or error}). "
-                "Restore the file or take it off the data."
+                "Restore the file or leave it out."
             ) from error
 
     def take(self, positions: npt.ArrayLike) -> "FileStore":
