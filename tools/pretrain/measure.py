@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import typer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
@@ -68,7 +68,7 @@ def _probe(bank: Tensor, labels: Tensor, asked: Tensor, truth: Tensor) -> float:
     order = random_stream(0, 5).permutation(len(classes))
     held, kept = np.split(order, [int(HELD_SHARE * len(order))])
 
-    def fitted(strength: float, rows: np.ndarray) -> object:
+    def fitted(strength: float, rows: np.ndarray) -> Pipeline:
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=200))
         return model.fit(features[rows], classes[rows])
 

@@ -55,8 +55,8 @@ class Muon(torch.optim.Optimizer):
                 update = parameter.grad.lerp(momentum, group["momentum"])
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 parts = group["parts"]
-                pairs = zip(parameter.chunk(parts), update.chunk(parts), strict=True)
-                for matrix, part in pairs:
+                cut = zip(parameter.chunk(parts), update.chunk(parts), strict=True)
+                for matrix, part in cut:
                     by_shape[matrix.shape].append((matrix, part))
         rate = self.param_groups[0]["lr"]
         for shape, pairs in by_shape.items():

@@ -34,7 +34,8 @@ class PromptBlock(nn.Sequential):
         channels, kernel = options.channels, options.kernel
         last = nn.Conv2d(channels, width, 1)
         nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+        assert last.bias is not None
+        nn.init.zeros_(last.bias)
         super().__init__(
             nn.Conv2d(width, channels, 1),
             nn.GELU(),
