@@ -1,13 +1,14 @@
 # make demo    the whole story on embedded data, minutes on two cores
 # make check   format, lint, types, contract, fast tests: under a minute once set up
 # make test    everything
+# make fuzz    the property tests on thousands of new examples each: long
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := $(BIN)/uv
 
-.PHONY: demo test check setup format clean
+.PHONY: demo test check fuzz setup format clean
 
 demo: $(READY)
 	$(BIN)/lpt demo
@@ -19,6 +20,9 @@ test: $(READY)
 check: $(READY)
 	@$(MAKE) --no-print-directory static
 	$(BIN)/pytest -q -n 2 -m "not slow"
+
+fuzz: $(READY)
+	$(BIN)/pytest -q -n 2 --dist worksteal -m hypothesis --hypothesis-profile fuzz
 
 .PHONY: static
 static:

@@ -1,7 +1,7 @@
 """A budget is kept, or said to be too short; what was cut is told."""
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from lpt.config import RunConfig
@@ -19,8 +19,12 @@ paces = st.builds(
     val_images=st.integers(0, 5_000),
     test_images=st.integers(0, 5_000),
 )
-configs = st.builds(
-    lambda one, two, batch, images, val, start, views: RunConfig().changed(
+
+
+def run_of(
+    one: int, two: int, batch: int, images: int | None, val: int, start: int, views: int
+) -> RunConfig:
+    return RunConfig().changed(
         {
             "phase1.epochs": one,
             "phase2.epochs": two,
@@ -31,7 +35,11 @@ configs = st.builds(
             "classifier.init_images_per_class": start,
             "phase2.cached_views": views,
         }
-    ),
+    )
+
+
+configs = st.builds(
+    run_of,
     st.integers(0, 90),
     st.integers(0, 90),
     st.integers(1, 64),
@@ -56,7 +64,20 @@ def least(config: RunConfig, pace: Pace, views: int = 0) -> RunConfig:
     return config.changed(changes)
 
 
+VALIDATION_IN_THE_WAY = Pace(
+    step=(1.0, 2.0),
+    cached_step=1.0,
+    view=1.0,
+    image=(0.5, 0.5),
+    class_counts=(1, 1416),
+    val_images=720,
+    test_images=127,
+)
+"""Its least run fits only where validation and starts are cut below their usual shares."""
+
+
 @given(configs, paces, st.floats(0.01, 1.5))
+@example(run_of(0, 68, 5, 1, 900, 11, 0), VALIDATION_IN_THE_WAY, 0.01)
 def test_a_feasible_budget_is_kept_and_every_cut_is_told(config, pace, share):
     budget = share * run_seconds(config, pace)
     assume(run_seconds(least(config, pace), pace) <= budget)

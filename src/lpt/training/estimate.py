@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -104,11 +105,20 @@ def _cache_pays(config: RunConfig, pace: Pace) -> bool:
 
 
 def _cut(config: RunConfig, pace: Pace, seconds: float) -> tuple[RunConfig, list[str]]:
-    cuts: list[str] = []
-    for cut in (_cut_validation, _cut_starts, _cut_epochs, _cut_images):
-        if run_seconds(config, pace) > seconds:
-            config = cut(config, pace, seconds, cuts)
-    return config, cuts
+    """Leave validation and starts their shares; where that is too long, the least of both."""
+    for shares in ((VAL_SHARE, START_SHARE), (0.0, 0.0)):
+        cut, cuts = config, list[str]()
+        for step in (
+            partial(_cut_validation, share=shares[0]),
+            partial(_cut_starts, share=shares[1]),
+            _cut_epochs,
+            _cut_images,
+        ):
+            if run_seconds(cut, pace) > seconds:
+                cut = step(cut, pace, seconds, cuts)
+        if run_seconds(cut, pace) <= seconds:
+            break
+    return cut, cuts
 
 
 def parse_budget(text: str) -> float:
@@ -123,10 +133,12 @@ def parse_budget(text: str) -> float:
     return seconds
 
 
-def _cut_validation(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
+def _cut_validation(
+    config: RunConfig, pace: Pace, seconds: float, cuts: list[str], share: float
+) -> RunConfig:
     one = sum((min(p.epochs, MIN_EPOCHS) + 1) * image for p, _, image in _phases(config, pace))
     wanted = min(pace.val_images, config.data.max_val_images)
-    allowed = int(VAL_SHARE * seconds / one) if one else wanted
+    allowed = int(share * seconds / one) if one else wanted
     kept = min(wanted, max(allowed, MIN_VAL_IMAGES))
     if kept == wanted:
         return config
@@ -134,12 +146,14 @@ def _cut_validation(config: RunConfig, pace: Pace, seconds: float, cuts: list[st
     return config.changed({"data.max_val_images": kept})
 
 
-def _cut_starts(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
+def _cut_starts(
+    config: RunConfig, pace: Pace, seconds: float, cuts: list[str], share: float
+) -> RunConfig:
     wanted = min(config.classifier.init_images_per_class, max(pace.class_counts))
     fitting = (
         images
         for images in range(wanted, MIN_START_IMAGES, -1)
-        if _start_seconds(config, pace, images) <= START_SHARE * seconds
+        if _start_seconds(config, pace, images) <= share * seconds
     )
     kept = next(fitting, min(wanted, MIN_START_IMAGES))
     if kept == wanted or not _starts(config):

@@ -1,0 +1,112 @@
+"""Choose losses, samplers and rates of the default recipe's phases on held-out training images.
+
+    python experiments/2026-11-23_default_losses/tune.py HOLDOUT.csv OUT CELLS.txt [--threads N]
+
+CELLS.txt has a line a run: a name, "from" and the name of a run whose phase 1 it goes on from (or "-"
+to train its own), and settings. OUT/cells.jsonl gets a line a finished run; those are skipped, and the
+file is read anew after every run, so lines can be added meanwhile.
+"""
+
+import argparse
+import fcntl
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lpt.allocator import reuse_memory
+from lpt.api import finish, prepare
+from lpt.config import load_config, parse_settings
+from lpt.training.checkpoint import Checkpoint, Position, learned_state, load_learned
+from lpt.training.reporting import PlainReporter
+from lpt.training.runs import RunFolder
+from lpt.training.session import Result, Session
+from lpt.training.starts import start_pool
+from lpt.training.workbench import Workbench
+
+ALWAYS = {"data.val_fraction": 0, "phase1.epochs": 10, "phase2.epochs": 10}
+
+
+def own_phase1(folder: Path, source: str, settings: dict[str, Any]) -> Result:
+    begun = (folder / "config.yaml").is_file()
+    session = prepare(
+        None if begun else source,
+        out=folder,
+        settings=None if begun else settings,
+        resume=begun,
+        reporter=PlainReporter(),
+    )
+    return finish(session)[1]
+
+
+def from_phase1(folder: Path, source: str, settings: dict[str, Any], base: Path) -> Result:
+    run, first = RunFolder(folder), RunFolder(base).load_best("phase1-selected")
+    begun = run.config_file.is_file()
+    config = load_config().changed({"data.source": source, **settings})
+    session = Session(Workbench(run.open() if begun else config, PlainReporter()), run)
+    try:
+        if begun:
+            run.check_identity(session.identity())
+        else:
+            run.create(session.config, session.identity())
+        if run.checkpoint() is None:
+            load_learned(session.model, first, base)
+            run.save_best("phase1-selected", first)
+            start_pool(session.model, session.bench)
+            run.save(Checkpoint(Position(1), learned_state(session.model)))
+        return session.run()[1]
+    finally:
+        run.release()
+
+
+def line_of(name: str, result: Result, seconds: float, settings: dict[str, Any]) -> str:
+    scores = {
+        phase: {k: round(100 * (found["test"][k] or 0), 2) for k in ("overall", "many", "medium", "few")}
+        for phase, found in result.metrics.items()
+    }
+    return json.dumps({"name": name, **scores, "seconds": round(seconds), "settings": settings})
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("cells", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    reuse_memory()
+    options.out.mkdir(parents=True, exist_ok=True)
+    done = options.out / "cells.jsonl"
+    done.touch()
+    while True:
+        finished = {json.loads(x)["name"] for x in done.read_text().splitlines()}
+        for line in options.cells.read_text().splitlines():
+            name, _, base, *settings = line.split() if line.strip() else ("", "", "")
+            if not name or name.startswith("#") or name in finished:
+                continue
+            if base != "-" and base not in finished:
+                continue
+            lock = (options.out / f"{name}.lock").open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            chosen = {**ALWAYS, **parse_settings(settings)}
+            began, folder = time.monotonic(), options.out / "runs" / name
+            if base == "-":
+                result = own_phase1(folder, options.source, chosen)
+            else:
+                result = from_phase1(folder, options.source, chosen, options.out / "runs" / base)
+            with done.open("a") as file:
+                file.write(line_of(name, result, time.monotonic() - began, settings) + "\n")
+            break
+        else:
+            return
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
