@@ -157,8 +157,10 @@ def test_inspect_tells_the_tail(lpt):
 
 def test_backbones_lists_the_embedded_one_first(lpt):
     code, out, _ = lpt("backbones")
+    heading, first, *_ = out.splitlines()
     assert code == 0
-    assert out.startswith("vit_tiny_patch8_64 ")
+    assert heading.split()[:4] == ["name", "where", "size", "input"]
+    assert first.startswith("vit_tiny_patch8_64 ")
 
 
 WRONG: dict[str, tuple[list[str], list[str]]] = {
@@ -214,6 +216,18 @@ def test_a_broken_picture_is_named(content, lpt, home, tmp_path):
     whole = (home / "photos" / "ant" / "00.png").read_bytes()
     broken.write_bytes(whole[:100] if content is None else content)
     refused(lpt("predict", "run", str(broken)), str(broken))
+
+
+def test_a_broken_picture_does_not_cost_the_others_their_predictions(lpt, home, tmp_path):
+    pictures = shutil.copytree(home / "photos" / "ant", tmp_path / "ant")
+    broken = pictures / "03.png"
+    broken.write_bytes(broken.read_bytes()[:100])
+    code, out, err = lpt("predict", "run", str(pictures))
+    whole = sorted(p for p in pictures.iterdir() if p != broken)
+    assert code == 2
+    assert [line.split()[0] for line in out.splitlines()] == [str(p) for p in whole]
+    assert str(broken) in err
+    assert f"1 of {len(whole) + 1} images could not be read" in err
 
 
 def test_a_stopped_training_says_how_to_go_on(lpt, tmp_path, monkeypatch):

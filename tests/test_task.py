@@ -72,6 +72,19 @@ def test_progress_counts_every_image(task, photos):
     assert sum(seen) == 30
 
 
+@pytest.mark.parametrize("chunk", [1, 3, 512])
+def test_each_path_has_a_prediction_or_the_reason_why_not(task, photos, tmp_path, chunk):
+    whole = find_images([photos / "ant"])[:20]
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    given = [*whole[:4], text, *whole[4:], text]
+    found = list(task.predict_each(given, top=2, chunk=chunk))
+    assert [f.path for f in found if not isinstance(f, DataError)] == [str(p) for p in whole]
+    told = [i for i, f in enumerate(found) if isinstance(f, DataError)]
+    assert told == [4, len(given) - 1]
+    assert all("text.png" in str(found[i]) for i in told)
+
+
 def test_evaluation_agrees_with_predictions(task, photos):
     data = open_data(photos, val_fraction=0, test_fraction=0)
     split = data.split("train")

@@ -2,8 +2,8 @@
 
     python experiments/2026-11-23_default_losses/holdout.py tiny-imagenet-b OUT
 
-Training images are those of lists/lt100-small.csv; what is scored are 25 training images a class that
-the list leaves out. Test images are in neither.
+Training images are those of lists/lt100-small.csv; what is scored are 25 training images a class
+that the list leaves out. Test images are in neither.
 """
 
 import csv

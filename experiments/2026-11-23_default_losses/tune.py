@@ -2,9 +2,9 @@
 
     python experiments/2026-11-23_default_losses/tune.py HOLDOUT.csv OUT CELLS.txt [--threads N]
 
-CELLS.txt has a line a run: a name, "from" and the name of a run whose phase 1 it goes on from (or "-"
-to train its own), and settings. OUT/cells.jsonl gets a line a finished run; those are skipped, and the
-file is read anew after every run, so lines can be added meanwhile.
+CELLS.txt has a line a run: a name, "from" and the name of a run whose phase 1 it goes on from (or
+"-" to train its own), and settings. OUT/cells.jsonl gets a line a finished run; those are skipped,
+and CELLS.txt is read anew after every run, so lines can be added meanwhile.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from lpt.training.session import Result, Session
 from lpt.training.starts import start_pool
 from lpt.training.workbench import Workbench
 
+MEASURES = ("overall", "many", "medium", "few")
 ALWAYS = {"data.val_fraction": 0, "phase1.epochs": 10, "phase2.epochs": 10}
 
 
@@ -64,7 +65,9 @@ def from_phase1(folder: Path, source: str, settings: dict[str, Any], base: Path)
 
 def line_of(name: str, result: Result, seconds: float, settings: dict[str, Any]) -> str:
     scores = {
-        phase: {k: round(100 * (found["test"][k] or 0), 2) for k in ("overall", "many", "medium", "few")}
+        phase: {
+            k: round(100 * (found["test"][k] or 0), 2) for k in ("overall", "many", "medium", "few")
+        }
         for phase, found in result.metrics.items()
     }
     return json.dumps({"name": name, **scores, "seconds": round(seconds), "settings": settings})

@@ -1,6 +1,6 @@
 """A trained task in use: predict images, evaluate data."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,11 @@ class Prediction:
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
     matched: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """One line for people: path, then classes with probabilities."""
+        named = zip(self.labels, self.probabilities, strict=True)
+        return "  ".join([self.path, *(f"{label} {p:.1%}" for label, p in named)])
 
 
 class Task:
@@ -138,6 +143,23 @@ class Task:
             )
             for row, path in enumerate(paths)
         ]
+
+    def predict_each(
+        self, paths: Sequence[str | Path], *, top: int = 5, chunk: int = 512, workers: int = 0
+    ) -> Iterator[Prediction | DataError]:
+        """As `predict`, with an error in the place of every image that cannot be read.
+
+        Predictions come as soon as `chunk` images are done, so that many images need little memory.
+        """
+        for start in range(0, len(paths), chunk):
+            some = paths[start : start + chunk]
+            try:
+                yield from self.predict(some, top=top, workers=workers)
+            except DataError as error:
+                if len(some) == 1:
+                    yield error
+                else:
+                    yield from self.predict_each(some, top=top, chunk=max(1, len(some) // 8))
 
     def evaluate(
         self,

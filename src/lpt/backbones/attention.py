@@ -50,6 +50,9 @@ def attend(
     a constant: it joins the prompts' softmax as one more key, whose logit is its logsumexp and
     whose value is its result. Nothing of it is kept for, or computed in, the backward pass.
     """
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16:
+        key, value = _joined([PromptKV(key, value), *prompts])
+        return _attend_in_products(query, key, value, scale)
     learning = [p for p in prompts if p.key.requires_grad]
     if not (learning and _tokens_are_constant(query)):
         key, value = _joined([PromptKV(key, value), *prompts])
@@ -63,6 +66,17 @@ def attend(
     logits = torch.cat([logit.unsqueeze(-1), scale * query @ key.mT], dim=-1)
     weights = logits.softmax(dim=-1)
     mixed: Tensor = weights[..., :1] * constant + weights[..., 1:] @ value
+    return mixed
+
+
+def _attend_in_products(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+    """Two products and a softmax, which keep the weights of all tokens for the backward pass.
+
+    CPUs: torch's fused attention computes bf16 at the speed of float32 forward and two to six times
+    slower than this backward (docs/benchmarks.md).
+    """
+    weights = (scale * query @ key.mT).softmax(dim=-1)
+    mixed: Tensor = weights.to(value.dtype) @ value
     return mixed
 
 

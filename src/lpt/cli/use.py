@@ -1,12 +1,14 @@
 """lpt evaluate, lpt predict, lpt backbones: a trained task in use."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpt.cli.options import Device, Run, Workers, named_data
+from lpt.errors import DataError
 
 __all__ = ["backbones", "evaluate", "predict"]
 
@@ -72,26 +74,37 @@ def predict(
     workers: Workers = 0,
     device: Device = None,
 ) -> None:
-    """Name the most probable classes of images."""
+    """Name the most probable classes of images.
+
+    Images that cannot be read are named on stderr and the others predicted; exit code 2 then.
+    """
     from dataclasses import asdict
 
     from lpt.api import load
     from lpt.task import find_images
 
-    task = load(run, device=device)
-    for prediction in task.predict(find_images(paths), top=top, workers=workers):
-        if as_json:
+    images = find_images(paths)
+    bad = 0
+    for prediction in load(run, device=device).predict_each(images, top=top, workers=workers):
+        if isinstance(prediction, DataError):
+            if len(images) == 1:
+                raise prediction
+            bad += 1
+            print(f"lpt: {prediction}", file=sys.stderr)
+        elif as_json:
             print(json.dumps(asdict(prediction), ensure_ascii=False))
-            continue
-        named = zip(prediction.labels, prediction.probabilities, strict=True)
-        print(f"{prediction.path}  " + "  ".join(f"{label} {p:.1%}" for label, p in named))
+        else:
+            print(prediction)
+    if bad:
+        raise DataError(f"{bad:,} of {len(images):,} images could not be read, as told above.")
 
 
 def backbones() -> None:
     """What can be loaded, and what is here already."""
     from lpt.backbones import list_backbones
 
-    rows = [
+    rows = [("name", "where", "size", "input", "trained on", "")]
+    rows += [
         (e.name, e.place, f"{e.parameters:.0f} M", f"{e.image_size} px", e.data, e.note)
         for e in list_backbones()
     ]

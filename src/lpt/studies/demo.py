@@ -70,10 +70,7 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
     lines += [render_table(rows, COLUMNS, groups=task.groups), ""]
     lines += [f"run folder   {folder.path}  ({human_time(result.seconds)} of training)"]
     lines += [f"prompt file  {folder.task_file}  ({result.task_bytes / 1e6:.2f} MB)", ""]
-    for prediction in predictions:
-        named = zip(prediction.labels, prediction.probabilities, strict=True)
-        best = ", ".join(f"{label} {p:.0%}" for label, p in named)
-        lines.append(f"{prediction.path}  ->  {best}")
+    lines += [str(prediction) for prediction in predictions]
     lines += [
         "",
         "next",
