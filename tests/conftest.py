@@ -1,5 +1,8 @@
-"""Every test runs with the shapes of signatures checked, on one thread."""
+"""Every test runs with the shapes of signatures checked, on one thread, in float32."""
 
+from collections.abc import Iterator
+
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
@@ -28,3 +31,13 @@ always = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], p
 settings.register_profile("lpt", always, derandomize=True)  # a failure is one for everybody
 settings.register_profile("fuzz", always, max_examples=3000)  # make fuzz: new examples every time
 settings.load_profile("lpt")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _float32() -> Iterator[None]:
+    """What `precision: auto` chooses here must not depend on the machine that tests."""
+    from lpt.training import launch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch, "_cpu_has_fast_bf16", lambda: False)
+        yield

@@ -82,3 +82,28 @@ def test_without_prompts_it_is_plain_attention():
     query, key, value = (draw(2, HEADS, 5, HEAD_WIDTH, seed=i) for i in range(3))
     expected = by_hand(query, key, value, [], 0.5)
     assert attend(query, key, value, (), 0.5) == pytest.approx(expected, abs=1e-6)
+
+
+def test_bf16_on_a_cpu_is_float32_to_its_rounding_values_and_gradients():
+    results = []
+    for dtype in (torch.float32, torch.bfloat16):
+        tensors = [draw(3, HEADS, 6, HEAD_WIDTH, seed=i).to(dtype).float() for i in range(3)]
+        tensors += [draw(1, HEADS, 4, HEAD_WIDTH, seed=i).to(dtype).float() for i in (3, 4)]
+        tensors = [t.to(dtype).requires_grad_() for t in tensors]
+        out = attend(*tensors[:3], [PromptKV(*tensors[3:])], 0.3)
+        out.square().sum().backward()
+        assert out.dtype == dtype
+        results.append([out, *(t.grad for t in tensors)])
+    for wanted, found in zip(*results, strict=True):
+        assert (found.float() - wanted).norm() <= 0.02 * wanted.norm()
+
+
+def test_bf16_on_a_cpu_is_left_to_products(monkeypatch):
+    """torch's fused attention is slower there (docs/benchmarks.md)."""
+
+    def fused(*_: object, **__: object) -> Tensor:
+        raise AssertionError("fused attention was asked")
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", fused)
+    query, key, value = (draw(2, HEADS, 3, HEAD_WIDTH, seed=i).bfloat16() for i in range(3))
+    assert attend(query, key, value, [], 0.3).shape == query.shape

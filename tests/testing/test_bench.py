@@ -53,7 +53,7 @@ def test_the_table_names_machine_ratios_and_differences(result):
 
 
 def test_bf16_work_is_compared_in_float32_and_set_against_bf16_products(monkeypatch):
-    monkeypatch.setattr(bench_module, "uses_bf16", lambda precision, _: precision == "bf16")
+    monkeypatch.setattr(bench_module, "uses_bf16", lambda precision, _: precision != "float32")
     result = bench(SMALL, batch=2, repeats=1, device="cpu", precision="bf16", memory=False)
     assert result["max_logit_error"] <= 1e-5
     assert result["precision"] == "bf16"
@@ -101,3 +101,9 @@ def test_block_runs_of_twelve_blocks_with_six_shared():
     runs = block_runs(VIT_S)
     assert (runs["bare"], runs["plain_inference"], runs["inference"]) == (12, 24, 16)
     assert runs["phase2_cached"] == 5
+
+
+def test_a_cpu_is_measured_in_float32_unless_asked_otherwise(monkeypatch):
+    monkeypatch.setattr(bench_module, "uses_bf16", lambda precision, _: precision != "float32")
+    result = bench(SMALL, batch=2, repeats=1, device="cpu", memory=False)
+    assert result["precision"] == "float32"

@@ -116,8 +116,11 @@ def test_bf16_is_refused_where_it_would_crawl(monkeypatch):
         make_accelerator("bf16", "cpu")
 
 
-def test_a_cpu_computes_in_float32_unless_told_otherwise():
-    assert make_accelerator("auto", "cpu").mixed_precision == "no"
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_cpu_computes_in_bf16_where_it_has_instructions_for_it(fast, monkeypatch):
+    monkeypatch.setattr(launch, "_cpu_has_fast_bf16", lambda: fast)
+    assert launch.uses_bf16("auto", torch.device("cpu")) is fast
+    assert launch.uses_bf16("float32", torch.device("cpu")) is False
 
 
 def test_a_process_keeps_its_precision(monkeypatch):

@@ -82,7 +82,7 @@ def bench(
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of measurement.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout, no table.")] = False,
     device: Device = None,
-    precision: Annotated[str, typer.Option(help="auto (bf16 on GPUs), float32 or bf16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="float32, bf16, or auto: bf16 on GPUs.")] = "auto",
 ) -> None:
     """Speed as ratios measured in one run: against a plain implementation and the bare backbone."""
     from lpt.testing.bench import bench as measure

@@ -49,7 +49,7 @@ def bench(
         batch: images a step.
         repeats: rounds, after one to warm up.
         device: "cpu", "cuda", or None for a GPU if there is one.
-        precision: auto (bf16 on GPUs), float32 or bf16, as in training. Results are compared in
+        precision: float32 or bf16; auto is bf16 on GPUs, float32 on CPUs. Results are compared in
             float32 always.
         memory: also measure peak memory, in a child process a variant.
     Returns: numbers by name, ready for JSON; ratios above 1 are in favour of lpt.
@@ -59,7 +59,8 @@ def bench(
         raise LptError(f"bench: batch={batch}, repeats={repeats}: choose 1 or more of each.")
     chosen = choose_device(device)
     device = str(chosen)
-    bf16 = uses_bf16(precision, chosen)
+    on_cpu = precision == "auto" and chosen.type == "cpu"
+    bf16 = uses_bf16("float32" if on_cpu else precision, chosen)
     work = Workload(backbone, batch, device, bf16=bf16)
     logit_error, gradient_error = work.errors()
     if logit_error > LOGIT_TOLERANCE or gradient_error > GRADIENT_TOLERANCE:

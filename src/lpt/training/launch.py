@@ -39,9 +39,9 @@ def make_accelerator(precision: str = "auto", device: str | None = None) -> Acce
 def uses_bf16(precision: str, device: torch.device) -> bool:
     """Whether products run in bf16, by autocast.
 
-    "auto" is bf16 on a GPU that has it and float32 elsewhere. CPUs with bf16 instructions gain 1.2
-    to 1.5 (docs/benchmarks.md), which is not worth other results than everywhere else; on CPUs
-    without them a bf16 product is hundreds of times slower than a float32 one.
+    "auto" is bf16 where the device has instructions for it, GPU or CPU, and float32 elsewhere:
+    steps gain up to 1.8 on CPUs and accuracy stays (docs/benchmarks.md); without the instructions
+    a bf16 product is hundreds of times slower than a float32 one.
 
     Args:
         precision: auto, float32 or bf16.
@@ -53,7 +53,7 @@ def uses_bf16(precision: str, device: torch.device) -> bool:
             "precision=bf16: this device has no bf16 instructions and would be hundreds of times "
             "slower. Use precision=float32 or auto."
         )
-    return precision == "bf16" or (precision == "auto" and device.type == "cuda" and fast)
+    return precision == "bf16" or (precision == "auto" and fast)
 
 
 def fast_bf16(device: torch.device) -> bool:
