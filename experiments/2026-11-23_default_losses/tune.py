@@ -1,15 +1,19 @@
-"""Choose losses, samplers and rates of the default recipe's phases on held-out training images.
+"""Choose losses, samplers, rates and crops of the default recipe on carve-outs of training images.
 
-    python experiments/2026-11-23_default_losses/tune.py HOLDOUT.csv OUT CELLS.txt [--threads N]
+    python experiments/2026-11-23_default_losses/tune.py tiny-imagenet-b OUT CELLS.txt [--threads N]
 
+A tenth of the images of lists/lt100-small.csv is set aside, of classes with ten or more (another
+tenth by seed), and scored; test images and images that the list leaves out are never opened.
 CELLS.txt has a line a run: a name, "from" and the name of a run whose phase 1 it goes on from (or
 "-" to train its own), and settings. OUT/cells.jsonl gets a line a finished run; those are skipped,
-and CELLS.txt is read anew after every run, so lines can be added meanwhile.
+and CELLS.txt is read anew after every run, so lines can be added meanwhile. Several processes may
+share OUT.
 """
 
 import argparse
 import fcntl
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -27,8 +31,14 @@ from lpt.training.session import Result, Session
 from lpt.training.starts import start_pool
 from lpt.training.workbench import Workbench
 
-MEASURES = ("overall", "many", "medium", "few")
-ALWAYS = {"data.val_fraction": 0, "phase1.epochs": 10, "phase2.epochs": 10}
+LIST = "lists/lt100-small.csv"
+MEASURES = ("overall", "macro", "many", "medium", "few")
+ALWAYS = {
+    "data.val_fraction": 0.1,
+    "data.test_fraction": 0,
+    "phase1.epochs": 10,
+    "phase2.epochs": 10,
+}
 
 
 def own_phase1(folder: Path, source: str, settings: dict[str, Any]) -> Result:
@@ -63,10 +73,21 @@ def from_phase1(folder: Path, source: str, settings: dict[str, Any], base: Path)
         run.release()
 
 
+def without_test(data: Path, out: Path) -> str:
+    """The list beside links to the training images alone."""
+    folder = out / "data"
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in data.glob("train-*.parquet"):
+        link = folder / part.name
+        if not link.exists():
+            link.symlink_to(part.resolve())
+    return str(shutil.copy(data / LIST, folder))
+
+
 def line_of(name: str, result: Result, seconds: float, settings: dict[str, Any]) -> str:
     scores = {
         phase: {
-            k: round(100 * (found["test"][k] or 0), 2) for k in ("overall", "many", "medium", "few")
+            k: round(100 * (found["val"][k] or 0), 2) for k in ("overall", "many", "medium", "few")
         }
         for phase, found in result.metrics.items()
     }
@@ -75,14 +96,14 @@ def line_of(name: str, result: Result, seconds: float, settings: dict[str, Any])
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source")
+    parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("cells", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     reuse_memory()
-    options.out.mkdir(parents=True, exist_ok=True)
+    source = without_test(options.data, options.out)
     done = options.out / "cells.jsonl"
     done.touch()
     while True:
@@ -101,9 +122,9 @@ def main(arguments: list[str]) -> None:
             chosen = {**ALWAYS, **parse_settings(settings)}
             began, folder = time.monotonic(), options.out / "runs" / name
             if base == "-":
-                result = own_phase1(folder, options.source, chosen)
+                result = own_phase1(folder, source, chosen)
             else:
-                result = from_phase1(folder, options.source, chosen, options.out / "runs" / base)
+                result = from_phase1(folder, source, chosen, options.out / "runs" / base)
             with done.open("a") as file:
                 file.write(line_of(name, result, time.monotonic() - began, settings) + "\n")
             break

@@ -38,6 +38,8 @@ class TunedViT(Encoder):
         self.tuned = list(change(self.vit))
         for parameter in self.tuned:
             parameter.requires_grad_(True)
+        for block in self.vit.blocks:  # timm's own, slower in bf16 on CPUs where torch fuses it
+            block.attn.fused_attn &= next(self.vit.parameters()).device.type != "cpu"
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """What `change` chose."""
