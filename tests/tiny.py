@@ -35,8 +35,9 @@ SETTINGS = {
     "phase2.cached_views": 0,
     "classifier.dropout": 0.1,
     "selection": "best",
+    "precision": "float32",
 }
-"""A checkpoint every step, and everything on that is random."""
+"""A checkpoint every step, everything on that is random, and products alike in every process."""
 
 
 def write_backbone(path: Path, seed: int = 0, depth: int = 3) -> Path:

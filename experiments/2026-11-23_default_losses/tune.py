@@ -1,9 +1,11 @@
 """Choose losses, samplers, rates and crops of the default recipe on carve-outs of training images.
 
     python experiments/2026-11-23_default_losses/tune.py tiny-imagenet-b OUT CELLS.txt [--threads N]
+    python experiments/2026-11-23_default_losses/tune.py caltech101 OUT CELLS.txt [--threads N]
 
-A tenth of the images of lists/lt100-small.csv is set aside, of classes with ten or more (another
-tenth by seed), and scored; test images and images that the list leaves out are never opened.
+A tenth of the training images is set aside, of classes with ten or more (another tenth by seed),
+and scored; of tiny-imagenet-b those of lists/lt100-small.csv are the training images. Test images
+and images that the list leaves out are never opened.
 CELLS.txt has a line a run: a name, "from" and the name of a run whose phase 1 it goes on from (or
 "-" to train its own), and settings. OUT/cells.jsonl gets a line a finished run; those are skipped,
 and CELLS.txt is read anew after every run, so lines can be added meanwhile. Several processes may
@@ -74,14 +76,14 @@ def from_phase1(folder: Path, source: str, settings: dict[str, Any], base: Path)
 
 
 def without_test(data: Path, out: Path) -> str:
-    """The list beside links to the training images alone."""
+    """The list beside links to the training images alone; without a list, these."""
     folder = out / "data"
     folder.mkdir(parents=True, exist_ok=True)
-    for part in data.glob("train-*.parquet"):
+    for part in data.glob("train*.parquet"):
         link = folder / part.name
         if not link.exists():
             link.symlink_to(part.resolve())
-    return str(shutil.copy(data / LIST, folder))
+    return str(shutil.copy(data / LIST, folder) if (data / LIST).is_file() else folder)
 
 
 def line_of(name: str, result: Result, seconds: float, settings: dict[str, Any]) -> str:

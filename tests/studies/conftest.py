@@ -25,6 +25,7 @@ QUICK = {
     "phase2.cached_views": 1,
     "checkpoint_seconds": 0,
     "rival.batch": 8,
+    "precision": "float32",
 }
 
 Ask = Callable[..., Request]

@@ -65,7 +65,7 @@ class AugmentConfig(Section):
     Crops enlarge what they show; whole images at ratio 1 look smaller than anything in training.
     """
 
-    crop_scale: tuple[Share, Share] = (0.8, 1.0)
+    crop_scale: tuple[Share, Share] = (0.4, 1.0)
     flip: Share = 0.5
     mixup: NonNegative = 0.0
     resize_rule: Literal["squash", "short-side"] = "squash"
@@ -104,9 +104,12 @@ class ClassifierConfig(Section):
 
 
 class LossConfig(Section):
-    """A loss of `lpt.losses.loss_names()` and its options."""
+    """A loss of `lpt.losses.loss_names()` and its options.
 
-    name: str = "ce"
+    Logit adjustment wants images in their natural frequencies: `sampler` "instance".
+    """
+
+    name: str = "logit-adjustment"
     options: dict[str, float | bool | str | None] = {}
 
 
@@ -118,7 +121,7 @@ class OptimConfig(Section):
     """
 
     name: Literal["sgd", "adamw"] = "adamw"
-    rate: Positive = 0.003
+    rate: Positive = 0.002
     classifier_rate: Positive | None = None
     key_rate: Positive | None = None
     scale_with_batch: bool = False
@@ -140,7 +143,7 @@ class PhaseConfig(Section):
     epochs: Annotated[int, Field(ge=0)] = 20
     batch: Annotated[int, Field(ge=0)] = 0
     epoch_images: Count | None = None
-    sampler: Sampler = "balanced"
+    sampler: Sampler = "instance"
     dual_order: Literal["balanced", "class-cycle", "square-root"] = "balanced"
     eta: NonNegative = 0.5
     loss: LossConfig = LossConfig()
@@ -154,13 +157,11 @@ class GroupPhaseConfig(PhaseConfig):
     once and kept on disk up to `cache_limit_gb`; 0 augments afresh every time.
     """
 
-    sampler: Sampler = "dual"
-    loss: LossConfig = LossConfig(name="agcl")
-    optim: OptimConfig = OptimConfig(rate=0.001, classifier_rate=0.0003, key_rate=0.01)
+    optim: OptimConfig = OptimConfig(rate=0.0005, classifier_rate=0.0002, key_rate=0.01)
     key_weight: NonNegative = 1.0
     weight_key_term: bool = True
     instance_lambda_pos: NonNegative | None = 0.5
     instance_lambda_neg: NonNegative | None = 8.0
-    cached_views: Annotated[int, Field(ge=0)] = 4
+    cached_views: Annotated[int, Field(ge=0)] = 8
     cache_dtype: Literal["float32", "float16"] = "float16"
     cache_limit_gb: Positive = 8.0
