@@ -18,7 +18,7 @@ from lpt.losses import PHASE2_RELEASED, build_loss, instance_loss
 from lpt.model import LongTailedPromptModel, PromptShape
 from lpt.records import Output
 from lpt.training import cache
-from lpt.training.cache import ViewCache, build_cache
+from lpt.training.cache import NoRoomError, ViewCache, build_cache
 from lpt.training.plan import EpochPlan
 from lpt.training.reporting import SilentReporter
 from lpt.training.stages import GroupStage, Inputs, Progress, Stage, branches_of
@@ -80,7 +80,7 @@ def build(
     plan: EpochPlan | None = None,
     upstream: str = "same",
     **settings: object,
-) -> ViewCache | None:
+) -> ViewCache:
     return build_cache(
         folder,
         made,
@@ -190,12 +190,22 @@ def test_a_damaged_file_is_noticed(tmp_path):
 
 
 def test_what_exceeds_the_limit_is_said_and_not_written(tmp_path):
-    reporter, images = Reporter(), Images()
-    assert build(tmp_path, stage(), images, reporter, limit_gb=1e-6) is None
+    images = Images()
+    with pytest.raises(NoRoomError, match=r"more than phase2\.cache_limit_gb allows") as full:
+        build(tmp_path, stage(), images, limit_gb=1e-6)
+    assert full.value.views == 0
     assert len(images.drawn) == 1
-    assert "phase2.cache_limit_gb" in reporter.messages[-1]
-    assert "training goes on without them" in reporter.messages[-1]
     assert not list(tmp_path.glob("*.bin"))
+
+
+@pytest.mark.parametrize(("room", "views"), [(1.0, 0), (1.9, 0), (2.1, 2), (3.5, 3)])
+def test_it_is_known_how_many_views_there_is_room_for(tmp_path, room, views):
+    made = stage()
+    one_view = build(tmp_path / "all", made).bytes / VIEWS
+    limit = room * one_view / 1e9
+    with pytest.raises(NoRoomError, match="5 views of") as full:
+        build(tmp_path, made, plan=plan_for(made, views=5), limit_gb=limit)
+    assert full.value.views == views
 
 
 def test_a_complete_cache_needs_no_room(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,9 +23,13 @@ from lpt.data import open_data
 from lpt.errors import RunError
 from lpt.files import UNFINISHED
 from lpt.task_file import TaskSpec, read_spec
+from lpt.training import session
+from lpt.training.cache import NoRoomError, ViewCache, build_cache
 from lpt.training.checkpoint import Checkpoint, Position
 from lpt.training.identity import data_identity
+from lpt.training.plan import EpochPlan
 from lpt.training.runs import RunFolder
+from lpt.training.stages import Stage
 
 from ..tiny import (
     SETTINGS,
@@ -178,6 +183,27 @@ def test_views_that_found_no_room_are_given_up_for_good(
     train(cached, folder, backbone)
     assert load_config(folder / "config.yaml") == fresh
     assert_same(folder, kept_of(tmp_path / "whole" / "run"))
+
+
+@pytest.mark.slow
+def test_as_many_views_are_kept_as_there_is_room_for(
+    photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run ends as one that was asked for so many, and its folder says so."""
+    few = config(photos, augment__mixup=0, phase2__cached_views=2)
+    train(few, tmp_path / "whole" / "run", backbone)
+
+    def room_for_two(
+        folder: Path, stage: Stage, plan: EpochPlan, *rest: Any, **options: Any
+    ) -> ViewCache:
+        if plan.views > 2:
+            raise NoRoomError(2, "full")
+        return build_cache(folder, stage, plan, *rest, **options)
+
+    monkeypatch.setattr(session, "build_cache", room_for_two)
+    train(few.changed({"phase2.cached_views": 9}), tmp_path / "run", backbone)
+    assert load_config(tmp_path / "run" / "config.yaml") == few
+    assert_same(tmp_path / "run", kept_of(tmp_path / "whole" / "run"))
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from lpt.classifier import CosineClassifier, class_means
 from lpt.config import OptimConfig
 from lpt.config.sections import Section
 from lpt.losses import build_loss
-from lpt.training.cache import build_cache
+from lpt.training.cache import NoRoomError, build_cache
 from lpt.training.checkpoint import Checkpoint
 from lpt.training.loop import Loop, Source, fit
 from lpt.training.plan import EpochPlan
@@ -197,17 +197,21 @@ class Trial:
             return
         stage.mixup = 0.0  # what is kept of an image cannot be blended with another
         with tempfile.TemporaryDirectory() as folder:
-            cache = build_cache(
-                Path(folder),
-                stage,
-                plan,
-                bench.image_source,
-                {},
-                bench.reporter,
-                device=bench.accelerator.device,
-                autocast=bench.autocast,
-            )
-            yield cache or bench.image_source
+            try:
+                source: Source = build_cache(
+                    Path(folder),
+                    stage,
+                    plan,
+                    bench.image_source,
+                    {},
+                    bench.reporter,
+                    device=bench.accelerator.device,
+                    autocast=bench.autocast,
+                )
+            except NoRoomError as full:
+                bench.reporter.message(f"cache     {full}; views are computed when they are drawn")
+                source = bench.image_source
+            yield source
 
 
 class _NoStore:

@@ -26,13 +26,27 @@ from lpt.training.plan import EpochPlan
 from lpt.training.reporting import Reporter
 from lpt.training.stages import Inputs, Stage
 
-__all__ = ["ViewCache", "build_cache"]
+__all__ = ["NoRoomError", "ViewCache", "build_cache"]
 
 FILL_BATCH = 32
 SAVE_EVERY = 16
 """Batches between two marks from which an interrupted computation goes on."""
 FREE_BYTES = 2**28
 """Left free on the disk."""
+MIN_VIEWS = 2
+"""One view of every image would be no augmentation."""
+
+
+class NoRoomError(Exception):
+    """The views would exceed the limit or the disk; nothing was computed.
+
+    Attributes:
+        views: for how many there is room; 0 where that is less than `MIN_VIEWS`.
+    """
+
+    def __init__(self, views: int, reason: str) -> None:
+        super().__init__(reason)
+        self.views = views if views >= MIN_VIEWS else 0
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,7 @@ def build_cache(
     limit_gb: float = 8.0,
     device: torch.device | str = "cpu",
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
-) -> ViewCache | None:
+) -> ViewCache:
     """Compute `stage.frozen` on all views of all images, or go on with what is there already.
 
     Views are those of `plan.view_of`, so a plan with `views=V` meets exactly these. Tensors of
@@ -100,10 +114,8 @@ def build_cache(
         dtype: float32 or float16, of tokens.
         limit_gb: largest size on disk.
         device, autocast: where and in which precision the frozen half runs.
-    Returns: the cache, or None if it would exceed the limit or the disk: a message says so, and
-        training goes on without.
-    Raises: ConfigError if the stage mixes images; RunError if the disk refuses; TrainingError if
-        values do not fit into `dtype`.
+    Raises: NoRoomError if it would exceed the limit or the disk; ConfigError if the stage mixes
+        images; RunError if the disk refuses; TrainingError if values do not fit into `dtype`.
     """
     if stage.mixup:
         raise ConfigError(
@@ -124,13 +136,13 @@ def build_cache(
     done = store.open(fingerprint, reporter)
     shape = f"{plan.views} views of {len(plan.labels):,} images"
     free = shutil.disk_usage(folder).free + done * size // max(rows, 1) - FREE_BYTES
-    if done < rows and size > min(limit_gb * 1e9, free):
+    room = min(limit_gb * 1e9, free)
+    if done < rows and size > room:
         bound = "phase2.cache_limit_gb" if size > limit_gb * 1e9 else "the free space of the disk"
-        reporter.message(
-            f"cache     {shape} need {size / 1e9:.2f} GB, more than {bound} allows; "
-            "training goes on without them"
+        raise NoRoomError(
+            int(room * plan.views // size),
+            f"{shape} need {size / 1e9:.2f} GB, more than {bound} allows",
         )
-        return None
     reporter.message(f"cache     {shape}, {size / 1e9:.2f} GB in {folder}")
     if done < rows:
         reporter.begin("cache", rows, done, unit="views")

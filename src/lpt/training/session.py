@@ -17,7 +17,7 @@ from lpt.files import write_json
 from lpt.model import LongTailedPromptModel
 from lpt.task import Task
 from lpt.task_file import BackboneRecord, TaskSpec, save_task
-from lpt.training.cache import ViewCache, build_cache
+from lpt.training.cache import NoRoomError, ViewCache, build_cache
 from lpt.training.checkpoint import Checkpoint, Position, learned_state, load_learned
 from lpt.training.estimate import fit_budget, run_seconds
 from lpt.training.identity import data_identity
@@ -159,10 +159,13 @@ class Session:
         stage = self._stage(name)
         plan = plan_of(stage, self.config, self.bench.train_split.labels)
         if checkpoint.position.epoch < plan.epochs:
-            cache = self._cache(stage, plan) if plan.views else None
-            if plan.views and cache is None:
-                self._give_up_views(begun=checkpoint.position > Position(index))
-                plan = plan_of(stage, self.config, self.bench.train_split.labels)
+            cache = None
+            while plan.views and cache is None:
+                try:
+                    cache = self._cache(stage, plan)
+                except NoRoomError as full:
+                    self._keep_views(full, begun=checkpoint.position > Position(index))
+                    plan = plan_of(stage, self.config, self.bench.train_split.labels)
             loop = Loop(
                 self.bench.accelerator,
                 cache or self.bench.image_source,
@@ -190,22 +193,24 @@ class Session:
         self.folder.save(following)
         return following
 
-    def _give_up_views(self, *, begun: bool) -> None:
-        """Go on without cached views, and let the folder say so: a resumed run never has them."""
+    def _keep_views(self, full: NoRoomError, *, begun: bool) -> None:
+        """Go on with fewer cached views, and let the folder say so for when the run is resumed."""
         if begun:
             raise RunError(
                 f"{self._cache_folder}: no room for the cached views that phase 2 began with. "
                 "Free some space, and go on with --resume."
             )
-        self.config = self.bench.config = self.config.changed({"phase2.cached_views": 0})
+        left = f"with {full.views} views" if full.views else "without them"
+        self.bench.reporter.message(f"cache     {full}; training goes on {left}")
+        self.config = self.bench.config = self.config.changed({"phase2.cached_views": full.views})
         self.folder.keep(self.config)
 
     @property
     def _cache_folder(self) -> Path:
         return self.folder.path / "cache"
 
-    def _cache(self, stage: Stage, plan: EpochPlan) -> ViewCache | None:
-        """Fixed views of the training images, computed once; None if they would not fit."""
+    def _cache(self, stage: Stage, plan: EpochPlan) -> ViewCache:
+        """Fixed views of the training images, computed once. Raises: NoRoomError if too many."""
         spec = self.bench.backbone.spec
         upstream = {
             **self.identity(),
