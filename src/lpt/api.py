@@ -14,6 +14,7 @@ from lpt.training.estimate import parse_budget
 from lpt.training.reporting import Reporter, SilentReporter, check_log, with_log
 from lpt.training.runs import RunFolder, free_run_path
 from lpt.training.session import Result, Session
+from lpt.training.summary import describe
 from lpt.training.workbench import Workbench
 
 __all__ = ["finish", "load", "prepare", "run_name", "train"]
@@ -140,7 +141,7 @@ def prepare(
     folder = RunFolder(Path(out) if out is not None else free_run_path(run_name(data)))
     folder.check_free()
     session = Session(Workbench(config, reporter, device=device), folder)
-    reporter.message(session.describe())
+    reporter.message(describe(session))
     session.fit_budget(seconds)
     folder.create(session.config, session.identity())
     reporter.message(f"run       {folder.path}")
@@ -184,7 +185,7 @@ def _reopen(
     except BaseException:
         folder.release()
         raise
-    reporter.message(session.describe())
+    reporter.message(describe(session))
     reporter.message(f"run       {folder.path} (resumed)")
     return session
 

@@ -154,11 +154,16 @@ def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
     return tensors
 
 
+def _instead(path: Path) -> str:
+    run = path.parent
+    if (run / "config.yaml").is_file():
+        return f"The run is not finished; go on with it: lpt train --out {run} --resume"
+    return "Give a task file, or the folder of a run."
+
+
 def _read(path: Path) -> tuple[TaskSpec, dict[str, Kind]]:
     if not path.is_file():
-        raise TaskFileError(
-            f"{path}: no such file. Give a task file, or the folder of a run that is finished."
-        )
+        raise TaskFileError(f"{path}: no such file. {_instead(path)}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

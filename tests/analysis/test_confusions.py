@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from lpt.analysis.confusions import find_confusions, short_of_data, wilson, worst_pair
+from lpt.analysis.confusions import exact_interval, find_confusions, short_of_data, worst_pair
 from lpt.analysis.scores import ImageScores, class_scores
 from lpt.data import ClassGroups
 from lpt.evaluation import ClassScore
@@ -62,11 +62,17 @@ def test_short_classes_are_rare_and_surely_worse() -> None:
     assert found[0].recall == pytest.approx(0.1)
 
 
-def test_wilson_interval_of_a_published_case() -> None:
-    # 10 of 20 by hand: centre 0.5, half width 1.96 / 1.19208 * sqrt(0.0125 + 0.002401) = 0.2007
-    assert wilson(10, 20) == pytest.approx((0.2993, 0.7007), abs=1e-4)
-    low, high = wilson(10, 20, level=99)
-    assert low < 0.2993 < 0.7007 < high
-    assert wilson(0, 0) == (0, 1)
-    assert wilson(0, 5)[0] == 0
-    assert wilson(5, 5)[1] == 1
+def test_exact_interval_of_published_cases() -> None:
+    """10 of 20: 27.2 to 72.8 %; 0 of 1 and 0 of 5 by hand: 1 - 0.025 ** (1 / n)."""
+    assert exact_interval(10, 20) == pytest.approx((0.2720, 0.7280), abs=1e-4)
+    low, high = exact_interval(10, 20, level=99)
+    assert low < 0.2720 < 0.7280 < high
+    assert exact_interval(0, 0) == (0, 1)
+    assert exact_interval(0, 1) == pytest.approx((0, 0.975))
+    assert exact_interval(0, 5) == pytest.approx((0, 1 - 0.025 ** (1 / 5)))
+    assert exact_interval(5, 5) == pytest.approx((0.025 ** (1 / 5), 1))
+
+
+def test_one_wrong_image_makes_no_class_surely_short_of_data() -> None:
+    scores, classes = judged([0] * 12 + [1], [0] * 13, [40, 2])
+    assert short_of_data(scores, classes, find_confusions(scores, classes)) == ()

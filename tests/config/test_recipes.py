@@ -121,7 +121,7 @@ def test_numbers_are_read_as_people_write_them():
     [
         ("- a\n- b", "a mapping of settings is expected, not list"),
         ("a: [", "not YAML"),
-        ("epochs: 5", "epochs: unknown. Known here: recipe, backbone"),
+        ("epochs: 5", "epochs: unknown. Did you mean phase1.epochs or phase2.epochs?"),
         ("phase1: {epochs: x}", "phase1.epochs='x'"),
         ("seed: 2020-99-99", "not YAML"),
     ],

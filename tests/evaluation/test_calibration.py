@@ -49,6 +49,20 @@ def test_a_split_of_errors_gets_the_highest_temperature() -> None:
     assert fit_temperature(cosine, np.array([1, 0])) == pytest.approx(TEMPERATURES[1])
 
 
+def test_few_images_without_errors_leave_the_usual_temperature() -> None:
+    cosine = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.1], [0.1, 0.6]])
+    labels = np.array([0, 1, 0, 1])
+    assert fit_temperature(cosine, labels, usual=0.05) == pytest.approx(0.05, rel=0.01)
+
+
+def test_one_error_warms_the_usual_temperature_and_many_images_overrule_it() -> None:
+    cosine = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.1], [0.1, 0.6]])
+    wrong = fit_temperature(cosine, np.array([0, 1, 0, 0]), usual=0.05)
+    assert 0.06 < wrong < 0.5
+    cosine, labels = sampled(0.3, images=2_000)
+    assert fit_temperature(cosine, labels, usual=0.05) == pytest.approx(0.3, rel=0.15)
+
+
 def test_calibration_error_by_hand() -> None:
     """Confidence 0.8 (logit difference log 4) on four images of which two are right: 0.3."""
     cosine = np.tile([np.log(4), 0.0], (4, 1))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import betaincinv
 
 from lpt.analysis.scores import ImageScores
 from lpt.evaluation import ClassScore
@@ -12,13 +13,11 @@ __all__ = [
     "ConfusedPair",
     "Confusion",
     "ShortClass",
+    "exact_interval",
     "find_confusions",
     "short_of_data",
-    "wilson",
     "worst_pair",
 ]
-
-Z = {95: 1.96, 99: 2.576}
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def find_confusions(scores: ImageScores, classes: Sequence[ClassScore]) -> tuple
                 count,
                 tested,
                 images.get(other * size + own, 0),
-                wilson(count, tested, level=99)[0],
+                exact_interval(count, tested, level=99)[0],
                 2 * classes[own].train_images < classes[other].train_images,
             )
         )
@@ -117,8 +116,8 @@ def worst_pair(
         pairs[one, two] = ConfusedPair(one, two, there, back)
 
     def sureness(pair: ConfusedPair) -> tuple[float, int]:
-        there = wilson(pair.there, classes[pair.one].test_images, level=99)[0]
-        back = wilson(pair.back, classes[pair.two].test_images, level=99)[0]
+        there = exact_interval(pair.there, classes[pair.one].test_images, level=99)[0]
+        back = exact_interval(pair.back, classes[pair.two].test_images, level=99)[0]
         return there + back, pair.there + pair.back
 
     return max(pairs.values(), key=sureness, default=None)
@@ -141,7 +140,7 @@ def short_of_data(
     for index, score in enumerate(classes):
         if score.recall is None or score.group == "many":
             continue
-        at_most = wilson(score.correct, score.test_images)[1]
+        at_most = exact_interval(score.correct, score.test_images)[1]
         if at_most < overall:
             other = most.get(index)
             found.append(
@@ -157,15 +156,14 @@ def short_of_data(
     return tuple(sorted(found, key=lambda s: (s.at_most, s.recall, s.train_images, s.class_id)))
 
 
-def wilson(hits: int, trials: int, *, level: int = 95) -> tuple[float, float]:
-    """Interval (95 or 99 %) of a share seen `hits` of `trials` times; (0, 1) without trials.
+def exact_interval(hits: int, trials: int, *, level: int = 95) -> tuple[float, float]:
+    """Interval of a share seen `hits` of `trials` times; (0, 1) without trials.
 
-    Source: Wilson, Journal of the American Statistical Association 22 (1927).
+    It never claims more than `level` percent, however few the trials: one image says little.
+
+    Source: Clopper and Pearson, Biometrika 26 (1934).
     """
-    if not trials:
-        return 0.0, 1.0
-    z = Z[level]
-    share, weight = hits / trials, z * z / trials
-    centre = (share + weight / 2) / (1 + weight)
-    half = z / (1 + weight) * float(np.sqrt(share * (1 - share) / trials + weight / trials / 4))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    tail = (1 - level / 100) / 2
+    low = float(betaincinv(hits, trials - hits + 1, tail)) if hits else 0.0
+    high = float(betaincinv(hits + 1, trials - hits, 1 - tail)) if hits < trials else 1.0
+    return low, high

@@ -1,15 +1,34 @@
 """Wrong settings in words of one line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from lpt.errors import ConfigError
 
 __all__ = ["validated"]
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_WORDS = {
+    "int_": "a whole number, such as 5",
+    "float_": "a number, such as 0.5",
+    "bool_": "true or false",
+    "string_type": "text",
+    "greater_than_equal": "at least {ge:g}",
+    "greater_than": "more than {gt:g}",
+    "less_than_equal": "at most {le:g}",
+    "less_than": "less than {lt:g}",
+    "finite_number": "a finite number",
+    "literal_error": "one of {expected}",
+}
+"""By the beginning of pydantic's error types; the first that fits."""
+
+_ALSO_CALLED = {"lr": "rate", "learning_rate": "rate", "batch_size": "batch"}
+"""What other programs call these settings."""
 
 
 def validated(model: type[Model], tree: Mapping[str, Any], origin: str) -> Model:
@@ -33,7 +52,35 @@ def _explain(model: type[BaseModel], error: ValidationError, origin: str) -> str
         for part in first["loc"][:-1]:
             section = section.model_fields[str(part)].annotation
         known = ", ".join(section.model_fields)
-        return f"{origin} {path}: unknown. Known here: {known}."
+        meant = _meant(model, path)
+        return f"{origin} {path}: unknown. {meant or f'Known here: {known}.'}"
     if first["type"] == "value_error":  # said of a whole section, by one of our own validators
         return f"{origin} {path}: {first['msg'].removeprefix('Value error, ')}."
-    return f"{origin} {path}={first['input']!r:.100}: {first['msg']}."
+    return f"{origin} {path}={first['input']!r:.100}: {_wanted(first)}."
+
+
+def _meant(model: type[BaseModel], path: str) -> str:
+    """Settings of that last name, or of a like one; "" for none."""
+    section, _, last = path.rpartition(".")
+    last = _ALSO_CALLED.get(last, last)
+    names = sorted(_names(model), key=lambda name: not name.startswith(section))
+    alike = get_close_matches(path, names, cutoff=0.8)
+    found = [name for name in names if name.rpartition(".")[2] == last] or alike
+    return f"Did you mean {' or '.join(found[:3])}?" if found else ""
+
+
+def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every setting by its dotted name, sections included."""
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _names(field.annotation, f"{prefix}{name}.")
+
+
+def _wanted(error: ErrorDetails) -> str:
+    """What is allowed, in plain words where pydantic speaks of parsing."""
+    kind, limits = error["type"], error.get("ctx", {})
+    for start, words in _WORDS.items():
+        if kind.startswith(start):
+            return "must be " + words.format(**limits)
+    return error["msg"]

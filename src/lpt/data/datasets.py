@@ -67,12 +67,14 @@ def open_data(
         parts = _with_list(parts, listing, parsed, group_by)
     if "test" in parsed.options:
         parts["test"] = _other_test(parsed, seed, listing.class_names)
+    named = set(parts)
     if "train" in parts:
         _set_aside(parts, "test", test_fraction, seed, smallest=2)
         _set_aside(parts, "val", val_fraction, seed, smallest=_VAL_SMALLEST)
     _check(parts, listing, str(spec), frozen=class_names is not None)
     splits = {name: parts[name].split(name) for name in _ORDER if len(parts.get(name, ()))}
-    return Manifest(str(spec), listing.class_names, splits)
+    set_aside = tuple(name for name in splits if name not in named)
+    return Manifest(str(spec), listing.class_names, splits, set_aside)
 
 
 def open_test(spec: str | Path, class_names: Sequence[str], *, seed: int = 0) -> Split:

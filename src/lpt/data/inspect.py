@@ -24,6 +24,7 @@ class DataSummary:
         name: the data set.
         class_names: (C,) in index order.
         counts: for each split, (C,) images of each class.
+        set_aside: splits that the data did not name: drawn from train, by class.
         imbalance: largest over smallest class of the training split.
         group_bounds: many, medium and few in words.
         group_classes: how many classes are many-, medium- and few-shot.
@@ -36,6 +37,7 @@ class DataSummary:
     name: str
     class_names: tuple[str, ...]
     counts: dict[str, tuple[int, ...]]
+    set_aside: tuple[str, ...]
     imbalance: float
     group_bounds: dict[str, str]
     group_classes: dict[str, int]
@@ -72,6 +74,7 @@ def inspect_data(
         name=manifest.name,
         class_names=manifest.class_names,
         counts={split: tuple(manifest.counts(split).tolist()) for split in manifest.splits},
+        set_aside=manifest.set_aside,
         imbalance=imbalance(n),
         group_bounds=groups.describe(),
         group_classes={group: len(classes) for group, classes in members.items()},
@@ -88,7 +91,11 @@ def render(summary: DataSummary) -> str:
     n = np.array(summary.counts["train"])
     lines = [
         f"{summary.name}: {len(n):,} classes",
-        *(f"  {split:<8}{sum(counts):>9,} images" for split, counts in summary.counts.items()),
+        *(
+            f"  {split:<8}{sum(counts):>9,} images"
+            + ("   (drawn from train: the data names none)" if split in summary.set_aside else "")
+            for split, counts in summary.counts.items()
+        ),
         f"  imbalance {summary.imbalance:,.1f} ({n.max():,} to {n[n > 0].min():,} images a class)",
         *(
             f"  {group:<8}{summary.group_classes[group]:>9,} classes"

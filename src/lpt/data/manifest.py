@@ -58,11 +58,13 @@ class Manifest:
         name: what reports call it.
         class_names: (C,) names; a label is an index into them in every split.
         splits: train, val and test, as far as the data has them.
+        set_aside: those of val and test that the data did not name: drawn from train.
     """
 
     name: str
     class_names: tuple[str, ...]
     splits: dict[str, Split]
+    set_aside: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:

@@ -16,6 +16,7 @@ TEMPERATURES = (0.01, 10.0)
 """Range of fitted temperatures. The lower end, a scale of 100, keeps a validation set without
 errors from claiming certainty; it is also where CLIP stops its scale (Radford et al. 2021)."""
 
+PRIOR = 0.5
 HALVINGS = 30
 BINS = 15
 
@@ -23,7 +24,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.integer[Any]]
 
 
-def fit_temperature(cosine: Floats, labels: Indices) -> float:
+def fit_temperature(cosine: Floats, labels: Indices, usual: float | None = None) -> float:
     """The temperature t at which softmax(cosine / t) makes the labels most likely.
 
     The likelihood is concave in 1/t, so its slope, mean true cosine less mean expected cosine, has
@@ -33,16 +34,22 @@ def fit_temperature(cosine: Floats, labels: Indices) -> float:
     Args:
         cosine: (n, C) of images that the model was not trained on.
         labels: (n,).
+        usual: where t stays unless the images say otherwise: a normal prior of log t around it,
+            of standard deviation `PRIOR`; a few images, all of them right, would else claim
+            certainty. None for no prior.
     Raises: ShapeError without images, or if the two do not fit.
     Source: Guo, Pleiss, Sun and Weinberger, ICML 2017, section 4.2.
     """
     values = _checked(cosine, labels)
-    truth = np.take_along_axis(values, labels[:, None], axis=1).mean()
+    truth = np.take_along_axis(values, labels[:, None], axis=1).sum()
     low, high = (math.log(t) for t in TEMPERATURES)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        expected = (_softmax(values, math.exp(middle)) * values).sum(axis=1).mean()
-        low, high = (middle, high) if expected > truth else (low, middle)
+        expected = (_softmax(values, math.exp(middle)) * values).sum()
+        colder = truth - expected  # slope of the log-likelihood in 1/t
+        if usual is not None:
+            colder += (middle - math.log(usual)) / PRIOR**2 * math.exp(middle)
+        low, high = (low, middle) if colder >= 0 else (middle, high)
     return math.exp((low + high) / 2)
 
 

@@ -15,7 +15,7 @@ from lpt.task import Task
 from lpt.training.reporting import Reporter, human_time
 from lpt.training.runs import RunFolder, free_run_path
 from lpt.training.session import Session
-from lpt.training.summary import result_rows
+from lpt.training.summary import describe, result_rows
 from lpt.training.workbench import Workbench
 
 __all__ = ["run_demo"]
@@ -41,7 +41,7 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
     folder.check_free()
     bench = Workbench(config, reporter)
     session = Session(bench, folder)
-    reporter.message(session.describe())
+    reporter.message(describe(session))
     session.fit_budget(None)
     folder.create(session.config, session.identity())
     try:

@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from lpt.backbones import hash_weights, warn_if_leaky
+from lpt.backbones import hash_weights
 from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import RunError
 from lpt.evaluation import fit_temperature
@@ -92,35 +91,6 @@ class Session:
     def other_parameters(self) -> int:
         """Keys and classifier."""
         return self.model.pool.keys.numel() + self.model.classifier.weight.numel()
-
-    def describe(self) -> str:
-        """Data, backbone and what will learn, a line each; and what a person should know."""
-        bench, spec = self.bench, self.bench.backbone.spec
-        frozen = sum(p.numel() for p in bench.backbone.parameters())
-        learned = self.prompt_parameters + self.other_parameters
-        held = {name: len(split) for name, split in bench.data.splits.items() if name != "train"}
-        sizes = ", ".join(f"{count:,} {name}" for name, count in held.items())
-        precision = "bf16" if bench.accelerator.mixed_precision == "bf16" else "float32"
-        lines = [
-            f"data      {bench.data.name}: {bench.data.num_classes} classes, "
-            f"{len(bench.train_split):,} training images "
-            f"({int(bench.counts.max()):,} to {int(bench.counts.min()):,} a class), {sizes}",
-            f"backbone  {spec.name}: {frozen:,} frozen parameters, {spec.image_size} px, "
-            f"on {bench.accelerator.device} in {precision}",
-            f"learns    {self.prompt_parameters:,} prompt parameters and {self.other_parameters:,} "
-            f"in keys and classifier ({100 * learned / frozen:.1f} % of the backbone; "
-            f"prompt file {4e-6 * learned:.1f} MB)",
-        ]
-        missing = self._classes_without_test()
-        if missing:
-            lines.append(
-                f"note      {missing} classes have no test image: they are trained, left out of "
-                "macro accuracy, and count as errors where they are predicted"
-            )
-        warning = warn_if_leaky(self.config.backbone)
-        if warning:
-            lines.append(f"note      {warning}")
-        return "\n".join(lines)
 
     def identity(self) -> dict[str, Any]:
         """What must be the same when the run goes on: data and backbone."""
@@ -237,7 +207,7 @@ class Session:
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         phases = 2 if self.config.phase2.epochs else 1
         metrics: dict[str, dict[str, Summary]] = {}
-        temperature = TaskSpec.model_fields["temperature"].default
+        usual = temperature = TaskSpec.model_fields["temperature"].default
         for number, name in enumerate(PHASES[:phases], start=1):
             load_learned(self.model, self.folder.load_best(f"{name}-selected"), self.folder.path)
             self.model.phases = number
@@ -252,7 +222,7 @@ class Session:
                 )
                 metrics[name][data] = self.bench.score(found).summary()
                 if data == "val":
-                    temperature = fit_temperature(found.logits, found.labels)
+                    temperature = fit_temperature(found.logits, found.labels, usual)
         spec = self._task_spec(phases, temperature, metrics)
         size = save_task(self.folder.task_file, self.model, spec)
         result = Result(
@@ -293,7 +263,3 @@ class Session:
             temperature=temperature,
             metrics=metrics,
         )
-
-    def _classes_without_test(self) -> int:
-        test = self.bench.data.splits.get("test")
-        return 0 if test is None else self.bench.data.num_classes - len(np.unique(test.labels))
