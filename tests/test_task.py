@@ -102,8 +102,8 @@ def test_a_split_without_images_is_refused(task, photos):
         task.evaluate(split)
 
 
-def test_a_run_that_is_not_finished_has_no_task(tmp_path):
-    with pytest.raises(TaskFileError, match="folder of a run that is finished"):
+def test_a_folder_that_is_no_run_has_no_task(tmp_path):
+    with pytest.raises(TaskFileError, match=r"no such file\. Give a task file, or the folder"):
         Task.load(tmp_path)
 
 

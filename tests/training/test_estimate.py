@@ -146,13 +146,16 @@ def test_a_run_costs_its_steps_its_starts_and_what_is_scored():
     )
 
 
-@given(paces, st.integers(0, 30))
-def test_views_that_are_drawn_less_than_once_are_not_computed(pace, epochs):
-    config = RunConfig().changed({"phase2.epochs": epochs, "phase2.cached_views": 4})
+@given(paces, st.integers(0, 30), st.sampled_from([("instance", 1), ("dual", 2)]))
+def test_views_that_are_drawn_less_than_once_are_not_computed(pace, epochs, order):
+    sampler, branches = order
+    config = RunConfig().changed(
+        {"phase2.epochs": epochs, "phase2.cached_views": 4, "phase2.sampler": sampler}
+    )
     config = config.resolved(pace.train_images)
     fitted, told = fit_budget(config, pace, None)
     steps = -(-pace.train_images // config.phase2.batch)
-    pays = 2 * epochs * steps * config.phase2.batch > 4 * pace.train_images
+    pays = branches * epochs * steps * config.phase2.batch > 4 * pace.train_images
     assert fitted.phase2.cached_views == (4 if pays else 0)
     assert bool(told) == (not pays)
 
