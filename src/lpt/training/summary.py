@@ -39,10 +39,8 @@ def describe(session: Session) -> str:
             f"{100 * getattr(session.config.data, f'{name}_fraction'):.0f} % for {name}"
             for name in bench.data.set_aside
         )
-        lines.append(
-            f"split     drawn from the training images by class: {drawn} "
-            "(data.test_fraction, data.val_fraction)"
-        )
+        settings = ", ".join(f"data.{name}_fraction" for name in bench.data.set_aside)
+        lines.append(f"split     drawn from the training images by class: {drawn} ({settings})")
     missing = _untested(session)
     if missing:
         lines.append(
