@@ -1,6 +1,7 @@
 """Results are kept whole or not at all; one process works on cells at a time."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,17 @@ def test_a_finished_cell_is_read_back(store):
     assert not store.is_finished("abc")
     store.finish("abc", RESULT, ANSWERS)
     assert store.result("abc") == RESULT
-    assert store.answers("abc").right.tolist() == [True, True, False]
+    assert store.answers("abc").right().tolist() == [True, True, False]
     assert events(store) == [("began", "abc"), ("finished", "abc")]
+
+
+def test_answers_of_five_crops_are_kept_beside_those_of_single_views(store):
+    answers = replace(ANSWERS, ensembled=1 - ANSWERS.labels)
+    store.begin("abc", CONTENT)
+    store.finish("abc", RESULT, answers)
+    found = store.answers("abc")
+    assert found.right().tolist() == [True, True, False]
+    assert not found.right(ensembled=True).any()
 
 
 def test_a_failed_cell_says_why(store):

@@ -119,9 +119,20 @@ def test_rates_of_both_phases_are_multiplied_alike(plan):
 
 def test_a_rival_takes_epochs_start_and_ensemble_from_the_study(plan):
     cell = plan(Row(label="probe", method="linear-probe"), epochs=7, init="uniform", ensemble=True)
-    assert (cell.rival.epochs, cell.rival.init, cell.rival.ensemble) == (7, "uniform", True)
+    assert (cell.rival.epochs, cell.rival.init, cell.ensemble) == (7, "uniform", True)
     assert cell.epochs == (7,)
     assert plan(epochs=7, init="uniform").config.classifier.init == "uniform"
+
+
+def test_no_rival_has_crops_of_its_own_where_all_are_scored_on_crops(plan):
+    lift = Row(label="LIFT", method="lift")
+    assert plan(lift).rival.ensemble
+    assert not plan(lift, ensemble=True).rival.ensemble
+
+
+def test_rates_are_chosen_by_single_views(plan):
+    assert not plan(ensemble=True, part="selection").ensemble
+    assert plan(ensemble=True, part="selection").name == plan(part="selection").name
 
 
 def test_a_rival_with_phases_has_the_rates_of_both_multiplied(plan):

@@ -22,6 +22,7 @@ ROW = TableRow(
     label="LPT",
     backbone="vit",
     scores={"overall": Spread(0.5, 0.01), "macro": Spread(0.4, 0.02), "few": Spread(0.25, 0.0)},
+    ensembled={},
     features={"gamma": Spread(1.25, 0.1), "knn": Spread(0.3, 0.1)},
     seeds=3,
     rate="x3",
@@ -31,6 +32,7 @@ ROW = TableRow(
     epochs=(40, 40),
     standard=(40, 40),
     difference={},
+    ensembled_difference={},
     paper=(PAPER,),
     random=False,
     failed="",
@@ -80,6 +82,29 @@ def test_differences_stand_with_their_intervals():
     assert "-5.0 [-8.0, -2.0]" in line
     assert "-1.0 [-3.0, +1.0] ?" in line
     assert "minus LPT" in text
+
+
+CROPS = (
+    replace(ROW, ensembled={"overall": Spread(0.525, 0.01)}),
+    replace(
+        OTHER,
+        ensembled={"overall": Spread(0.475, math.nan)},
+        ensembled_difference={"overall": Difference(-0.05, -0.06, -0.04)},
+    ),
+)
+
+
+def test_five_crops_have_a_table_of_their_own_with_differences():
+    assert "five crops" not in render_study(table())
+    text = render_study(table(*CROPS))
+    rest = text[text.index("five crops") :]
+    assert "52.5 ± 1.0" in line_of(rest, "LPT")
+    assert line_of(rest, "probe").endswith(" -")
+    assert "-5.0 [-6.0, -4.0]" in rest
+    assert "## The same models" in render_study(table(*CROPS), "markdown")
+    first = next(csv.DictReader(io.StringIO(study_csv(table(*CROPS)))))
+    assert float(first["five_crops_overall"]) == 0.525
+    assert study_json(table(*CROPS))["rows"][0]["ensembled"]["overall"]["mean"] == 0.525
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,9 @@ def test_every_method_can_start_anywhere_and_be_scored_on_crops(ask):
         json.loads(path.read_text()) for path in (request.out / "cells").glob("*/cell.json")
     ]
     assert all(content["ensemble"] for content in contents)
+    rows = {row.label: row for row in table.rows}
+    assert set(rows[PROBE].ensembled) == set(rows[PROBE].scores)
+    assert set(rows[ALONE].ensembled_difference) == set(rows[ALONE].difference)
 
 
 def test_what_is_asked_for_wrongly_is_refused_before_anything_is_written(ask, photos):

@@ -54,7 +54,10 @@ def study(
         str | None, typer.Option(help="Start of every classifier: class-means or uniform.")
     ] = None,
     ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="Score every method by the mean over five crops.")
+        bool,
+        typer.Option(
+            "--ensemble", help="Score every method by five crops as well, in a second table."
+        ),
     ] = False,
     shifted: Annotated[
         list[str] | None,

@@ -37,15 +37,18 @@ class Answers:
     Attributes:
         chosen: (n,) int64 class of the largest logit.
         labels: (n,) int64 true classes.
+        ensembled: (n,) int64 the same of the mean over five crops; None if that was not asked.
     """
 
     chosen: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
+    ensembled: npt.NDArray[np.int64] | None = None
 
-    @property
-    def right(self) -> npt.NDArray[np.bool_]:
+    def right(self, *, ensembled: bool = False) -> npt.NDArray[np.bool_]:
         """(n,) whether the answer is the true class."""
-        right: npt.NDArray[np.bool_] = self.chosen == self.labels
+        chosen = self.ensembled if ensembled else self.chosen
+        assert chosen is not None
+        right: npt.NDArray[np.bool_] = chosen == self.labels
         return right
 
 
@@ -57,6 +60,7 @@ class CellResult:
         content: what its hash is of.
         failed: one or two lines if training could not be finished; nothing else is known then.
         scores: overall, many, medium, few, macro, top5 on the scored images.
+        ensembled: the same of the mean over five crops; empty if not asked.
         features: gamma, inner, inter and knn, knn_many, ... of the class token; empty if not asked.
         shifted: accuracy by shifted test set; empty if there is none.
         parameters: learned numbers, classifier included.
@@ -69,6 +73,7 @@ class CellResult:
     content: Mapping[str, Any]
     failed: str = ""
     scores: Mapping[str, float | None] = field(default_factory=dict)
+    ensembled: Mapping[str, float | None] = field(default_factory=dict)
     features: Mapping[str, float | None] = field(default_factory=dict)
     shifted: Mapping[str, float] = field(default_factory=dict)
     parameters: int = 0
@@ -147,7 +152,7 @@ class CellStore:
         path = self.path(name) / ANSWERS
         try:
             found = load_file(path)
-            return Answers(found["chosen"], found["labels"])
+            return Answers(found["chosen"], found["labels"], found.get("ensembled"))
         except (OSError, SafetensorError, KeyError) as error:
             raise RunError(
                 f"{path}: cannot be read ({error}). Remove {path.parent} to compute it again."
@@ -165,7 +170,7 @@ class CellStore:
     def finish(self, name: str, result: CellResult, answers: Answers | None) -> None:
         """Keep a result for good."""
         if answers is not None:
-            tensors = {"chosen": answers.chosen, "labels": answers.labels}
+            tensors = {k: v for k, v in vars(answers).items() if v is not None}
             write_atomic(self.path(name) / ANSWERS, lambda path: save_file(tensors, path))
         write_json(self.path(name) / RESULT, asdict(result))
         self._log("failed" if result.failed else "finished", name)

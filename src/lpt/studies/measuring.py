@@ -9,12 +9,13 @@ from torch import Tensor
 
 from lpt.analysis.features import compactness, knn_by_group
 from lpt.data import EvalBatches, ImageDataset, Split, eval_transform, make_loader
+from lpt.evaluation.ensemble import ensembled, expansion
 from lpt.evaluation.predict import predict
 from lpt.records import Output, Predictions
 from lpt.studies.material import Shifted
 from lpt.training.workbench import EVAL_BATCH, Workbench, first_of_each_class
 
-__all__ = ["Observed", "feature_scores", "observe", "shifted_accuracy"]
+__all__ = ["Observed", "feature_scores", "observe", "over_five_crops", "shifted_accuracy"]
 
 MOST_BANK = 20_000
 """Training images that K-NN compares with; of more an equal number of each class."""
@@ -41,6 +42,12 @@ def observe(bench: Workbench, model: Model, split: Split, task: str) -> Observed
 
     predictions = bench.predict(keeping, split, task, exact=True)
     return Observed(predictions, np.concatenate(features))
+
+
+def over_five_crops(bench: Workbench, model: Model, split: Split) -> Predictions:
+    """What the mean over five crops says of a split (`lpt.evaluation.ensemble`)."""
+    over = ensembled(model, expansion(bench.backbone.spec.patch_size))
+    return bench.predict(over, split, "five crops of scored images", exact=True)
 
 
 def feature_scores(bench: Workbench, model: Model, scored: Observed) -> dict[str, float | None]:

@@ -12,7 +12,6 @@ from torch import Tensor
 from lpt.baselines import train_rival
 from lpt.classifier import CosineClassifier, class_means
 from lpt.devices import peak_memory, reset_peak_memory
-from lpt.evaluation.ensemble import ensembled, expansion
 from lpt.records import Output
 from lpt.studies.planning import Cell
 from lpt.studies.variants import JointSession, PlainQuerySession
@@ -75,11 +74,7 @@ def train_cell(cell: Cell, bench: Workbench, folder: Path, start: Start | None) 
         trained = train_rival(cell.line.row.method, bench, cell.rival)
         peak = peak_memory(device)
         return Learned(trained.predict, trained.parameters, trained.seconds, peak)
-    learned = _plain(bench) if cell.line.row.method == "plain" else _run(cell, bench, folder, start)
-    if not cell.ensemble:
-        return learned
-    predict = ensembled(learned.predict, expansion(bench.backbone.spec.patch_size))
-    return Learned(predict, learned.parameters, learned.seconds, learned.peak_memory_bytes)
+    return _plain(bench) if cell.line.row.method == "plain" else _run(cell, bench, folder, start)
 
 
 def clean(folder: Path) -> None:

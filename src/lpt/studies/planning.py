@@ -28,7 +28,7 @@ class Conditions:
     Attributes:
         epochs: of every stage; None for each method's own.
         init: how classifiers start, "class-means" or "uniform"; None for each method's own.
-        ensemble: score an ensemble of crops, of every method.
+        ensemble: score final cells by the mean over five crops too, every method alike.
         settings: dotted settings for every row; those that begin with `rival.` are for rivals.
         other: second data set, for multi-task training.
     """
@@ -58,7 +58,7 @@ class Cell:
         config: of the run, or what a rival takes from it.
         rival: settings of a rival; None for long-tailed prompt tuning and its variants.
         part: which images it is trained and scored on.
-        ensemble: whether an ensemble of crops is scored.
+        ensemble: whether the mean over five crops is scored beside the single view.
         content: everything that decides the result; the hash of it is the cell's name.
         start: phase 1 as a cell of its own, where this one goes on from there.
         standard: epochs of each stage that the method has by itself.
@@ -183,7 +183,7 @@ def _rival(row: Row, conditions: Conditions) -> RivalSettings:
     if conditions.init is not None:
         changes["init"] = conditions.init
     if conditions.ensemble:
-        changes["ensemble"] = True
+        changes["ensemble"] = False  # scored beside the single view, as for every method
     if row.method == "multitask":
         if conditions.other is None:
             raise ConfigError("multitask: name the second data set with --other DATA.")
@@ -216,6 +216,7 @@ def _cell(
     standard: tuple[int, ...],
 ) -> Cell:
     final = part == "final"
+    ensemble = conditions.ensemble and final
     content = {
         "method": line.row.method,
         "config": _deciding(config, phases=line.row.method in PHASED),
@@ -223,11 +224,10 @@ def _cell(
         "data": material.identity(part),
         "backbone": material.facts(config).sha256,
         "seed": config.seed,
-        "ensemble": conditions.ensemble,
+        "ensemble": ensemble,
         "features": final,
         "shifted": material.shifted_identity if final else {},
     }
-    ensemble = conditions.ensemble
     return Cell(line, config, rival, part, ensemble, content, start, standard)
 
 

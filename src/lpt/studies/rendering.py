@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from lpt.evaluation import Column, Spread, render_table
 from lpt.evaluation.tables import Cell
+from lpt.studies.bootstrap import Difference
 from lpt.studies.definition import Published
 from lpt.studies.table import ACCURACIES, StudyTable, TableRow
 
@@ -41,9 +42,9 @@ def render_study(table: StudyTable, style: Style = "plain") -> str:
     most = max(row.seeds for row in table.rows)
     rows = [_cells(row, most) for row in table.rows]
     parts = [*head, render_table(rows, columns, style=style, groups=table.groups)]
-    differences = _differences(table, style)
-    if differences:
-        parts += ["", differences]
+    parts += _differences({row.label: row.difference for row in table.rows}, table, style)
+    if any(row.ensembled for row in table.rows):
+        parts += ["", *_five_crops(table, style)]
     notes = [*_legend(table, most), *table.notes]
     bullet = "- " if style == "markdown" else ""
     parts += ["", *(bullet + note for note in notes)]
@@ -139,34 +140,55 @@ def _legend(table: StudyTable, most_seeds: int) -> list[str]:
     return lines
 
 
-def _differences(table: StudyTable, style: Style) -> str:
-    if not any(row.difference for row in table.rows):
-        return ""
+def _five_crops(table: StudyTable, style: Style) -> list[str]:
+    """The second table: the same models, asked by five crops."""
+    title = "The same models by the mean over five crops"
+    columns = [Column("label", "method", "text"), *(Column(n, n) for n in ACCURACIES)]
+    rows = [
+        {"label": row.label, **{name: _cell(spread) for name, spread in row.ensembled.items()}}
+        for row in table.rows
+    ]
+    return [
+        f"## {title}" if style == "markdown" else title,
+        "",
+        render_table(rows, columns, style=style, groups=table.groups),
+        *_differences({row.label: row.ensembled_difference for row in table.rows}, table, style),
+    ]
+
+
+def _differences(
+    by_row: Mapping[str, Mapping[str, Difference]], table: StudyTable, style: Style
+) -> list[str]:
+    if not any(by_row.values()):
+        return []
     columns = [Column("label", f"minus {table.reference}", "text")]
     columns += [Column(name, name, "text") for name in ACCURACIES]
     rows = [
         {
-            "label": row.label,
+            "label": label,
             **{
                 name: f"{100 * d.mean:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
                 + (" " if d.is_clear else " ?")
-                for name, d in row.difference.items()
+                for name, d in differences.items()
             },
         }
-        for row in table.rows
-        if row.difference
+        for label, differences in by_row.items()
+        if differences
     ]
     told = (
         "Points, with the middle 95 % of a paired bootstrap over test images and seeds; "
         "? where that holds zero."
     )
-    return render_table(rows, columns, style=style) + "\n\n" + told
+    return ["", render_table(rows, columns, style=style), "", told]
 
 
 def _flat(row: TableRow) -> dict[str, Any]:
     flat: dict[str, Any] = {"label": row.label, "backbone": row.backbone, "seeds": row.seeds}
     for name, spread in {**row.scores, **row.features}.items():
         flat |= {name: spread.mean, f"{name}_deviation": _number(spread.deviation)}
+    for name, spread in row.ensembled.items():
+        flat[f"five_crops_{name}"] = spread.mean
+        flat[f"five_crops_{name}_deviation"] = _number(spread.deviation)
     flat |= {
         "parameters": row.parameters,
         "seconds": None if row.seconds is None else row.seconds.mean,
@@ -175,15 +197,19 @@ def _flat(row: TableRow) -> dict[str, Any]:
         "standard_epochs": " + ".join(map(str, row.standard)),
         "rate": row.rate,
     }
-    for name, difference in row.difference.items():
-        flat |= {
-            f"difference_{name}": difference.mean,
-            f"difference_{name}_low": difference.low,
-            f"difference_{name}_high": difference.high,
-        }
+    flat |= _flat_differences("", row.difference)
+    flat |= _flat_differences("five_crops_", row.ensembled_difference)
     for paper in row.paper:
         flat |= {f"paper_{name}": value for name, value in paper.values.items()}
     return {**flat, "machinery_only": row.random, "failed": row.failed}
+
+
+def _flat_differences(prefix: str, differences: Mapping[str, Difference]) -> dict[str, float]:
+    return {
+        f"{prefix}difference_{name}{end}": value
+        for name, found in differences.items()
+        for end, value in (("", found.mean), ("_low", found.low), ("_high", found.high))
+    }
 
 
 def _row_json(row: TableRow) -> dict[str, Any]:
@@ -193,6 +219,7 @@ def _row_json(row: TableRow) -> dict[str, Any]:
     return {
         **asdict(row),
         "scores": named(row.scores),
+        "ensembled": named(row.ensembled),
         "features": named(row.features),
         "seconds": None if row.seconds is None else row.seconds._asdict(),
         "paper": [paper.model_dump(mode="json") for paper in row.paper],

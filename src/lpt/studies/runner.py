@@ -8,7 +8,7 @@ from pathlib import Path
 from lpt.errors import ConfigError, ShapeError, TrainingError
 from lpt.studies.cells import Answers, CellResult, CellStore
 from lpt.studies.material import Material
-from lpt.studies.measuring import feature_scores, observe, shifted_accuracy
+from lpt.studies.measuring import feature_scores, observe, over_five_crops, shifted_accuracy
 from lpt.studies.methods import TASK, Start, clean, train_cell
 from lpt.studies.planning import Cell, Conditions, Line, plan_cell
 from lpt.studies.progress import StudyProgress
@@ -202,9 +202,11 @@ class StudyRun:
         split = self.material.scored(cell.part)
         seen = observe(bench, learned.predict, split, "scored images")
         final = cell.part == "final"
+        five = over_five_crops(bench, learned.predict, split) if cell.ensemble else None
         return CellResult(
             content=cell.content,
             scores=bench.score(seen.predictions).summary(),
+            ensembled={} if five is None else bench.score(five).summary(),
             features=feature_scores(bench, learned.predict, seen) if final else {},
             shifted={
                 one.images.name: shifted_accuracy(bench, learned.predict, one)
@@ -215,7 +217,11 @@ class StudyRun:
             peak_memory_bytes=learned.peak_memory_bytes,
             epochs=cell.epochs,
             environment=environment(),
-        ), Answers(seen.predictions.logits.argmax(1), seen.predictions.labels)
+        ), Answers(
+            seen.predictions.logits.argmax(1),
+            seen.predictions.labels,
+            None if five is None else five.logits.argmax(1),
+        )
 
 
 def _kind(cell: Cell) -> str:

@@ -151,7 +151,9 @@ def _notes(run: StudyRun, material: Material, request: Request) -> list[str]:
             "images that the data names), seed 0; the same for all rows."
         )
     if request.conditions.ensemble:
-        notes.append("Every row is scored by the mean over five crops.")
+        notes.append(
+            "The first table is of single views, for LIFT too, which by itself has five crops."
+        )
     return notes
 
 

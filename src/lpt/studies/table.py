@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+import numpy as np
+import numpy.typing as npt
+
 from lpt.data import ClassGroups
 from lpt.evaluation import Spread
 from lpt.studies.bootstrap import Difference, paired_differences
@@ -24,11 +27,13 @@ class TableRow:
 
     Attributes:
         scores: accuracies, and accuracy by shifted set; shares.
+        ensembled: accuracies of the mean over five crops; empty if not asked.
         features: gamma, inner, inter; K-NN accuracies as shares.
         seeds: how many the means are over.
         rate: what was chosen: a multiple of the method's own rate, or a rate.
         epochs: of each stage; `standard` is what the method has by itself.
         difference: to the reference row, by measure; empty for that row itself.
+        ensembled_difference: the same where both answer by the mean over five crops.
         paper: what the paper reports for this row.
         random: of an untrained backbone: says that the machinery works, nothing else.
         failed: why a cell of the row failed; "" if none did.
@@ -37,6 +42,7 @@ class TableRow:
     label: str
     backbone: str
     scores: Mapping[str, Spread]
+    ensembled: Mapping[str, Spread]
     features: Mapping[str, Spread]
     seeds: int
     rate: str
@@ -46,6 +52,7 @@ class TableRow:
     epochs: tuple[int, ...]
     standard: tuple[int, ...]
     difference: Mapping[str, Difference]
+    ensembled_difference: Mapping[str, Difference]
     paper: tuple[Published, ...]
     random: bool
     failed: str
@@ -100,10 +107,11 @@ def make_table(
         reference: label of a row.
     """
     base = next(outcome for outcome in outcomes if outcome.line.label == reference)
+    members = groups.members(counts)
     rows = []
     for outcome in outcomes:
-        compared = {} if outcome is base else _compare(outcome, base, store, counts, groups)
-        rows.append(_row(outcome, store, compared))
+        compared = [_compare(outcome, base, store, members, ensembled=e) for e in (False, True)]
+        rows.append(_row(outcome, store, *compared))
     with_features = "features" in study.measures
     return StudyTable(
         name,
@@ -119,7 +127,12 @@ def make_table(
     )
 
 
-def _row(outcome: Outcome, store: CellStore, difference: Mapping[str, Difference]) -> TableRow:
+def _row(
+    outcome: Outcome,
+    store: CellStore,
+    difference: Mapping[str, Difference],
+    ensembled_difference: Mapping[str, Difference],
+) -> TableRow:
     line = outcome.line
     results = [result for _, result in _trained(outcome, store)]
     first = outcome.cells[0] if outcome.cells else None
@@ -130,6 +143,7 @@ def _row(outcome: Outcome, store: CellStore, difference: Mapping[str, Difference
         label=line.label,
         backbone=line.backbone,
         scores=scores,
+        ensembled=_spreads([{n: r.ensembled.get(n) for n in ACCURACIES} for r in results]),
         features=_spreads([{n: r.features.get(n) for n in FEATURES} for r in results]),
         seeds=len(results),
         rate="" if outcome.rate is None or line.row.method == "plain" else str(outcome.rate),
@@ -139,6 +153,7 @@ def _row(outcome: Outcome, store: CellStore, difference: Mapping[str, Difference
         epochs=first.epochs if first is not None else (),
         standard=first.standard if first is not None else (),
         difference=difference,
+        ensembled_difference=ensembled_difference,
         paper=tuple(p for p in line.row.paper if _concerns(p, line.backbone)),
         random=line.backbone.startswith("random:"),
         failed=outcome.failed,
@@ -154,10 +169,13 @@ def _compare(
     outcome: Outcome,
     base: Outcome,
     store: CellStore,
-    counts: Sequence[int],
-    groups: ClassGroups,
+    members: Mapping[str, npt.NDArray[np.int64]],
+    *,
+    ensembled: bool,
 ) -> dict[str, Difference]:
-    """Over the seeds that both have."""
+    """Over the seeds that both have; {} of a row with itself."""
+    if outcome is base:
+        return {}
     own = {cell.config.seed: cell.name for cell in outcome.cells}
     other = {cell.config.seed: cell.name for cell in base.cells}
     finished = {name for one in (outcome, base) for name, _ in _trained(one, store)}
@@ -166,11 +184,13 @@ def _compare(
         return {}
     answers = [store.answers(own[seed]) for seed in seeds]
     others = [store.answers(other[seed]) for seed in seeds]
+    if ensembled and any(answer.ensembled is None for answer in (*answers, *others)):
+        return {}
     return paired_differences(
-        [answer.right for answer in answers],
-        [answer.right for answer in others],
+        [answer.right(ensembled=ensembled) for answer in answers],
+        [answer.right(ensembled=ensembled) for answer in others],
         answers[0].labels,
-        groups.members(counts),
+        members,
     )
 
 
