@@ -24,11 +24,9 @@ import torch
 
 from lpt.api import finish, prepare
 from lpt.config import RunConfig, load_config, parse_settings
-from lpt.training.checkpoint import Checkpoint, Position, learned_state, load_learned
 from lpt.training.reporting import PlainReporter
 from lpt.training.runs import RunFolder
 from lpt.training.session import Result, Session
-from lpt.training.starts import start_pool
 from lpt.training.workbench import Workbench
 
 MEASURES = ("overall", "many", "medium", "few")
@@ -97,12 +95,8 @@ def phase2_alone(cell: Cell, source: str, options: argparse.Namespace) -> tuple[
             folder.check_identity(session.identity())
         else:
             folder.create(session.config, session.identity())
-        if folder.checkpoint() is None:
-            first = base.load_best("phase1-selected")
-            load_learned(session.model, first, base.path)
-            folder.save_best("phase1-selected", first)
-            start_pool(session.model, bench)
-            folder.save(Checkpoint(Position(1), learned_state(session.model)))
+        first = base.load_best("phase1-selected")
+        session.take_phase1(first["shared.prompts"], first["classifier.weight"])
         return session.config, session.run()[1]
     finally:
         folder.release()

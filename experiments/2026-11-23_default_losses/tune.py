@@ -26,11 +26,9 @@ import torch
 from lpt.allocator import reuse_memory
 from lpt.api import finish, prepare
 from lpt.config import load_config, parse_settings
-from lpt.training.checkpoint import Checkpoint, Position, learned_state, load_learned
 from lpt.training.reporting import PlainReporter
 from lpt.training.runs import RunFolder
 from lpt.training.session import Result, Session
-from lpt.training.starts import start_pool
 from lpt.training.workbench import Workbench
 
 LIST = "lists/lt100-small.csv"
@@ -65,11 +63,7 @@ def from_phase1(folder: Path, source: str, settings: dict[str, Any], base: Path)
             run.check_identity(session.identity())
         else:
             run.create(session.config, session.identity())
-        if run.checkpoint() is None:
-            load_learned(session.model, first, base)
-            run.save_best("phase1-selected", first)
-            start_pool(session.model, session.bench)
-            run.save(Checkpoint(Position(1), learned_state(session.model)))
+        session.take_phase1(first["shared.prompts"], first["classifier.weight"])
         return session.run()[1]
     finally:
         run.release()

@@ -15,7 +15,6 @@ from lpt.devices import peak_memory, reset_peak_memory
 from lpt.records import Output
 from lpt.studies.planning import Cell
 from lpt.studies.variants import JointSession, PlainQuerySession
-from lpt.training.checkpoint import Checkpoint, Position, learned_state
 from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.workbench import Workbench
@@ -94,8 +93,14 @@ def _run(cell: Cell, bench: Workbench, folder: Path, start: Start | None) -> Lea
         else:
             shutil.rmtree(run.path, ignore_errors=True)  # killed before it was a run
             run.create(session.config, session.identity())
-        if start is not None and not run.last_file.is_file():
-            run.save(_after_phase1(session, start))
+        if start is not None:
+            found = load_file(start.task_file)
+            session.take_phase1(
+                found["shared_prompts"],
+                found["classifier"],
+                seconds=start.seconds,
+                peak_memory=start.peak_memory_bytes,
+            )
         _, result = session.run()
         if cell.line.row.method in _WITH_FILE:
             shutil.copyfile(run.task_file, folder / TASK)
@@ -103,22 +108,6 @@ def _run(cell: Cell, bench: Workbench, folder: Path, start: Start | None) -> Lea
         run.release()
     seconds, peak = result.seconds, result.peak_memory_bytes
     return Learned(session.model.predict, _parameters(session), seconds, peak)
-
-
-def _after_phase1(session: Session, start: Start) -> Checkpoint:
-    """Where the run would stand, had it trained phase 1 itself."""
-    found = load_file(start.task_file)
-    learned = {
-        **learned_state(session.model),
-        "shared.prompts": found["shared_prompts"],
-        "classifier.weight": found["classifier"],
-    }
-    return Checkpoint(
-        Position(0, session.config.phase1.epochs),
-        learned,
-        seconds={"phase1": start.seconds},
-        peak_memory=start.peak_memory_bytes,
-    )
 
 
 def _parameters(session: Session) -> int:

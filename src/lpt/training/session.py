@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lpt.backbones import hash_weights
 from lpt.devices import peak_memory, reset_peak_memory
@@ -108,6 +109,29 @@ class Session:
             f"estimate  {human_time(run_seconds(self.config, pace))} on this machine "
             f"({self.config.phase1.epochs} + {self.config.phase2.epochs} epochs)"
         )
+
+    def take_phase1(
+        self, shared: Tensor, classifier: Tensor, *, seconds: float = 0.0, peak_memory: int = 0
+    ) -> None:
+        """Go on from a phase 1 trained elsewhere as if trained here, unless the run has begun.
+
+        Args:
+            shared: (L, P, D) shared prompts, trained elsewhere on the same data and backbone.
+            classifier: (C, D) its raw weights.
+            seconds, peak_memory: what that training took, for this run's own account.
+        Raises: RunError if their shapes are not this run's.
+        """
+        if self.folder.last_file.is_file():
+            return
+        learned = {"shared.prompts": shared, "classifier.weight": classifier}
+        load_learned(self.model, {**learned_state(self.model), **learned}, "phase 1")
+        checkpoint = Checkpoint(
+            Position(0, self.config.phase1.epochs),
+            learned_state(self.model),
+            seconds={"phase1": seconds},
+            peak_memory=peak_memory,
+        )
+        self.folder.save(checkpoint)
 
     def run(self) -> tuple[Task, Result]:
         """Train from wherever the run folder stands, evaluate, write the prompt file."""
