@@ -45,7 +45,10 @@ def study(
         ),
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(metavar="ROW", help="This row alone; repeat for several.")
+        list[str] | None,
+        typer.Option(
+            metavar="ROW", help="This row alone, or how its name begins; repeat for several."
+        ),
     ] = None,
     against: Annotated[
         str, typer.Option(metavar="ROW", help="Row that others are compared with, else the first.")

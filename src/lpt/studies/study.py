@@ -20,7 +20,7 @@ from lpt.studies.runner import Outcome, StudyRun
 from lpt.studies.table import StudyTable, make_table
 from lpt.training.reporting import Reporter
 
-__all__ = ["Request", "run_study"]
+__all__ = ["Request", "label_of", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -116,18 +116,29 @@ def run_study(request: Request, reporter: Reporter) -> StudyTable:
 
 def _lines(study: Study, request: Request) -> list[Line]:
     lines = lines_of(study, request.backbones)
-    unknown = [label for label in request.only if label not in {x.row.label for x in lines}]
-    if unknown:
-        known = "; ".join(row.label for row in study.rows)
-        raise ConfigError(f"--only {unknown[0]}: no row of this study. Rows: {known}.")
-    return [line for line in lines if not request.only or line.row.label in request.only]
+    labels = [row.label for row in study.rows]
+    wanted = {label_of(asked, labels, "--only") for asked in request.only}
+    return [line for line in lines if not wanted or line.row.label in wanted]
 
 
 def _reference(lines: Sequence[Line], asked: str) -> str:
     labels = [line.label for line in lines]
-    if asked and asked not in labels:
-        raise ConfigError(f"--against {asked}: no row of this study. Rows: {'; '.join(labels)}.")
-    return asked or labels[0]
+    return label_of(asked, labels, "--against") if asked else labels[0]
+
+
+def label_of(asked: str, labels: Sequence[str], option: str) -> str:
+    """The row that is meant: by its whole label, or by how the label of one row alone begins.
+
+    Raises: ConfigError naming the rows if none or several begin so.
+    """
+    if asked in labels:
+        return asked
+    found = [label for label in labels if label.lower().startswith(asked.lower())]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigError(f"{option} {asked}: could be {'; '.join(found)}. Write more of it.")
+    raise ConfigError(f"{option} {asked}: no row of this study. Rows: {'; '.join(labels)}.")
 
 
 def _warn(lines: Sequence[Line], reporter: Reporter) -> None:
