@@ -121,7 +121,7 @@ class OptimConfig(Section):
     """
 
     name: Literal["sgd", "adamw"] = "adamw"
-    rate: Positive = 0.002
+    rate: Positive = 0.01
     classifier_rate: Positive | None = None
     key_rate: Positive | None = None
     scale_with_batch: bool = False
@@ -157,7 +157,7 @@ class GroupPhaseConfig(PhaseConfig):
     once and kept on disk up to `cache_limit_gb`; 0 augments afresh every time.
     """
 
-    optim: OptimConfig = OptimConfig(rate=0.0005, classifier_rate=0.0002, key_rate=0.01)
+    optim: OptimConfig = OptimConfig(rate=0.003, classifier_rate=0.001, key_rate=0.03)
     key_weight: NonNegative = 1.0
     weight_key_term: bool = True
     instance_lambda_pos: NonNegative | None = 0.5
