@@ -1,0 +1,35 @@
+#!/bin/sh
+# Every study once with one epoch, one seed and each method's own rate: that rows train, not what
+# they are worth. Goes on where it was stopped.
+#
+#   one_epoch.sh DATA OUT [STUDY...]
+#
+# DATA holds tiny-imagenet-b, caltech101 and pacs.
+set -eu
+data=$1 out=$2
+shift 2
+[ $# -gt 0 ] || set -- probe-vs-vpt features sota phases joint query pool fair tuning split \
+    ensemble sampling loss multitask shift size pretraining
+
+for study; do
+    source=$data/tiny-imagenet-b:list=lists/lt100-small.csv
+    more=
+    case $study in
+    multitask) more="--other $data/caltech101" ;;
+    shift)
+        source=$data/pacs/photo.parquet
+        more="--shifted art=$data/pacs/art_painting.parquet
+            --shifted cartoon=$data/pacs/cartoon.parquet --shifted sketch=$data/pacs/sketch.parquet"
+        ;;
+    size)
+        more="--set image_size=64 --backbone random:vit_tiny_patch16_224
+            --backbone random:vit_small_patch16_224 --backbone random:vit_base_patch16_224"
+        ;;
+    pretraining)
+        more="--set image_size=64 --backbone random:vit_base_patch16_224
+            --backbone random:deit_base_patch16_224 --backbone random:vit_base_patch16_224.dino"
+        ;;
+    esac
+    # shellcheck disable=SC2086  # options are words
+    lpt study "$study" --data "$source" --epochs 1 --seeds 1 --rates x1 --out "$out" $more
+done
