@@ -11,8 +11,8 @@ from .tiny import bench
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"epochs": -1}, "epochs=-1: choose 0 or more"),
-        ({"batch": 0}, "batch=0: choose 1 or more"),
+        ({"epochs": -1}, "epochs=-1: choose a whole number, 0 or more"),
+        ({"batch": -1}, "batch=-1: choose a whole number, 0 or more"),
         ({"rate": 0.0}, "rate=0.0: choose a number above 0"),
         ({"init": "zero"}, "init=zero: choose one of class-means, uniform"),
         ({"speed": 3}, "rival full: unknown setting 'speed'"),

@@ -178,6 +178,27 @@ def test_class_means_are_offered_to_all(name, ground):
     assert not torch.allclose(starts[0].logits, starts[1].logits, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"epochs": "many"}, "epochs=many: choose a whole number"),
+        ({"batch": 2.5}, r"batch=2\.5: choose a whole number"),
+        ({"views": -1}, "views=-1"),
+        ({"rate": "fast"}, "rate=fast: choose a number above 0"),
+        ({"rate": 0}, "rate=0"),
+        ({"weight_decay": -1}, "weight_decay=-1"),
+        ({"options": 5}, r"options=5: write options\.NAME=VALUE"),
+        ({"ensemble": "yes"}, "ensemble=yes"),
+        ({"sampler": "random"}, "sampler=random: choose one of"),
+        ({"loss": "l2"}, "loss=l2: choose one of"),
+        ({"init": "zeros"}, "init=zeros: choose one of"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change, told):
+    with pytest.raises(ConfigError, match=f"^{told}"):
+        RivalSettings(**change)
+
+
 def test_the_ensemble_is_offered_to_all(name, ground):
     images, _ = some_images()
     trained = train_rival(name, ground.bench, ground.settings(name, epochs=0, ensemble=True))

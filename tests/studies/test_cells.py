@@ -46,6 +46,12 @@ def test_answers_of_five_crops_are_kept_beside_those_of_single_views(store):
     assert not found.right(ensembled=True).any()
 
 
+def test_answers_on_shifted_sets_are_kept(store):
+    store.begin("abc", CONTENT)
+    store.finish("abc", RESULT, replace(ANSWERS, shifted={"sketch": np.array([True, False])}))
+    assert store.answers("abc").shifted["sketch"].tolist() == [True, False]
+
+
 def test_a_failed_cell_says_why(store):
     store.begin("abc", CONTENT)
     store.finish("abc", CellResult(CONTENT, "loss is not finite"), None)

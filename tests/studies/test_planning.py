@@ -1,6 +1,7 @@
 """A cell is named by what decides its result, by nothing else, and phase 1 is shared."""
 
 import random
+import shutil
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,10 @@ from lpt.config import load_config
 from lpt.errors import ConfigError
 from lpt.studies.cells import content_hash
 from lpt.studies.definition import Row
+from lpt.studies.material import Material
 from lpt.studies.planning import Cell, Conditions, Line, plan_cell
 from lpt.studies.rates import Rate
+from lpt.training.reporting import SilentReporter
 
 OWN = Rate(1.0)
 
@@ -45,10 +48,55 @@ def test_one_setting_makes_another_cell(plan, setting):
     assert with_settings(plan, **setting).name != plan().name
 
 
-@pytest.mark.parametrize("setting", [{"checkpoint_seconds": 1}, {"seed": 7}])
-def test_what_decides_no_number_makes_none(plan, setting):
-    """The seed is the study's to choose."""
-    assert with_settings(plan, **setting).name == plan().name
+def test_what_decides_no_number_makes_none(plan):
+    assert with_settings(plan, checkpoint_seconds=1).name == plan().name
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("recipe", "--recipe"),
+        ("backbone", "--backbone"),
+        ("seed", "--seeds"),
+        ("data.source", "--data"),
+        ("data.val_fraction", "all images"),
+        ("selection", "last epoch"),
+    ],
+)
+def test_what_a_study_decides_itself_cannot_be_set(name, remedy):
+    with pytest.raises(ConfigError, match=f"^--set {name}: not in a study.*{remedy}"):
+        Conditions(settings={name: 1})
+
+
+def test_the_recipe_is_that_of_rows_that_name_none(plan):
+    paper = Row(label="LPT", recipe="paper")
+    assert plan(recipe="paper").name == plan(paper).name != plan().name
+    assert plan(paper, recipe="released").name == plan(paper).name
+
+
+def test_a_rivals_batch_follows_the_number_of_images_as_that_of_the_phases_does(plan, material):
+    images = len(material.trained("final").split("train"))
+    cell = plan(Row(label="probe", method="linear-probe"))
+    assert cell.rival.batch == cell.config.resolved(images).phase1.batch
+
+
+def test_fewer_epochs_are_told_from_the_methods_own_however_they_are_set(plan):
+    settings = {"phase1.epochs": 1, "phase2.epochs": 2}
+    assert plan(settings=settings).standard == plan(epochs=1).standard == (20, 20)
+    cell = plan(Row(label="probe", method="linear-probe"), settings={"rival.epochs": 1})
+    assert (cell.epochs, cell.standard) == ((1,), (20,))
+
+
+def test_a_second_stage_is_counted(plan):
+    cell = plan(Row(label="cRT", method="crt"), epochs=12)
+    assert cell.epochs == (12, 10)
+    assert plan(Row(label="x", method="lpt-norm"), epochs=2).epochs == (2, 2)
+
+
+def test_options_of_a_rival_are_set_by_name(plan):
+    row = Row(label="tau", method="tau-norm")
+    cell = plan(row, settings={"rival.options.tau": 0.5, "rival.loss": "focal"})
+    assert (cell.rival.options["tau"], cell.rival.loss) == (0.5, "focal")
 
 
 def test_seed_rate_part_recipe_method_and_ensemble_make_another(plan):
@@ -86,7 +134,7 @@ def test_a_rival_does_not_depend_on_the_phases(plan):
     probe = Row(label="probe", method="linear-probe")
     changed = plan(probe, settings={"phase1.batch": 8, "prompts.length": 3})
     assert changed.name == plan(probe).name
-    assert plan(probe, settings={"rival.batch": 8}).name != plan(probe).name
+    assert plan(probe, settings={"rival.batch": 9}).name != plan(probe).name
 
 
 def test_settings_of_phase_2_share_one_phase_1(plan):
@@ -168,3 +216,19 @@ def test_what_cannot_be_trained_is_refused_before_anything_is(plan):
         plan(Row(label="x", method="linear-probe"), settings={"rival.options": {"rank": 3}})
     with pytest.raises(ConfigError, match="unknown"):
         plan(Row(label="x", method="magic"))
+
+
+def test_a_second_data_set_is_known_by_its_images(photos, vit, tmp_path):
+    config = load_config("default").changed({"data.source": str(photos)})
+    line = Line(Row(label="both", method="multitask"), str(vit), "both")
+
+    def name_with(other):
+        material = Material(config, SilentReporter(), device="cpu", other=str(other))
+        conditions = Conditions(other=str(other))
+        return plan_cell(line, conditions, material, rate=OWN, seed=0, part="final").name
+
+    moved = shutil.copytree(photos, tmp_path / "moved" / photos.name)
+    before = name_with(moved)
+    assert before == name_with(photos)
+    next(moved.glob("*/*.png")).unlink()
+    assert name_with(moved) != before

@@ -26,6 +26,8 @@ ROW = TableRow(
     features={"gamma": Spread(1.25, 0.1), "knn": Spread(0.3, 0.1)},
     seeds=3,
     rate="x3",
+    absolute_rate=0.03,
+    at_edge=False,
     parameters=1_013_760,
     seconds=Spread(12.34, 0.5),
     peak_memory_bytes=2_000_000_000,
@@ -67,6 +69,7 @@ def test_a_row_holds_accuracies_with_spread_cost_and_the_papers_numbers():
     line = line_of(render_study(table()), "LPT")
     for part in ("50.0 ± 1.0", "25.0 ± 0.0", "1,013,760", "12.3", "2,000", "40 + 40", "x3"):
         assert part in line
+    assert "x3 (0.03)" in line
     assert line.endswith("50.1 / 46.9 few")
 
 
@@ -113,6 +116,7 @@ def test_five_crops_have_a_table_of_their_own_with_differences():
         ({"epochs": (10,)}, "*", "fewer epochs"),
         ({"random": True}, "†", "machinery only"),
         ({"seeds": 2}, "‡", "fewer seeds"),
+        ({"at_edge": True}, "^", "a better one may lie beyond"),
         ({"failed": "loss is not finite.\nLower it."}, "!", "loss is not finite."),
     ],
 )

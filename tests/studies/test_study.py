@@ -14,12 +14,16 @@ from safetensors.torch import load_file
 from lpt.baselines import registry
 from lpt.errors import ConfigError, DataError, TrainingError
 from lpt.studies import methods, runner
+from lpt.studies.planning import Conditions
 from lpt.studies.rates import Rate
 from lpt.studies.study import Request, label_of, run_study
 from lpt.studies.table import StudyTable
 from lpt.training.reporting import SilentReporter
 
-PROBE, BOTH, ALONE = "no prompt, cross-entropy", "both phases", "phase 1 of the recipe"
+from ..tiny import write_backbone
+
+PROBE, BOTH = "no prompt, cross-entropy, balanced", "both phases"
+ALONE = "phase 1 of the recipe"
 
 
 class Told(SilentReporter):
@@ -208,17 +212,55 @@ def test_a_name_that_means_no_row_or_several_is_refused(asked, told):
         label_of(asked, LABELS, "--only")
 
 
+@pytest.mark.slow
+def test_each_backbone_has_a_reference_of_its_own(ask, vit, tmp_path):
+    other = write_backbone(tmp_path / "other.safetensors", seed=1)
+    table = run(ask("phases", PROBE, ALONE, backbones=(str(vit), str(other))))
+    compared = [bool(row.difference) for row in table.rows]
+    assert compared == [False, True, False, True]
+
+
+@pytest.mark.slow
+def test_shifted_sets_have_differences_too(ask, photos):
+    table = run(ask("shift", "linear probe (balanced)", "VPT-deep", shifted={"same": str(photos)}))
+    difference = table.rows[1].difference["same"]
+    found = table.rows[1].scores["same"].mean - table.rows[0].scores["same"].mean
+    assert difference.mean == pytest.approx(found)
+    assert difference.low <= difference.mean <= difference.high
+
+
+def test_a_table_of_another_request_is_kept(ask):
+    plain = ask("features", "plain backbone")
+    run(plain)
+    first = (plain.out / "features.md").read_text()
+    run(plain)
+    assert not (plain.out / "features.1.md").exists()
+    settings = {**plain.conditions.settings, "augment.resize_ratio": 1.2}
+    run(replace(plain, conditions=replace(plain.conditions, settings=settings)))
+    assert (plain.out / "features.1.md").read_text() == first
+    assert "augment.resize_ratio=1.2" in (plain.out / "features.md").read_text()
+
+
 def test_what_is_asked_for_wrongly_is_refused_before_anything_is_written(ask, photos):
     for request, message in (
         (ask("phases", "no row"), "--only no row: no row of this study"),
         (ask("phases", reference="no row"), "--against no row"),
+        (ask("phases", ALONE, reference=BOTH), "--against both phases: is left out by --only"),
         (ask("multitask"), "--other DATA"),
+        (ask("phases", conditions=Conditions(other=str(photos))), "takes no --other"),
+        (ask("phases", conditions=Conditions(settings={"rival.epochs": "ab"})), "epochs=ab"),
+        (
+            ask("phases", conditions=Conditions(settings={"rival.loss": "x"})),
+            "loss=x: choose",
+        ),
     ):
         with pytest.raises(ConfigError, match=message):
             run(request)
         assert not request.out.exists()
     with pytest.raises(DataError):
         run(ask("phases", data=str(photos / "nothing")))
+    with pytest.raises(DataError):
+        run(ask("multitask", conditions=Conditions(other=str(photos / "nothing"))))
 
 
 @pytest.mark.slow

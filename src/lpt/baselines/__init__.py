@@ -4,6 +4,7 @@ from lpt.baselines.registry import (
     Trained,
     rival_names,
     rival_settings,
+    rival_stages,
     train_multitask,
     train_rival,
 )
@@ -14,6 +15,7 @@ __all__ = [
     "Trained",
     "rival_names",
     "rival_settings",
+    "rival_stages",
     "train_multitask",
     "train_rival",
 ]

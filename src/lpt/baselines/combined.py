@@ -24,8 +24,8 @@ __all__ = ["LPT_ADAPTER", "LPT_NORM", "CombinedStage"]
 
 Change = Callable[[FrozenViT], list[nn.Parameter]]
 
-DEFAULTS = {"rate": 1e-3, "sampler": "balanced"}
-"""Sampling as in phase 1 of the default recipe; a lower rate, for weights of the backbone."""
+DEFAULTS = {"rate": 1e-3, "loss": "logit-adjustment"}
+"""Loss and order as in phase 1 of the default recipe; a lower rate, for the backbone's weights."""
 
 
 class PhaseOptions(Section):
@@ -96,5 +96,9 @@ def _train_adapter(trial: Trial) -> Stage:
     return _trained(trial, lambda vit: put_adapters(vit, options))
 
 
-LPT_NORM = Rival(_train_norm, DEFAULTS, PhaseOptions)
-LPT_ADAPTER = Rival(_train_adapter, DEFAULTS, AdapterPhaseOptions)
+def _stages(epochs: int, options: PhaseOptions) -> tuple[int, ...]:
+    return (epochs,) * options.phases
+
+
+LPT_NORM = Rival(_train_norm, DEFAULTS, PhaseOptions, stages=_stages)
+LPT_ADAPTER = Rival(_train_adapter, DEFAULTS, AdapterPhaseOptions, stages=_stages)

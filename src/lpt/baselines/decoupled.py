@@ -67,7 +67,7 @@ def _train_crt(trial: Trial) -> Stage:
     trial.fit(
         second,
         number=1,
-        epochs=min(trial.settings.epochs, trial.options.classifier_epochs),
+        epochs=_both_stages(trial.settings.epochs, trial.options)[1],
         views=trial.settings.views,
     )
     return second
@@ -101,6 +101,12 @@ def _best_tau(trial: Trial, stage: EncoderStage) -> float:
     return max(TAUS, key=lambda tau: (macro(tau), tau))
 
 
-CRT = Rival(_train_crt, DEFAULTS, RetrainOptions, has_views=True)
+def _both_stages(epochs: int, options: RetrainOptions) -> tuple[int, int]:
+    return epochs, min(epochs, options.classifier_epochs)
+
+
+CRT = Rival(_train_crt, DEFAULTS, RetrainOptions, has_views=True, stages=_both_stages)
 TAU_NORM = Rival(_train_tau, DEFAULTS, TauOptions)
-GCL = Rival(_train_crt, {**DEFAULTS, "loss": "gcl"}, RetrainOptions, has_views=True)
+GCL = Rival(
+    _train_crt, {**DEFAULTS, "loss": "gcl"}, RetrainOptions, has_views=True, stages=_both_stages
+)

@@ -26,6 +26,7 @@ from lpt.baselines import (
 )
 from lpt.baselines.settings import RivalSettings
 from lpt.baselines.trial import Rival, Trial
+from lpt.config import automatic_batch
 from lpt.config.sections import Section
 from lpt.config.validation import validated
 from lpt.errors import ConfigError
@@ -34,7 +35,14 @@ from lpt.records import Output
 from lpt.training.stages import Stage
 from lpt.training.workbench import Workbench
 
-__all__ = ["Trained", "rival_names", "rival_settings", "train_multitask", "train_rival"]
+__all__ = [
+    "Trained",
+    "rival_names",
+    "rival_settings",
+    "rival_stages",
+    "train_multitask",
+    "train_rival",
+]
 
 _RIVALS: Mapping[str, Rival] = {
     "linear-probe": linear_probe.RIVAL,
@@ -97,6 +105,12 @@ def rival_settings(name: str, **changes: Any) -> RivalSettings:
     return replace(settings, options=options)
 
 
+def rival_stages(name: str, settings: RivalSettings) -> tuple[int, ...]:
+    """Epochs of each stage that a rival trains with these settings."""
+    rival = _rival(name)
+    return rival.stages(settings.epochs, _options(name, rival, settings))
+
+
 def train_rival(name: str, bench: Workbench, settings: RivalSettings | None = None) -> Trained:
     """Train a rival on a bench's training images.
 
@@ -132,6 +146,8 @@ def _trial(name: str, bench: Workbench, settings: RivalSettings) -> Trial:
     rival = _rival(name)
     if settings.rate is None:
         settings = replace(settings, rate=rival.defaults["rate"])
+    if not settings.batch:
+        settings = replace(settings, batch=automatic_batch(len(bench.train_split)))
     if settings.views and not rival.has_views:
         raise ConfigError(
             f"rival {name}: views={settings.views}, but it learns before the last features, so "

@@ -1,10 +1,13 @@
 """How a rival is trained."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lpt.data import ORDERS
 from lpt.errors import ConfigError
+from lpt.losses import loss_names
 
 __all__ = ["INITS", "RivalSettings"]
 
@@ -17,7 +20,7 @@ class RivalSettings:
 
     Attributes:
         epochs: E.
-        batch: images a step and branch.
+        batch: images a step and branch; 0 chooses as for the phases of LPT.
         rate: peak learning rate; None for the rival's own default.
         classifier_rate: of the classifier; None for `rate`.
         weight_decay: of everything that learns.
@@ -34,7 +37,7 @@ class RivalSettings:
     """
 
     epochs: int = 20
-    batch: int = 64
+    batch: int = 0
     rate: float | None = None
     classifier_rate: float | None = None
     weight_decay: float = 0.0
@@ -47,12 +50,28 @@ class RivalSettings:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 0), ("batch", 1), ("weight_decay", 0), ("views", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name}={getattr(self, name)}: choose {least} or more.")
+        for name in ("epochs", "batch", "views"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ConfigError(f"{name}={value}: choose a whole number, 0 or more.")
+        if not _is_number(self.weight_decay) or not self.weight_decay >= 0:
+            raise ConfigError(f"weight_decay={self.weight_decay}: choose 0 or more.")
         for name in ("rate", "classifier_rate"):
             rate = getattr(self, name)
-            if rate is not None and not rate > 0:
+            if rate is not None and not (_is_number(rate) and rate > 0):
                 raise ConfigError(f"{name}={rate}: choose a number above 0, or None.")
-        if self.init not in INITS:
-            raise ConfigError(f"init={self.init}: choose one of {', '.join(INITS)}.")
+        for name in ("loss_options", "options"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ConfigError(f"{name}={getattr(self, name)}: write {name}.NAME=VALUE.")
+        if not isinstance(self.ensemble, bool):
+            raise ConfigError(f"ensemble={self.ensemble}: choose true or false.")
+        known = {"init": INITS, "sampler": (*ORDERS, "dual"), "loss": loss_names()}
+        for name, words in known.items():
+            if getattr(self, name) not in words:
+                raise ConfigError(
+                    f"{name}={getattr(self, name)}: choose one of {', '.join(words)}."
+                )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -43,6 +43,7 @@ class Rival:
         has_views: whether `views` has a meaning: something is fixed while something learns.
         own_loss: whether it minimises a loss of its own, of which `loss_options` gives the scale.
         blends: whether Mixup has a meaning.
+        stages: epochs of each stage that it trains, given those of the settings and its options.
     """
 
     train: Callable[["Trial"], Stage]
@@ -51,6 +52,7 @@ class Rival:
     has_views: bool = False
     own_loss: bool = False
     blends: bool = True
+    stages: Callable[[int, Any], tuple[int, ...]] = lambda epochs, _: (epochs,)
 
 
 class Trial:

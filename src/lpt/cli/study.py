@@ -44,6 +44,9 @@ def study(
             "default), 0.001,0.003 are rates; one leaves nothing to choose."
         ),
     ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Recipe of the rows that name none: default, paper, released, ...")
+    ] = "default",
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -94,7 +97,7 @@ def study(
     from lpt.training.reporting import reporter_for
 
     folder = out or Path("runs") / "studies" / run_name(data)
-    conditions = Conditions(epochs, init, ensemble, parse_settings(settings or []), other)
+    conditions = Conditions(epochs, init, ensemble, parse_settings(settings or []), other, recipe)
     request = Request(
         name,
         data,

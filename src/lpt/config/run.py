@@ -21,12 +21,17 @@ from lpt.config.sections import (
 from lpt.config.validation import validated
 from lpt.errors import ConfigError
 
-__all__ = ["RunConfig"]
+__all__ = ["RunConfig", "automatic_batch"]
 
 
 def _switch(value: Any) -> Any:
     """YAML 1.1 reads on and off as true and false."""
     return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+def automatic_batch(images: int) -> int:
+    """Images a step and branch where none are asked for: 8 to 64, about 50 steps an epoch."""
+    return min(64, max(8, images // 50))
 
 
 class RunConfig(Section):
@@ -65,7 +70,7 @@ class RunConfig(Section):
 
     def resolved(self, images: int) -> "RunConfig":
         """Fill in what depends on the number of training images: automatic batches."""
-        batch = min(64, max(8, images // 50))
+        batch = automatic_batch(images)
         return self.changed(
             {
                 f"{name}.batch": batch

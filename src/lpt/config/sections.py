@@ -134,7 +134,7 @@ class OptimConfig(Section):
 class PhaseConfig(Section):
     """One phase: how long, on what order of images, how optimised.
 
-    `batch` 0 chooses 8 to 64 images a step and branch: about 50 steps an epoch of small data.
+    `batch` 0 chooses 8 to 64 images a step and branch (`lpt.config.run.automatic_batch`).
     `epoch_images` caps an epoch (null: as many draws as there are training images). Dual sampling
     draws two batches a step: one in `dual_order`, and an instance-balanced one whose weight starts
     at `eta` and decays.

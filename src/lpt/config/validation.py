@@ -53,7 +53,8 @@ def _explain(model: type[BaseModel], error: ValidationError, origin: str) -> str
             section = section.model_fields[str(part)].annotation
         known = ", ".join(section.model_fields)
         meant = _meant(model, path)
-        return f"{origin} {path}: unknown. {meant or f'Known here: {known}.'}"
+        there = f"Known here: {known}." if known else "There are no settings here."
+        return f"{origin} {path}: unknown. {meant or there}"
     if first["type"] == "value_error":  # said of a whole section, by one of our own validators
         return f"{origin} {path}: {first['msg'].removeprefix('Value error, ')}."
     return f"{origin} {path}={first['input']!r:.100}: {_wanted(first)}."

@@ -20,6 +20,9 @@ __all__ = ["Answers", "CellResult", "CellStore", "content_hash"]
 
 RESULT, ANSWERS = "result.json", "answers.safetensors"
 
+SHIFTED = "shifted "
+"""What names of tensors of shifted sets begin with."""
+
 FORMAT = 1
 """Of a cell's content; a change of it makes every cell a new one."""
 
@@ -38,11 +41,13 @@ class Answers:
         chosen: (n,) int64 class of the largest logit.
         labels: (n,) int64 true classes.
         ensembled: (n,) int64 the same of the mean over five crops; None if that was not asked.
+        shifted: whether each image of a shifted set was told right, by the set's name.
     """
 
     chosen: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
     ensembled: npt.NDArray[np.int64] | None = None
+    shifted: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     def right(self, *, ensembled: bool = False) -> npt.NDArray[np.bool_]:
         """(n,) whether the answer is the true class."""
@@ -139,10 +144,14 @@ class CellStore:
             known = {f.name for f in fields(CellResult)}
             if not isinstance(tree, dict) or tree.keys() != known:
                 raise ValueError("its fields are not those of a result")
+            measured = [*tree["scores"].values(), *tree["ensembled"].values()]
+            measured += [*tree["features"].values(), *tree["shifted"].values()]
+            if any(isinstance(value, str) for value in (*measured, tree["seconds"])):
+                raise ValueError("a number of it is text")
             return CellResult(**{**tree, "epochs": tuple(tree["epochs"])})
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise RunError(
                 f"{path}: cannot be read ({error}). Remove {path.parent} to compute it again."
             ) from error
@@ -152,7 +161,10 @@ class CellStore:
         path = self.path(name) / ANSWERS
         try:
             found = load_file(path)
-            return Answers(found["chosen"], found["labels"], found.get("ensembled"))
+            shifted = {
+                k.removeprefix(SHIFTED): v for k, v in found.items() if k.startswith(SHIFTED)
+            }
+            return Answers(found["chosen"], found["labels"], found.get("ensembled"), shifted)
         except (OSError, SafetensorError, KeyError) as error:
             raise RunError(
                 f"{path}: cannot be read ({error}). Remove {path.parent} to compute it again."
@@ -170,7 +182,11 @@ class CellStore:
     def finish(self, name: str, result: CellResult, answers: Answers | None) -> None:
         """Keep a result for good."""
         if answers is not None:
-            tensors = {k: v for k, v in vars(answers).items() if v is not None}
+            tensors: dict[str, npt.NDArray[np.generic]]
+            tensors = {"chosen": answers.chosen, "labels": answers.labels}
+            if answers.ensembled is not None:
+                tensors["ensembled"] = answers.ensembled
+            tensors |= {SHIFTED + name: right for name, right in answers.shifted.items()}
             write_atomic(self.path(name) / ANSWERS, lambda path: save_file(tensors, path))
         write_json(self.path(name) / RESULT, asdict(result))
         self._log("failed" if result.failed else "finished", name)

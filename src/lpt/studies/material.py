@@ -53,6 +53,7 @@ class Material:
         device: "cpu" keeps off a GPU; None takes what there is.
         shifted: other test sets by name; their data as `lpt.data.open_shifted` takes it.
         corrupted: whether the own test images are scored under corruptions too.
+        other: second data set, for multi-task training.
     Raises: DataError naming what cannot be opened.
     """
 
@@ -64,6 +65,7 @@ class Material:
         device: str | None = None,
         shifted: Mapping[str, str] | None = None,
         corrupted: bool = False,
+        other: str | None = None,
     ) -> None:
         self.config = config.changed({"seed": 0, "data.val_fraction": 0.0})
         self.reporter, self.device = reporter, device
@@ -76,6 +78,10 @@ class Material:
         )
         if corrupted:
             self.shifted += tuple(self._corrupted(kind) for kind in CORRUPTIONS)
+        self.other: Manifest | None = None
+        if other is not None:
+            changed = self.config.changed({"data.source": other})
+            self.other = open_configured(changed, reporter=reporter)
         self._facts: dict[tuple[str, int | None], BackboneFacts] = {}
         self._identities: dict[Part, dict[str, Any]] = {}
 
@@ -105,6 +111,11 @@ class Material:
             own = data_identity(self.trained(part))
             self._identities[part] = {**own, "scored images": self._hash(self.scored(part))}
         return self._identities[part]
+
+    @cached_property
+    def other_identity(self) -> dict[str, Any] | None:
+        """Classes and hash of the training images of the second data set."""
+        return None if self.other is None else data_identity(self.other)
 
     @cached_property
     def shifted_identity(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from lpt.records import Output, Predictions
 from lpt.studies.material import Shifted
 from lpt.training.workbench import EVAL_BATCH, Workbench, first_of_each_class
 
-__all__ = ["Observed", "feature_scores", "observe", "over_five_crops", "shifted_accuracy"]
+__all__ = ["Observed", "feature_scores", "observe", "over_five_crops", "shifted_right"]
 
 MOST_BANK = 20_000
 """Training images that K-NN compares with; of more an equal number of each class."""
@@ -80,8 +80,8 @@ def feature_scores(bench: Workbench, model: Model, scored: Observed) -> dict[str
     }
 
 
-def shifted_accuracy(bench: Workbench, model: Model, shifted: Shifted) -> float:
-    """Accuracy on a shifted set, the answer chosen among the set's classes."""
+def shifted_right(bench: Workbench, model: Model, shifted: Shifted) -> npt.NDArray[np.bool_]:
+    """(n,) whether each image of a shifted set is told right among the set's classes."""
     found, spec = shifted.images, bench.backbone.spec
     view = eval_transform(
         spec.image_size,
@@ -102,4 +102,5 @@ def shifted_accuracy(bench: Workbench, model: Model, shifted: Shifted) -> float:
     bench.reporter.begin(found.name, len(found.split), unit="images")
     said = predict(model, batches, device=bench.accelerator.device, on_batch=bench.reporter.advance)
     bench.reporter.end()
-    return float((found.restrict(said.logits).argmax(1) == said.labels).mean())
+    right: npt.NDArray[np.bool_] = found.restrict(said.logits).argmax(1) == said.labels
+    return right

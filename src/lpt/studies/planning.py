@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from lpt.baselines import RivalSettings, rival_names, rival_settings
-from lpt.config import RunConfig, load_config
+from lpt.baselines import RivalSettings, rival_names, rival_settings, rival_stages
+from lpt.config import RunConfig, automatic_batch, load_config
 from lpt.errors import ConfigError
 from lpt.studies.cells import content_hash
 from lpt.studies.definition import OWN_METHODS, Row, Study
@@ -21,6 +21,17 @@ _MACHINE = ("recipe", "backbone", "seed", "checkpoint_seconds", "micro_batch", "
 """Settings that name things, decide no number, or are the same in every cell."""
 
 
+_DECIDED = {
+    "recipe": "give --recipe",
+    "backbone": "give --backbone",
+    "seed": "give --seeds",
+    "data.source": "give --data",
+    "data.val_fraction": "final cells train on all images, and rates are chosen on a tenth of them",
+    "selection": "the last epoch counts",
+}
+"""What a study decides itself, and what to do instead of setting it."""
+
+
 @dataclass(frozen=True)
 class Conditions:
     """What a user changes about a whole study.
@@ -31,6 +42,9 @@ class Conditions:
         ensemble: score final cells by the mean over five crops too, every method alike.
         settings: dotted settings for every row; those that begin with `rival.` are for rivals.
         other: second data set, for multi-task training.
+        recipe: of the rows that name none of their own.
+
+    Raises: ConfigError for a setting that the study decides itself.
     """
 
     epochs: int | None = None
@@ -38,6 +52,21 @@ class Conditions:
     ensemble: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     other: str | None = None
+    recipe: str = "default"
+
+    def __post_init__(self) -> None:
+        for name, instead in _DECIDED.items():
+            if name in self.settings:
+                raise ConfigError(f"--set {name}: not in a study; {instead}.")
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """Settings of the run's configuration."""
+        return {k: v for k, v in self.settings.items() if not k.startswith("rival.")}
+
+    def recipe_of(self, row: Row) -> str:
+        """The row's own recipe, or the study's."""
+        return self.recipe if row.recipe == "default" else row.recipe
 
 
 @dataclass(frozen=True)
@@ -79,25 +108,33 @@ class Cell:
         return content_hash(self.content)
 
     @property
+    def rate(self) -> float | None:
+        """Of prompts in phase 1 (jointly: in phase 2), or a rival's main one."""
+        if self.rival is not None:
+            return self.rival.rate
+        phase = self.config.phase1 if self.config.phase1.epochs else self.config.phase2
+        return phase.optim.rate
+
+    @property
     def epochs(self) -> tuple[int, ...]:
         """Of each stage that is trained."""
         if self.rival is not None:
-            return _rival_stages(self.line.row.method, self.rival.epochs)
+            return rival_stages(self.line.row.method, self.rival)
         return _stages(self.line.row, self.config)
 
 
-def lines_of(study: Study, backbones: tuple[str, ...]) -> list[Line]:
+def lines_of(study: Study, backbones: tuple[str, ...], recipe: str = "default") -> list[Line]:
     """Rows times backbones.
 
     Args:
         backbones: those the user named; none for the study's own, or the recipe's.
+        recipe: of the rows that name none.
     """
-    chosen = backbones or study.backbones
+    chosen = tuple(dict.fromkeys(backbones)) or study.backbones
+    of = Conditions(recipe=recipe).recipe_of
     if len(chosen) < 2:
         only = chosen[0] if chosen else ""
-        return [
-            Line(row, only or load_config(row.recipe).backbone, row.label) for row in study.rows
-        ]
+        return [Line(row, only or load_config(of(row)).backbone, row.label) for row in study.rows]
     return [
         Line(row, backbone, f"{backbone}: {row.label}") for backbone in chosen for row in study.rows
     ]
@@ -111,10 +148,10 @@ def plan_cell(
     Raises: ConfigError for a setting that is unknown or out of range, or an unknown method.
     """
     row = line.row
-    shared = {k: v for k, v in conditions.settings.items() if not k.startswith("rival.")}
-    base = load_config(row.recipe).changed(
+    recipe = load_config(conditions.recipe_of(row))
+    base = recipe.changed(
         {
-            **shared,
+            **conditions.shared,
             "backbone": line.backbone,
             "seed": seed,
             "data.source": material.config.data.source,
@@ -124,7 +161,9 @@ def plan_cell(
     )
     if row.method in OWN_METHODS:
         config = _own_config(row, base, conditions, material)
-        standard = _stages(row, _own_config(row, base, Conditions(), material))
+        own_epochs = {f"{p}.epochs": getattr(recipe, p).epochs for p in ("phase1", "phase2")}
+        usual = _own_config(row, base.changed(own_epochs), Conditions(), material)
+        standard = _stages(row, usual)
         config = scaled_config(config, rate)
         if row.method == "lpt" and not config.phase2.epochs:
             config = _alone(config)
@@ -133,12 +172,14 @@ def plan_cell(
             first = replace(line, row=row.model_copy(update={"method": "lpt"}))
             start = _cell(first, _alone(config), None, conditions, material, part, None, (0,))
         return _cell(line, config, None, conditions, material, part, start, standard)
-    chosen = _rival(row, conditions)
+    chosen = _rival(row, conditions, len(material.trained(part).split("train")))
     settings = scaled_rival(chosen, rate)
     if row.method in PHASED:
         assert chosen.rate is not None
         base = scaled_config(base, Rate(rate.factor(chosen.rate)))
-    standard = _rival_stages(row.method, rival_settings(row.method).epochs * row.epochs)
+    usual_rival = rival_settings(row.method)
+    usual_rival = replace(usual_rival, epochs=usual_rival.epochs * row.epochs)
+    standard = rival_stages(row.method, usual_rival)
     return _cell(line, base, settings, conditions, material, part, None, standard)
 
 
@@ -171,13 +212,13 @@ def _joint(config: RunConfig, multiple: int) -> RunConfig:
     )
 
 
-def _rival(row: Row, conditions: Conditions) -> RivalSettings:
-    given = {
-        k.removeprefix("rival."): v
-        for k, v in conditions.settings.items()
-        if k.startswith("rival.")
-    }
-    changes = {**given, **row.rival}
+def _rival(row: Row, conditions: Conditions, images: int) -> RivalSettings:
+    changes: dict[str, Any] = {}
+    for key, value in conditions.settings.items():
+        if key.startswith("rival."):
+            name, _, inner = key.removeprefix("rival.").partition(".")
+            changes[name] = {**changes.get(name, {}), inner: value} if inner else value
+    changes |= row.rival
     if conditions.epochs is not None:
         changes["epochs"] = conditions.epochs
     if conditions.init is not None:
@@ -187,12 +228,16 @@ def _rival(row: Row, conditions: Conditions) -> RivalSettings:
     if row.method == "multitask":
         if conditions.other is None:
             raise ConfigError("multitask: name the second data set with --other DATA.")
-        changes["options"] = {**changes.get("options", {}), "other": conditions.other}
+        changes["options"] = {"other": conditions.other}
     if row.method not in rival_names():
         known = ", ".join((*OWN_METHODS, *rival_names()))
         raise ConfigError(f"method {row.method}: unknown. Known: {known}.")
     settings = rival_settings(row.method, **changes)
-    return replace(settings, epochs=settings.epochs * row.epochs)
+    return replace(
+        settings,
+        epochs=settings.epochs * row.epochs,
+        batch=settings.batch or automatic_batch(images),
+    )
 
 
 def _alone(config: RunConfig) -> RunConfig:
@@ -220,7 +265,7 @@ def _cell(
     content = {
         "method": line.row.method,
         "config": _deciding(config, phases=line.row.method in PHASED),
-        "rival": None if rival is None else _plain(asdict(rival)),
+        "rival": None if rival is None else _content(rival, material),
         "data": material.identity(part),
         "backbone": material.facts(config).sha256,
         "seed": config.seed,
@@ -229,6 +274,14 @@ def _cell(
         "shifted": material.shifted_identity if final else {},
     }
     return Cell(line, config, rival, part, ensemble, content, start, standard)
+
+
+def _content(rival: RivalSettings, material: Material) -> dict[str, Any]:
+    """Settings as JSON has them; a second data set by its images, wherever it lies."""
+    found: dict[str, Any] = _plain(asdict(rival))
+    if "other" in found["options"]:
+        found["options"]["other"] = material.other_identity
+    return found
 
 
 def _deciding(config: RunConfig, *, phases: bool) -> dict[str, Any]:
@@ -246,10 +299,6 @@ def _stages(row: Row, config: RunConfig) -> tuple[int, ...]:
         return (config.phase2.epochs,)
     both = (config.phase1.epochs, config.phase2.epochs)
     return both if config.phase2.epochs else both[:1]
-
-
-def _rival_stages(method: str, epochs: int) -> tuple[int, ...]:
-    return (epochs, epochs) if method in PHASED else (epochs,)
 
 
 def _plain(value: Any) -> Any:

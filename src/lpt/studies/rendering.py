@@ -22,11 +22,12 @@ FEATURE_COLUMNS = (
     Column("knn", "K-NN"),
     Column("knn_few", "K-NN few"),
 )
-SHORT, RANDOM, FAILED, UNEVEN = "*", "†", "!", "‡"
+SHORT, RANDOM, FAILED, UNEVEN, EDGE = "*", "†", "!", "‡", "^"
 MARKS = {
     SHORT: "trained for fewer epochs than the method has by itself, so no result of it",
     RANDOM: "machinery only: an untrained backbone says nothing about any method",
     UNEVEN: "mean over fewer seeds than other rows",
+    EDGE: "the best rate is the lowest or highest candidate: a better one may lie beyond",
     FAILED: "a cell failed",
 }
 
@@ -92,9 +93,17 @@ def _cells(row: TableRow, most_seeds: int) -> dict[str, Cell]:
         "seconds": None if row.seconds is None else row.seconds.mean,
         "memory": row.peak_memory_bytes / 1e6 if row.peak_memory_bytes else None,
         "epochs": " + ".join(map(str, row.epochs)) or "-",
-        "rate": row.rate or "-",
+        "rate": _rate(row),
         "paper": "; ".join(map(_paper, row.paper)) or "-",
     }
+
+
+def _rate(row: TableRow) -> str:
+    """The multiple, and what it comes to."""
+    if not row.rate:
+        return "-"
+    told = "" if row.absolute_rate is None else f"{row.absolute_rate:.2g}"
+    return f"{row.rate} ({told})" if row.rate.startswith("x") and told else row.rate
 
 
 def _cell(spread: Spread) -> Cell:
@@ -117,6 +126,7 @@ def _marks(row: TableRow, most_seeds: int) -> list[str]:
         SHORT: row.is_short,
         RANDOM: row.random,
         UNEVEN: 0 < row.seeds < most_seeds,
+        EDGE: row.at_edge,
         FAILED: bool(row.failed),
     }
     return [f" {mark}" for mark, holds in told.items() if holds]
@@ -127,7 +137,8 @@ def _legend(table: StudyTable, most_seeds: int) -> list[str]:
     lines = [f"{mark} {text}." for mark, text in MARKS.items() if mark in used and mark != FAILED]
     for row in table.rows:
         if row.failed:
-            lines.append(f"{FAILED} {row.label}: {row.failed.splitlines()[0]}")
+            told = row.failed.splitlines()[0]
+            lines.append(f"{FAILED} {row.label}: {told} (--retry trains it again)")
     if most_seeds > 1:
         lines.append(f"± standard deviation over {most_seeds} seeds.")
     if any(paper.derived for row in table.rows for paper in row.paper):
@@ -162,24 +173,30 @@ def _differences(
     if not any(by_row.values()):
         return []
     columns = [Column("label", f"minus {table.reference}", "text")]
-    columns += [Column(name, name, "text") for name in ACCURACIES]
+    measured = {name for differences in by_row.values() for name in differences}
+    names = [name for name in (*ACCURACIES, *table.shifted) if name in measured]
+    columns += [Column(name, name, "text") for name in names]
+    seeds = max(row.seeds for row in table.rows)
+    over = "test images and seeds" if seeds > 1 else "test images; nothing is known of seeds"
     rows = [
         {
             "label": label,
-            **{
-                name: f"{100 * d.mean:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
-                + (" " if d.is_clear else " ?")
-                for name, d in differences.items()
-            },
+            **{name: _difference(d) for name, d in differences.items()},
         }
         for label, differences in by_row.items()
         if differences
     ]
     told = (
-        "Points, with the middle 95 % of a paired bootstrap over test images and seeds; "
-        "? where that holds zero."
+        f"Points, with the middle 95 % of a paired bootstrap over {over}; ? where that holds zero."
     )
     return ["", render_table(rows, columns, style=style), "", told]
+
+
+def _difference(d: Difference) -> str:
+    if d.low == d.high == 0:
+        return "none"
+    interval = f"{100 * d.mean:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
+    return interval + (" " if d.is_clear else " ?")
 
 
 def _flat(row: TableRow) -> dict[str, Any]:
@@ -196,6 +213,8 @@ def _flat(row: TableRow) -> dict[str, Any]:
         "epochs": " + ".join(map(str, row.epochs)),
         "standard_epochs": " + ".join(map(str, row.standard)),
         "rate": row.rate,
+        "absolute_rate": row.absolute_rate,
+        "rate_at_edge": row.at_edge,
     }
     flat |= _flat_differences("", row.difference)
     flat |= _flat_differences("five_crops_", row.ensembled_difference)

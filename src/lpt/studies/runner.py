@@ -8,7 +8,7 @@ from pathlib import Path
 from lpt.errors import ConfigError, ShapeError, TrainingError
 from lpt.studies.cells import Answers, CellResult, CellStore
 from lpt.studies.material import Material
-from lpt.studies.measuring import feature_scores, observe, over_five_crops, shifted_accuracy
+from lpt.studies.measuring import feature_scores, observe, over_five_crops, shifted_right
 from lpt.studies.methods import TASK, Start, clean, train_cell
 from lpt.studies.planning import Cell, Conditions, Line, plan_cell
 from lpt.studies.progress import StudyProgress
@@ -30,12 +30,14 @@ class Outcome:
         line: the row, on one backbone.
         rate: the chosen one; None if no candidate could be trained.
         cells: one for each seed; empty without a rate.
+        at_edge: whether the chosen rate is the lowest or highest of three or more candidates.
         failed: why, if a cell of the line failed.
     """
 
     line: Line
     rate: Rate | None
     cells: tuple[Cell, ...]
+    at_edge: bool = False
     failed: str = ""
 
 
@@ -139,7 +141,13 @@ class StudyRun:
         rate = self.chosen[line.label]
         cells = tuple(self._finals(line)[:seeds])
         failed = [self.results[c.name].failed for c in cells or self._candidates(line)]
-        return Outcome(line, rate, cells, next(filter(None, failed), ""))
+        return Outcome(line, rate, cells, self._at_edge(line), next(filter(None, failed), ""))
+
+    def _at_edge(self, line: Line) -> bool:
+        rate, values = self.chosen[line.label], [candidate.value for candidate in self.rates]
+        if rate is None or len(values) < 3 or not self._candidates(line):
+            return False
+        return rate.value in (min(values), max(values))
 
     def _plan(self, line: Line, rate: Rate, seed: int) -> Cell:
         return plan_cell(line, self.conditions, self.material, rate=rate, seed=seed, part="final")
@@ -202,16 +210,17 @@ class StudyRun:
         split = self.material.scored(cell.part)
         seen = observe(bench, learned.predict, split, "scored images")
         final = cell.part == "final"
+        shifted = {
+            one.images.name: shifted_right(bench, learned.predict, one)
+            for one in (self.material.shifted if final else ())
+        }
         five = over_five_crops(bench, learned.predict, split) if cell.ensemble else None
         return CellResult(
             content=cell.content,
             scores=bench.score(seen.predictions).summary(),
             ensembled={} if five is None else bench.score(five).summary(),
             features=feature_scores(bench, learned.predict, seen) if final else {},
-            shifted={
-                one.images.name: shifted_accuracy(bench, learned.predict, one)
-                for one in (self.material.shifted if final else ())
-            },
+            shifted={name: float(right.mean()) for name, right in shifted.items()},
             parameters=learned.parameters,
             seconds=learned.seconds,
             peak_memory_bytes=learned.peak_memory_bytes,
@@ -221,6 +230,7 @@ class StudyRun:
             seen.predictions.logits.argmax(1),
             seen.predictions.labels,
             None if five is None else five.logits.argmax(1),
+            shifted,
         )
 
 

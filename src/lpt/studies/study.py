@@ -1,8 +1,11 @@
 """A study from its name to its files: the table as text, Markdown, CSV and JSON, and a picture."""
 
+import itertools
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lpt.backbones import warn_if_leaky
 from lpt.config import load_config
@@ -19,6 +22,7 @@ from lpt.studies.rendering import render_study, study_csv, study_json
 from lpt.studies.runner import Outcome, StudyRun
 from lpt.studies.table import StudyTable, make_table
 from lpt.training.reporting import Reporter
+from lpt.training.runs import environment
 
 __all__ = ["Request", "label_of", "run_study"]
 
@@ -39,6 +43,7 @@ class Request:
         reference: label of the row that others are compared with; "" for the first.
         shifted: other test sets by name, for `shift`.
         retry: train failed cells again.
+        device: "cpu" keeps off a GPU; None takes what there is.
     """
 
     name: str
@@ -65,16 +70,19 @@ def run_study(request: Request, reporter: Reporter) -> StudyTable:
     """
     study = load_study(request.name)
     lines = _lines(study, request)
-    reference = _reference(lines, request.reference)
-    if study.needs == "other" and request.conditions.other is None:
-        raise ConfigError(f"study {request.name}: name the second data set with --other DATA.")
-    shared = {k: v for k, v in request.conditions.settings.items() if not k.startswith("rival.")}
+    reference = _reference(study, lines, request.reference)
+    conditions = request.conditions
+    if (study.needs == "other") != (conditions.other is not None):
+        wants = "name the second data set with --other DATA" if study.needs else "takes no --other"
+        raise ConfigError(f"study {request.name}: {wants}.")
+    config = load_config(conditions.recipe)
     material = Material(
-        load_config("default").changed({**shared, "data.source": request.data}),
+        config.changed({**conditions.shared, "data.source": request.data}),
         reporter,
         device=request.device,
         shifted=request.shifted,
         corrupted=study.needs == "shifted" and not request.shifted,
+        other=conditions.other,
     )
     _warn(lines, reporter)
     store = CellStore(request.out / "cells")
@@ -90,7 +98,9 @@ def run_study(request: Request, reporter: Reporter) -> StudyTable:
     )
     run.cells()  # every setting of every row is checked before anything is written
     store.claim()
-    config = material.config.data
+    groups = ClassGroups(material.config.data.many_above, material.config.data.few_below)
+    asked = _asked(request)
+    _keep_other_tables(request.out, request.name, asked)
 
     def table(outcomes: list[Outcome]) -> StudyTable:
         made = make_table(
@@ -100,12 +110,12 @@ def run_study(request: Request, reporter: Reporter) -> StudyTable:
             store,
             data=material.data.name,
             counts=material.data.counts("train").tolist(),
-            groups=ClassGroups(config.many_above, config.few_below),
+            groups=groups,
             reference=reference,
             shifted=[one.images.name for one in material.shifted],
             notes=_notes(run, material, request),
         )
-        _write(request.out, made)
+        _write(request.out, made, asked)
         return made
 
     try:
@@ -115,15 +125,20 @@ def run_study(request: Request, reporter: Reporter) -> StudyTable:
 
 
 def _lines(study: Study, request: Request) -> list[Line]:
-    lines = lines_of(study, request.backbones)
+    lines = lines_of(study, request.backbones, request.conditions.recipe)
     labels = [row.label for row in study.rows]
     wanted = {label_of(asked, labels, "--only") for asked in request.only}
     return [line for line in lines if not wanted or line.row.label in wanted]
 
 
-def _reference(lines: Sequence[Line], asked: str) -> str:
-    labels = [line.label for line in lines]
-    return label_of(asked, labels, "--against") if asked else labels[0]
+def _reference(study: Study, lines: Sequence[Line], asked: str) -> str:
+    """Label of a row that is trained."""
+    if not asked:
+        return lines[0].row.label
+    found = label_of(asked, [row.label for row in study.rows], "--against")
+    if found not in {line.row.label for line in lines}:
+        raise ConfigError(f'--against {asked}: is left out by --only. Add --only "{found}".')
+    return found
 
 
 def label_of(asked: str, labels: Sequence[str], option: str) -> str:
@@ -161,15 +176,51 @@ def _notes(run: StudyRun, material: Material, request: Request) -> list[str]:
             f"training ({100 * CARVED:.0f} % of classes with 10 images or more, or validation "
             "images that the data names), seed 0; the same for all rows."
         )
+    if material.other is not None:
+        notes.append(f"Second data set: {material.other.name}; scored on the first.")
+    if material.shifted:
+        notes.append("Of shifted images the answer is chosen among the classes of their own set.")
     if request.conditions.ensemble:
         notes.append(
             "The first table is of single views, for LIFT too, which by itself has five crops."
         )
-    return notes
+    backbones = ", ".join(dict.fromkeys(line.backbone for line in run.lines))
+    made = environment()
+    seeds = "seed 0" if request.seeds == 1 else f"seeds 0 to {request.seeds - 1}"
+    conditions = request.conditions
+    told = [f"recipe {conditions.recipe}", f"backbone {backbones}", seeds]
+    told += [f"{name}={value}" for name, value in conditions.settings.items()]
+    told += [f"classifiers start at {conditions.init}"] if conditions.init else []
+    told += [f"lpt {made['lpt']}, torch {made['torch']}, {made['threads']} threads"]
+    return [*notes, f"Made with: {'; '.join(told)}."]
 
 
-def _write(out: Path, table: StudyTable) -> None:
+def _asked(request: Request) -> dict[str, Any]:
+    """What decides a table, as JSON has it; more seeds of the same go on with it."""
+    tree = asdict(request)
+    for name in ("out", "seeds", "retry", "device", "reference"):
+        tree.pop(name)
+    asked: dict[str, Any] = json.loads(json.dumps(tree))
+    return asked
+
+
+def _keep_other_tables(out: Path, name: str, asked: Mapping[str, Any]) -> None:
+    """Give another request's table of this name a number, so that this one overwrites none."""
+    try:
+        before = json.loads((out / f"{name}.json").read_text(encoding="utf-8")).get("asked")
+    except (OSError, ValueError, AttributeError):
+        return
+    if before == asked:
+        return
+    number = next(n for n in itertools.count(1) if not (out / f"{name}.{n}.json").exists())
+    for ending in ("md", "csv", "svg", "json"):
+        file = out / f"{name}.{ending}"
+        if file.exists():
+            file.replace(out / f"{name}.{number}.{ending}")
+
+
+def _write(out: Path, table: StudyTable, asked: Mapping[str, Any]) -> None:
     write_text(out / f"{table.name}.md", render_study(table, "markdown"))
     write_text(out / f"{table.name}.csv", study_csv(table))
-    write_json(out / f"{table.name}.json", study_json(table))
+    write_json(out / f"{table.name}.json", {**study_json(table), "asked": asked})
     write_text(out / f"{table.name}.svg", study_svg(table))

@@ -31,8 +31,11 @@ class TableRow:
         features: gamma, inner, inter; K-NN accuracies as shares.
         seeds: how many the means are over.
         rate: what was chosen: a multiple of the method's own rate, or a rate.
+        absolute_rate: of prompts in phase 1, or a rival's main one; None if nothing is trained.
+        at_edge: whether it is the lowest or highest candidate, so that a better one may lie beyond.
         epochs: of each stage; `standard` is what the method has by itself.
-        difference: to the reference row, by measure; empty for that row itself.
+        difference: to the reference row on the same backbone, by measure and shifted set; empty for
+            that row itself.
         ensembled_difference: the same where both answer by the mean over five crops.
         paper: what the paper reports for this row.
         random: of an untrained backbone: says that the machinery works, nothing else.
@@ -46,6 +49,8 @@ class TableRow:
     features: Mapping[str, Spread]
     seeds: int
     rate: str
+    absolute_rate: float | None
+    at_edge: bool
     parameters: int
     seconds: Spread | None
     peak_memory_bytes: int
@@ -60,7 +65,7 @@ class TableRow:
     @property
     def is_short(self) -> bool:
         """Whether it was trained for fewer epochs than the method has by itself."""
-        return sum(self.epochs) < sum(self.standard)
+        return any(own < usual for own, usual in zip(self.epochs, self.standard, strict=False))
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class StudyTable:
     Attributes:
         name, about, source: of the study.
         data: what it was run on.
-        reference: label of the row that differences are taken against.
+        reference: label of the row, on each backbone, that differences are taken against.
         shifted: names of shifted sets, in order.
         notes: what a reader must know of the protocol.
     """
@@ -104,12 +109,13 @@ def make_table(
 
     Args:
         counts: (C,) training images a class.
-        reference: label of a row.
+        reference: label of a row of the study.
     """
-    base = next(outcome for outcome in outcomes if outcome.line.label == reference)
+    bases = {o.line.backbone: o for o in outcomes if o.line.row.label == reference}
     members = groups.members(counts)
     rows = []
     for outcome in outcomes:
+        base = bases[outcome.line.backbone]
         compared = [_compare(outcome, base, store, members, ensembled=e) for e in (False, True)]
         rows.append(_row(outcome, store, *compared))
     with_features = "features" in study.measures
@@ -147,6 +153,8 @@ def _row(
         features=_spreads([{n: r.features.get(n) for n in FEATURES} for r in results]),
         seeds=len(results),
         rate="" if outcome.rate is None or line.row.method == "plain" else str(outcome.rate),
+        absolute_rate=None if first is None or line.row.method == "plain" else first.rate,
+        at_edge=outcome.at_edge,
         parameters=max((result.parameters for result in results), default=0),
         seconds=seconds,
         peak_memory_bytes=max((result.peak_memory_bytes for result in results), default=0),
@@ -186,12 +194,18 @@ def _compare(
     others = [store.answers(other[seed]) for seed in seeds]
     if ensembled and any(answer.ensembled is None for answer in (*answers, *others)):
         return {}
-    return paired_differences(
+    found = paired_differences(
         [answer.right(ensembled=ensembled) for answer in answers],
         [answer.right(ensembled=ensembled) for answer in others],
         answers[0].labels,
         members,
     )
+    for name in () if ensembled else answers[0].shifted:
+        own_right = [answer.shifted[name] for answer in answers]
+        alike = np.zeros(len(own_right[0]), np.int64)
+        right = [answer.shifted[name] for answer in others]
+        found[name] = paired_differences(own_right, right, alike, {})["overall"]
+    return found
 
 
 def _concerns(paper: Published, backbone: str) -> bool:
