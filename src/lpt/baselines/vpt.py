@@ -1,6 +1,6 @@
 """Visual prompt tuning: prompt tokens of every block (deep) or of the first alone (shallow) learn.
 
-Source: VPT (Jia, Tang, Chen, Cardie, Belongie, Hariharan and Lim, ECCV 2022), equations 4 and 5.
+Source: VPT (Jia, Tang, Chen, Cardie, Belongie, Hariharan and Lim, ECCV 2022), section 3.2.
 Departures: a truncated normal start in place of Xavier's uniform, as in LPT; no dropout on prompts.
 Deep is phase 1 of long-tailed prompt tuning with another sampler and loss.
 """
