@@ -105,3 +105,15 @@ def test_automatic_batches_give_an_epoch_about_fifty_steps_between_8_and_64():
 def test_a_configuration_cannot_be_changed_in_place():
     with pytest.raises(ValueError, match="frozen"):
         OptimConfig().rate = 1.0  # type: ignore[misc]
+
+
+def test_another_loss_begins_without_the_options_of_the_one_before():
+    config = RunConfig()
+    assert config.phase2.loss.options
+    changed = config.changed({"phase2.loss.name": "focal"})
+    assert (changed.phase2.loss.name, changed.phase2.loss.options) == ("focal", {})
+    assert changed.phase1 == config.phase1
+    same = config.changed({"phase2.loss.name": config.phase2.loss.name, "phase2.epochs": 3})
+    assert same.phase2.loss == config.phase2.loss
+    given = {"phase2.loss.name": "focal", "phase2.loss.options": {"gamma": 1.0}}
+    assert config.changed(given).phase2.loss.options == {"gamma": 1.0}

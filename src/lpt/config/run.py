@@ -82,9 +82,15 @@ class RunConfig(Section):
     def changed(self, settings: Mapping[str, Any]) -> "RunConfig":
         """Return a copy with dotted settings changed, such as {"phase1.epochs": 5}.
 
+        Options belong to one loss: another `loss.name` begins without any.
+
         Raises: ConfigError naming setting, value and what is allowed.
         """
         tree = self.model_dump(mode="json")
+        for name in ("phase1", "phase2"):
+            named = settings.get(f"{name}.loss.name", tree[name]["loss"]["name"])
+            if named != tree[name]["loss"]["name"]:
+                tree[name]["loss"]["options"] = {}
         for path, value in settings.items():
             _put(tree, path, value)
         return validated(RunConfig, tree, "setting")

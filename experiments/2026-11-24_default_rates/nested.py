@@ -1,0 +1,141 @@
+"""Choose settings of the default recipe on long-tailed sets nested in listed training images.
+
+    python experiments/2026-11-24_default_rates/nested.py TINY_IMAGENET_B OUT PLAN.json --threads 1
+
+Images set aside of lists/lt100-small.csv can come of classes with ten or more only, so nothing
+chosen on them knows of rare classes. Here the classes with 22 listed images or more get a new
+tail, 100 images down to 2 in an order drawn by seed, and up to 60 of their other listed images are
+scored. Test images and images that the list leaves out are never opened.
+
+PLAN.json maps names to {"seed": S, "from": NAME or null, "settings": {...}}; OUT/done.jsonl gets a
+line a finished run, and finished ones are skipped. A run "from" another takes its phase 1.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+import torch.nn.functional as F
+
+from lpt.config import load_config
+from lpt.data import Split
+from lpt.evaluation.ensemble import ensembled, expansion
+from lpt.model import LongTailedPromptModel
+from lpt.training.data import open_configured
+from lpt.training.reporting import SilentReporter
+from lpt.training.runs import RunFolder
+from lpt.training.session import Session
+from lpt.training.workbench import Workbench
+
+LEAST, KEPT, SCORED = 22, 15, 60
+ALWAYS = {
+    "data.test_fraction": 0,
+    "data.val_fraction": 0,
+    "phase1.epochs": 10,
+    "phase2.epochs": 10,
+}
+
+
+def nested(source: Path, seed: int, out: Path) -> Path:
+    """Write the nested set of a seed: train.parquet and val.parquet; returns their folder."""
+    folder = out / f"nested{seed}"
+    if (folder / "val.parquet").is_file():
+        return folder
+    listed = defaultdict(list)
+    for row in csv.DictReader((source / "lists/lt100-small.csv").open(encoding="utf-8")):
+        listed[row["label_name"]].append((row["file"], int(row["row"])))
+    names = sorted((n for n in listed if len(listed[n]) >= LEAST), key=lambda n: -len(listed[n]))
+    draw = np.random.default_rng(seed)
+    draw.permutation(len(names))  # the runs on record drew an order that nothing used
+    tail = np.round(100 * (2 / 100) ** (np.arange(len(names)) / (len(names) - 1))).astype(int)
+    images = {p.name: pq.read_table(p, columns=["image"]) for p in source.glob("train*.parquet")}
+    parts: dict[str, list[dict[str, Any]]] = {"train": [], "val": []}
+    for label, index in enumerate(draw.permutation(len(names))):
+        own = listed[names[index]]
+        order = [own[i] for i in draw.permutation(len(own))]
+        count = min(int(tail[label]), len(own) - KEPT)
+        for split, chosen in (("train", order[:count]), ("val", order[count : count + SCORED])):
+            for file, row in chosen:
+                image = images[file].column("image")[row].as_py()
+                name = {"label": label, "label_name": names[index], "split": split}
+                parts[split].append({"image": image, **name})
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, rows in parts.items():
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"{split}.parquet")
+    return folder
+
+
+def score(bench: Workbench, model: LongTailedPromptModel, val: Split) -> dict[str, Any]:
+    """Macro accuracy of all, frequent (> 20), medium and rare (<= 5) classes, and log-loss."""
+    labels, counts = torch.from_numpy(val.labels), bench.counts
+    groups = {
+        "macro": counts >= 0,
+        "frequent": counts > 20,
+        "medium": (counts <= 20) & (counts > 5),
+        "rare": counts <= 5,
+    }
+    crops = ensembled(model.predict, expansion(bench.backbone.spec.patch_size))
+    found: dict[str, Any] = {}
+    for name, predict in (("one view", model.predict), ("five crops", crops)):
+        logits = 20 * torch.from_numpy(bench.predict(predict, val, name, exact=True).logits)
+        right = (logits.argmax(1) == labels).float()
+        loss = F.cross_entropy(logits, labels, reduction="none")
+        of_class = torch.stack([right[labels == c].mean() for c in range(len(counts))])
+        losses = torch.stack([loss[labels == c].mean() for c in range(len(counts))])
+        found[name] = {g: round(100 * of_class[m].mean().item(), 1) for g, m in groups.items()}
+        found[name]["log-loss"] = round(losses.mean().item(), 3)
+    return found
+
+
+def run(name: str, entry: dict[str, Any], source: Path, out: Path) -> dict[str, Any]:
+    folder = nested(source, entry["seed"], out)
+    config = load_config().changed(
+        {**ALWAYS, "data.source": str(folder), "seed": entry["seed"], **entry["settings"]}
+    )
+    whole = open_configured(config, reporter=SilentReporter())
+    alone = replace(whole, splits={"train": whole.split("train")})
+    bench = Workbench(config, SilentReporter(), data=alone)
+    runs = RunFolder(out / "runs" / name)
+    session = Session(bench, runs)
+    try:
+        runs.create(session.config, session.identity())
+        if entry["from"] is not None:
+            first = RunFolder(out / "runs" / entry["from"]).load_best("phase1-selected")
+            session.take_phase1(first["shared.prompts"], first["classifier.weight"])
+        session.run()
+    finally:
+        runs.release()
+    session.model.phases = 2 if config.phase2.epochs else 1
+    return score(bench, session.model, whole.split("val"))
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    done = options.out / "done.jsonl"
+    done.touch()
+    finished = {json.loads(line)["name"] for line in done.read_text().splitlines()}
+    for name, entry in json.loads(options.plan.read_text()).items():
+        if name not in finished:
+            found = run(name, entry, options.data, options.out)
+            with done.open("a") as file:
+                file.write(json.dumps({"name": name, **found, **entry}) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
