@@ -81,7 +81,7 @@ def test_refusals_are_one_or_two_lines(lpt, home, arguments, said):
 
 @pytest.mark.slow
 def test_a_study_prints_one_table_and_writes_it_in_four_forms(lpt, tmp_path):
-    rows = ("no prompt, cross-entropy", "phase 1 of the recipe")
+    rows = ("no prompt, cross-entropy, balanced", "phase 1 of the recipe")
     only = [f"--only={row}" for row in rows]
     code, out, err = lpt("study", "phases", *QUICK, *only, f"--out={tmp_path}")
     assert code == 0
