@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from lpt.config import load_config
+from lpt.studies.conditions import Conditions
 from lpt.studies.material import Material
-from lpt.studies.planning import Conditions
 from lpt.studies.rates import Rate
 from lpt.studies.study import Request
 from lpt.training.reporting import SilentReporter

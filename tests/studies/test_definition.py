@@ -6,8 +6,9 @@ import pytest
 
 from lpt.baselines import rival_names
 from lpt.errors import ConfigError
+from lpt.studies.conditions import Conditions
 from lpt.studies.definition import OWN_METHODS, load_study, study_names
-from lpt.studies.planning import Conditions, lines_of, plan_cell
+from lpt.studies.planning import lines_of, plan_cell
 from lpt.studies.rates import DEFAULT_RATES, Rate
 
 TABLES = {

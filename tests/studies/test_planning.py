@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from lpt.config import load_config
 from lpt.errors import ConfigError
 from lpt.studies.cells import content_hash
+from lpt.studies.conditions import Conditions
 from lpt.studies.definition import Row
 from lpt.studies.material import Material
-from lpt.studies.planning import Cell, Conditions, Line, plan_cell
+from lpt.studies.planning import Cell, Line, plan_cell
 from lpt.studies.rates import Rate
 from lpt.training.reporting import SilentReporter
 
@@ -216,6 +217,12 @@ def test_what_cannot_be_trained_is_refused_before_anything_is(plan):
         plan(Row(label="x", method="linear-probe"), settings={"rival.options": {"rank": 3}})
     with pytest.raises(ConfigError, match="unknown"):
         plan(Row(label="x", method="magic"))
+
+
+def test_a_field_of_rivals_is_set_whole_or_by_name(plan):
+    settings = {"rival.options": 5, "rival.options.tau": 0.5}
+    with pytest.raises(ConfigError, match=r"^--set rival\.options\.tau: rival\.options=5 is given"):
+        plan(Row(label="tau", method="tau-norm"), settings=settings)
 
 
 def test_a_second_data_set_is_known_by_its_images(photos, vit, tmp_path):

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from lpt.baselines import registry
 from lpt.errors import ConfigError, DataError, TrainingError
 from lpt.studies import methods, runner
-from lpt.studies.planning import Conditions
+from lpt.studies.conditions import Conditions
 from lpt.studies.rates import Rate
-from lpt.studies.study import Request, label_of, run_study
+from lpt.studies.study import Request, run_study
 from lpt.studies.table import StudyTable
 from lpt.training.reporting import SilentReporter
 
@@ -189,27 +189,6 @@ def test_every_method_can_start_anywhere_and_be_scored_on_crops(ask):
     rows = {row.label: row for row in table.rows}
     assert set(rows[PROBE].ensembled) == set(rows[PROBE].scores)
     assert set(rows[ALONE].ensembled_difference) == set(rows[ALONE].difference)
-
-
-LABELS = ("LPT (default)", "LPT (paper)", "phase 1 alone", "LIFT")
-
-
-@pytest.mark.parametrize("asked", ["phase 1 alone", "phase", "PHASE 1"])
-def test_a_row_is_known_by_how_its_name_begins(asked):
-    assert label_of(asked, LABELS, "--only") == "phase 1 alone"
-
-
-def test_a_whole_name_is_meant_where_others_begin_with_it():
-    assert label_of("LPT", ("LPT", "LPT + adapters"), "--only") == "LPT"
-
-
-@pytest.mark.parametrize(
-    ("asked", "told"),
-    [("lpt", r"could be LPT \(default\); LPT \(paper\)\. Write more"), ("probe", "no row of this")],
-)
-def test_a_name_that_means_no_row_or_several_is_refused(asked, told):
-    with pytest.raises(ConfigError, match=f"^--only {asked}: {told}"):
-        label_of(asked, LABELS, "--only")
 
 
 @pytest.mark.slow

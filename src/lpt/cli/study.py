@@ -90,7 +90,7 @@ def study(
     if data is None:
         raise ConfigError(f"study {name}: name the data with --data.")
     from lpt.api import run_name
-    from lpt.studies.planning import Conditions
+    from lpt.studies.conditions import Conditions
     from lpt.studies.rates import parse_rates
     from lpt.studies.rendering import render_study
     from lpt.studies.study import Request, run_study

@@ -1,72 +1,25 @@
 """From a study's rows to its cells: one training each, with everything that decides it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lpt.baselines import RivalSettings, rival_names, rival_settings, rival_stages
 from lpt.config import RunConfig, automatic_batch, load_config
 from lpt.errors import ConfigError
 from lpt.studies.cells import content_hash
+from lpt.studies.conditions import Conditions
 from lpt.studies.definition import OWN_METHODS, Row, Study
 from lpt.studies.material import Material, Part
 from lpt.studies.rates import Rate, scaled_config, scaled_rival
 
-__all__ = ["Cell", "Conditions", "Line", "lines_of", "plan_cell"]
+__all__ = ["Cell", "Line", "lines_of", "plan_cell"]
 
 PHASED = ("lpt", "joint", "plain-query", "lpt-norm", "lpt-adapter")
 """Methods that train the phases, so that the settings of these decide them."""
 
 _MACHINE = ("recipe", "backbone", "seed", "checkpoint_seconds", "micro_batch", "selection")
 """Settings that name things, decide no number, or are the same in every cell."""
-
-
-_DECIDED = {
-    "recipe": "give --recipe",
-    "backbone": "give --backbone",
-    "seed": "give --seeds",
-    "data.source": "give --data",
-    "data.val_fraction": "final cells train on all images, and rates are chosen on a tenth of them",
-    "selection": "the last epoch counts",
-}
-"""What a study decides itself, and what to do instead of setting it."""
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What a user changes about a whole study.
-
-    Attributes:
-        epochs: of every stage; None for each method's own.
-        init: how classifiers start, "class-means" or "uniform"; None for each method's own.
-        ensemble: score final cells by the mean over five crops too, every method alike.
-        settings: dotted settings for every row; those that begin with `rival.` are for rivals.
-        other: second data set, for multi-task training.
-        recipe: of the rows that name none of their own.
-
-    Raises: ConfigError for a setting that the study decides itself.
-    """
-
-    epochs: int | None = None
-    init: str | None = None
-    ensemble: bool = False
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    other: str | None = None
-    recipe: str = "default"
-
-    def __post_init__(self) -> None:
-        for name, instead in _DECIDED.items():
-            if name in self.settings:
-                raise ConfigError(f"--set {name}: not in a study; {instead}.")
-
-    @property
-    def shared(self) -> dict[str, Any]:
-        """Settings of the run's configuration."""
-        return {k: v for k, v in self.settings.items() if not k.startswith("rival.")}
-
-    def recipe_of(self, row: Row) -> str:
-        """The row's own recipe, or the study's."""
-        return self.recipe if row.recipe == "default" else row.recipe
 
 
 @dataclass(frozen=True)
@@ -213,12 +166,7 @@ def _joint(config: RunConfig, multiple: int) -> RunConfig:
 
 
 def _rival(row: Row, conditions: Conditions, images: int) -> RivalSettings:
-    changes: dict[str, Any] = {}
-    for key, value in conditions.settings.items():
-        if key.startswith("rival."):
-            name, _, inner = key.removeprefix("rival.").partition(".")
-            changes[name] = {**changes.get(name, {}), inner: value} if inner else value
-    changes |= row.rival
+    changes = {**conditions.of_rivals, **row.rival}
     if conditions.epochs is not None:
         changes["epochs"] = conditions.epochs
     if conditions.init is not None:

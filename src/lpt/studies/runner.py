@@ -7,10 +7,11 @@ from pathlib import Path
 
 from lpt.errors import ConfigError, ShapeError, TrainingError
 from lpt.studies.cells import Answers, CellResult, CellStore
+from lpt.studies.conditions import Conditions
 from lpt.studies.material import Material
 from lpt.studies.measuring import feature_scores, observe, over_five_crops, shifted_right
 from lpt.studies.methods import TASK, Start, clean, train_cell
-from lpt.studies.planning import Cell, Conditions, Line, plan_cell
+from lpt.studies.planning import Cell, Line, plan_cell
 from lpt.studies.progress import StudyProgress
 from lpt.studies.rates import Rate
 from lpt.training.reporting import Reporter, percent

@@ -13,9 +13,10 @@ from lpt.data import ClassGroups
 from lpt.errors import ConfigError
 from lpt.files import write_json, write_text
 from lpt.studies.cells import CellStore
+from lpt.studies.conditions import Conditions
 from lpt.studies.definition import Study, load_study
 from lpt.studies.material import CARVED, Material
-from lpt.studies.planning import Conditions, Line, lines_of
+from lpt.studies.planning import Line, lines_of
 from lpt.studies.plot import study_svg
 from lpt.studies.rates import DEFAULT_RATES, Rate
 from lpt.studies.rendering import render_study, study_csv, study_json
