@@ -4,20 +4,22 @@
 #
 #   one_epoch.sh DATA OUT [STUDY...]
 #
-# DATA holds tiny-imagenet-b, caltech101 and pacs.
+# DATA holds pacs and caltech101. The images are PACS photographs, thinned to 151 to 7 a class.
 set -eu
 data=$1 out=$2
 shift 2
 [ $# -gt 0 ] || set -- probe-vs-vpt features sota phases joint query pool fair tuning split \
     ensemble sampling loss multitask shift size pretraining
 
+mkdir -p "$out"
+list=$(cd "$out" && pwd)/photo-lt20.csv
+[ -f "$list" ] || lpt data longtail "$data/pacs/photo.parquet" "$list" --imbalance 20
+
 for study; do
-    source=$data/tiny-imagenet-b:list=lists/lt100-small.csv
     more=
     case $study in
     multitask) more="--other $data/caltech101" ;;
     shift)
-        source=$data/pacs/photo.parquet
         more="--shifted art=$data/pacs/art_painting.parquet
             --shifted cartoon=$data/pacs/cartoon.parquet --shifted sketch=$data/pacs/sketch.parquet"
         ;;
@@ -31,5 +33,6 @@ for study; do
         ;;
     esac
     # shellcheck disable=SC2086  # options are words
-    lpt study "$study" --data "$source" --epochs 1 --seeds 1 --rates x1 --out "$out" $more
+    lpt study "$study" --data "$data/pacs/photo.parquet:list=$list" --epochs 1 --seeds 1 \
+        --rates x1 --out "$out" $more
 done

@@ -172,6 +172,11 @@ def test_the_picture_is_an_svg_with_a_bar_a_value():
     bars = [e for e in picture.iter() if e.attrib.get("class", "").startswith("bar ")]
     assert [bar.attrib["class"] for bar in bars] == ["bar overall", "bar few", "bar overall"]
     assert "probe <a & b>" in "".join(picture.itertext())
+    whiskers = [e.attrib for e in picture.iter() if e.attrib.get("class") == "spread"]
+    (whisker,) = whiskers  # one seed and a deviation of 0 have none
+    width = float(bars[0].attrib["width"])
+    low, high = (float(whisker[end]) - float(bars[0].attrib["x"]) for end in ("x1", "x2"))
+    assert (low / width, high / width) == pytest.approx((0.49 / 0.5, 0.51 / 0.5), abs=0.005)
 
 
 def test_a_table_without_results_is_still_a_table():

@@ -138,6 +138,9 @@ class PhaseConfig(Section):
     `epoch_images` caps an epoch (null: as many draws as there are training images). Dual sampling
     draws two batches a step: one in `dual_order`, and an instance-balanced one whose weight starts
     at `eta` and decays.
+
+    Logits are adjusted by 1.5 times the log-frequency: by once, what is learned still leans to
+    frequent classes (experiments/2026-11-24_default_rates).
     """
 
     epochs: Annotated[int, Field(ge=0)] = 20
@@ -146,7 +149,7 @@ class PhaseConfig(Section):
     sampler: Sampler = "instance"
     dual_order: Literal["balanced", "class-cycle", "square-root"] = "balanced"
     eta: NonNegative = 0.5
-    loss: LossConfig = LossConfig()
+    loss: LossConfig = LossConfig(options={"tau": 1.5})
     optim: OptimConfig = OptimConfig()
 
 
@@ -157,12 +160,11 @@ class GroupPhaseConfig(PhaseConfig):
     once and kept on disk up to `cache_limit_gb`; 0 augments afresh every time.
     """
 
-    loss: LossConfig = LossConfig(options={"tau": 1.5})
     optim: OptimConfig = OptimConfig(rate=0.003, classifier_rate=0.001, key_rate=0.03)
     key_weight: NonNegative = 1.0
     weight_key_term: bool = True
     instance_lambda_pos: NonNegative | None = 0.5
     instance_lambda_neg: NonNegative | None = 8.0
-    cached_views: Annotated[int, Field(ge=0)] = 8
+    cached_views: Annotated[int, Field(ge=0)] = 0
     cache_dtype: Literal["float32", "float16"] = "float16"
     cache_limit_gb: Positive = 8.0

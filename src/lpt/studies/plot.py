@@ -13,14 +13,14 @@ _COLOURS = {"overall": "#1b1f24", "many": "#0072b2", "medium": "#b36b00", "few":
 _STYLE = (
     "svg{background:#fff;font:12px system-ui,sans-serif}text{fill:#57606a}"
     ".end{text-anchor:end}.middle{text-anchor:middle}.small{font-size:10.5px;fill:#1b1f24}"
-    ".grid{stroke:#d5d9de}.axis,.tick{stroke:#57606a}"
+    ".spread{stroke:#8c959f;stroke-width:2.5}.grid{stroke:#d5d9de}.axis,.tick{stroke:#57606a}"
     + "".join(f".{name}{{fill:{colour}}}" for name, colour in _COLOURS.items())
 )
 """A file of its own has no page around it to colour it."""
 
 
 def study_svg(table: StudyTable) -> str:
-    """A standalone SVG: a group of bars a row."""
+    """A standalone SVG: a group of bars a row, whiskers of a standard deviation over seeds."""
     bars = [
         (
             row.label,
@@ -36,6 +36,11 @@ def study_svg(table: StudyTable) -> str:
         bars,
         (),
         Axis(f"accuracy ({words})", 0, _top(max(values, default=1.0)), "percent"),
+        {
+            (row.label, name): spread.deviation
+            for row in table.rows
+            for name, spread in row.scores.items()
+        },
     )
     opening = re.sub(r"<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', str(drawn), count=1)
     return opening.replace(">", f"><style>{_STYLE}</style>", 1) + "\n"

@@ -4,7 +4,7 @@ Names and numbers are put in as text nodes of an element tree, so nothing in the
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal
@@ -198,13 +198,16 @@ def bar_chart(
     bars: Sequence[tuple[str, Sequence[tuple[str, float | None]]]],
     legend: Sequence[tuple[str, str]],
     axis: Axis,
+    spreads: Mapping[tuple[str, str], float] | None = None,
 ) -> Markup:
     """Horizontal bars in groups, from zero, with their numbers.
 
     Args:
         bars: (name of the group, (series, value) of each of its bars).
         legend: (series, words).
+        spreads: standard deviation by (group, series), drawn as a whisker to both sides.
     """
+    spreads = spreads or {}
     thick = 13.0
     left = min(150.0, 12 + CHARACTER * min(24, max((len(name) for name, _ in bars), default=0)))
     right = WIDTH - 48
@@ -224,6 +227,11 @@ def bar_chart(
                 box = {"class": f"bar {series}", "x": f"{left:.1f}", "y": f"{y:.1f}"}
                 box |= {"width": f"{max(across, 0.5):.1f}", "height": f"{thick - 2:.1f}"}
                 ET.SubElement(svg, "rect", box)
+                spread = spreads.get((name, series), 0.0)
+                if spread > 0:
+                    low, high = (axis.position(share + side * spread) for side in (-1, 1))
+                    middle, across = y + thick / 2 - 1, high * (right - left)
+                    _line(svg, "spread", left + low * (right - left), middle, left + across, middle)
                 shown = f"{100 * share:.1f}" if axis.kind == "percent" else f"{share:.3g}"
                 _text(svg, left + across + 4, y + thick - 3.5, shown, "small")
             y += thick
