@@ -154,6 +154,12 @@ def test_settings_of_phase_2_share_one_phase_1(plan):
     assert plan(Row(label="x", set={"phase1.batch": 8})).start.name not in starts
 
 
+def test_defaults_of_a_phase_that_is_not_trained_make_no_other_cell(plan):
+    deciding = plan(Row(label="x")).start.content["config"]
+    assert (deciding["phase2"], set(deciding["prompts"])) == ({"epochs": 0}, {"length"})
+    assert plan(Row(label="x")).content["config"]["phase2"]["loss"]
+
+
 def test_rates_of_both_phases_are_multiplied_alike(plan):
     own = load_config("default")
     cell = plan(rate=Rate(3.0))

@@ -138,9 +138,6 @@ class PhaseConfig(Section):
     `epoch_images` caps an epoch (null: as many draws as there are training images). Dual sampling
     draws two batches a step: one in `dual_order`, and an instance-balanced one whose weight starts
     at `eta` and decays.
-
-    Logits are adjusted by 1.5 times the log-frequency: by once, what is learned still leans to
-    frequent classes (experiments/2026-11-24_default_rates).
     """
 
     epochs: Annotated[int, Field(ge=0)] = 20
@@ -149,7 +146,7 @@ class PhaseConfig(Section):
     sampler: Sampler = "instance"
     dual_order: Literal["balanced", "class-cycle", "square-root"] = "balanced"
     eta: NonNegative = 0.5
-    loss: LossConfig = LossConfig(options={"tau": 1.5})
+    loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()
 
 
@@ -160,6 +157,7 @@ class GroupPhaseConfig(PhaseConfig):
     once and kept on disk up to `cache_limit_gb`; 0 augments afresh every time.
     """
 
+    loss: LossConfig = LossConfig(options={"tau": 1.5})
     optim: OptimConfig = OptimConfig(rate=0.003, classifier_rate=0.001, key_rate=0.03)
     key_weight: NonNegative = 1.0
     weight_key_term: bool = True

@@ -189,8 +189,7 @@ def _rival(row: Row, conditions: Conditions, images: int) -> RivalSettings:
 
 
 def _alone(config: RunConfig) -> RunConfig:
-    """Phase 1 alone, with everything that does not concern it at its default: one cell for all
-    settings of phase 2."""
+    """Phase 1 alone, with everything that does not concern it at its default."""
     default = RunConfig()
     tree = config.model_dump(mode="json")
     tree["phase2"] = {**default.phase2.model_dump(mode="json"), "epochs": 0, "cached_views": 0}
@@ -237,6 +236,11 @@ def _deciding(config: RunConfig, *, phases: bool) -> dict[str, Any]:
     tree: dict[str, Any] = config.model_dump(mode="json")
     dropped = _MACHINE if phases else (*_MACHINE, "phase1", "phase2", "prompts")
     kept = {name: value for name, value in tree.items() if name not in dropped}
+    for phase in ("phase1", "phase2") if phases else ():
+        if not tree[phase]["epochs"]:
+            kept[phase] = {"epochs": 0}  # a later default of it makes no new cell
+    if phases and not config.phase2.epochs:
+        kept["prompts"] = {"length": config.prompts.length}
     return kept | {"data": {name: tree["data"][name] for name in ("many_above", "few_below")}}
 
 
