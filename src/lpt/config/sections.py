@@ -157,7 +157,7 @@ class GroupPhaseConfig(PhaseConfig):
     once and kept on disk up to `cache_limit_gb`; 0 augments afresh every time.
     """
 
-    loss: LossConfig = LossConfig(options={"tau": 1.5})
+    loss: LossConfig = LossConfig(options={"tau": 1.25})
     optim: OptimConfig = OptimConfig(rate=0.003, classifier_rate=0.001, key_rate=0.03)
     key_weight: NonNegative = 1.0
     weight_key_term: bool = True
