@@ -283,14 +283,13 @@ def test_processes_killed_at_random_moments_of_both_phases(
     assert_same(folder, whole)
 
 
-def reached(last: Path) -> Position:
-    """Where a checkpoint stands that may be replaced by the next one while it is read."""
-    held = last.with_name("held.safetensors")
-    held.unlink(missing_ok=True)
-    held.hardlink_to(last)
-    position = Checkpoint.load(held).position
-    held.unlink()
-    return position
+def reached(last: Path, held: Path) -> Position:
+    """Where a checkpoint stands that may be replaced by the next one while it is read.
+
+    It is copied, not linked: link() fails where a name is replaced between look-up and link.
+    """
+    shutil.copyfile(last, held)
+    return Checkpoint.load(held).position
 
 
 @pytest.mark.slow
@@ -299,15 +298,16 @@ def test_the_command_line_killed_in_each_phase(
 ) -> None:
     folder = tmp_path / "run"
     last = folder / "checkpoints" / "last.safetensors"
+    held = tmp_path / "held.safetensors"
     settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
     begin = [str(photos), "--backbone", str(vit), *settings]
     for stage, arguments in ((0, begin), (1, ["--resume"])):
-        process = command("train", *arguments, "--out", str(folder), "--device", "cpu")
-        while not (last.is_file() and reached(last) >= Position(stage, 0, 1)):
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.002)
-        process.kill()
-        process.communicate()
+        with command("train", *arguments, "--out", str(folder), "--device", "cpu") as process:
+            while not (last.is_file() and reached(last, held) >= Position(stage, 0, 1)):
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.002)
+            process.kill()
+            process.communicate()
         assert process.returncode == -9
     process = command("train", "--resume", "--out", str(folder), "--device", "cpu")
     out, err = process.communicate()
