@@ -1,4 +1,4 @@
-"""Results are kept whole or not at all; one process works on cells at a time."""
+"""Results are kept whole or not at all; one process at a time has a cell."""
 
 import json
 from dataclasses import replace
@@ -93,11 +93,18 @@ def test_damaged_answers_are_named(store):
         store.answers("abc")
 
 
-def test_two_processes_do_not_work_on_the_same_cells(store):
-    store.claim()
-    with pytest.raises(RunError, match="another process is at work"):
-        CellStore(store.folder).claim()
-    store.release()
+def test_a_cell_belongs_to_one_process_at_a_time_and_is_free_whatever_ends_it(store):
     other = CellStore(store.folder)
-    other.claim()
-    other.release()
+    with store.claimed("abc") as ours, other.claimed("abc") as theirs, other.claimed("def") as free:
+        assert (ours, theirs, free) == (True, False, True)
+    with pytest.raises(KeyboardInterrupt), store.claimed("abc"):
+        raise KeyboardInterrupt
+    with other.claimed("abc") as ours:
+        assert ours
+
+
+def test_a_store_where_nothing_can_be_written_is_named(tmp_path):
+    (tmp_path / "cells").write_text("a file")
+    store = CellStore(tmp_path / "cells")
+    with pytest.raises(RunError, match=r"cells: cannot be written .*--out"), store.claimed("abc"):
+        pass

@@ -274,6 +274,31 @@ def test_a_study_that_is_killed_again_and_again_trains_each_cell_once(ask, monke
     assert scores(run(undisturbed)) == scores(run(request))
 
 
+@pytest.mark.slow
+def test_processes_share_the_cells_of_a_study(ask, monkeypatch):
+    """Two at once, one of them killed on the way: each cell is finished once, both see all."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lpt.studies.study"])
+    request = replace(ask("phases"), seeds=2)
+    processes = [
+        context.Process(target=run_study, args=(request, SilentReporter())) for _ in range(3)
+    ]
+    for process in processes:
+        process.start()
+    assert _dies(processes[0], request.out / "cells" / "log.jsonl", random.Random(0))
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes[1:]] == [0, 0]
+    events = Counter(log(request))
+    names = {path.parent.name for path in (request.out / "cells").glob("*/result.json")}
+    assert names == {cell for cell, _ in events}
+    assert all(events[name, "finished"] == 1 for name in names)
+    assert sum(count for (_, event), count in events.items() if event == "began") <= len(names) + 1
+    undisturbed = replace(request, out=request.out.parent / "undisturbed")
+    assert scores(run(undisturbed)) == scores(run(request))
+
+
 def _dies(process: multiprocessing.Process, file: Path, moments: random.Random) -> bool:
     """Kill it a moment after it has begun or finished a cell; False if it ended by itself."""
     before = file.stat().st_size if file.exists() else 0

@@ -3,10 +3,11 @@
 import fcntl
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -89,41 +90,37 @@ class CellResult:
 
 
 class CellStore:
-    """A folder of cells, CELLS/HASH/, and a log of what was trained. One process writes at a time.
+    """A folder of cells, CELLS/HASH/, and a log of what was trained. Processes may share it.
 
-    A cell is finished when its result.json is there, which is written last. log.jsonl has a line
-    when a cell begins and when it is finished.
+    A cell is finished when its result.json is there, which is written last. One process at a time
+    trains a cell: it holds a lock, CELLS/.locks/HASH, which its end releases however it comes.
+    log.jsonl has a line when a cell begins and when it is finished.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock: IO[str] | None = None
 
-    def claim(self) -> None:
-        """Keep other processes out.
+    @contextmanager
+    def claimed(self, name: str) -> Iterator[bool]:
+        """Keep a cell from other processes; False while one of them has it.
 
-        Raises: RunError if one is at work here, or nothing can be written.
+        Raises: RunError if nothing can be written here.
         """
+        path = self.folder / ".locks" / name
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / ".lock").open("w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.release()
-            raise RunError(
-                f"{self.folder}: another process is at work on these cells. "
-                "Wait for it, or give another --out."
-            ) from error
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = path.open("w")
         except OSError as error:
             raise RunError(
                 f"{self.folder}: cannot be written ({error.strerror}). Give another --out."
             ) from error
-
-    def release(self) -> None:
-        """Let other processes in."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
     def path(self, name: str) -> Path:
         """Folder of a cell."""

@@ -19,6 +19,9 @@ from lpt.training.runs import environment
 
 __all__ = ["Outcome", "StudyRun"]
 
+POLL_SECONDS = 1.0
+"""Between two looks at cells that another process trains."""
+
 CELL_ERRORS = (TrainingError, ConfigError, ShapeError)
 """Errors that belong to one cell; any other stops the study."""
 
@@ -85,28 +88,70 @@ class StudyRun:
 
         Raises: LptError if something other than a cell's own training is wrong.
         """
+        self._have([cell for line in self.lines for cell in self._candidates(line)])
         for line in self.lines:
             self.chosen[line.label] = self._choose(line)
+        finals = [self._finals(line) for line in self.lines]
+        rounds = [
+            [cell for cells in finals for cell in cells[s : s + 1]] for s in range(self.seeds)
+        ]
         outcomes: list[Outcome] = []
-        for seeds in range(1, self.seeds + 1):
-            for line in self.lines:
-                for cell in self._finals(line)[seeds - 1 : seeds]:
-                    self.result(cell)
-            outcomes = [self._outcome(line, seeds) for line in self.lines]
-            on_round(outcomes)
+        told = 0
+
+        def tell() -> None:
+            nonlocal outcomes, told
+            while told < self.seeds and all(cell.name in self.results for cell in rounds[told]):
+                told += 1
+                outcomes = [self._outcome(line, told) for line in self.lines]
+                on_round(outcomes)
+
+        self._have([cell for cells in rounds for cell in cells], tell)
+        tell()
         return outcomes
 
-    def result(self, cell: Cell) -> CellResult:
-        """A cell's result: from before, or by training it now."""
+    def _have(self, cells: Sequence[Cell], after: Callable[[], object] = lambda: None) -> None:
+        """Get every cell's result: train what nobody trains, then wait for what others train.
+
+        Args:
+            after: called behind every cell.
+        """
+        left, waiting = list(cells), False
+        while left:
+            busy = []
+            for cell in left:
+                if self._take(cell):
+                    after()
+                else:
+                    busy.append(cell)
+            if len(busy) < len(left):
+                waiting = False
+            else:
+                if not waiting:
+                    count = len({cell.name for cell in busy})
+                    self.reporter.message(f"{count} left, for which another process is at work")
+                waiting = True
+                time.sleep(POLL_SECONDS)
+            left = busy
+
+    def _take(self, cell: Cell) -> bool:
+        """Get a cell's result, from before or by training it now.
+
+        Returns: False if another process is training it, or phase 1 for it.
+        """
         name = cell.name
-        if name not in self.results:
+        if name in self.results:
+            return True
+        with self.store.claimed(name) as ours:
             found = self.store.result(name)
             if found is not None and not (found.failed and self.retry):
-                clean(self.store.path(name))
+                if ours:
+                    clean(self.store.path(name))
                 self.results[name] = found
-            else:
-                self.results[name] = self._train(cell)
-        return self.results[name]
+                return True
+            if not ours or (cell.start is not None and not self._take(cell.start)):
+                return False
+            self.results[name] = self._train(cell)
+        return True
 
     def cells(self) -> list[Cell]:
         """Every cell that the table needs, each once; rates not chosen yet count as the own."""
@@ -166,14 +211,14 @@ class StudyRun:
         candidates = self._candidates(line)
         if not candidates:
             return self._own_rate
-        scores = [self.result(cell).scores.get("macro") for cell in candidates]
+        scores = [self.results[cell.name].scores.get("macro") for cell in candidates]
         ranked = [(score, -i) for i, score in enumerate(scores) if score is not None]
         return self.rates[-max(ranked)[1]] if ranked else None
 
     def _train(self, cell: Cell) -> CellResult:
         start = None
         if cell.start is not None:
-            first = self.result(cell.start)
+            first = self.results[cell.start.name]
             task_file = self.store.path(cell.start.name) / TASK
             if first.failed:
                 return self._finish(cell, CellResult(cell.content, f"phase 1: {first.failed}"))

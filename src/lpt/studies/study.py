@@ -98,7 +98,6 @@ def run_study(request: Request, reporter: Reporter) -> StudyTable:
         reporter=reporter,
     )
     run.cells()  # every setting of every row is checked before anything is written
-    store.claim()
     groups = ClassGroups(material.config.data.many_above, material.config.data.few_below)
     asked = _asked(request)
     _keep_other_tables(request.out, request.name, asked)
@@ -119,10 +118,7 @@ def run_study(request: Request, reporter: Reporter) -> StudyTable:
         _write(request.out, made, asked)
         return made
 
-    try:
-        return table(run.run(table))
-    finally:
-        store.release()
+    return table(run.run(table))
 
 
 def _lines(study: Study, request: Request) -> list[Line]:
