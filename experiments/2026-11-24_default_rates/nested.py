@@ -7,8 +7,9 @@ chosen on them knows of rare classes. Here the classes with 22 listed images or 
 tail, 100 images down to 2 in an order drawn by seed, and up to 60 of their other listed images are
 scored. Test images and images that the list leaves out are never opened.
 
-PLAN.json maps names to {"seed": S, "from": NAME or null, "settings": {...}}; OUT/done.jsonl gets a
-line a finished run, and finished ones are skipped. A run "from" another takes its phase 1.
+PLAN.json maps names to {"seed": S, "from": NAME or null, "settings": {...}} for runs, a run "from"
+another taking its phase 1, and to {"seed": S, "rival": NAME, "with": {...}} for rivals; "views" 1
+leaves out the five crops. OUT/done.jsonl gets a line a finished run, and finished ones are skipped.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import csv
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,11 @@ import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 
+from lpt.baselines import rival_settings, train_rival
 from lpt.config import load_config
 from lpt.data import Split
 from lpt.evaluation.ensemble import ensembled, expansion
-from lpt.model import LongTailedPromptModel
+from lpt.records import Output
 from lpt.training.data import open_configured
 from lpt.training.reporting import SilentReporter
 from lpt.training.runs import RunFolder
@@ -37,6 +40,8 @@ from lpt.training.session import Session
 from lpt.training.workbench import Workbench
 
 LEAST, KEPT, SCORED = 22, 15, 60
+SCALES = (8, 10, 12, 14, 16, 18, 20, 25)
+Predict = Callable[[torch.Tensor], Output]
 ALWAYS = {
     "data.test_fraction": 0,
     "data.val_fraction": 0,
@@ -74,8 +79,11 @@ def nested(source: Path, seed: int, out: Path) -> Path:
     return folder
 
 
-def score(bench: Workbench, model: LongTailedPromptModel, val: Split) -> dict[str, Any]:
-    """Macro accuracy of all, frequent (> 20), medium and rare (<= 5) classes, and log-loss."""
+def score(bench: Workbench, predict: Predict, val: Split, views: int) -> dict[str, Any]:
+    """Macro accuracy of all, frequent (> 20), medium and rare (<= 5) classes, and log-loss.
+
+    "fitted" is the log-loss at the best of some scales of the cosines.
+    """
     labels, counts = torch.from_numpy(val.labels), bench.counts
     groups = {
         "macro": counts >= 0,
@@ -83,39 +91,54 @@ def score(bench: Workbench, model: LongTailedPromptModel, val: Split) -> dict[st
         "medium": (counts <= 20) & (counts > 5),
         "rare": counts <= 5,
     }
-    crops = ensembled(model.predict, expansion(bench.backbone.spec.patch_size))
+
+    def over_classes(values: torch.Tensor) -> torch.Tensor:
+        return torch.stack([values[labels == c].mean() for c in range(len(counts))])
+
+    def log_loss(cosines: torch.Tensor, scale: float) -> float:
+        losses = F.cross_entropy(scale * cosines, labels, reduction="none")
+        return round(over_classes(losses).mean().item(), 3)
+
+    crops = ensembled(predict, expansion(bench.backbone.spec.patch_size))
     found: dict[str, Any] = {}
-    for name, predict in (("one view", model.predict), ("five crops", crops)):
-        logits = 20 * torch.from_numpy(bench.predict(predict, val, name, exact=True).logits)
-        right = (logits.argmax(1) == labels).float()
-        loss = F.cross_entropy(logits, labels, reduction="none")
-        of_class = torch.stack([right[labels == c].mean() for c in range(len(counts))])
-        losses = torch.stack([loss[labels == c].mean() for c in range(len(counts))])
-        found[name] = {g: round(100 * of_class[m].mean().item(), 1) for g, m in groups.items()}
-        found[name]["log-loss"] = round(losses.mean().item(), 3)
+    for name, view in (("one view", predict), ("five crops", crops))[:views]:
+        cosines = torch.from_numpy(bench.predict(view, val, name, exact=True).logits)
+        right = over_classes((cosines.argmax(1) == labels).float())
+        found[name] = {g: round(100 * right[m].mean().item(), 1) for g, m in groups.items()}
+        found[name]["log-loss"] = log_loss(cosines, 20)
+        found[name]["fitted"] = min(log_loss(cosines, scale) for scale in SCALES)
     return found
 
 
 def run(name: str, entry: dict[str, Any], source: Path, out: Path) -> dict[str, Any]:
     folder = nested(source, entry["seed"], out)
-    config = load_config().changed(
-        {**ALWAYS, "data.source": str(folder), "seed": entry["seed"], **entry["settings"]}
-    )
+    settings = {**ALWAYS, "data.source": str(folder), "seed": entry["seed"]}
+    config = load_config().changed({**settings, **entry.get("settings", {})})
     whole = open_configured(config, reporter=SilentReporter())
     alone = replace(whole, splits={"train": whole.split("train")})
     bench = Workbench(config, SilentReporter(), data=alone)
+    if "rival" in entry:
+        own = rival_settings(entry["rival"], ensemble=False, **entry["with"])
+        predict = train_rival(entry["rival"], bench, own).predict
+    else:
+        predict = trained(bench, name, entry["from"], out)
+    return score(bench, predict, whole.split("val"), entry.get("views", 2))
+
+
+def trained(bench: Workbench, name: str, start: str | None, out: Path) -> Predict:
+    """Train a run, from another's phase 1 if one is named."""
     runs = RunFolder(out / "runs" / name)
     session = Session(bench, runs)
     try:
         runs.create(session.config, session.identity())
-        if entry["from"] is not None:
-            first = RunFolder(out / "runs" / entry["from"]).load_best("phase1-selected")
+        if start is not None:
+            first = RunFolder(out / "runs" / start).load_best("phase1-selected")
             session.take_phase1(first["shared.prompts"], first["classifier.weight"])
         session.run()
     finally:
         runs.release()
-    session.model.phases = 2 if config.phase2.epochs else 1
-    return score(bench, session.model, whole.split("val"))
+    session.model.phases = 2 if bench.config.phase2.epochs else 1
+    return session.model.predict
 
 
 def main(arguments: list[str]) -> None:

@@ -166,8 +166,9 @@ def test_rates_of_both_phases_are_multiplied_alike(plan):
     for phase in ("phase1", "phase2"):
         ours, theirs = getattr(cell.config, phase).optim, getattr(own, phase).optim
         assert ours.rate == pytest.approx(3 * theirs.rate)
+        assert ours.classifier_rate == pytest.approx(3 * theirs.classifier_rate)
     assert cell.config.phase2.optim.key_rate == pytest.approx(3 * own.phase2.optim.key_rate)
-    assert cell.config.phase1.optim.classifier_rate is None
+    assert cell.config.phase1.optim.key_rate is None
     absolute = plan(rate=Rate(2 * own.phase1.optim.rate, relative=False))
     assert absolute.config.phase2.optim.rate == pytest.approx(2 * own.phase2.optim.rate)
 

@@ -147,7 +147,7 @@ class PhaseConfig(Section):
     dual_order: Literal["balanced", "class-cycle", "square-root"] = "balanced"
     eta: NonNegative = 0.5
     loss: LossConfig = LossConfig()
-    optim: OptimConfig = OptimConfig()
+    optim: OptimConfig = OptimConfig(classifier_rate=0.003)
 
 
 class GroupPhaseConfig(PhaseConfig):
