@@ -246,14 +246,11 @@ def test_what_is_asked_for_wrongly_is_refused_before_anything_is_written(ask, ph
 def test_a_study_that_is_killed_again_and_again_trains_each_cell_once(ask, monkeypatch):
     """Real SIGKILLs at random moments, some within a run: twelve cells, each finished once."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lpt.studies.study"])
     request = replace(ask("phases"), seeds=2)
     moments = random.Random(0)
     kills = 0
     while True:
-        process = context.Process(target=run_study, args=(request, SilentReporter()))
-        process.start()
+        process = _started(request)
         dies = _dies(process, request.out / "cells" / "log.jsonl", moments) if kills < 6 else False
         process.join()
         if not dies:
@@ -276,16 +273,10 @@ def test_a_study_that_is_killed_again_and_again_trains_each_cell_once(ask, monke
 
 @pytest.mark.slow
 def test_processes_share_the_cells_of_a_study(ask, monkeypatch):
-    """Two at once, one of them killed on the way: each cell is finished once, both see all."""
+    """Three at once, one killed on the way: no cell is finished twice, the others see all."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lpt.studies.study"])
     request = replace(ask("phases"), seeds=2)
-    processes = [
-        context.Process(target=run_study, args=(request, SilentReporter())) for _ in range(3)
-    ]
-    for process in processes:
-        process.start()
+    processes = [_started(request) for _ in range(3)]
     assert _dies(processes[0], request.out / "cells" / "log.jsonl", random.Random(0))
     for process in processes:
         process.join()
@@ -293,10 +284,18 @@ def test_processes_share_the_cells_of_a_study(ask, monkeypatch):
     events = Counter(log(request))
     names = {path.parent.name for path in (request.out / "cells").glob("*/result.json")}
     assert names == {cell for cell, _ in events}
-    assert all(events[name, "finished"] == 1 for name in names)
+    assert all(events[name, "finished"] <= 1 for name in names)  # the kill may precede the line
     assert sum(count for (_, event), count in events.items() if event == "began") <= len(names) + 1
     undisturbed = replace(request, out=request.out.parent / "undisturbed")
     assert scores(run(undisturbed)) == scores(run(request))
+
+
+def _started(request: Request) -> multiprocessing.Process:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lpt.studies.study"])
+    process = context.Process(target=run_study, args=(request, SilentReporter()))
+    process.start()
+    return process
 
 
 def _dies(process: multiprocessing.Process, file: Path, moments: random.Random) -> bool:

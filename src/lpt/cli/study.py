@@ -29,7 +29,9 @@ def study(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of results and cells; by default runs/studies/DATA."),
+        typer.Option(
+            help="Folder of results and cells; processes may share it. By default runs/studies/DATA."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,

@@ -92,9 +92,7 @@ class StudyRun:
         for line in self.lines:
             self.chosen[line.label] = self._choose(line)
         finals = [self._finals(line) for line in self.lines]
-        rounds = [
-            [cell for cells in finals for cell in cells[s : s + 1]] for s in range(self.seeds)
-        ]
+        rounds = [[cells[seed] for cells in finals if cells] for seed in range(self.seeds)]
         outcomes: list[Outcome] = []
         told = 0
 
@@ -106,7 +104,7 @@ class StudyRun:
                 on_round(outcomes)
 
         self._have([cell for cells in rounds for cell in cells], tell)
-        tell()
+        tell()  # where no row has a cell, none has told
         return outcomes
 
     def _have(self, cells: Sequence[Cell], after: Callable[[], object] = lambda: None) -> None:
@@ -128,7 +126,7 @@ class StudyRun:
             else:
                 if not waiting:
                     count = len({cell.name for cell in busy})
-                    self.reporter.message(f"{count} left, for which another process is at work")
+                    self.reporter.message(f"waiting  {count} cells left, held by another process")
                 waiting = True
                 time.sleep(POLL_SECONDS)
             left = busy
