@@ -30,7 +30,7 @@ def study(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of results and cells; processes may share it. By default runs/studies/DATA."
+            help="Folder of results and cells; several may share it. By default runs/studies/DATA."
         ),
     ] = None,
     settings: Annotated[
