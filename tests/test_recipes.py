@@ -15,9 +15,8 @@ from lpt.cli import app
 from lpt.config import RunConfig, load_config
 from lpt.data import NAMED
 from lpt.data.spec import parse_spec
-from lpt.model import LongTailedPromptModel
 from lpt.studies.definition import load_study
-from lpt.training.phases import PHASES, build_stage, prompt_shape
+from lpt.training.phases import PHASES, build_model, build_stage
 
 from .tiny import write_backbone
 
@@ -59,7 +58,7 @@ def model_of(tmp_path_factory):
 
     path = write_backbone(tmp_path_factory.mktemp("vit") / "vit.safetensors", depth=12)
     backbone = load_backbone(str(path))
-    return lambda config: LongTailedPromptModel(backbone, 4, prompt_shape(config))
+    return lambda config: build_model(config, backbone, 4)
 
 
 def test_there_is_a_recipe_for_every_data_set_and_size():

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lpt.backbones import load_backbone
+from lpt.backbones import FrozenViT, load_backbone
 from lpt.errors import BackboneError, DataError, LptError
 from lpt.files import write_atomic
 from lpt.model import LongTailedPromptModel, PromptShape
@@ -43,11 +43,35 @@ def read(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # torch raises many kinds for files that are not its own
         raise BackboneError(f"{path}: not a torch file of plain tensors ({error}).") from error
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+    if not isinstance(state, dict):
+        raise BackboneError(f"{path}: its state_dict is no table of tensors.")
     tensors = {k.removeprefix("module."): v for k, v in state.items() if isinstance(v, Tensor)}
-    missing = [name for name in PROMPTS.values() if name not in tensors]
+    missing = [name for name in (*PROMPTS.values(), "cls_token") if name not in tensors]
     if missing:
         raise BackboneError(f"{path}: no checkpoint of LPT: it lacks {', '.join(missing)}.")
     return tensors
+
+
+def check_shapes(path: Path, tensors: dict[str, Tensor], backbone: FrozenViT) -> None:
+    """Raises: BackboneError naming the first tensor of another shape than its neighbours want."""
+    depth, width = backbone.depth, backbone.width
+    shared, pool, keys, head = (tensors[name] for name in PROMPTS.values())
+    wanted = {
+        "shared": (
+            shared.ndim == 3 and shared.shape[::2] == (depth, width),
+            f"({depth}, P, {width})",
+        ),
+        "pool": (
+            pool.ndim == 4 and 0 < pool.shape[1] < depth and pool.shape[2:] == shared.shape[1:],
+            f"(M, L-K, P, {width}) with the P of the shared prompts",
+        ),
+        "keys": (keys.shape == (len(pool), width), f"({len(pool)}, {width})"),
+        "head": (head.ndim == 2 and len(head) == width, f"({width}, C)"),
+    }
+    for name, (fits, shape) in wanted.items():
+        if not fits:
+            found = tuple(tensors[PROMPTS[name]].shape)
+            raise BackboneError(f"{path}: {PROMPTS[name]} is {found}, wanted {shape}.")
 
 
 def lines(path: Path | None, wanted: int, default: list[str]) -> list[str]:
@@ -76,6 +100,7 @@ def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | No
     write_atomic(weights, lambda temporary: save_file(vit, temporary, metadata))
     backbone = load_backbone(str(weights), layer_norm_eps=LAYER_NORM_EPS)
 
+    check_shapes(checkpoint, tensors, backbone)
     shared, pool = tensors[PROMPTS["shared"]], tensors[PROMPTS["pool"]]
     head = tensors[PROMPTS["head"]]
     num_classes = head.shape[1]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lpt.baselines import rival_settings, train_multitask, train_rival
-from lpt.baselines.multitask import JoinedStore, JointStage, join
+from lpt.baselines.multitask import JoinedStore, SetsStage, join
 from lpt.baselines.stage import Fixed
 from lpt.classifier import CosineClassifier
 from lpt.data.stores import MemoryStore
@@ -43,7 +43,7 @@ def test_an_image_is_told_apart_among_the_classes_of_its_own_set(backbone, image
     losses = [build_loss("ce", torch.ones(size, dtype=torch.int64)) for size in (2, 3)]
     joint = build_loss("ce", torch.ones(5, dtype=torch.int64))
     branches = branches_of("instance", joint, joint)
-    stage = JointStage(Fixed(backbone), CosineClassifier(5, 16), branches, losses, (2, 3))
+    stage = SetsStage(Fixed(backbone), CosineClassifier(5, 16), branches, losses, (2, 3))
     labels = torch.tensor([1, 4, 2, 0])
     terms = stage(stage.draw({"images": images}, labels), Progress(0, 1))
     logits = 20 * stage.classifier(backbone(images))

@@ -186,6 +186,14 @@ def test_no_rival_has_crops_of_its_own_where_all_are_scored_on_crops(plan):
     assert not plan(lift, ensemble=True).rival.ensemble
 
 
+def test_a_rival_like_phase_1_takes_loss_and_order_from_the_recipe(plan):
+    row = Row(label="x", method="norm", like_phase1=True)
+    for recipe in ("default", "released"):
+        phase1, rival = load_config(recipe).phase1, plan(row, recipe=recipe).rival
+        assert (rival.sampler, rival.loss) == (phase1.sampler, phase1.loss.name)
+        assert rival.loss_options == phase1.loss.options
+
+
 def test_rates_are_chosen_by_single_views(plan):
     assert not plan(ensemble=True, part="selection").ensemble
     assert plan(ensemble=True, part="selection").name == plan(part="selection").name

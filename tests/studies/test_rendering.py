@@ -70,7 +70,7 @@ def test_a_row_holds_accuracies_with_spread_cost_and_the_papers_numbers():
     for part in ("50.0 ± 1.0", "25.0 ± 0.0", "1,013,760", "12.3", "2,000", "40 + 40", "x3"):
         assert part in line
     assert "x3 (0.03)" in line
-    assert line.endswith("50.1 / 46.9 few")
+    assert line.endswith("50.07 / 46.88 few")
 
 
 def test_one_seed_has_no_spread():

@@ -11,6 +11,7 @@ from lpt.training.reporting import SilentReporter
 from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.stages import Progress
+from lpt.training.starts import start_pool
 from lpt.training.workbench import Workbench
 
 from ..tiny import backbone_of, config
@@ -60,8 +61,17 @@ def test_the_plain_query_is_the_backbones_class_token(bench, tmp_path):
 
 def test_keys_of_the_plain_query_start_at_its_clusters(bench, tmp_path):
     session = PlainQuerySession(bench, RunFolder(tmp_path))
-    session._start_pool()
+    start_pool(session.model, bench)
     keys = torch.nn.functional.normalize(session.model.pool.keys.detach(), dim=1)
     split = bench.some_of_each_class(100)
     queries = torch.nn.functional.normalize(bench.features(bench.backbone, split, ""), dim=1)
     assert (keys @ queries.T).max(dim=1).values.min() > 0.9
+
+
+def test_joint_training_drops_what_was_drawn_for_the_whole_step(vit, photos, tmp_path):
+    settings = config(photos, augment__mixup=0.0, classifier__dropout=0.5)
+    bench = Workbench(settings, SilentReporter(), device="cpu", backbone=backbone_of(vit))
+    stage = JointSession(bench, RunFolder(tmp_path))._stage("phase2").train()
+    step = stage.draw({"images": images()}, torch.tensor([0, 1, 2, 3] * 2))
+    once, again = stage(step, Progress(0, 1)).total, stage(step, Progress(0, 1)).total
+    assert torch.equal(once, again)

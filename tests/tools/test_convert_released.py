@@ -1,6 +1,7 @@
 """The authors' checkpoint, converted, computes what the reference implementation computed."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,8 @@ from lpt.task_file import load_task
 
 ROOT = Path(__file__).parents[2]
 FIXTURE = ROOT / "tests" / "golden" / "forward.safetensors"
+SHARED, POOL = "prompt_learner.Prompt_Tokens", "prompt_learner.Prompt_Tokens_pool"
+KEYS, HEAD = "prompt_learner.Prompt_Keys", "prompt_learner.head.weight"
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +33,10 @@ def released_like(prefix: str) -> dict[str, torch.Tensor]:
     """A checkpoint of the published structure with the fixture's numbers; heads of width 64."""
     golden = load_file(FIXTURE)
     state = {k.removeprefix("vit."): v for k, v in golden.items() if k.startswith("vit.")}
-    state["prompt_learner.Prompt_Tokens"] = golden["lpt.shared_prompts"]
-    state["prompt_learner.Prompt_Tokens_pool"] = golden["lpt.group_prompts"]
-    state["prompt_learner.Prompt_Keys"] = golden["lpt.keys"]
-    state["prompt_learner.head.weight"] = golden["lpt.classifier"].T.contiguous()
+    state[SHARED] = golden["lpt.shared_prompts"]
+    state[POOL] = golden["lpt.group_prompts"]
+    state[KEYS] = golden["lpt.keys"]
+    state[HEAD] = golden["lpt.classifier"].T.contiguous()
     return {prefix + name: value for name, value in state.items()}
 
 
@@ -58,6 +61,37 @@ def test_another_torch_file_is_refused(tool: ModuleType, tmp_path: Path) -> None
     with pytest.raises(BackboneError, match="lacks prompt_learner"):
         tool.convert(tmp_path / "other.pth", tmp_path / "out", None, None)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda state: state.pop("cls_token"), r"lacks cls_token"),
+        (lambda state: state.update({KEYS: torch.ones(3, 5)}), r"Keys is \(3, 5\), wanted"),
+        (lambda state: state.update({POOL: torch.ones(4)}), r"_pool is \(4,\), wanted \(M, L-K"),
+        (lambda state: state.update({SHARED: torch.ones(2, 3, 32)}), r"Tokens is \(2, 3, 32\)"),
+        (lambda state: state.update({HEAD: torch.ones(7)}), r"head\.weight is \(7,\), wanted"),
+    ],
+)
+def test_a_checkpoint_with_other_tensors_is_refused_by_name(
+    tool: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[dict[str, torch.Tensor]], object],
+    told: str,
+) -> None:
+    state = released_like("")
+    damage(state)
+    torch.save({"state_dict": state}, tmp_path / "released.pth")
+    monkeypatch.setattr(tool, "HEAD_WIDTH", 16)
+    with pytest.raises(BackboneError, match=told):
+        tool.convert(tmp_path / "released.pth", tmp_path / "out", None, None)
+
+
+def test_a_state_dict_that_is_none_is_refused(tool: ModuleType, tmp_path: Path) -> None:
+    torch.save({"state_dict": [1, 2]}, tmp_path / "list.pth")
+    with pytest.raises(BackboneError, match="its state_dict is no table of tensors"):
+        tool.convert(tmp_path / "list.pth", tmp_path / "out", None, None)
 
 
 def test_a_pickle_that_would_run_code_is_refused(tool: ModuleType, tmp_path: Path) -> None:

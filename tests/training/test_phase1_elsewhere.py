@@ -1,6 +1,8 @@
 """Phase 1 is trained once; other runs go on from it as if it were their own."""
 
+import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -27,6 +29,17 @@ def test_a_run_that_takes_phase_1_ends_like_the_one_that_trained_it(
     assert kept
     assert all(torch.equal(ours[name], theirs[name]) for name in kept)
     assert result.phase_seconds["phase1"] == 7.0
+
+
+def test_seconds_of_a_phase_count_where_it_starts_and_its_cache(
+    photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = itertools.count(0, 1000)  # whatever the session itself times takes 1000 s
+    clock = SimpleNamespace(monotonic=lambda: next(ticks))
+    monkeypatch.setattr("lpt.training.session.time", clock)
+    _, result = train(config(photos), tmp_path / "run", backbone)
+    seconds = {phase: s // 1000 for phase, s in result.phase_seconds.items()}
+    assert seconds == {"phase1": 2, "phase2": 2}
 
 
 def test_a_run_that_has_begun_keeps_its_own(

@@ -4,8 +4,9 @@ Source: Chen, Ge, Tong, Wang, Song, Wang and Luo, NeurIPS 2022, section 3.2:
 
     x <- x + MLP(norm(x)) + s ReLU(norm(x) W_down) W_up,    W_up zero at the start, s = 0.1.
 
-Departures: norm is the block's own, frozen; no dropout within the bottleneck; where a backbone
-scales its layers, the bottleneck is scaled as the MLP is.
+That is the paper's equation; its code leaves the norm before the bottleneck out. Departures: norm
+is the block's own, frozen; no dropout within the bottleneck; where a backbone scales its layers,
+the bottleneck is scaled as the MLP is.
 """
 
 import math

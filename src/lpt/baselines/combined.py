@@ -2,7 +2,8 @@
 
 Source: LPT (Dong et al., ICLR 2023), table 15 ("LPT + norm", "LPT + adapters"). Departure: the
 paper does not say in which phase they learn. Here norms or adapters learn with the shared prompts
-in phase 1 and are fixed in phase 2, which is that of the run's configuration.
+in phase 1, at a rate of their own, and are fixed in phase 2; the rates of everything else are those
+of the run's configuration.
 """
 
 import copy
@@ -15,17 +16,30 @@ from lpt.backbones import FrozenViT
 from lpt.baselines.adapter import AdapterOptions, put_adapters
 from lpt.baselines.trial import Rival, Trial
 from lpt.baselines.tuned import norms_of
-from lpt.config.sections import Count, Section
+from lpt.config import OptimConfig
+from lpt.config.sections import Count, Positive, Section
 from lpt.model import LongTailedPromptModel
-from lpt.training.phases import build_stage, prompt_shape
+from lpt.training.phases import build_model, build_stage
 from lpt.training.stages import SharedStage, Stage
+from lpt.training.starts import start_pool
 
 __all__ = ["LPT_ADAPTER", "LPT_NORM", "CombinedStage"]
 
 Change = Callable[[FrozenViT], list[nn.Parameter]]
 
 DEFAULTS = {"rate": 1e-3, "loss": "logit-adjustment"}
-"""Loss and order as in phase 1 of the default recipe; a lower rate, for the backbone's weights."""
+"""Loss and order as in phase 1 of the default recipe; the rate is of norms or adapters alone."""
+
+
+class CombinedOptim(OptimConfig):
+    """Phase 1's optimiser, with a rate for what it does not have."""
+
+    backbone_rate: Positive
+
+    @property
+    def own_rates(self) -> dict[str, float | None]:
+        """Those of phase 1, and the norms' or adapters'."""
+        return {**super().own_rates, "backbone": self.backbone_rate}
 
 
 class PhaseOptions(Section):
@@ -58,29 +72,31 @@ class CombinedStage(SharedStage):
 def _trained(trial: Trial, change: Change) -> Stage:
     bench = trial.bench
     device, config = bench.accelerator.device, bench.config
-    model = LongTailedPromptModel(
-        copy.deepcopy(bench.backbone),
-        bench.data.num_classes,
-        prompt_shape(config),
-        dropout=config.classifier.dropout,
-    )
+    model = build_model(config, copy.deepcopy(bench.backbone), bench.data.num_classes)
     first = CombinedStage(trial.name, model, change, trial).to(device).eval()
     trial.start(model.classifier, lambda images: model.phase1(images).query)
-    trial.fit(first)
+    trial.fit(first, optim=_optim(trial))
     if trial.options.phases == 1:
         return first
     model.backbone.requires_grad_(False)
     return _second(trial, model)
 
 
+def _optim(trial: Trial) -> CombinedOptim:
+    """Prompts and classifier learn as in phase 1 of the run, unless the rival's settings differ."""
+    settings, phase1 = trial.settings, trial.bench.config.phase1.optim
+    own = {"backbone_rate": settings.rate}
+    if settings.classifier_rate is not None:
+        own["classifier_rate"] = settings.classifier_rate
+    if settings.weight_decay:
+        own["weight_decay"] = settings.weight_decay
+    return CombinedOptim.model_validate({**phase1.model_dump(), **own})
+
+
 def _second(trial: Trial, model: LongTailedPromptModel) -> Stage:
     """Phase 2 as a run has it, on images augmented afresh."""
     config = trial.bench.config
-    if config.prompts.key_init == "queries":
-        queries, _ = trial.features(lambda images: model.phase1(images).query)
-        model.pool.start_keys(queries, seed=config.seed)
-    if config.prompts.group_init == "shared":
-        model.pool.start_prompts(model.shared.prompts[model.split :], seed=config.seed)
+    start_pool(model, trial.bench)
     stage = build_stage("phase2", config, model, trial.bench.counts)
     stage.to(trial.bench.accelerator.device)
     trial.fit(stage, number=1, optim=config.phase2.optim)

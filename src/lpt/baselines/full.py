@@ -1,7 +1,7 @@
 """Full fine-tuning: everything learns, patch embedding, class token and positions included.
 
-Source: the rival "full fine-tuning" of LPT (Dong et al., ICLR 2023), tables 1 and 15; also VPT (Jia
-et al., ECCV 2022), section 4.1. Departures: a cosine classifier with a rate of its own; no decay of
+Source: the rival "full fine-tuning" of LPT (Dong et al., ICLR 2023), table 6; also VPT (Jia et al.,
+ECCV 2022), section 4.1. Departures: a cosine classifier with a rate of its own; no decay of
 the rate by depth, no drop path.
 """
 

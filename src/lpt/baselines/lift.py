@@ -3,8 +3,9 @@
 Source: Shi, Wei, Zhou, Shao, Han and Li, ICML 2024, section 4: AdaptFormer in every block
 with a learned scale, 1 at the start, and a bottleneck of 2^floor(log2(C / 2L)), so that adapters
 learn no more than the classifier; scale 25 of cosines; 10 epochs. Departures: AdamW in place of SGD
-at 0.01; class means in place of CLIP's text features, from a part of the images of large classes;
-those of `lpt.baselines.adapter` and `lpt.evaluation.ensemble`.
+at 0.01; class means, which the authors' code offers too, in place of CLIP's text features, and of a
+part of the images of large classes; adapters read tokens after the block's frozen norm, where the
+authors' have a learned norm of their own (2 D L numbers more); that of `lpt.evaluation.ensemble`.
 """
 
 from lpt.baselines.adapter import AdapterOptions, put_adapters

@@ -1,7 +1,8 @@
 """Linear probe: a cosine classifier on features of the plain, frozen backbone.
 
-Source: the baseline of LPT (Dong et al., ICLR 2023), table 1. Departure: a cosine classifier, the
-same that the prompts get, so that the two differ in the prompts alone.
+Source: the baseline of LPT (Dong et al., ICLR 2023), table 1. Departures: a cosine classifier, the
+same that the prompts get, so that the two differ in the prompts alone; it learns from four fixed
+augmented views of each image, so that the backbone sees each once (`views` 0 augments afresh).
 """
 
 from lpt.baselines.stage import Fixed

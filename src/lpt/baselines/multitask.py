@@ -27,7 +27,7 @@ from lpt.training.drawn import Drawn
 from lpt.training.stages import Branch, Progress, Stage
 from lpt.training.workbench import Workbench
 
-__all__ = ["RIVAL", "JoinedStore", "JointStage", "join", "train_jointly"]
+__all__ = ["RIVAL", "JoinedStore", "SetsStage", "join", "train_jointly"]
 
 
 class OtherOptions(Section):
@@ -66,7 +66,7 @@ class JoinedStore:
         return self.stores[index], position - starts[index]
 
 
-class JointStage(EncoderStage):
+class SetsStage(EncoderStage):
     """One encoder; one classifier, whose classes are those of all sets one after the other.
 
     Args:
@@ -146,7 +146,7 @@ def train_jointly(trial: Trial, benches: Sequence[Workbench]) -> list[EncoderSta
     settings = trial.settings
     plain = trial.stage(fully_tuned(trial.bench.backbone))
     own_losses = [build_loss(settings.loss, b.counts, **settings.loss_options) for b in benches]
-    stage = JointStage(
+    stage = SetsStage(
         plain.encoder,
         plain.classifier,
         plain.branches,

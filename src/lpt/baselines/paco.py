@@ -5,7 +5,8 @@ For an anchor, all other features of the step and those of a queue are what it i
 and so are the centres of all classes; those of its own class pull with weight alpha, the centre of
 its class with weight 1, centres shifted by the log of their classes' shares. Departures: full
 tuning of a pretrained ViT with a slowly following copy; cosine centres at the scale of the losses;
-the queue starts empty, not with random features, and stays small, as data is here.
+the queue starts empty, not with random features, and stays small, as data is here; both views are
+the recipe's crops, without the source's stronger augmentation (RandAugment, colour, blur).
 """
 
 import copy

@@ -19,7 +19,7 @@ class RivalSettings:
     """Everything that decides the training of a rival, beside its bench.
 
     Attributes:
-        epochs: E.
+        epochs: of the first stage; a second has its own option.
         batch: images a step and branch; 0 chooses as for the phases of LPT.
         rate: peak learning rate; None for the rival's own default.
         classifier_rate: of the classifier; None for `rate`.

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lpt.baselines.settings import RivalSettings
@@ -84,19 +83,14 @@ class Trial:
             bench.data.num_classes, bench.backbone.width, dropout=bench.config.classifier.dropout
         )
 
-    def features(
-        self, encode: Callable[[Tensor], Tensor]
-    ) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]:
-        """Features and labels of some training images of each class."""
-        split = self.bench.some_of_each_class(self.bench.config.classifier.init_images_per_class)
-        features = self.bench.features(encode, split, f"{self.name}: features")
-        return features, torch.from_numpy(split.labels)
-
     def start(self, classifier: CosineClassifier, encode: Callable[[Tensor], Tensor]) -> None:
         """Point a classifier at class means of these features, if the settings say so."""
         if self.settings.init == "class-means":
-            features, labels = self.features(encode)
-            classifier.start_from(class_means(features, labels, self.bench.data.num_classes))
+            bench = self.bench
+            split = bench.some_of_each_class(bench.config.classifier.init_images_per_class)
+            features = bench.features(encode, split, f"{self.name}: classifier start")
+            labels = torch.from_numpy(split.labels)
+            classifier.start_from(class_means(features, labels, bench.data.num_classes))
 
     def branches(self, sampler: str | None = None, loss: str | None = None) -> list[Branch]:
         """The mini-batches of a step, as the settings say or with another order or loss."""

@@ -3,8 +3,8 @@
 Source: Bahng, Jahanian, Sankaranarayanan and Isola, 2022 (arXiv:2203.17274), section 3: padding of
 30 of 224 pixels a side. Departures: the frame starts at zero; the classifier learns beside it, as
 in LPT's comparison (Dong et al., ICLR 2023, table 15), where the source maps old classes to new
-ones; AdamW in place of SGD at rate 40; `shrink` fits the image into the frame instead of covering
-its border.
+ones; AdamW in place of SGD at rate 40; `shrink` fits the image into the frame, which
+otherwise is added to the image's border.
 """
 
 import torch

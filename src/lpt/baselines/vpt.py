@@ -2,7 +2,7 @@
 
 Source: VPT (Jia, Tang, Chen, Cardie, Belongie, Hariharan and Lim, ECCV 2022), section 3.2.
 Departures: a truncated normal start in place of Xavier's uniform, as in LPT; no dropout on prompts.
-Deep is phase 1 of long-tailed prompt tuning with another sampler and loss.
+Deep is phase 1 of long-tailed prompt tuning with another sampler, loss and rates.
 """
 
 import torch

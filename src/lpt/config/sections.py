@@ -130,6 +130,11 @@ class OptimConfig(Section):
     warmup_epochs: NonNegative = 1.0
     clip_norm: Positive | None = None
 
+    @property
+    def own_rates(self) -> dict[str, float | None]:
+        """By role (`lpt.training.optim.ROLES`), of what may have another rate than `rate`."""
+        return {"classifier": self.classifier_rate, "keys": self.key_rate}
+
 
 class PhaseConfig(Section):
     """One phase: how long, on what order of images, how optimised.

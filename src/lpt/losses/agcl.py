@@ -125,8 +125,8 @@ def gcl(
     """Cross-entropy of the clouded logits; A-GCL with label smoothing 0 and lambda_pos 0.
 
     Source: Li, Cheung and Lu, CVPR 2022, section 3. Defaults of the normalised shift and of the
-    noise are those of the authors' code; it takes scale 30. Their second stage, a classifier
-    re-trained on class-balanced batches, is left to the caller.
+    noise are those of the authors' code in its first stage. Departure: scale 20, theirs is 30.
+    Their second stage, which trains the classifier alone, is left to the caller.
     """
     clouded = _cloud(cosine, counts, noise, noise_scale, normalise_shift)
     lowered = lower_true_class(clouded, labels, margin)

@@ -37,7 +37,10 @@ BelowOne = Annotated[float, Field(ge=0, lt=1)]
 def cross_entropy(
     cosine: Float[Tensor, "B C"], labels: Int[Tensor, " B"], *, scale: Positive = 20.0
 ) -> Float[Tensor, " B"]:
-    """Softmax cross-entropy of scaled cosines: -log softmax(scale * cosine)[y]."""
+    """Softmax cross-entropy of scaled cosines: -log softmax(scale * cosine)[y].
+
+    Source: of scaled cosines, NormFace (Wang, Xiang, Cheng and Yuille, ACM MM 2017).
+    """
     return F.cross_entropy(scale * cosine, labels, reduction="none")
 
 
@@ -72,8 +75,8 @@ def ldam(
     margin_y = c / n_y^(1/4), with c such that the rarest class gets `max_margin` (cosine units).
 
     Source: LDAM; Cao, Wei, Gaidon, Arechiga and Ma, NeurIPS 2019, section 3.2; the scaling of c is
-    that of their code, which takes scale 30. Deferred re-weighting (DRW) is a schedule, not a loss,
-    and is left to the caller.
+    that of their code. Departure: scale 20, theirs is 30. Deferred re-weighting (DRW) is a
+    schedule, not a loss, and is left to the caller.
     """
     margins = (-0.25 * log_counts(counts, cosine.dtype)).exp()
     margins = margins * (max_margin / margins.max())

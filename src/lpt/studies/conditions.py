@@ -25,7 +25,7 @@ class Conditions:
     """What a user changes about a whole study.
 
     Attributes:
-        epochs: of every stage; None for each method's own.
+        epochs: of every stage (a second classifier's at most its own); None for each method's own.
         init: how classifiers start, "class-means" or "uniform"; None for each method's own.
         ensemble: score final cells by the mean over five crops too, every method alike.
         settings: dotted settings for every row; those that begin with `rival.` are for rivals.

@@ -8,17 +8,24 @@ import numpy.typing as npt
 from torch import Tensor
 
 from lpt.analysis.features import compactness, knn_by_group
-from lpt.data import EvalBatches, ImageDataset, Split, eval_transform, make_loader
+from lpt.data import (
+    EvalBatches,
+    ImageDataset,
+    Split,
+    eval_transform,
+    make_loader,
+    random_stream,
+)
 from lpt.evaluation.ensemble import ensembled, expansion
 from lpt.evaluation.predict import predict
 from lpt.records import Output, Predictions
 from lpt.studies.material import Shifted
-from lpt.training.workbench import EVAL_BATCH, Workbench, first_of_each_class
+from lpt.training.workbench import EVAL_BATCH, Workbench
 
 __all__ = ["Observed", "feature_scores", "observe", "over_five_crops", "shifted_right"]
 
 MOST_BANK = 20_000
-"""Training images that K-NN compares with; of more an equal number of each class."""
+"""Training images that K-NN compares with; of more a random part, in their own frequencies."""
 
 Model = Callable[[Tensor], Output]
 
@@ -60,8 +67,8 @@ def feature_scores(bench: Workbench, model: Model, scored: Observed) -> dict[str
     spread = compactness(scored.features, labels, classes)
     bank = bench.train_split
     if len(bank) > MOST_BANK:
-        per_class = max(1, MOST_BANK // classes)
-        bank = bank.take(first_of_each_class(bank.labels, per_class, seed=0))
+        part = random_stream(0, 22).permutation(len(bank))[:MOST_BANK]
+        bank = bank.take(np.sort(part))
     known = observe(bench, model, bank, "features of training images")
     knn = knn_by_group(
         known.features,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lpt.baselines import RivalSettings, rival_names, rival_settings, rival_stages
-from lpt.config import RunConfig, automatic_batch, load_config
+from lpt.config import PhaseConfig, RunConfig, automatic_batch, load_config
 from lpt.errors import ConfigError
 from lpt.studies.cells import content_hash
 from lpt.studies.conditions import Conditions
@@ -125,7 +125,7 @@ def plan_cell(
             first = replace(line, row=row.model_copy(update={"method": "lpt"}))
             start = _cell(first, _alone(config), None, conditions, material, part, None, (0,))
         return _cell(line, config, None, conditions, material, part, start, standard)
-    chosen = _rival(row, conditions, len(material.trained(part).split("train")))
+    chosen = _rival(row, base.phase1, conditions, len(material.trained(part).split("train")))
     settings = scaled_rival(chosen, rate)
     if row.method in PHASED:
         assert chosen.rate is not None
@@ -165,8 +165,11 @@ def _joint(config: RunConfig, multiple: int) -> RunConfig:
     )
 
 
-def _rival(row: Row, conditions: Conditions, images: int) -> RivalSettings:
+def _rival(row: Row, phase1: PhaseConfig, conditions: Conditions, images: int) -> RivalSettings:
     changes = {**conditions.of_rivals, **row.rival}
+    if row.like_phase1:
+        loss = phase1.loss
+        changes |= {"sampler": phase1.sampler, "loss": loss.name, "loss_options": loss.options}
     if conditions.epochs is not None:
         changes["epochs"] = conditions.epochs
     if conditions.init is not None:

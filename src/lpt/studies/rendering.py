@@ -38,7 +38,7 @@ def render_study(table: StudyTable, style: Style = "plain") -> str:
     """Title, table, differences with their intervals, and what to beware of."""
     title = f"{table.name}: {table.about}"
     head = [f"# {title}" if style == "markdown" else title, ""]
-    head += [f"{table.data}. Reproduces {table.source}.", ""]
+    head += [f"{table.data}. Source: {table.source}.", ""]
     columns = [Column("label", "method", "text"), *_score_columns(table), *_cost_columns(table)]
     most = max(row.seeds for row in table.rows)
     rows = [_cells(row, most) for row in table.rows]
@@ -113,12 +113,17 @@ def _cell(spread: Spread) -> Cell:
 def _paper(paper: Published) -> str:
     about = "~" if paper.derived else ""
     values = [
-        f"{about}{value if name == 'gamma' else 100 * value:.1f}"
+        f"{about}{value if name == 'gamma' else _as_printed(100 * value)}"
         + ("" if name == "overall" else f" {name}")
         for name, value in paper.values.items()
     ]
     where = "" if paper.data == Published.model_fields["data"].default else f" ({paper.data})"
     return " / ".join(values) + where
+
+
+def _as_printed(percent: float) -> str:
+    """With the paper's digits: 50.07, 76.1, 37."""
+    return f"{percent:.2f}".rstrip("0").rstrip(".")
 
 
 def _marks(row: TableRow, most_seeds: int) -> list[str]:

@@ -181,6 +181,12 @@ def _notes(run: StudyRun, material: Material, request: Request) -> list[str]:
         notes.append(
             "The first table is of single views, for LIFT too, which by itself has five crops."
         )
+    alone = {c.line.label for c in run.cells() if c.rival is not None and c.rival.ensemble}
+    notes += [
+        f"{label} answers by the mean over five crops, as its source does, where other rows have a "
+        "single view; --ensemble scores all alike."
+        for label in sorted(alone)
+    ]
     backbones = ", ".join(dict.fromkeys(line.backbone for line in run.lines))
     made = environment()
     seeds = "seed 0" if request.seeds == 1 else f"seeds 0 to {request.seeds - 1}"
@@ -188,7 +194,8 @@ def _notes(run: StudyRun, material: Material, request: Request) -> list[str]:
     told = [f"recipe {conditions.recipe}", f"backbone {backbones}", seeds]
     told += [f"{name}={value}" for name, value in conditions.settings.items()]
     told += [f"classifiers start at {conditions.init}"] if conditions.init else []
-    told += [f"lpt {made['lpt']}, torch {made['torch']}, {made['threads']} threads"]
+    threads = f"{made['threads']} thread" + "s" * (made["threads"] != 1)
+    told += [f"lpt {made['lpt']}, torch {made['torch']}, {threads}"]
     return [*notes, f"Made with: {'; '.join(told)}."]
 
 

@@ -3,18 +3,14 @@
 Ablations of the paper, trained as runs, so that they resume like runs.
 """
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from lpt.backbones.vit import PromptKV
 from lpt.model import LongTailedPromptModel, Prefix
 from lpt.records import Output
-from lpt.training.phases import prompt_shape
-from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.stages import GroupStage, Inputs, Stage
-from lpt.training.workbench import Workbench
 
 __all__ = ["JointSession", "JointStage", "PlainQueryModel", "PlainQuerySession"]
 
@@ -36,11 +32,12 @@ class JointStage(GroupStage):
         """Nothing is: the shared prompts change with every step."""
         return {"images": images}
 
-    def output(self, inputs: Inputs, kept: Bool[Tensor, "B D"] | None = None) -> Output:
+    def output(self, inputs: Inputs) -> Output:
         """Both passes, the tokens between them with gradient."""
         shared = self.model.shared_kv()
         prefix = self.model.prefix(inputs["images"], shared)
-        return self.model.phase2(Prefix(prefix.tokens, prefix.query.detach()), shared, kept=kept)
+        matched = Prefix(prefix.tokens, prefix.query.detach())
+        return self.model.phase2(matched, shared, kept=inputs.get("kept"))
 
 
 class JointSession(Session):
@@ -82,22 +79,9 @@ class PlainQueryModel(LongTailedPromptModel):
 
 
 class PlainQuerySession(Session):
-    """A run whose model is a `PlainQueryModel`; its prompt file would mislead: it says no such."""
+    """A run whose model is a `PlainQueryModel`.
 
-    def __init__(self, bench: Workbench, folder: RunFolder) -> None:
-        super().__init__(bench, folder)
-        torch.manual_seed(self.config.seed)
-        self.model = PlainQueryModel(
-            bench.backbone,
-            bench.data.num_classes,
-            prompt_shape(self.config),
-            dropout=self.config.classifier.dropout,
-        ).to(bench.accelerator.device)
-        self.model.eval()
+    Its prompt file is not kept: such a file cannot say that queries are the plain backbone's.
+    """
 
-    def _start_pool(self) -> None:
-        super()._start_pool()
-        if self.config.prompts.key_init == "queries":
-            split = self.bench.some_of_each_class(self.config.classifier.init_images_per_class)
-            queries = self.bench.features(self.bench.backbone, split, "key start")
-            self.model.pool.start_keys(queries, seed=self.config.seed)
+    model_type = PlainQueryModel

@@ -6,7 +6,7 @@ state is kept.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -47,7 +47,8 @@ class Checkpoint:
         learned: every learned tensor of the model, by name.
         optimizer: state of the optimiser, by "parameter index.name".
         sums: running sums of this epoch's metrics.
-        seconds: training time of each stage so far, resumed runs included.
+        seconds: training time of each stage so far, where it starts and its cache included, and
+            so are resumed runs.
         best: score and epoch of the best weights of this stage, if any.
         peak_memory: bytes held at most so far, resumed runs included (`lpt.devices.peak_memory`).
         micro_batch: images of a step that this stage computes at once; None for all of them.
@@ -61,6 +62,10 @@ class Checkpoint:
     best: tuple[float, int] | None = None
     peak_memory: int = 0
     micro_batch: int | None = None
+
+    def spent(self, stage: str, seconds: float) -> "Checkpoint":
+        """The same, with time added to a stage's."""
+        return replace(self, seconds={**self.seconds, stage: self.seconds.get(stage, 0) + seconds})
 
     def save(self, path: Path) -> None:
         """Write atomically: a kill leaves the old checkpoint or this one."""

@@ -29,7 +29,7 @@ def build_optimizer(
         groups: parameters by role, a subset of `ROLES`.
         batch: images a step and branch.
     """
-    own = {"classifier": config.classifier_rate, "keys": config.key_rate}
+    own = config.own_rates
     factor = batch / RATE_BATCH if config.scale_with_batch else 1.0
     parameter_groups = [
         {"params": list(groups[role]), "peak": factor * (own.get(role) or config.rate)}

@@ -5,6 +5,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lpt.backbones import FrozenViT
 from lpt.config import LossConfig, PhaseConfig, RunConfig
 from lpt.losses import Phase2Settings, build_loss, instance_loss
 from lpt.losses.build import Loss
@@ -12,16 +13,25 @@ from lpt.model import LongTailedPromptModel, PromptShape
 from lpt.training.plan import EpochPlan
 from lpt.training.stages import Branch, GroupStage, SharedStage, Stage, branches_of
 
-__all__ = ["PHASES", "build_stage", "plan_of", "prompt_shape"]
+__all__ = ["PHASES", "build_model", "build_stage", "plan_of"]
 
 PHASES = ("phase1", "phase2")
 """Names of the stages in order; a position's stage number is an index here."""
 
 
-def prompt_shape(config: RunConfig) -> PromptShape:
-    """P, K, M and T of a run."""
+def build_model(
+    config: RunConfig,
+    backbone: FrozenViT,
+    num_classes: int,
+    kind: type[LongTailedPromptModel] = LongTailedPromptModel,
+) -> LongTailedPromptModel:
+    """Make a model with a run's P, K, M, T and dropout.
+
+    Raises: ConfigError if they do not fit the backbone.
+    """
     prompts = config.prompts
-    return PromptShape(prompts.length, prompts.shared_blocks, prompts.pool_size, prompts.top)
+    shape = PromptShape(prompts.length, prompts.shared_blocks, prompts.pool_size, prompts.top)
+    return kind(backbone, num_classes, shape, dropout=config.classifier.dropout)
 
 
 def build_stage(

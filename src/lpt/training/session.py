@@ -1,6 +1,7 @@
 """A run from data to prompt file: estimate, both phases, evaluate, save."""
 
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from lpt.training.checkpoint import Checkpoint, Position, learned_state, load_le
 from lpt.training.estimate import fit_budget, run_seconds
 from lpt.training.identity import data_identity
 from lpt.training.loop import Loop, fit
-from lpt.training.phases import PHASES, build_stage, plan_of, prompt_shape
+from lpt.training.phases import PHASES, build_model, build_stage, plan_of
 from lpt.training.plan import EpochPlan
 from lpt.training.reporting import human_time
 from lpt.training.runs import RunFolder
@@ -45,7 +46,8 @@ class Result:
         task_bytes: size of the prompt file.
         prompt_parameters: in shared and group prompts.
         other_parameters: in keys and classifier.
-        phase_seconds: of training and validation by phase, resumed parts included.
+        phase_seconds: of training and validation by phase; where it starts, cached views and
+            resumed parts included.
         peak_memory_bytes: held at most (`lpt.devices.peak_memory`), resumed parts included.
     """
 
@@ -68,18 +70,20 @@ class Session:
     Args:
         bench: data, backbone, device.
         folder: where the run is kept.
+
+    Attributes:
+        model_type: what is trained; an ablation's is another.
     """
+
+    model_type = LongTailedPromptModel
 
     def __init__(self, bench: Workbench, folder: RunFolder) -> None:
         self.bench = bench
         self.folder = folder
         self.config = bench.config
         torch.manual_seed(self.config.seed)
-        self.model = LongTailedPromptModel(
-            bench.backbone,
-            bench.data.num_classes,
-            prompt_shape(self.config),
-            dropout=self.config.classifier.dropout,
+        self.model = build_model(
+            self.config, bench.backbone, bench.data.num_classes, self.model_type
         ).to(bench.accelerator.device)
         self.model.eval()  # `fit` alone trains; a resumed run may come to evaluation without it
 
@@ -138,8 +142,10 @@ class Session:
         reset_peak_memory(self.bench.accelerator.device)
         checkpoint = self.folder.checkpoint()
         if checkpoint is None:
+            began = time.monotonic()
             start_classifier(self.model, self.bench)
-            checkpoint = Checkpoint(Position(), learned_state(self.model))
+            spent = {PHASES[0]: time.monotonic() - began}
+            checkpoint = Checkpoint(Position(), learned_state(self.model), seconds=spent)
             self.folder.save(checkpoint)
         load_learned(self.model, checkpoint.learned, self.folder.last_file)
         for index, name in enumerate(PHASES):
@@ -153,13 +159,14 @@ class Session:
         stage = self._stage(name)
         plan = plan_of(stage, self.config, self.bench.train_split.labels)
         if checkpoint.position.epoch < plan.epochs:
-            cache = None
+            cache, began = None, time.monotonic()
             while plan.views and cache is None:
                 try:
                     cache = self._cache(stage, plan)
                 except NoRoomError as full:
                     self._keep_views(full, begun=checkpoint.position > Position(index))
                     plan = plan_of(stage, self.config, self.bench.train_split.labels)
+            checkpoint = checkpoint.spent(name, time.monotonic() - began)
             loop = Loop(
                 self.bench.accelerator,
                 cache or self.bench.image_source,
@@ -177,7 +184,9 @@ class Session:
             load_learned(self.model, self.folder.load_best(name), self.folder.best_file(name))
         self.folder.save_best(f"{name}-selected", learned_state(self.model))
         if name == "phase1" and self.config.phase2.epochs:
-            self._start_pool()
+            began = time.monotonic()
+            start_pool(self.model, self.bench)
+            checkpoint = checkpoint.spent("phase2", time.monotonic() - began)
         following = Checkpoint(
             Position(index + 1),
             learned_state(self.model),
@@ -263,9 +272,6 @@ class Session:
     def _stage(self, name: str) -> Stage:
         stage = build_stage(name, self.config, self.model, self.bench.counts)
         return stage.to(self.bench.accelerator.device)
-
-    def _start_pool(self) -> None:
-        start_pool(self.model, self.bench)
 
     def _task_spec(self, phases: int, temperature: float, metrics: Any) -> TaskSpec:
         backbone, shape, groups = self.bench.backbone.spec, self.model.shape, self.bench.groups

@@ -11,32 +11,28 @@ __all__ = ["start_classifier", "start_pool"]
 
 
 def start_classifier(model: LongTailedPromptModel, bench: Workbench) -> None:
-    """Point the classifier at class means of the untrained model's queries, if the run says so."""
+    """Point the classifier at class means of the untrained phase 1, if the run says so."""
     if bench.config.classifier.init != "class-means":
         return
     split = _some_images(bench)
-    means = class_means(
-        _queries(model, bench, split, "classifier start"),
-        torch.from_numpy(split.labels),
-        bench.data.num_classes,
+    features = bench.features(
+        lambda images: model.phase1(images).feature, split, "classifier start"
     )
-    model.classifier.start_from(means)
+    labels = torch.from_numpy(split.labels)
+    model.classifier.start_from(class_means(features, labels, bench.data.num_classes))
 
 
 def start_pool(model: LongTailedPromptModel, bench: Workbench) -> None:
     """Start keys at clusters of queries and group prompts at the shared one, if the run says so."""
     prompts, seed = bench.config.prompts, bench.config.seed
     if prompts.key_init == "queries":
-        model.pool.start_keys(_queries(model, bench, _some_images(bench), "key start"), seed=seed)
+        queries = bench.features(
+            lambda images: model.prefix(images).query, _some_images(bench), "key start"
+        )
+        model.pool.start_keys(queries, seed=seed)
     if prompts.group_init == "shared":
         model.pool.start_prompts(model.shared.prompts[model.split :], seed=seed)
 
 
 def _some_images(bench: Workbench) -> Split:
     return bench.some_of_each_class(bench.config.classifier.init_images_per_class)
-
-
-def _queries(
-    model: LongTailedPromptModel, bench: Workbench, split: Split, task: str
-) -> torch.Tensor:
-    return bench.features(lambda images: model.phase1(images).query, split, task)
