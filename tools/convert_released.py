@@ -65,8 +65,8 @@ def check_shapes(path: Path, tensors: dict[str, Tensor], backbone: FrozenViT) ->
             pool.ndim == 4 and 0 < pool.shape[1] < depth and pool.shape[2:] == shared.shape[1:],
             f"(M, L-K, P, {width}) with the P of the shared prompts",
         ),
-        "keys": (keys.shape == (len(pool), width), f"({len(pool)}, {width})"),
-        "head": (head.ndim == 2 and len(head) == width, f"({width}, C)"),
+        "keys": (keys.shape == (*pool.shape[:1], width), f"(M, {width}) with the M of the pool"),
+        "head": (head.ndim == 2 and head.shape[0] == width, f"({width}, C)"),
     }
     for name, (fits, shape) in wanted.items():
         if not fits:

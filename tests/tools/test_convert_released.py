@@ -69,6 +69,7 @@ def test_another_torch_file_is_refused(tool: ModuleType, tmp_path: Path) -> None
         (lambda state: state.pop("cls_token"), r"lacks cls_token"),
         (lambda state: state.update({KEYS: torch.ones(3, 5)}), r"Keys is \(3, 5\), wanted"),
         (lambda state: state.update({POOL: torch.ones(4)}), r"_pool is \(4,\), wanted \(M, L-K"),
+        (lambda state: state.update({POOL: torch.tensor(4.0)}), r"_pool is \(\), wanted"),
         (lambda state: state.update({SHARED: torch.ones(2, 3, 32)}), r"Tokens is \(2, 3, 32\)"),
         (lambda state: state.update({HEAD: torch.ones(7)}), r"head\.weight is \(7,\), wanted"),
     ],
