@@ -69,3 +69,32 @@ def test_classes_start_at_their_means_and_those_without_images_where_they_were()
     assert classifier.weight[0].tolist() == [0.0, 1.0]
     assert torch.equal(classifier.weight[1], before)
     assert classifier.weight.requires_grad
+
+
+def test_half_way_to_the_mean_is_the_bisector_and_lengths_stay():
+    classifier = CosineClassifier(2, 2)
+    with torch.no_grad():
+        classifier.weight.copy_(torch.tensor([[3.0, 0.0], [0.0, 2.0]]))
+    classifier.lean_towards(torch.tensor([[0.0, 0.1], [0.0, 0.0]]), 0.5)
+    expected = torch.tensor([[3 / 2**0.5, 3 / 2**0.5], [0.0, 2.0]])  # no mean, no change
+    torch.testing.assert_close(classifier.weight.detach(), expected)
+    assert classifier.weight.requires_grad
+
+
+@given(seed=st.integers(0, 2**16), share=st.floats(0, 1), scale=st.floats(1e-2, 1e2))
+def test_leaning_lies_between_direction_and_mean_whatever_their_lengths(seed, share, scale):
+    torch.manual_seed(seed)
+    classifier = CosineClassifier(5, 8)
+    means = torch.randn(5, 8)
+    before = classifier.weight.detach().clone()
+    with torch.no_grad():
+        classifier.weight.mul_(scale)
+    classifier.lean_towards(means / scale, share)
+    after = classifier.weight.detach()
+    torch.testing.assert_close(after.norm(dim=1), torch.full((5,), scale), rtol=1e-4, atol=0)
+    for end in (before, means):
+        whole = F.cosine_similarity(before, means)
+        assert (F.cosine_similarity(after, end) >= whole - 1e-5).all()
+    at = {0.0: before, 1.0: means}.get(share)
+    if at is not None:
+        torch.testing.assert_close(F.cosine_similarity(after, at), torch.ones(5))

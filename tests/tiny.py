@@ -34,6 +34,7 @@ SETTINGS = {
     "augment.mixup": 0.3,
     "phase2.cached_views": 0,
     "classifier.dropout": 0.1,
+    "classifier.mean_share": 0.5,
     "selection": "best",
     "precision": "float32",
 }

@@ -63,6 +63,19 @@ class CosineClassifier(nn.Module):
         known = means.norm(dim=1) > 0
         self.weight[known] = F.normalize(means[known].to(self.weight), dim=1)
 
+    @torch.no_grad()
+    def lean_towards(self, means: Float[Tensor, "C D"], share: float) -> None:
+        """Turn every class towards its mean feature; lengths stay.
+
+        The new direction is that of (1 - share) * direction + share * mean, both of unit length. A
+        class whose mean is zero stays as it is.
+        """
+        known = means.norm(dim=1) > 0
+        weight = self.weight[known]
+        mean = F.normalize(means[known].to(weight), dim=1)
+        turned = F.normalize(torch.lerp(F.normalize(weight, dim=1), mean, share), dim=1)
+        self.weight[known] = weight.norm(dim=1, keepdim=True) * turned
+
 
 def class_means(
     features: Float[Tensor, "n D"], labels: Int[Tensor, " n"], num_classes: int

@@ -41,6 +41,7 @@ def with_settings(plan, **settings) -> Cell:
         {"prompts__top": 3},
         {"augment__flip": 0.25},
         {"classifier__dropout": 0.2},
+        {"classifier__mean_share": 0.25},
         {"data__few_below": 10},
         {"precision": "float32"},
     ],
@@ -67,6 +68,15 @@ def test_what_decides_no_number_makes_none(plan):
 def test_what_a_study_decides_itself_cannot_be_set(name, remedy):
     with pytest.raises(ConfigError, match=f"^--set {name}: not in a study.*{remedy}"):
         Conditions(settings={name: 1})
+
+
+def test_cells_without_class_means_have_the_names_of_before_there_was_such_a_setting(plan):
+    paper = plan(Row(label="LPT", recipe="paper"))
+    rival = Row(label="rival", method="full")
+    assert "mean_share" not in str(paper.content)
+    assert "mean_share" not in str(plan(rival).content)
+    half = plan(rival, settings={"rival.mean_share": 0.5})
+    assert half.content["rival"]["mean_share"] == 0.5
 
 
 def test_the_recipe_is_that_of_rows_that_name_none(plan):
@@ -186,10 +196,11 @@ def test_no_rival_has_crops_of_its_own_where_all_are_scored_on_crops(plan):
     assert not plan(lift, ensemble=True).rival.ensemble
 
 
-def test_a_rival_like_phase_1_takes_loss_and_order_from_the_recipe(plan):
+def test_a_rival_like_phase_1_takes_loss_order_and_class_means_from_the_recipe(plan):
     row = Row(label="x", method="norm", like_phase1=True)
     for recipe in ("default", "released"):
         phase1, rival = load_config(recipe).phase1, plan(row, recipe=recipe).rival
+        assert rival.mean_share == load_config(recipe).classifier.mean_share
         assert (rival.sampler, rival.loss) == (phase1.sampler, phase1.loss.name)
         assert rival.loss_options == phase1.loss.options
 

@@ -22,7 +22,14 @@ paces = st.builds(
 
 
 def run_of(
-    one: int, two: int, batch: int, images: int | None, val: int, start: int, views: int
+    one: int,
+    two: int,
+    batch: int,
+    images: int | None,
+    val: int,
+    start: int,
+    views: int,
+    share: float = 0.0,
 ) -> RunConfig:
     return RunConfig().changed(
         {
@@ -33,6 +40,7 @@ def run_of(
             "phase1.epoch_images": images,
             "data.max_val_images": val,
             "classifier.init_images_per_class": start,
+            "classifier.mean_share": share,
             "phase2.cached_views": views,
         }
     )
@@ -47,6 +55,7 @@ configs = st.builds(
     st.integers(1, 3_000),
     st.integers(1, 200),
     st.sampled_from([0, 4]),
+    st.sampled_from([0.0, 0.5]),
 )
 
 
@@ -140,6 +149,8 @@ def test_a_run_costs_its_steps_its_starts_and_what_is_scored():
     assert run_seconds(config, pace) == pytest.approx(
         fixed + first + 3 * (5 * 2 + 7 * 0.2) + 7 * 0.2
     )
+    leaning = config.changed({"classifier.mean_share": 0.5})
+    assert run_seconds(leaning, pace) - run_seconds(config, pace) == pytest.approx(16 * 0.3)
     cached = config.changed({"phase2.cached_views": 4})
     assert run_seconds(cached, pace) == pytest.approx(
         fixed + first + 4 * 95 * 0.01 + 3 * (5 * 0.5 + 7 * 0.2) + 7 * 0.2

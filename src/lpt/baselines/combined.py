@@ -75,7 +75,7 @@ def _trained(trial: Trial, change: Change) -> Stage:
     model = build_model(config, copy.deepcopy(bench.backbone), bench.data.num_classes)
     first = CombinedStage(trial.name, model, change, trial).to(device).eval()
     trial.start(model.classifier, lambda images: model.phase1(images).query)
-    trial.fit(first, optim=_optim(trial))
+    trial.fit(first, optim=_optim(trial), mean_share=_mean_share(trial))
     if trial.options.phases == 1:
         return first
     model.backbone.requires_grad_(False)
@@ -93,13 +93,17 @@ def _optim(trial: Trial) -> CombinedOptim:
     return CombinedOptim.model_validate({**phase1.model_dump(), **own})
 
 
+def _mean_share(trial: Trial) -> float:
+    return trial.settings.mean_share or trial.bench.config.classifier.mean_share
+
+
 def _second(trial: Trial, model: LongTailedPromptModel) -> Stage:
     """Phase 2 as a run has it, on images augmented afresh."""
     config = trial.bench.config
     start_pool(model, trial.bench)
     stage = build_stage("phase2", config, model, trial.bench.counts)
     stage.to(trial.bench.accelerator.device)
-    trial.fit(stage, number=1, optim=config.phase2.optim)
+    trial.fit(stage, number=1, optim=config.phase2.optim, mean_share=_mean_share(trial))
     return stage
 
 

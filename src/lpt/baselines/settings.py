@@ -28,6 +28,8 @@ class RivalSettings:
         loss, loss_options: as for `lpt.losses.build_loss`.
         init: where the classifier starts: class-means of the features that the method starts with,
             or uniform.
+        mean_share: after training, share of the class means of the features then learned in the
+            directions of the classes (`lpt.training.means`), 0 to 1.
         views: V > 0 chooses among V fixed views an image, whose frozen part is computed once; only
             for rivals with a frozen part. Kept views are not blended: no Mixup.
         ensemble: predict on five crops (`lpt.evaluation.ensemble`).
@@ -45,6 +47,7 @@ class RivalSettings:
     loss: str = "ce"
     loss_options: Mapping[str, Any] = field(default_factory=dict)
     init: str = "class-means"
+    mean_share: float = 0.0
     views: int = 0
     ensemble: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -56,6 +59,8 @@ class RivalSettings:
                 raise ConfigError(f"{name}={value}: choose a whole number, 0 or more.")
         if not _is_number(self.weight_decay) or not self.weight_decay >= 0:
             raise ConfigError(f"weight_decay={self.weight_decay}: choose 0 or more.")
+        if not _is_number(self.mean_share) or not 0 <= self.mean_share <= 1:
+            raise ConfigError(f"mean_share={self.mean_share}: choose a number from 0 to 1.")
         for name in ("rate", "classifier_rate"):
             rate = getattr(self, name)
             if rate is not None and not (_is_number(rate) and rate > 0):

@@ -20,6 +20,7 @@ from lpt.losses import build_loss
 from lpt.training.cache import NoRoomError, build_cache
 from lpt.training.checkpoint import Checkpoint
 from lpt.training.loop import Loop, Source, fit
+from lpt.training.means import lean_on_means
 from lpt.training.plan import EpochPlan
 from lpt.training.stages import Branch, Stage, branches_of
 from lpt.training.workbench import Workbench
@@ -125,12 +126,13 @@ class Trial:
         epochs: int | None = None,
         views: int = 0,
         optim: OptimConfig | None = None,
+        mean_share: float | None = None,
     ) -> None:
-        """Train a stage to its last epoch.
+        """Train a stage to its last epoch; then its classes lean towards their means.
 
         Args:
             number: of the stage within the rival: another order of images each.
-            epochs, optim: in place of the settings'.
+            epochs, optim, mean_share: in place of the settings'.
             views: V fixed views an image, whose frozen half is computed once.
         """
         bench, settings = self.bench, self.settings
@@ -169,6 +171,7 @@ class Trial:
                     weight_decay=settings.weight_decay,
                 ),
             )
+        lean_on_means(stage, bench, settings.mean_share if mean_share is None else mean_share)
 
     def tune(self, encoder: Encoder) -> EncoderStage:
         """Train an encoder and its classifier together: all that most rivals do."""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lpt.baselines import RivalSettings, rival_names, rival_settings, rival_stages
-from lpt.config import PhaseConfig, RunConfig, automatic_batch, load_config
+from lpt.config import RunConfig, automatic_batch, load_config
 from lpt.errors import ConfigError
 from lpt.studies.cells import content_hash
 from lpt.studies.conditions import Conditions
@@ -125,7 +125,7 @@ def plan_cell(
             first = replace(line, row=row.model_copy(update={"method": "lpt"}))
             start = _cell(first, _alone(config), None, conditions, material, part, None, (0,))
         return _cell(line, config, None, conditions, material, part, start, standard)
-    chosen = _rival(row, base.phase1, conditions, len(material.trained(part).split("train")))
+    chosen = _rival(row, base, conditions, len(material.trained(part).split("train")))
     settings = scaled_rival(chosen, rate)
     if row.method in PHASED:
         assert chosen.rate is not None
@@ -165,11 +165,12 @@ def _joint(config: RunConfig, multiple: int) -> RunConfig:
     )
 
 
-def _rival(row: Row, phase1: PhaseConfig, conditions: Conditions, images: int) -> RivalSettings:
+def _rival(row: Row, base: RunConfig, conditions: Conditions, images: int) -> RivalSettings:
     changes = {**conditions.of_rivals, **row.rival}
     if row.like_phase1:
-        loss = phase1.loss
-        changes |= {"sampler": phase1.sampler, "loss": loss.name, "loss_options": loss.options}
+        loss = base.phase1.loss
+        changes |= {"sampler": base.phase1.sampler, "loss": loss.name, "loss_options": loss.options}
+        changes["mean_share"] = base.classifier.mean_share
     if conditions.epochs is not None:
         changes["epochs"] = conditions.epochs
     if conditions.init is not None:
@@ -231,6 +232,8 @@ def _content(rival: RivalSettings, material: Material) -> dict[str, Any]:
     found: dict[str, Any] = _plain(asdict(rival))
     if "other" in found["options"]:
         found["options"]["other"] = material.other_identity
+    if not found["mean_share"]:
+        del found["mean_share"]  # cells from before there was one keep their names
     return found
 
 
@@ -244,6 +247,9 @@ def _deciding(config: RunConfig, *, phases: bool) -> dict[str, Any]:
             kept[phase] = {"epochs": 0}  # a later default of it makes no new cell
     if phases and not config.phase2.epochs:
         kept["prompts"] = {"length": config.prompts.length}
+    if not (phases and config.classifier.mean_share):
+        # Nothing was averaged, as in cells from before there was such a setting: same names.
+        kept["classifier"] = {k: v for k, v in kept["classifier"].items() if k != "mean_share"}
     return kept | {"data": {name: tree["data"][name] for name in ("many_above", "few_below")}}
 
 

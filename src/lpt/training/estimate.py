@@ -24,7 +24,7 @@ MIN_VAL_IMAGES = 100
 """Validation images that a budget keeps; fewer would say little."""
 
 START_SHARE = 0.1
-"""Largest share of a budget that the starts of classifier and keys may take."""
+"""Largest share of a budget that the means of classes and the clusters of keys may take."""
 
 MIN_START_IMAGES = 10
 """Images a class that a budget keeps for them; the means of fewer would be noise."""
@@ -156,7 +156,7 @@ def _cut_starts(
         if _start_seconds(config, pace, images) <= share * seconds
     )
     kept = next(fitting, min(wanted, MIN_START_IMAGES))
-    if kept == wanted or not _starts(config):
+    if kept == wanted or not _start_seconds(config, pace, wanted):
         return config
     cuts.append(f"starts of classifier and keys from {kept} images a class instead of {wanted}")
     return config.changed({"classifier.init_images_per_class": kept})
@@ -218,15 +218,14 @@ def _phases(config: RunConfig, pace: Pace) -> list[tuple[PhaseConfig, float, flo
     return both if config.phase2.epochs else both[:1]
 
 
-def _starts(config: RunConfig) -> int:
-    """How often some images of each class pass the model, for classifier and keys."""
-    keys = config.phase2.epochs > 0 and config.prompts.key_init == "queries"
-    return (config.classifier.init == "class-means") + keys
-
-
 def _start_seconds(config: RunConfig, pace: Pace, images_per_class: int) -> float:
-    images = np.minimum(pace.class_counts, images_per_class).sum()
-    return float(_starts(config) * images * pace.image[0])
+    """Of passes of some images of each class: start of classifier and keys, means at the end."""
+    first, second = pace.image
+    ends = config.classifier.mean_share > 0
+    an_image = ((config.classifier.init == "class-means") + ends) * first
+    if config.phase2.epochs:
+        an_image += (config.prompts.key_init == "queries") * first + ends * second
+    return float(an_image * np.minimum(pace.class_counts, images_per_class).sum())
 
 
 def _images(phase: PhaseConfig, pace: Pace) -> int:

@@ -23,6 +23,7 @@ from lpt.training.checkpoint import Checkpoint, Position, learned_state, load_le
 from lpt.training.estimate import fit_budget, run_seconds
 from lpt.training.identity import data_identity
 from lpt.training.loop import Loop, fit
+from lpt.training.means import lean_on_means
 from lpt.training.phases import PHASES, build_model, build_stage, plan_of
 from lpt.training.plan import EpochPlan
 from lpt.training.reporting import human_time
@@ -121,7 +122,7 @@ class Session:
 
         Args:
             shared: (L, P, D) shared prompts, trained elsewhere on the same data and backbone.
-            classifier: (C, D) its raw weights.
+            classifier: (C, D) its raw weights, as that phase left them at its end.
             seconds, peak_memory: what that training took, for this run's own account.
         Raises: RunError if their shapes are not this run's.
         """
@@ -135,7 +136,7 @@ class Session:
             seconds={"phase1": seconds},
             peak_memory=peak_memory,
         )
-        self.folder.save(checkpoint)
+        self._leave(0, "phase1", checkpoint)
 
     def run(self) -> tuple[Task, Result]:
         """Train from wherever the run folder stands, evaluate, write the prompt file."""
@@ -182,6 +183,14 @@ class Session:
             checkpoint = fit(loop, stage, plan, getattr(self.config, name).optim, checkpoint)
         if self.config.selection == "best" and checkpoint.best is not None:
             load_learned(self.model, self.folder.load_best(name), self.folder.best_file(name))
+        if plan.epochs:
+            began = time.monotonic()
+            lean_on_means(stage, self.bench, self.config.classifier.mean_share)
+            checkpoint = checkpoint.spent(name, time.monotonic() - began)
+        return self._leave(index, name, checkpoint)
+
+    def _leave(self, index: int, name: str, checkpoint: Checkpoint) -> Checkpoint:
+        """Keep what a phase ends with, and begin the next one."""
         self.folder.save_best(f"{name}-selected", learned_state(self.model))
         if name == "phase1" and self.config.phase2.epochs:
             began = time.monotonic()

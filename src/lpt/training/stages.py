@@ -69,6 +69,7 @@ class Stage(nn.Module, ABC):
         name: "phase1", "phase2" or a rival's name; names checkpoints and metrics.
         branches: the mini-batches of a step, of equal size, concatenated in this order.
         mixup: alpha of the Beta distribution; 0 for none.
+        classifier: what makes logits of features.
         compiled: `frozen` and `output` as training steps run them; None for as they are.
         remedy: what to do where training diverges.
     """
@@ -76,6 +77,7 @@ class Stage(nn.Module, ABC):
     name: str
     branches: Sequence[Branch]
     mixup: float
+    classifier: CosineClassifier
     compiled: tuple[Callable[[Tensor], Inputs], Callable[[Inputs], Output]] | None = None
     remedy: str = "Choose a lower rate for this method."
 
@@ -206,6 +208,7 @@ class SharedStage(Stage):
     ) -> None:
         super().__init__()
         self.model, self.branches, self.mixup = model, branches, mixup
+        self.classifier = model.classifier
         self.losses = nn.ModuleList(b.loss for b in branches if isinstance(b.loss, nn.Module))
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
@@ -245,6 +248,7 @@ class GroupStage(Stage):
     ) -> None:
         super().__init__()
         self.model, self.branches, self.settings, self.mixup = model, branches, settings, mixup
+        self.classifier = model.classifier
         self.losses = nn.ModuleList(b.loss for b in branches if isinstance(b.loss, nn.Module))
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
