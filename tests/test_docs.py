@@ -22,8 +22,8 @@ from lpt.config import RunConfig, load_config, parse_settings
 from lpt.losses import build_loss
 from lpt.task_file import BackboneRecord, TaskSpec
 from lpt.training.checkpoint import Checkpoint, Position
+from lpt.training.result import Result
 from lpt.training.runs import environment
-from lpt.training.session import Result
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

@@ -16,8 +16,9 @@ from lpt.backbones import FrozenViT, load_backbone
 from lpt.config import RunConfig, load_config
 from lpt.task import Task
 from lpt.training.reporting import SilentReporter
+from lpt.training.result import Result
 from lpt.training.runs import RunFolder
-from lpt.training.session import Result, Session
+from lpt.training.session import Session
 from lpt.training.workbench import Workbench
 
 COUNTS = {"ant": 30, "bee": 12, "cat": 6, "dog": 3}

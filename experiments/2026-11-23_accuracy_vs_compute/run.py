@@ -25,8 +25,9 @@ import torch
 from lpt.api import finish, prepare
 from lpt.config import RunConfig, load_config, parse_settings
 from lpt.training.reporting import PlainReporter
+from lpt.training.result import Result
 from lpt.training.runs import RunFolder
-from lpt.training.session import Result, Session
+from lpt.training.session import Session
 from lpt.training.workbench import Workbench
 
 MEASURES = ("overall", "many", "medium", "few")

@@ -27,8 +27,9 @@ from lpt.allocator import reuse_memory
 from lpt.api import finish, prepare
 from lpt.config import load_config, parse_settings
 from lpt.training.reporting import PlainReporter
+from lpt.training.result import Result
 from lpt.training.runs import RunFolder
-from lpt.training.session import Result, Session
+from lpt.training.session import Session
 from lpt.training.workbench import Workbench
 
 LIST = "lists/lt100-small.csv"

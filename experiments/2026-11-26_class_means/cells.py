@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lpt.classifier import class_means
 from lpt.config import load_config
 from lpt.data import ClassGroups
 from lpt.task_file import load_task
+from lpt.training.means import means_of
 from lpt.training.reporting import SilentReporter
 from lpt.training.workbench import Workbench
 
@@ -36,9 +36,8 @@ def main(data: str, out: Path, share: float) -> None:
         config = load_config().changed({**source, "seed": seed})
         bench = Workbench(config, SilentReporter())
         model, spec = load_task(file, bench.backbone)
-        split, test = bench.some_of_each_class(100), bench.data.split("test")
-        features = bench.features(lambda images, m=model: m.predict(images).feature, split, "means")
-        means = class_means(features, torch.from_numpy(split.labels), bench.data.num_classes)
+        test = bench.data.split("test")
+        means = means_of(bench, lambda images, m=model: m.predict(images).feature, "means")
         model.classifier.lean_towards(means, share)
         right = bench.predict(model.predict, test, "test", exact=True).logits.argmax(1)
         right = right == test.labels

@@ -12,8 +12,9 @@ from lpt.task import Task
 from lpt.training.data import check_place
 from lpt.training.estimate import parse_budget
 from lpt.training.reporting import Reporter, SilentReporter, check_log, with_log
+from lpt.training.result import Result
 from lpt.training.runs import RunFolder, free_run_path
-from lpt.training.session import Result, Session
+from lpt.training.session import Session
 from lpt.training.summary import describe
 from lpt.training.workbench import Workbench
 

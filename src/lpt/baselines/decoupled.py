@@ -64,7 +64,8 @@ def tau_normalised(weight: Float[Tensor, "C D"], tau: float) -> Float[Tensor, "C
 
 
 def _train_crt(trial: Trial) -> Stage:
-    tuned = trial.tune(fully_tuned(trial.bench.backbone))
+    tuned = trial.stage(fully_tuned(trial.bench.backbone))
+    trial.fit(tuned, mean_share=0.0)  # its classifier is made anew
     second = trial.stage(Fixed(tuned.encoder), branches=trial.branches("balanced", "ce"))
     trial.fit(
         second,

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lpt.baselines.settings import RivalSettings
 from lpt.baselines.stage import Encoder, EncoderStage
-from lpt.classifier import CosineClassifier, class_means
+from lpt.classifier import CosineClassifier
 from lpt.config import OptimConfig
 from lpt.config.sections import Section
 from lpt.losses import build_loss
 from lpt.training.cache import NoRoomError, build_cache
 from lpt.training.checkpoint import Checkpoint
 from lpt.training.loop import Loop, Source, fit
-from lpt.training.means import lean_on_means
+from lpt.training.means import lean_on_means, means_of
 from lpt.training.plan import EpochPlan
 from lpt.training.stages import Branch, Stage, branches_of
 from lpt.training.workbench import Workbench
@@ -87,11 +86,7 @@ class Trial:
     def start(self, classifier: CosineClassifier, encode: Callable[[Tensor], Tensor]) -> None:
         """Point a classifier at class means of these features, if the settings say so."""
         if self.settings.init == "class-means":
-            bench = self.bench
-            split = bench.some_of_each_class(bench.config.classifier.init_images_per_class)
-            features = bench.features(encode, split, f"{self.name}: classifier start")
-            labels = torch.from_numpy(split.labels)
-            classifier.start_from(class_means(features, labels, bench.data.num_classes))
+            classifier.start_from(means_of(self.bench, encode, f"{self.name}: classifier start"))
 
     def branches(self, sampler: str | None = None, loss: str | None = None) -> list[Branch]:
         """The mini-batches of a step, as the settings say or with another order or loss."""

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from lpt.baselines import train_rival
-from lpt.classifier import CosineClassifier, class_means
+from lpt.classifier import CosineClassifier
 from lpt.devices import peak_memory, reset_peak_memory
 from lpt.records import Output
 from lpt.studies.planning import Cell
 from lpt.studies.variants import JointSession, PlainQuerySession
+from lpt.training.means import means_of
 from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.workbench import Workbench
@@ -119,9 +119,7 @@ def _parameters(session: Session) -> int:
 
 def _plain(bench: Workbench) -> Learned:
     """The nearest class mean of the plain backbone: nothing is trained."""
-    split = bench.some_of_each_class(bench.config.classifier.init_images_per_class)
-    features = bench.features(bench.backbone, split, "class means")
-    means = class_means(features, torch.from_numpy(split.labels), bench.data.num_classes)
+    means = means_of(bench, bench.backbone, "class means")
     classifier = CosineClassifier(bench.data.num_classes, bench.backbone.width).eval()
     classifier.start_from(means)
     classifier.to(bench.accelerator.device)

@@ -2,8 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,42 +26,14 @@ from lpt.training.means import lean_on_means
 from lpt.training.phases import PHASES, build_model, build_stage, plan_of
 from lpt.training.plan import EpochPlan
 from lpt.training.reporting import human_time
+from lpt.training.result import Result, Summary
 from lpt.training.runs import RunFolder
 from lpt.training.stages import Stage
 from lpt.training.starts import start_classifier, start_pool
 from lpt.training.timing import measure_pace
 from lpt.training.workbench import Workbench
 
-__all__ = ["Result", "Session"]
-
-Summary = Mapping[str, float | None]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a finished run measured.
-
-    Attributes:
-        metrics: summaries by phase ("phase1", "phase2") and data ("val", "test").
-        task_bytes: size of the prompt file.
-        prompt_parameters: in shared and group prompts.
-        other_parameters: in keys and classifier.
-        phase_seconds: of training and validation by phase; where it starts, cached views and
-            resumed parts included.
-        peak_memory_bytes: held at most (`lpt.devices.peak_memory`), resumed parts included.
-    """
-
-    metrics: Mapping[str, Mapping[str, Summary]]
-    task_bytes: int
-    prompt_parameters: int
-    other_parameters: int
-    phase_seconds: Mapping[str, float]
-    peak_memory_bytes: int
-
-    @property
-    def seconds(self) -> float:
-        """Of both phases."""
-        return sum(self.phase_seconds.values())
+__all__ = ["Session"]
 
 
 class Session:

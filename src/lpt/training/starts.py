@@ -1,10 +1,8 @@
 """Where learning begins: class means, clusters of queries, copies of the shared prompt."""
 
-import torch
-
-from lpt.classifier import class_means
 from lpt.data import Split
 from lpt.model import LongTailedPromptModel
+from lpt.training.means import means_of
 from lpt.training.workbench import Workbench
 
 __all__ = ["start_classifier", "start_pool"]
@@ -12,14 +10,9 @@ __all__ = ["start_classifier", "start_pool"]
 
 def start_classifier(model: LongTailedPromptModel, bench: Workbench) -> None:
     """Point the classifier at class means of the untrained phase 1, if the run says so."""
-    if bench.config.classifier.init != "class-means":
-        return
-    split = _some_images(bench)
-    features = bench.features(
-        lambda images: model.phase1(images).feature, split, "classifier start"
-    )
-    labels = torch.from_numpy(split.labels)
-    model.classifier.start_from(class_means(features, labels, bench.data.num_classes))
+    if bench.config.classifier.init == "class-means":
+        means = means_of(bench, lambda images: model.phase1(images).feature, "classifier start")
+        model.classifier.start_from(means)
 
 
 def start_pool(model: LongTailedPromptModel, bench: Workbench) -> None:

@@ -7,7 +7,8 @@ from lpt.backbones.catalog import EMBEDDED
 from lpt.evaluation import COLUMNS, render_table
 from lpt.task import Task
 from lpt.training.reporting import human_time
-from lpt.training.session import Result, Session
+from lpt.training.result import Result
+from lpt.training.session import Session
 
 __all__ = ["LABELS", "describe", "result_rows", "summarise"]
 
