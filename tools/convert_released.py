@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lpt.backbones import FrozenViT, load_backbone
+from lpt.backbones import load_backbone
 from lpt.errors import BackboneError, DataError, LptError
 from lpt.files import write_atomic
 from lpt.model import LongTailedPromptModel, PromptShape
@@ -52,9 +52,10 @@ def read(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def check_shapes(path: Path, tensors: dict[str, Tensor], backbone: FrozenViT) -> None:
+def check_shapes(path: Path, tensors: dict[str, Tensor]) -> None:
     """Raises: BackboneError naming the first tensor of another shape than its neighbours want."""
-    depth, width = backbone.depth, backbone.width
+    depth = len({name.split(".")[1] for name in tensors if name.startswith("blocks.")})
+    width = tensors["cls_token"].numel()
     shared, pool, keys, head = (tensors[name] for name in PROMPTS.values())
     wanted = {
         "shared": (
@@ -75,7 +76,10 @@ def check_shapes(path: Path, tensors: dict[str, Tensor], backbone: FrozenViT) ->
 
 
 def lines(path: Path | None, wanted: int, default: list[str]) -> list[str]:
-    """One entry a class, from a file or as given."""
+    """One entry a class, from a file or as given.
+
+    Raises: DataError if there are more or fewer.
+    """
     if path is None:
         return default
     entries = path.read_text(encoding="utf-8").split("\n")
@@ -85,9 +89,28 @@ def lines(path: Path | None, wanted: int, default: list[str]) -> list[str]:
     return entries
 
 
+def numbers(path: Path | None, wanted: int) -> list[int]:
+    """Training images of each class, from a file; 1 without it.
+
+    Raises: DataError naming the first line that is none.
+    """
+    entries = lines(path, wanted, ["1"] * wanted)
+    for line, entry in enumerate(entries, 1):
+        if not entry.strip().isdecimal():
+            raise DataError(f"{path}: line {line} is '{entry}', wanted a number of images.")
+    return [int(entry) for entry in entries]
+
+
 def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | None) -> Path:
-    """Write backbone and task; returns the task file."""
+    """Write backbone and task, after every check; returns the task file."""
     tensors = read(checkpoint)
+    check_shapes(checkpoint, tensors)
+    shared, pool = tensors[PROMPTS["shared"]], tensors[PROMPTS["pool"]]
+    head = tensors[PROMPTS["head"]]
+    num_classes = head.shape[1]
+    class_names = lines(classes, num_classes, [str(i) for i in range(num_classes)])
+    class_counts = numbers(counts, num_classes)
+
     vit = {
         name: value.contiguous()
         for name, value in tensors.items()
@@ -100,10 +123,6 @@ def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | No
     write_atomic(weights, lambda temporary: save_file(vit, temporary, metadata))
     backbone = load_backbone(str(weights), layer_norm_eps=LAYER_NORM_EPS)
 
-    check_shapes(checkpoint, tensors, backbone)
-    shared, pool = tensors[PROMPTS["shared"]], tensors[PROMPTS["pool"]]
-    head = tensors[PROMPTS["head"]]
-    num_classes = head.shape[1]
     shape = PromptShape(shared.shape[1], len(shared) - pool.shape[1], len(pool), MATCHED)
     model = LongTailedPromptModel(backbone, num_classes, shape)
     with torch.no_grad():
@@ -111,13 +130,11 @@ def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | No
         model.pool.prompts.copy_(pool)
         model.pool.keys.copy_(tensors[PROMPTS["keys"]])
         model.classifier.weight.copy_(head.T)
-    names = lines(classes, num_classes, [str(i) for i in range(num_classes)])
-    numbers = lines(counts, num_classes, ["1"] * num_classes)
     record = {name: getattr(backbone.spec, name) for name in BackboneRecord.model_fields}
     spec = TaskSpec(
         name=checkpoint.stem,
-        class_names=tuple(names),
-        class_counts=tuple(int(number) for number in numbers),
+        class_names=tuple(class_names),
+        class_counts=tuple(class_counts),
         backbone=BackboneRecord(**record),
         shared_blocks=model.split,
         prompt_length=shape.length,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lpt.errors import BackboneError
+from lpt.errors import BackboneError, DataError
 from lpt.task_file import load_task
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +87,7 @@ def test_a_checkpoint_with_other_tensors_is_refused_by_name(
     monkeypatch.setattr(tool, "HEAD_WIDTH", 16)
     with pytest.raises(BackboneError, match=told):
         tool.convert(tmp_path / "released.pth", tmp_path / "out", None, None)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_state_dict_that_is_none_is_refused(tool: ModuleType, tmp_path: Path) -> None:
@@ -101,7 +102,19 @@ def test_a_pickle_that_would_run_code_is_refused(tool: ModuleType, tmp_path: Pat
         tool.convert(tmp_path / "hostile.pth", tmp_path / "out", None, None)
 
 
-def test_class_names_must_be_as_many_as_classes(tool: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "names.txt").write_text("one\ntwo\n")
-    with pytest.raises(Exception, match=r"2 lines for 7 classes"):
-        tool.lines(tmp_path / "names.txt", 7, [])
+@pytest.mark.parametrize(
+    ("option", "text", "told"),
+    [
+        ("classes", "one\ntwo\n", r"list\.txt: 2 lines for 7 classes"),
+        ("counts", "9\n8\n7\n6\nfive\n4\n3\n", r"list\.txt: line 5 is 'five', wanted a number"),
+    ],
+)
+def test_a_list_that_does_not_fit_leaves_nothing_behind(
+    tool: ModuleType, tmp_path: Path, option: str, text: str, told: str
+) -> None:
+    torch.save({"state_dict": released_like("")}, tmp_path / "released.pth")
+    (tmp_path / "list.txt").write_text(text)
+    lists = {"classes": None, "counts": None, option: tmp_path / "list.txt"}
+    with pytest.raises(DataError, match=told):
+        tool.convert(tmp_path / "released.pth", tmp_path / "out", **lists)
+    assert not (tmp_path / "out").exists()
