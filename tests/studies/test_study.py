@@ -220,6 +220,14 @@ def test_a_table_of_another_request_is_kept(ask):
     assert "augment.resize_ratio=1.2" in (plain.out / "features.md").read_text()
 
 
+@pytest.mark.slow
+def test_a_table_names_the_recipe_of_a_row_that_has_its_own(ask):
+    plain = ask("main", "LPT (paper)", "linear probe")
+    settings = {**plain.conditions.settings, "augment.mixup": 0.0}
+    table = run(replace(plain, conditions=replace(plain.conditions, settings=settings)))
+    assert "recipe default; LPT (paper): recipe paper; backbone" in table.notes[-1]
+
+
 def test_what_is_asked_for_wrongly_is_refused_before_anything_is_written(ask, photos):
     for request, message in (
         (ask("phases", "no row"), "--only no row: no row of this study"),

@@ -174,7 +174,10 @@ def _notes(run: StudyRun, material: Material, request: Request) -> list[str]:
             "images that the data names), seed 0; the same for all rows."
         )
     if material.other is not None:
-        notes.append(f"Second data set: {material.other.name}; scored on the first.")
+        notes.append(
+            f"Second data set: {material.other.name}. Scored on the first; exchange --data and "
+            "--other to score on the second."
+        )
     if material.shifted:
         notes.append("Of shifted images the answer is chosen among the classes of their own set.")
     if request.conditions.ensemble:
@@ -191,7 +194,10 @@ def _notes(run: StudyRun, material: Material, request: Request) -> list[str]:
     made = environment()
     seeds = "seed 0" if request.seeds == 1 else f"seeds 0 to {request.seeds - 1}"
     conditions = request.conditions
-    told = [f"recipe {conditions.recipe}", f"backbone {backbones}", seeds]
+    own = {line.row.label: conditions.recipe_of(line.row) for line in run.lines}
+    told = [f"recipe {conditions.recipe}"]
+    told += [f"{row}: recipe {name}" for row, name in own.items() if name != conditions.recipe]
+    told += [f"backbone {backbones}", seeds]
     told += [f"{name}={value}" for name, value in conditions.settings.items()]
     told += [f"classifiers start at {conditions.init}"] if conditions.init else []
     threads = f"{made['threads']} thread" + "s" * (made["threads"] != 1)
