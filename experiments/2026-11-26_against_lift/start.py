@@ -1,8 +1,10 @@
-"""Phase 2 on a nested set from another start of its group prompts.
+"""Phase 2 on a nested set from another start of its group prompts, or with other settings.
 
-    python experiments/2026-11-26_against_lift/start.py TINY_IMAGENET_B OUT NAME FROM copies|mean
+    python experiments/2026-11-26_against_lift/start.py TINY_IMAGENET_B OUT NAME FROM copies|mean \\
+        [SEED [SETTINGS]]
 
-OUT is that of ../2026-11-24_default_rates/nested.py, FROM a phase 1 in it, on the set of seed 0.
+OUT is that of ../2026-11-24_default_rates/nested.py, FROM a phase 1 in it on the set of SEED
+(0 unless told); SETTINGS as JSON, such as '{"prompts.pool_size": 5}'.
 "copies" is the default, copies of the shared prompt; "mean" puts the mean token of each block in
 their place, at the shared prompts' spread and disturbed like them.
 """
@@ -52,11 +54,13 @@ def from_mean_tokens(model: LongTailedPromptModel, bench: Workbench) -> None:
         prompts.copy_(spread * (tokens[None, :, None] + 0.1 * noise))
 
 
-def main(data: str, out: str, name: str, first: str, start: str) -> None:
+def main(
+    data: str, out: str, name: str, first: str, start: str, seed: str = "0", settings: str = "{}"
+) -> None:
     torch.set_num_threads(1)
     if start == "mean":
         session.start_pool = from_mean_tokens
-    entry = {"seed": 0, "from": first, "views": 1}
+    entry = {"seed": int(seed), "from": first, "views": 1, "settings": json.loads(settings)}
     print(json.dumps({"name": name, **nested.run(name, entry, Path(data), Path(out))}))
 
 
