@@ -102,7 +102,7 @@ def numbers(path: Path | None, wanted: int) -> list[int]:
 
 
 def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | None) -> Path:
-    """Write backbone and task, after every check; returns the task file."""
+    """Write backbone and task, once shapes and lists are known to fit; returns the task file."""
     tensors = read(checkpoint)
     check_shapes(checkpoint, tensors)
     shared, pool = tensors[PROMPTS["shared"]], tensors[PROMPTS["pool"]]

@@ -197,11 +197,8 @@ def _lower_rate(phase: str) -> str:
     )
 
 
-class SharedStage(Stage):
-    """Phase 1: shared prompts and classifier learn (section 4.1)."""
-
-    name = "phase1"
-    remedy = _lower_rate(name)
+class _PromptStage(Stage):
+    """What both phases share: a model, its classifier and dropout before it."""
 
     def __init__(
         self, model: LongTailedPromptModel, branches: Sequence[Branch], mixup: float = 0.0
@@ -211,16 +208,23 @@ class SharedStage(Stage):
         self.classifier = model.classifier
         self.losses = nn.ModuleList(b.loss for b in branches if isinstance(b.loss, nn.Module))
 
+    def chance(self, images: int) -> Inputs:
+        """Dropout before the classifier."""
+        return dropout_of(self.model.classifier, images)
+
+
+class SharedStage(_PromptStage):
+    """Phase 1: shared prompts and classifier learn (section 4.1)."""
+
+    name = "phase1"
+    remedy = _lower_rate(name)
+
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Shared prompts and classifier."""
         return {
             "prompts": [self.model.shared.prompts],
             "classifier": [self.model.classifier.weight],
         }
-
-    def chance(self, images: int) -> Inputs:
-        """Dropout before the classifier."""
-        return dropout_of(self.model.classifier, images)
 
     def output(self, inputs: Inputs) -> Output:
         """The shared-prompt pass."""
@@ -233,7 +237,7 @@ def dropout_of(classifier: CosineClassifier, images: int) -> Inputs:
     return {} if kept is None else {"kept": kept}
 
 
-class GroupStage(Stage):
+class GroupStage(_PromptStage):
     """Phase 2: group prompts, keys and classifier learn; shared prompts are fixed (section 4.2)."""
 
     name = "phase2"
@@ -246,10 +250,8 @@ class GroupStage(Stage):
         settings: Phase2Settings,
         mixup: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.model, self.branches, self.settings, self.mixup = model, branches, settings, mixup
-        self.classifier = model.classifier
-        self.losses = nn.ModuleList(b.loss for b in branches if isinstance(b.loss, nn.Module))
+        super().__init__(model, branches, mixup)
+        self.settings = settings
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Group prompts, keys and classifier."""
@@ -263,10 +265,6 @@ class GroupStage(Stage):
         """Tokens after block K and the query: constant while the shared prompts are."""
         prefix = self.model.prefix(images)
         return {"tokens": prefix.tokens, "query": prefix.query}
-
-    def chance(self, images: int) -> Inputs:
-        """Dropout before the classifier."""
-        return dropout_of(self.model.classifier, images)
 
     def output(self, inputs: Inputs) -> Output:
         """Matching, then the last L-K blocks once more."""
