@@ -19,6 +19,7 @@ SHAPED = [
     "lpt.records",
     "lpt.testing.plain",
     "lpt.training.drawn",
+    "lpt.training.prompt_stages",
     "lpt.training.stages",
 ]
 """Modules whose signatures state shapes; checked from their first import on, so before any test."""

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from lpt.backbones import hash_weights
 from lpt.baselines import RivalSettings, Trained, rival_names, rival_settings, train_rival
-from lpt.errors import ConfigError
+from lpt.errors import ConfigError, RunError
 from lpt.training.optim import ROLES
 from lpt.training.stages import Progress
+from lpt.training.workbench import Workbench
 
-from ..baselines.tiny import COUNTS, bench
+from ..baselines.tiny import COUNTS, Recorder, bench
 from ..tiny import backbone_of, write_backbone, write_photos
 
 C, D, L, P, M = len(COUNTS), 16, 3, 2, 4
@@ -69,10 +70,17 @@ class Ground:
     """One bench for all; trains the same rival only once."""
 
     def __init__(self, root: Path) -> None:
-        backbone = backbone_of(write_backbone(root / "vit.safetensors"))
-        self.bench = bench(backbone, prompts__length=P, prompts__pool_size=M)
+        self.backbone = backbone_of(write_backbone(root / "vit.safetensors"))
+        self.bench = self.bench_of(Recorder())
         self.other = str(write_photos(root / "other", {"cow": 6, "hen": 4}))
         self.train = cache(self._train)
+
+    def bench_of(self, reporter: Recorder, **settings: Any) -> Workbench:
+        """The same for every training, but for who is told."""
+        small = {"prompts__length": P, "prompts__pool_size": M}
+        own = bench(self.backbone, **small, **settings)
+        own.reporter = reporter
+        return own
 
     def settings(self, name: str, **changes: Any) -> RivalSettings:
         own = {"other": self.other} if name == "multitask" else OPTIONS.get(name, {})
@@ -161,6 +169,62 @@ def test_the_same_seed_gives_the_same_weights(name, ground):
     other = ground.train(name, again=2, epochs=2, init="uniform").stage.state_dict()
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+class Killed(BaseException):
+    """Stands for a kill: no handler of the program catches it."""
+
+
+class Mortal(Recorder):
+    """Dies in a step of training, after so many whole ones."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left, self.unit = left, ""
+
+    def begin(self, task: str, total: int, done: int = 0, unit: str = "steps") -> None:
+        self.unit = unit
+
+    def advance(self, units: int = 1, note: str = "") -> None:
+        if self.unit == "steps":
+            self.left -= units
+        if self.left < 0:
+            raise Killed
+
+
+def test_a_training_killed_again_and_again_ends_with_the_same_weights(name, ground, tmp_path):
+    settings = ground.settings(name, epochs=2, init="uniform")
+    expected = ground.train(name, epochs=2, init="uniform")
+    trained, kills = None, 0
+    while trained is None:
+        mortal = ground.bench_of(Mortal(left=3), checkpoint_seconds=0.0)
+        try:
+            trained = train_rival(name, mortal, settings, tmp_path)
+        except Killed:
+            kills += 1
+            assert kills < 20, "no progress from one kill to the next"
+    assert kills >= 2
+    found, wanted = trained.stage.state_dict(), expected.stage.state_dict()
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[key], wanted[key]) for key in found)
+    assert trained.parameters == expected.parameters
+
+
+def test_a_finished_training_is_taken_from_its_folder(name, ground, tmp_path):
+    settings = ground.settings(name, epochs=1)
+    first = train_rival(name, ground.bench, settings, tmp_path)
+    ground.bench.reporter.records.clear()
+    again = train_rival(name, ground.bench, settings, tmp_path)
+    assert not ground.bench.reporter.records
+    one, other = first.stage.state_dict(), again.stage.state_dict()
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    assert again.seconds > 0
+
+
+def test_a_checkpoint_of_another_rival_is_refused_by_name(ground, tmp_path):
+    train_rival("norm", ground.bench, ground.settings("norm", epochs=1), tmp_path)
+    with pytest.raises(RunError, match=r"stage-0\.safetensors: .* do not fit"):
+        train_rival("bitfit", ground.bench, ground.settings("bitfit", epochs=1), tmp_path)
 
 
 def test_what_learned_is_counted(name, ground):

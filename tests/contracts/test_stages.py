@@ -13,7 +13,8 @@ from lpt.classifier import CosineClassifier
 from lpt.losses import Phase2Settings, build_loss, instance_loss
 from lpt.model import LongTailedPromptModel, PromptShape
 from lpt.training.optim import ROLES
-from lpt.training.stages import GroupStage, Progress, SharedStage, Stage, branches_of
+from lpt.training.prompt_stages import GroupStage, SharedStage
+from lpt.training.stages import Progress, Stage, branches_of
 
 COUNTS = torch.tensor([9, 4, 1])
 WIDTH, EPOCHS = 16, 4

@@ -20,8 +20,9 @@ from lpt.records import Output
 from lpt.training import cache
 from lpt.training.cache import NoRoomError, ViewCache, build_cache
 from lpt.training.plan import EpochPlan
+from lpt.training.prompt_stages import GroupStage
 from lpt.training.reporting import SilentReporter
-from lpt.training.stages import GroupStage, Inputs, Progress, Stage, branches_of
+from lpt.training.stages import Inputs, Progress, Stage, branches_of
 
 LABELS = np.array([0] * 20 + [1] * 12 + [2] * 5)
 VIEWS, BATCH = 2, 6

@@ -183,7 +183,7 @@ def test_one_image_that_is_too_much_is_an_error(make, monkeypatch):
 @pytest.fixture
 def halving(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Phase 2 runs out of memory in its third step, and at more than five images from then on."""
-    from lpt.training.stages import GroupStage
+    from lpt.training.prompt_stages import GroupStage
 
     output, steps = GroupStage.output, []
 

@@ -20,7 +20,8 @@ from lpt.config import OptimConfig
 from lpt.config.sections import Count, Positive, Section
 from lpt.model import LongTailedPromptModel
 from lpt.training.phases import build_model, build_stage
-from lpt.training.stages import SharedStage, Stage
+from lpt.training.prompt_stages import SharedStage
+from lpt.training.stages import Stage
 from lpt.training.starts import start_pool
 
 __all__ = ["LPT_ADAPTER", "LPT_NORM", "CombinedStage"]

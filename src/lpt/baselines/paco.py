@@ -100,6 +100,12 @@ class PacoStage(EncoderStage):
         own = super().groups()
         return {**own, "classifier": [*own["classifier"], *self.projection.parameters()]}
 
+    def changing(self) -> dict[str, Tensor]:
+        """What learns, what follows it, and the queue."""
+        follower = {f"follower.{name}": p for name, p in self.follower.state_dict().items()}
+        queue = {"queue": self.queue, "queue_labels": self.queue_labels}
+        return {**super().changing(), **follower, **queue}
+
     def forward(self, step: Drawn, progress: Progress) -> Terms:  # noqa: ARG002
         """The loss of first views; second views enter the queue.
 

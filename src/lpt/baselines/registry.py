@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,6 +30,7 @@ from lpt.baselines.trial import Rival, Trial
 from lpt.config import automatic_batch
 from lpt.config.sections import Section
 from lpt.config.validation import validated
+from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import ConfigError
 from lpt.evaluation.ensemble import ensembled, expansion
 from lpt.records import Output
@@ -73,13 +75,15 @@ class Trained:
     Attributes:
         stage: the trained stage; `stage.predict` looks at an image once.
         parameters: learned numbers, classifier included.
-        seconds: of training.
+        seconds: of training, resumed parts included.
+        peak_memory: bytes held at most while training (`lpt.devices.peak_memory`).
         predict: images (B, 3, H, H) -> Output, over five crops if the settings ask for it.
     """
 
     stage: Stage
     parameters: int
     seconds: float
+    peak_memory: int
     predict: Callable[[Tensor], Output]
 
 
@@ -111,17 +115,24 @@ def rival_stages(name: str, settings: RivalSettings) -> tuple[int, ...]:
     return rival.stages(settings.epochs, _options(name, rival, settings))
 
 
-def train_rival(name: str, bench: Workbench, settings: RivalSettings | None = None) -> Trained:
+def train_rival(
+    name: str,
+    bench: Workbench,
+    settings: RivalSettings | None = None,
+    folder: Path | None = None,
+) -> Trained:
     """Train a rival on a bench's training images.
 
     The bench's backbone stays as it is: what changes weights changes those of a copy.
 
     Args:
         settings: None for `rival_settings(name)`.
+        folder: keeps checkpoints of this very training and goes on from those it finds, to the
+            same weights; None keeps none. Whoever gives it removes it.
     Raises: ConfigError if settings or options do not fit the rival or the backbone; TrainingError
-        as `lpt.training.loop.fit`.
+        as `lpt.training.loop.fit`; RunError for a checkpoint that is damaged or of another rival.
     """
-    trial = _trial(name, bench, settings or rival_settings(name))
+    trial = _trial(name, bench, settings or rival_settings(name), folder)
     (trained,) = _trained(trial, lambda: [_rival(name).train(trial)])
     return trained
 
@@ -141,7 +152,9 @@ def train_multitask(
     return tuple(_trained(trial, lambda: multitask.train_jointly(trial, benches)))
 
 
-def _trial(name: str, bench: Workbench, settings: RivalSettings) -> Trial:
+def _trial(
+    name: str, bench: Workbench, settings: RivalSettings, folder: Path | None = None
+) -> Trial:
     """Checked against what the rival can do."""
     rival = _rival(name)
     if settings.rate is None:
@@ -164,16 +177,19 @@ def _trial(name: str, bench: Workbench, settings: RivalSettings) -> Trial:
             f"rival {name}: augment.mixup={mixup:g}, but its images belong to one class each. "
             "Set augment.mixup=0."
         )
-    return Trial(name, bench, settings, _options(name, rival, settings))
+    return Trial(name, bench, settings, _options(name, rival, settings), folder)
 
 
 def _trained(trial: Trial, train: Callable[[], Sequence[Stage]]) -> list[Trained]:
+    device, before = trial.bench.accelerator.device, trial.account
     torch.manual_seed(trial.bench.config.seed)
+    reset_peak_memory(device)
     began = time.monotonic()
     stages = [stage.eval() for stage in train()]
-    seconds = time.monotonic() - began
+    seconds = before.seconds + time.monotonic() - began
+    peak = max(before.peak_memory, peak_memory(device))
     return [
-        Trained(stage, trial.parameters(stage), seconds, _predictor(trial, stage))
+        Trained(stage, trial.parameters(stage), seconds, peak, _predictor(trial, stage))
         for stage in stages
     ]
 

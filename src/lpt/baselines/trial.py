@@ -4,12 +4,14 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from lpt.baselines.keeping import StageFile
 from lpt.baselines.settings import RivalSettings
 from lpt.baselines.stage import Encoder, EncoderStage
 from lpt.classifier import CosineClassifier
@@ -17,7 +19,7 @@ from lpt.config import OptimConfig
 from lpt.config.sections import Section
 from lpt.losses import build_loss
 from lpt.training.cache import NoRoomError, build_cache
-from lpt.training.checkpoint import Checkpoint
+from lpt.training.checkpoint import put_back
 from lpt.training.loop import Loop, Source, fit
 from lpt.training.means import lean_on_means, means_of
 from lpt.training.plan import EpochPlan
@@ -54,6 +56,21 @@ class Rival:
     stages: Callable[[int, Any], tuple[int, ...]] = lambda epochs, _: (epochs,)
 
 
+@dataclass
+class Account:
+    """What the stages of a trial taught and took.
+
+    Attributes:
+        learned: every parameter that learned in any stage, by its id.
+        seconds: of training before the process was killed, for what was found in checkpoints.
+        peak_memory: bytes held at most in that time.
+    """
+
+    learned: dict[int, nn.Parameter] = field(default_factory=dict)
+    seconds: float = 0.0
+    peak_memory: int = 0
+
+
 class Trial:
     """What the training of a rival needs; whatever `fit` has taught is remembered.
 
@@ -61,19 +78,26 @@ class Trial:
         name: of the rival; names stages.
         settings: with a rate.
         options: the rival's own, checked.
+        folder: where checkpoints are kept, and looked for; None keeps none.
     """
 
     def __init__(
-        self, name: str, bench: Workbench, settings: RivalSettings, options: Section
+        self,
+        name: str,
+        bench: Workbench,
+        settings: RivalSettings,
+        options: Section,
+        folder: Path | None = None,
     ) -> None:
         self.name, self.bench, self.settings = name, bench, settings
         self.options: Any = options
-        self._learned: dict[int, nn.Parameter] = {}
+        self.folder = folder
+        self.account = Account()
 
     def on(self, bench: Workbench) -> "Trial":
         """The same trial on another bench; what either teaches is remembered by both."""
-        other = Trial(self.name, bench, self.settings, self.options)
-        other._learned = self._learned
+        other = Trial(self.name, bench, self.settings, self.options, self.folder)
+        other.account = self.account
         return other
 
     def classifier(self) -> CosineClassifier:
@@ -125,6 +149,8 @@ class Trial:
     ) -> None:
         """Train a stage to its last epoch; then its classes lean towards their means.
 
+        It goes on from its checkpoint if the trial's folder has one.
+
         Args:
             number: of the stage within the rival: another order of images each.
             epochs, optim, mean_share: in place of the settings'.
@@ -141,31 +167,34 @@ class Trial:
             stage=number,
             views=views,
         )
-        taught = [p for parameters in stage.groups().values() for p in parameters]
-        self.mark_learned(taught)
-        with self._source(stage, plan) as source:
-            loop = Loop(
-                bench.accelerator,
-                source,
-                _NoStore(),
-                lambda: {f"{stage.name} {i}": p.detach() for i, p in enumerate(taught)},
-                lambda _: None,
-                bench.reporter,
-                math.inf,
-                bench.workers,
-                bench.config.micro_batch,
-            )
-            fit(
-                loop,
-                stage,
-                plan,
-                optim
-                or OptimConfig(
+        self.mark_learned(p for parameters in stage.groups().values() for p in parameters)
+        kept = StageFile(self.folder, number)
+        checkpoint = kept.checkpoint()
+        if checkpoint is not None:
+            put_back(stage.changing(), checkpoint.learned, f"{kept.path}")
+            self.account.seconds += sum(checkpoint.seconds.values())
+            self.account.peak_memory = max(self.account.peak_memory, checkpoint.peak_memory)
+        if checkpoint is None or checkpoint.position.epoch < plan.epochs:
+            with self._source(stage, plan) as source:
+                loop = Loop(
+                    bench.accelerator,
+                    source,
+                    kept,
+                    stage.changing,
+                    lambda _: None,
+                    bench.reporter,
+                    math.inf if self.folder is None else bench.config.checkpoint_seconds,
+                    bench.workers,
+                    bench.config.micro_batch,
+                )
+                optim = optim or OptimConfig(
                     rate=settings.rate,
                     classifier_rate=settings.classifier_rate,
                     weight_decay=settings.weight_decay,
-                ),
-            )
+                )
+                fit(loop, stage, plan, optim, checkpoint)
+        torch.manual_seed(bench.config.seed)  # what follows starts alike, trained here or found
+        stage.eval()
         lean_on_means(stage, bench, settings.mean_share if mean_share is None else mean_share)
 
     def tune(self, encoder: Encoder) -> EncoderStage:
@@ -176,11 +205,11 @@ class Trial:
 
     def mark_learned(self, parameters: Iterable[nn.Parameter]) -> None:
         """Count these among what learned."""
-        self._learned |= {id(parameter): parameter for parameter in parameters}
+        self.account.learned |= {id(parameter): parameter for parameter in parameters}
 
     def parameters(self, stage: Stage) -> int:
         """Numbers of a stage that learned in any `fit`."""
-        return sum(p.numel() for p in stage.parameters() if id(p) in self._learned)
+        return sum(p.numel() for p in stage.parameters() if id(p) in self.account.learned)
 
     @contextmanager
     def _source(self, stage: Stage, plan: EpochPlan) -> Iterator[Source]:
@@ -206,16 +235,3 @@ class Trial:
                 bench.reporter.message(f"cache     {full}; views are computed when they are drawn")
                 source = bench.image_source
             yield source
-
-
-class _NoStore:
-    """Keeps nothing: a study keeps a rival's predictions, not its weights."""
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Ignore."""
-
-    def save_best(self, stage: str, learned: Mapping[str, Tensor]) -> None:
-        """Ignore."""
-
-    def log(self, record: Mapping[str, Any]) -> None:
-        """Ignore."""

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from lpt.baselines import train_rival
 from lpt.classifier import CosineClassifier
-from lpt.devices import peak_memory, reset_peak_memory
 from lpt.records import Output
 from lpt.studies.planning import Cell
 from lpt.studies.variants import JointSession, PlainQuerySession
@@ -60,7 +59,7 @@ class Start:
 
 
 def train_cell(cell: Cell, bench: Workbench, folder: Path, start: Start | None) -> Learned:
-    """Train a cell in its folder, from where a killed process left it if it is a run.
+    """Train a cell in its folder, from where a killed process left it.
 
     Args:
         start: phase 1 to go on from; None trains it too.
@@ -68,11 +67,8 @@ def train_cell(cell: Cell, bench: Workbench, folder: Path, start: Start | None) 
         something around it is wrong.
     """
     if cell.rival is not None:
-        device = bench.accelerator.device
-        reset_peak_memory(device)
-        trained = train_rival(cell.line.row.method, bench, cell.rival)
-        peak = peak_memory(device)
-        return Learned(trained.predict, trained.parameters, trained.seconds, peak)
+        own = train_rival(cell.line.row.method, bench, cell.rival, folder / RUN)
+        return Learned(own.predict, own.parameters, own.seconds, own.peak_memory)
     return _plain(bench) if cell.line.row.method == "plain" else _run(cell, bench, folder, start)
 
 

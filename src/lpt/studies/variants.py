@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from lpt.backbones.vit import PromptKV
 from lpt.model import LongTailedPromptModel, Prefix
 from lpt.records import Output
+from lpt.training.prompt_stages import GroupStage
 from lpt.training.session import Session
-from lpt.training.stages import GroupStage, Inputs, Stage
+from lpt.training.stages import Inputs, Stage
 
 __all__ = ["JointSession", "JointStage", "PlainQueryModel", "PlainQuerySession"]
 

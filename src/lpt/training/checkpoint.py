@@ -23,6 +23,7 @@ __all__ = [
     "learned_state",
     "load_learned",
     "optimizer_state",
+    "put_back",
     "restore_optimizer",
 ]
 
@@ -122,13 +123,20 @@ def learned_state(model: nn.Module) -> dict[str, Tensor]:
 
 def load_learned(model: nn.Module, learned: Mapping[str, Tensor], origin: Path | str) -> None:
     """Put learned tensors back. Raises: RunError if names or shapes are not the model's."""
-    own = learned_state(model)
-    if own.keys() != learned.keys() or any(own[k].shape != learned[k].shape for k in own):
+    own = {k: v for k, v in model.state_dict().items() if not k.startswith("backbone.")}
+    put_back(own, learned, origin)
+
+
+def put_back(own: Mapping[str, Tensor], kept: Mapping[str, Tensor], origin: Path | str) -> None:
+    """Copy kept tensors into those of the same name.
+
+    Raises: RunError if names or shapes differ; nothing is copied then.
+    """
+    if own.keys() != kept.keys() or any(own[k].shape != kept[k].shape for k in own):
         raise RunError(f"{origin}: its weights do not fit this run's configuration.")
     with torch.no_grad():
-        target = model.state_dict()
-        for name, value in learned.items():
-            target[name].copy_(value)
+        for name, value in kept.items():
+            own[name].copy_(value)
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -11,7 +11,8 @@ from lpt.losses import Phase2Settings, build_loss, instance_loss
 from lpt.losses.build import Loss
 from lpt.model import LongTailedPromptModel, PromptShape
 from lpt.training.plan import EpochPlan
-from lpt.training.stages import Branch, GroupStage, SharedStage, Stage, branches_of
+from lpt.training.prompt_stages import GroupStage, SharedStage
+from lpt.training.stages import Branch, Stage, branches_of
 
 __all__ = ["PHASES", "build_model", "build_stage", "plan_of"]
 

@@ -1,8 +1,8 @@
-"""One phase of training as a module: what is frozen, what learns, what is minimised.
+"""One stage of training as a module: what is frozen, what learns, what is minimised.
 
 A stage computes in two halves. `frozen(images)` needs no gradient and depends on the images alone,
-so its result can be cached; `output` is differentiated. Rivals are stages too: the loop knows
-nothing else.
+so its result can be cached; `output` is differentiated. Both phases and all rivals are stages: the
+loop knows nothing else.
 """
 
 from abc import ABC, abstractmethod
@@ -15,20 +15,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lpt.classifier import CosineClassifier
-from lpt.losses import (
-    Loss,
-    Phase2Settings,
-    Terms,
-    draw_noise,
-    eta_weight,
-    phase1_objective,
-    phase2_objective,
-)
-from lpt.model import LongTailedPromptModel, Prefix
+from lpt.losses import Loss, Terms, draw_noise, eta_weight, phase1_objective
 from lpt.records import Output
 from lpt.training.drawn import Drawn, Inputs
 
-__all__ = ["Branch", "GroupStage", "Inputs", "Progress", "SharedStage", "Stage"]
+__all__ = ["Branch", "Inputs", "Progress", "Stage", "branches_of", "dropout_of", "luck_of"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +75,11 @@ class Stage(nn.Module, ABC):
     @abstractmethod
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters that learn, by role (`lpt.training.optim.ROLES`)."""
+
+    def changing(self) -> dict[str, Tensor]:
+        """What training changes, by name: what learns, unless a stage has more to remember."""
+        taught = {id(p) for parameters in self.groups().values() for p in parameters}
+        return {name: p.detach() for name, p in self.named_parameters() if id(p) in taught}
 
     def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
         """What can be computed without gradient; by default nothing is, the images pass through."""
@@ -190,103 +186,10 @@ def branches_of(
     return [Branch("balanced", dual_order, loss), Branch("instance", "instance", instance, eta)]
 
 
-def _lower_rate(phase: str) -> str:
-    return (
-        f"Lower {phase}.optim.rate with --set in a new run; or lower it in this run's config.yaml "
-        "and try --resume: its last checkpoint is finite, if not far from here."
-    )
-
-
-class _PromptStage(Stage):
-    """What both phases share: a model, its classifier and dropout before it."""
-
-    def __init__(
-        self, model: LongTailedPromptModel, branches: Sequence[Branch], mixup: float = 0.0
-    ) -> None:
-        super().__init__()
-        self.model, self.branches, self.mixup = model, branches, mixup
-        self.classifier = model.classifier
-        self.losses = nn.ModuleList(b.loss for b in branches if isinstance(b.loss, nn.Module))
-
-    def chance(self, images: int) -> Inputs:
-        """Dropout before the classifier."""
-        return dropout_of(self.model.classifier, images)
-
-
-class SharedStage(_PromptStage):
-    """Phase 1: shared prompts and classifier learn (section 4.1)."""
-
-    name = "phase1"
-    remedy = _lower_rate(name)
-
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        """Shared prompts and classifier."""
-        return {
-            "prompts": [self.model.shared.prompts],
-            "classifier": [self.model.classifier.weight],
-        }
-
-    def output(self, inputs: Inputs) -> Output:
-        """The shared-prompt pass."""
-        return self.model.phase1(inputs["images"], kept=inputs.get("kept"))
-
-
 def dropout_of(classifier: CosineClassifier, images: int) -> Inputs:
     """Entries of the features that dropout spares, as an input named "kept"; {} without dropout."""
     kept = classifier.draw_kept(images)
     return {} if kept is None else {"kept": kept}
-
-
-class GroupStage(_PromptStage):
-    """Phase 2: group prompts, keys and classifier learn; shared prompts are fixed (section 4.2)."""
-
-    name = "phase2"
-    remedy = _lower_rate(name)
-
-    def __init__(
-        self,
-        model: LongTailedPromptModel,
-        branches: Sequence[Branch],
-        settings: Phase2Settings,
-        mixup: float = 0.0,
-    ) -> None:
-        super().__init__(model, branches, mixup)
-        self.settings = settings
-
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        """Group prompts, keys and classifier."""
-        return {
-            "prompts": [self.model.pool.prompts],
-            "keys": [self.model.pool.keys],
-            "classifier": [self.model.classifier.weight],
-        }
-
-    def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
-        """Tokens after block K and the query: constant while the shared prompts are."""
-        prefix = self.model.prefix(images)
-        return {"tokens": prefix.tokens, "query": prefix.query}
-
-    def output(self, inputs: Inputs) -> Output:
-        """Matching, then the last L-K blocks once more."""
-        with torch.no_grad():
-            shared = self.model.shared_kv()
-        prefix = Prefix(inputs["tokens"], inputs["query"])
-        return self.model.phase2(prefix, shared, kept=inputs.get("kept"))
-
-    def objective(
-        self, branch: Branch, output: Output, step: Drawn, rows: slice, progress: Progress
-    ) -> Terms:
-        """Weighted classification loss and key term."""
-        assert output.match is not None
-        return phase2_objective(
-            branch.loss,
-            output.logits[rows],
-            step.labels[rows],
-            output.match.similarity[rows],
-            beta=branch.beta(progress),
-            settings=self.settings,
-            **luck_of(branch.loss, step, rows),
-        )
 
 
 def luck_of(loss: Loss, step: Drawn, rows: slice) -> dict[str, Any]:
