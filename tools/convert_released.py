@@ -102,7 +102,10 @@ def numbers(path: Path | None, wanted: int) -> list[int]:
 
 
 def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | None) -> Path:
-    """Write backbone and task, once shapes and lists are known to fit; returns the task file."""
+    """Write backbone and task, once shapes and lists are known to fit; returns the task file.
+
+    Raises: LptError if anything does not fit; no file of the ViT is left then.
+    """
     tensors = read(checkpoint)
     check_shapes(checkpoint, tensors)
     shared, pool = tensors[PROMPTS["shared"]], tensors[PROMPTS["pool"]]
@@ -121,7 +124,11 @@ def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | No
     metadata["layer_norm_eps"] = str(LAYER_NORM_EPS)
     weights = (out / "backbone.safetensors").resolve()
     write_atomic(weights, lambda temporary: save_file(vit, temporary, metadata))
-    backbone = load_backbone(str(weights), layer_norm_eps=LAYER_NORM_EPS)
+    try:
+        backbone = load_backbone(str(weights), layer_norm_eps=LAYER_NORM_EPS)
+    except LptError:
+        weights.unlink()
+        raise
 
     shape = PromptShape(shared.shape[1], len(shared) - pool.shape[1], len(pool), MATCHED)
     model = LongTailedPromptModel(backbone, num_classes, shape)

@@ -90,6 +90,18 @@ def test_a_checkpoint_with_other_tensors_is_refused_by_name(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_vit_that_cannot_be_loaded_leaves_no_file(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = released_like("")
+    del state["blocks.1.mlp.fc1.weight"]
+    torch.save({"state_dict": state}, tmp_path / "released.pth")
+    monkeypatch.setattr(tool, "HEAD_WIDTH", 16)
+    with pytest.raises(BackboneError, match=r"blocks\.1\.mlp\.fc1\.weight"):
+        tool.convert(tmp_path / "released.pth", tmp_path / "out", None, None)
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_a_state_dict_that_is_none_is_refused(tool: ModuleType, tmp_path: Path) -> None:
     torch.save({"state_dict": [1, 2]}, tmp_path / "list.pth")
     with pytest.raises(BackboneError, match="its state_dict is no table of tensors"):
