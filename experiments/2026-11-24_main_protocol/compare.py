@@ -23,11 +23,12 @@ MEASURES = ("overall", "many", "medium", "few")
 
 
 def label(result: CellResult) -> str:
-    """LIFT, phase 1, both phases or LPT (paper)."""
+    """The rival's name; of LPT its phases, and the rate of phase 1's prompts."""
     if result.content["method"] != "lpt":
         return str(result.content["method"])
     config = result.content["config"]
-    recipe = "" if config["phase1"]["optim"]["name"] == "adamw" else ", paper"
+    optim = config["phase1"]["optim"]
+    recipe = f" at {optim['rate']:g}" if optim["name"] == "adamw" else ", paper"
     return ("both phases" if config["phase2"]["epochs"] else "phase 1") + recipe
 
 
@@ -41,7 +42,7 @@ def main() -> None:
     rows: dict[str, dict[int, tuple[CellResult, Answers]]] = defaultdict(dict)
     for folder in sorted(CELLS.iterdir()):
         result = store.result(folder.name)
-        if result is not None:
+        if result is not None and result.ensembled:  # cells that chose a rate have none
             found = (result, store.answers(folder.name))
             rows[label(result)][result.content["seed"]] = found
     spec = read_spec(next(CELLS.glob("*/task.safetensors")))
