@@ -42,6 +42,10 @@ SETTINGS = {
 """A checkpoint every step, everything on that is random, and products alike in every process."""
 
 
+class Killed(BaseException):
+    """Stands for a kill: no handler of the program catches it."""
+
+
 def write_backbone(path: Path, seed: int = 0, depth: int = 3) -> Path:
     """16 px, 2 x 2 patches, width 16."""
     torch.manual_seed(seed)

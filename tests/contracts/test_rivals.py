@@ -18,7 +18,7 @@ from lpt.training.stages import Progress
 from lpt.training.workbench import Workbench
 
 from ..baselines.tiny import COUNTS, Recorder, bench
-from ..tiny import backbone_of, write_backbone, write_photos
+from ..tiny import Killed, backbone_of, write_backbone, write_photos
 
 C, D, L, P, M = len(COUNTS), 16, 3, 2, 4
 CLASSIFIER = C * D
@@ -169,10 +169,6 @@ def test_the_same_seed_gives_the_same_weights(name, ground):
     other = ground.train(name, again=2, epochs=2, init="uniform").stage.state_dict()
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)
-
-
-class Killed(BaseException):
-    """Stands for a kill: no handler of the program catches it."""
 
 
 class Mortal(Recorder):

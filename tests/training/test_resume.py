@@ -33,6 +33,7 @@ from lpt.training.stages import Stage
 
 from ..tiny import (
     SETTINGS,
+    Killed,
     backbone_of,
     config,
     metrics_of,
@@ -43,10 +44,6 @@ from ..tiny import (
 )
 
 Kept = tuple[dict[str, torch.Tensor], list[dict], TaskSpec]
-
-
-class Killed(BaseException):
-    """Stands for a kill: no handler of the program catches it."""
 
 
 @pytest.fixture(scope="module")
