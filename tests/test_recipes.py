@@ -132,10 +132,13 @@ def test_commands_of_studies_name_rows_that_there_are():
     assert len(commands) > 8
     for command in commands:
         name, given = arguments(command)
-        labels = {row.label for row in load_study(name).rows}
+        recipe = ROOT / given["--recipe"]
+        labels = {row.label for row in load_study(name, str(recipe)).rows}
         assert given.get("--only", next(iter(labels))) in labels
         assert parse_spec(given["--data"]).source in NAMED
-        assert warn_if_leaky(given["--backbone"]) is None
+        config = load_config(recipe)
+        assert warn_if_leaky(config.backbone) is None
+        assert (config.phase1.epochs, config.layer_norm_eps) == (40, 1e-5)
 
 
 def test_a_recipe_starts_from_the_one_it_names(tmp_path):

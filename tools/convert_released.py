@@ -38,10 +38,15 @@ RESIZE_RATIO = 256 / 224
 
 def read(path: Path) -> dict[str, Tensor]:
     """All tensors of the checkpoint, without the prefix of data-parallel training."""
+    if not path.is_file():
+        raise BackboneError(f"{path}: no such file. Give the authors' checkpoint (.pth, .pth.tar).")
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for files that are not its own
-        raise BackboneError(f"{path}: not a torch file of plain tensors ({error}).") from error
+        raise BackboneError(
+            f"{path}: not a torch file of plain tensors ({type(error).__name__}). "
+            "Give the authors' checkpoint as they published it."
+        ) from error
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
     if not isinstance(state, dict):
         raise BackboneError(f"{path}: its state_dict is no table of tensors.")
@@ -158,15 +163,15 @@ def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | No
 def main() -> int:
     """Parse, convert, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--classes", type=Path)
-    parser.add_argument("--counts", type=Path)
+    parser.add_argument("checkpoint", type=Path, help="torch file with state_dict, as published")
+    parser.add_argument("out", type=Path, help="folder that receives both files")
+    parser.add_argument("--classes", type=Path, help="names, a line a class, in index order")
+    parser.add_argument("--counts", type=Path, help="training images, a line a class, alike")
     given = parser.parse_args()
     try:
         print(convert(given.checkpoint, given.out, given.classes, given.counts))
     except (LptError, OSError, ValueError) as error:
-        print(error, file=sys.stderr)
+        print(f"convert_released: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -45,13 +45,27 @@ QUICK = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", [(), ("--list",), ("phases", "--list")])
+@pytest.mark.parametrize("arguments", [(), ("--list",)])
 def test_studies_are_listed_with_their_tables(lpt, arguments):
     code, out, _ = lpt("study", *arguments)
     assert code == 0
     for line, name in zip(out.splitlines(), study_names(), strict=True):
         assert line.split()[0] == name
         assert line.endswith(f"({load_study(name).source})")
+
+
+def test_rows_of_a_study_are_listed_as_only_and_against_take_them(lpt):
+    code, out, _ = lpt("study", "main", "--list", "--recipe=released")
+    assert code == 0
+    assert out.splitlines()[:2] == ["LPT (released)", "LPT (paper)"]
+
+
+def test_a_plan_says_what_there_is_to_train_and_writes_nothing(lpt, home):
+    code, out, err = lpt("study", "phases", *QUICK, "--rates=x1/3,x1", "--only=both", "--plan")
+    assert code == 0
+    assert "6 trainings, 4 of them to choose rates, phase 1 counted apart; 0 found" in err
+    assert out.splitlines()[-1].split() == ["both", "phases", "0", "of", "2", "0", "of", "1"]
+    assert not (home / "runs").exists()
 
 
 @pytest.mark.parametrize(
@@ -65,8 +79,10 @@ def test_studies_are_listed_with_their_tables(lpt, arguments):
         (("phases", *QUICK, "--set=phase3.epochs=1"), ("phase3",)),
         (("phases", *QUICK, "--set=rival.speed=1"), ("speed", "Known")),
         (("phases", *QUICK, "--init=magic"), ("magic",)),
-        (("phases", *QUICK, "--only=LPT"), ("--only LPT: no row of this study", "both phases")),
-        (("phases", *QUICK, "--against=LPT"), ("--against LPT",)),
+        (("phases", *QUICK, "--only=LPT"), ('--only "LPT": no row of this study', "both phases")),
+        (("phases", *QUICK, "--against=LPT"), ('--against "LPT"',)),
+        (("phases", *QUICK, "--device=tpu"), ("--device tpu: unknown",)),
+        (("phases", *QUICK, "--set=phase1.epochs=3"), ("--epochs 1 is given too. Keep one.",)),
         (("multitask", *QUICK), ("--other DATA",)),
     ],
 )

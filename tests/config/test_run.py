@@ -108,8 +108,7 @@ def test_a_configuration_cannot_be_changed_in_place():
 
 
 def test_another_loss_begins_without_the_options_of_the_one_before():
-    config = RunConfig()
-    assert config.phase2.loss.options
+    config = RunConfig().changed({"phase2.loss.options": {"margin": 0.2}})
     changed = config.changed({"phase2.loss.name": "focal"})
     assert (changed.phase2.loss.name, changed.phase2.loss.options) == ("focal", {})
     assert changed.phase1 == config.phase1

@@ -22,5 +22,5 @@ def test_a_whole_name_is_meant_where_others_begin_with_it():
     [("lpt", r"could be LPT \(default\); LPT \(paper\)\. Write more"), ("probe", "no row of this")],
 )
 def test_a_name_that_means_no_row_or_several_is_refused(asked, told):
-    with pytest.raises(ConfigError, match=f"^--only {asked}: {told}"):
+    with pytest.raises(ConfigError, match=f'^--only "{asked}": {told}'):
         label_of(asked, LABELS, "--only")

@@ -27,7 +27,10 @@ ROW = TableRow(
     seeds=3,
     rate="x3",
     absolute_rate=0.03,
+    tried={},
     at_edge=False,
+    five_crops=False,
+    made_with=("lpt 1, torch 2, 1 thread, cpu, bf16",),
     parameters=1_013_760,
     seconds=Spread(12.34, 0.5),
     peak_memory_bytes=2_000_000_000,
@@ -117,6 +120,7 @@ def test_five_crops_have_a_table_of_their_own_with_differences():
         ({"random": True}, "†", "machinery only"),
         ({"seeds": 2}, "‡", "fewer seeds"),
         ({"at_edge": True}, "^", "a better one may lie beyond"),
+        ({"five_crops": True}, "§", "where other rows have a single view"),
         ({"failed": "loss is not finite.\nLower it."}, "!", "loss is not finite."),
     ],
 )
@@ -126,6 +130,30 @@ def test_what_is_no_result_is_marked(change, mark, words):
     assert f" {mark} " in line_of(text, "odd")
     assert words in text
     assert words not in plain
+
+
+def test_every_candidate_rate_is_shown_with_what_it_had():
+    assert "candidate" not in render_study(table())
+    chosen = replace(ROW, tried={"x1/3": 0.25, "x1": 0.375, "x3": None})
+    text = render_study(table(chosen, OTHER))
+    line = line_of(text[text.index("each candidate") :], "LPT")
+    assert line.split()[1:] == ["25.0", "37.5", "-"]
+    first = next(csv.DictReader(io.StringIO(study_csv(table(chosen, OTHER)))))
+    assert (first["chosen_by_x1"], first["chosen_by_x3"]) == ("0.375", "")
+    assert study_json(table(chosen))["rows"][0]["tried"]["x1/3"] == 0.25
+
+
+def test_cells_of_several_machines_are_told_apart():
+    assert "Cells were trained with lpt 1, torch 2, 1 thread, cpu, bf16." in render_study(table())
+    text = render_study(table(ROW, replace(OTHER, label="probe", made_with=("lpt 1, float32",))))
+    assert "Trained with lpt 1, torch 2, 1 thread, cpu, bf16: LPT." in text
+    assert "Trained with lpt 1, float32: probe." in text
+
+
+def test_marks_are_no_bullets_in_markdown():
+    short = replace(ROW, epochs=(10,))
+    assert "- \\* trained for fewer" in render_study(table(short), "markdown")
+    assert "\n* trained for fewer" in render_study(table(short))
 
 
 def test_features_have_columns_where_the_study_is_about_them():

@@ -218,6 +218,21 @@ def test_a_table_of_another_request_is_kept(ask):
     run(replace(plain, conditions=replace(plain.conditions, settings=settings)))
     assert (plain.out / "features.1.md").read_text() == first
     assert "augment.resize_ratio=1.2" in (plain.out / "features.md").read_text()
+    run(plain)  # the numbers of both stay, whoever asks again
+    run(replace(plain, conditions=replace(plain.conditions, settings=settings)))
+    assert (plain.out / "features.1.md").read_text() == first
+    assert not (plain.out / "features.3.md").exists()
+
+
+def test_fewer_seeds_do_not_replace_the_table_of_more(ask):
+    one = ask("features", "plain backbone")
+    run(replace(one, seeds=2))
+    two = (one.out / "features.md").read_text()
+    run(one)
+    assert (one.out / "features.1.md").read_text() == two
+    assert "seed 0;" in (one.out / "features.md").read_text()
+    run(replace(one, seeds=2))
+    assert not (one.out / "features.3.md").exists()
 
 
 @pytest.mark.slow
@@ -230,16 +245,17 @@ def test_a_table_names_the_recipe_of_a_row_that_has_its_own(ask):
 
 def test_what_is_asked_for_wrongly_is_refused_before_anything_is_written(ask, photos):
     for request, message in (
-        (ask("phases", "no row"), "--only no row: no row of this study"),
-        (ask("phases", reference="no row"), "--against no row"),
+        (ask("phases", "no row"), '--only "no row": no row of this study'),
+        (ask("phases", reference="no row"), '--against "no row"'),
         (ask("phases", ALONE, reference=BOTH), "--against both phases: is left out by --only"),
         (ask("multitask"), "--other DATA"),
         (ask("phases", conditions=Conditions(other=str(photos))), "takes no --other"),
         (ask("phases", conditions=Conditions(settings={"rival.epochs": "ab"})), "epochs=ab"),
         (
             ask("phases", conditions=Conditions(settings={"rival.loss": "x"})),
-            "loss=x: choose",
+            "--set rival, for no prompt, cross-entropy, balanced: loss=x: choose",
         ),
+        (ask("phases", device="tpu"), "--device tpu: unknown"),
     ):
         with pytest.raises(ConfigError, match=message):
             run(request)

@@ -75,14 +75,23 @@ def study(
     retry: Annotated[
         bool, typer.Option("--retry", help="Train cells again that failed before.")
     ] = False,
-    as_list: Annotated[bool, typer.Option("--list", help="List the studies.")] = False,
+    as_list: Annotated[
+        bool, typer.Option("--list", help="List the studies, or the rows of the one named.")
+    ] = False,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Check everything and say what there is to train; no more."),
+    ] = False,
     device: Device = None,
 ) -> None:
     """A comparison of the paper as one table, with seeds and spread; goes on where it stopped."""
     from lpt.config import parse_settings
     from lpt.studies.definition import load_study, study_names
 
-    if name is None or as_list:
+    if name is not None and as_list:
+        print("\n".join(row.label for row in load_study(name, recipe).rows))
+        return
+    if name is None:
         width = max(map(len, study_names()))
         for known in study_names():
             found = load_study(known)
@@ -94,8 +103,8 @@ def study(
     from lpt.api import run_name
     from lpt.studies.conditions import Conditions
     from lpt.studies.rates import parse_rates
-    from lpt.studies.rendering import render_study
-    from lpt.studies.study import Request, run_study
+    from lpt.studies.rendering import render_plan, render_study
+    from lpt.studies.study import Request, plan_study, run_study
     from lpt.training.reporting import reporter_for
 
     folder = out or Path("runs") / "studies" / run_name(data)
@@ -114,6 +123,9 @@ def study(
         retry,
         device,
     )
+    if plan:
+        print(render_plan(plan_study(request, reporter_for())), end="")
+        return
     table = run_study(request, reporter_for())
     print(render_study(table))
     print(f"files  {folder}/{name}.md, .csv, .json, .svg; cells in {folder}/cells")

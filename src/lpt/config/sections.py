@@ -113,7 +113,8 @@ class ClassifierConfig(Section):
 class LossConfig(Section):
     """A loss of `lpt.losses.loss_names()` and its options.
 
-    Logit adjustment wants images in their natural frequencies: `sampler` "instance".
+    Logit adjustment wants images in their natural frequencies (`sampler` "instance"), A-GCL has
+    dual sampling beside it.
     """
 
     name: str = "logit-adjustment"
@@ -159,7 +160,7 @@ class PhaseConfig(Section):
     dual_order: Literal["balanced", "class-cycle", "square-root"] = "balanced"
     eta: NonNegative = 0.5
     loss: LossConfig = LossConfig()
-    optim: OptimConfig = OptimConfig(classifier_rate=0.003)
+    optim: OptimConfig = OptimConfig(rate=0.03, classifier_rate=0.009)
 
 
 class GroupPhaseConfig(PhaseConfig):
@@ -169,8 +170,9 @@ class GroupPhaseConfig(PhaseConfig):
     once and kept on disk up to `cache_limit_gb`; 0 augments afresh every time.
     """
 
-    loss: LossConfig = LossConfig(options={"tau": 1.25})
-    optim: OptimConfig = OptimConfig(rate=0.003, classifier_rate=0.001, key_rate=0.03)
+    sampler: Sampler = "dual"
+    loss: LossConfig = LossConfig(name="agcl")
+    optim: OptimConfig = OptimConfig(rate=0.0015, classifier_rate=0.0005, key_rate=0.03)
     key_weight: NonNegative = 1.0
     weight_key_term: bool = True
     instance_lambda_pos: NonNegative | None = 0.5

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lpt.baselines import RivalSettings
 from lpt.errors import ConfigError
 from lpt.studies.definition import Row
 
@@ -19,6 +20,9 @@ _DECIDED = {
 }
 """What a study decides itself, and what to do instead of setting it."""
 
+_EPOCHS = ("phase1.epochs", "phase2.epochs", "rival.epochs")
+"""What `epochs` stands for."""
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -32,7 +36,8 @@ class Conditions:
         other: second data set, for multi-task training.
         recipe: of the rows that name none of their own.
 
-    Raises: ConfigError for a setting that the study decides itself.
+    Raises: ConfigError for a setting that the study decides itself or `epochs` does, and for one
+        that no rival has.
     """
 
     epochs: int | None = None
@@ -46,6 +51,16 @@ class Conditions:
         for name, instead in _DECIDED.items():
             if name in self.settings:
                 raise ConfigError(f"--set {name}: not in a study; {instead}.")
+        for name in _EPOCHS if self.epochs is not None else ():
+            if name in self.settings:
+                raise ConfigError(
+                    f"--set {name}={self.settings[name]}: --epochs {self.epochs} is given too. "
+                    "Keep one."
+                )
+        for name in self.of_rivals:
+            if name not in RivalSettings.__dataclass_fields__:
+                known = ", ".join(RivalSettings.__dataclass_fields__)
+                raise ConfigError(f"--set rival.{name}: no setting of rivals. Known: {known}.")
 
     @property
     def shared(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -45,7 +46,7 @@ class Row(_Strict):
     """One line of a study's table.
 
     Attributes:
-        label: what the table calls it.
+        label: what the table calls it; "{recipe}" in it stands for the study's recipe.
         method: of `OWN_METHODS`, or a rival's name.
         recipe: recipe that `set` changes; rivals take data, augmentation and precision from it.
         set: dotted settings of the run's configuration.
@@ -94,11 +95,23 @@ def study_names() -> tuple[str, ...]:
 
 
 @cache
-def load_study(name: str) -> Study:
-    """A study by name. Raises: ConfigError naming the known ones."""
+def load_study(name: str, recipe: str = "default") -> Study:
+    """A study by name, its labels with the recipe of the rows that name none.
+
+    Of two rows that then have one label, the first stays.
+
+    Args:
+        recipe: name or file.
+    Raises: ConfigError naming the known studies.
+    """
     if name not in _tree():
         raise ConfigError(f"study {name}: unknown. Known: {', '.join(_tree())}.")
-    return Study.model_validate(_tree()[name])
+    study = Study.model_validate(_tree()[name])
+    rows: dict[str, Row] = {}
+    for row in study.rows:
+        label = row.label.replace("{recipe}", Path(recipe).stem)
+        rows.setdefault(label, row.model_copy(update={"label": label}))
+    return study.model_copy(update={"rows": tuple(rows.values())})
 
 
 @cache

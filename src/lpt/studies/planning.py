@@ -184,7 +184,12 @@ def _rival(row: Row, base: RunConfig, conditions: Conditions, images: int) -> Ri
     if row.method not in rival_names():
         known = ", ".join((*OWN_METHODS, *rival_names()))
         raise ConfigError(f"method {row.method}: unknown. Known: {known}.")
-    settings = rival_settings(row.method, **changes)
+    try:
+        settings = rival_settings(row.method, **changes)
+    except ConfigError as error:
+        if not conditions.of_rivals:
+            raise
+        raise ConfigError(f"--set rival, for {row.label}: {error}") from error
     return replace(
         settings,
         epochs=settings.epochs * row.epochs,

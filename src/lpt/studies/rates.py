@@ -25,7 +25,11 @@ class Rate:
     relative: bool = True
 
     def __str__(self) -> str:
-        return f"x{self.value:.3g}" if self.relative else f"{self.value:g}"
+        if not self.relative:
+            return f"{self.value:g}"
+        share = Fraction(self.value).limit_denominator(100)
+        exact = share.numerator == 1 and abs(float(share) - self.value) < 1e-9 * self.value
+        return f"x{share}" if exact else f"x{self.value:.3g}"
 
     def factor(self, own: float) -> float:
         """What all rates of a method whose main rate is `own` are multiplied by."""

@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -11,9 +11,10 @@ from lpt.evaluation import Column, Spread, render_table
 from lpt.evaluation.tables import Cell
 from lpt.studies.bootstrap import Difference
 from lpt.studies.definition import Published
+from lpt.studies.outcome import Planned
 from lpt.studies.table import ACCURACIES, StudyTable, TableRow
 
-__all__ = ["render_study", "study_csv", "study_json"]
+__all__ = ["render_plan", "render_study", "study_csv", "study_json"]
 
 FEATURE_COLUMNS = (
     Column("gamma", "gamma", "number"),
@@ -22,12 +23,14 @@ FEATURE_COLUMNS = (
     Column("knn", "K-NN"),
     Column("knn_few", "K-NN few"),
 )
-SHORT, RANDOM, FAILED, UNEVEN, EDGE = "*", "†", "!", "‡", "^"
+SHORT, RANDOM, FAILED, UNEVEN, EDGE, CROPS = "*", "†", "!", "‡", "^", "§"
 MARKS = {
     SHORT: "trained for fewer epochs than the method has by itself, so no result of it",
     RANDOM: "machinery only: an untrained backbone says nothing about any method",
     UNEVEN: "mean over fewer seeds than other rows",
     EDGE: "the best rate is the lowest or highest candidate: a better one may lie beyond",
+    CROPS: "answers by the mean over five crops, as its source does, where other rows have a "
+    "single view; --ensemble scores all alike",
     FAILED: "a cell failed",
 }
 
@@ -46,10 +49,28 @@ def render_study(table: StudyTable, style: Style = "plain") -> str:
     parts += _differences({row.label: row.difference for row in table.rows}, table, style)
     if any(row.ensembled for row in table.rows):
         parts += ["", *_five_crops(table, style)]
-    notes = [*_legend(table, most), *table.notes]
-    bullet = "- " if style == "markdown" else ""
-    parts += ["", *(bullet + note for note in notes)]
+    if any(row.tried for row in table.rows):
+        parts += ["", *_choice(table, style)]
+    notes = [*_legend(table, most), *table.notes, *_made_with(table)]
+    if style == "markdown":
+        notes = ["- " + note.replace("*", r"\*") for note in notes]
+    parts += ["", *notes]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def render_plan(rows: Sequence[Planned]) -> str:
+    """What each row has of what it needs, for terminals."""
+    columns = [Column("label", "method", "text"), Column("choosing", "to choose its rate", "text")]
+    columns.append(Column("final", "for the table", "text"))
+    cells: list[Mapping[str, Cell]] = [
+        {
+            "label": row.label,
+            "choosing": f"{row.choosing_done} of {row.choosing}" if row.choosing else "-",
+            "final": f"{row.final_done} of {row.final}",
+        }
+        for row in rows
+    ]
+    return render_table(cells, columns).rstrip() + "\n"
 
 
 def study_csv(table: StudyTable) -> str:
@@ -132,6 +153,7 @@ def _marks(row: TableRow, most_seeds: int) -> list[str]:
         RANDOM: row.random,
         UNEVEN: 0 < row.seeds < most_seeds,
         EDGE: row.at_edge,
+        CROPS: row.five_crops,
         FAILED: bool(row.failed),
     }
     return [f" {mark}" for mark, holds in told.items() if holds]
@@ -154,6 +176,27 @@ def _legend(table: StudyTable, most_seeds: int) -> list[str]:
             "backbones give other numbers."
         )
     return lines
+
+
+def _made_with(table: StudyTable) -> list[str]:
+    """What cells were trained with, which other machines may have done at other times."""
+    by_machine: dict[str, list[str]] = {}
+    for row in table.rows:
+        for made in filter(None, row.made_with):
+            by_machine.setdefault(made, []).append(row.label)
+    if len(by_machine) == 1:
+        return [f"Cells were trained with {next(iter(by_machine))}."]
+    return [f"Trained with {made}: {'; '.join(rows)}." for made, rows in by_machine.items()]
+
+
+def _choice(table: StudyTable, style: Style) -> list[str]:
+    """What each candidate rate had on the images that chose."""
+    title = "Macro accuracy of each candidate rate, on the images that chose"
+    rates = list(dict.fromkeys(rate for row in table.rows for rate in row.tried))
+    columns = [Column("label", "method", "text"), *(Column(rate, rate) for rate in rates)]
+    rows = [{"label": row.label, **row.tried} for row in table.rows if row.tried]
+    head = f"## {title}" if style == "markdown" else title
+    return [head, "", render_table(rows, columns, style=style)]
 
 
 def _five_crops(table: StudyTable, style: Style) -> list[str]:
@@ -221,6 +264,7 @@ def _flat(row: TableRow) -> dict[str, Any]:
         "absolute_rate": row.absolute_rate,
         "rate_at_edge": row.at_edge,
     }
+    flat |= {f"chosen_by_{rate}": score for rate, score in row.tried.items()}
     flat |= _flat_differences("", row.difference)
     flat |= _flat_differences("five_crops_", row.ensembled_difference)
     for paper in row.paper:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from lpt.errors import ConfigError, ShapeError, TrainingError
@@ -11,38 +10,20 @@ from lpt.studies.conditions import Conditions
 from lpt.studies.material import Material
 from lpt.studies.measuring import feature_scores, observe, over_five_crops, shifted_right
 from lpt.studies.methods import TASK, Start, clean, train_cell
+from lpt.studies.outcome import Outcome, Planned
 from lpt.studies.planning import Cell, Line, plan_cell
 from lpt.studies.progress import StudyProgress
 from lpt.studies.rates import Rate
 from lpt.training.reporting import Reporter, percent
 from lpt.training.runs import environment
 
-__all__ = ["Outcome", "StudyRun"]
+__all__ = ["StudyRun"]
 
 POLL_SECONDS = 1.0
 """Between two looks at cells that another process trains."""
 
 CELL_ERRORS = (TrainingError, ConfigError, ShapeError)
 """Errors that belong to one cell; any other stops the study."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a line of the table is made of.
-
-    Attributes:
-        line: the row, on one backbone.
-        rate: the chosen one; None if no candidate could be trained.
-        cells: one for each seed; empty without a rate.
-        at_edge: whether the chosen rate is the lowest or highest of three or more candidates.
-        failed: why, if a cell of the line failed.
-    """
-
-    line: Line
-    rate: Rate | None
-    cells: tuple[Cell, ...]
-    at_edge: bool = False
-    failed: str = ""
 
 
 class StudyRun:
@@ -162,6 +143,17 @@ class StudyRun:
                 found.setdefault(cell.name, cell)
         return list(found.values())
 
+    def planned(self) -> list[Planned]:
+        """What each row needs, and what of it is there."""
+        found = []
+        for line in self.lines:
+            choosing = self._candidates(line)
+            chosen = self._choose(line) if all(map(self._is_done, choosing)) else self._own_rate
+            final = [] if chosen is None else self._at(line, chosen)
+            done = [sum(map(self._is_done, cells)) for cells in (choosing, final)]
+            found.append(Planned(line.label, len(choosing), done[0], len(final), done[1]))
+        return found
+
     @property
     def _own_rate(self) -> Rate:
         return self.rates[0] if len(self.rates) == 1 else Rate(1.0)
@@ -177,15 +169,25 @@ class StudyRun:
     def _finals(self, line: Line) -> list[Cell]:
         """A cell for each seed; none if no rate could be trained."""
         rate = self.chosen.get(line.label, self._own_rate)
-        if rate is None:
-            return []
+        return [] if rate is None else self._at(line, rate)
+
+    def _at(self, line: Line, rate: Rate) -> list[Cell]:
         return [self._plan(line, rate, seed) for seed in range(self.seeds)]
 
     def _outcome(self, line: Line, seeds: int) -> Outcome:
         rate = self.chosen[line.label]
         cells = tuple(self._finals(line)[:seeds])
         failed = [self.results[c.name].failed for c in cells or self._candidates(line)]
-        return Outcome(line, rate, cells, self._at_edge(line), next(filter(None, failed), ""))
+        why = next(filter(None, failed), "")
+        return Outcome(line, rate, cells, self._tried(line), self._at_edge(line), why)
+
+    def _tried(self, line: Line) -> dict[str, float | None]:
+        """Macro accuracy by candidate, of finished cells."""
+        scores: dict[str, float | None] = {}
+        for rate, cell in zip(self.rates, self._candidates(line), strict=False):
+            found = self.results.get(cell.name) or self.store.result(cell.name)
+            scores[str(rate)] = found.scores.get("macro") if found else None
+        return scores
 
     def _at_edge(self, line: Line) -> bool:
         rate, values = self.chosen[line.label], [candidate.value for candidate in self.rates]
@@ -206,10 +208,9 @@ class StudyRun:
 
     def _choose(self, line: Line) -> Rate | None:
         """The rate with the best macro accuracy on the selection images; of equals the first."""
-        candidates = self._candidates(line)
-        if not candidates:
+        if not self._candidates(line):
             return self._own_rate
-        scores = [self.results[cell.name].scores.get("macro") for cell in candidates]
+        scores = list(self._tried(line).values())
         ranked = [(score, -i) for i, score in enumerate(scores) if score is not None]
         return self.rates[-max(ranked)[1]] if ranked else None
 
@@ -269,7 +270,7 @@ class StudyRun:
             seconds=learned.seconds,
             peak_memory_bytes=learned.peak_memory_bytes,
             epochs=cell.epochs,
-            environment=environment(),
+            environment=environment() | bench.arithmetic,
         ), Answers(
             seen.predictions.logits.argmax(1),
             seen.predictions.labels,

@@ -10,22 +10,24 @@ from typing import Any
 from lpt.backbones import warn_if_leaky
 from lpt.config import load_config
 from lpt.data import ClassGroups
+from lpt.devices import choose_device
 from lpt.errors import ConfigError
 from lpt.files import write_json, write_text
 from lpt.studies.cells import CellStore
 from lpt.studies.conditions import Conditions
 from lpt.studies.definition import Study, load_study
 from lpt.studies.material import CARVED, Material
+from lpt.studies.outcome import Outcome, Planned
 from lpt.studies.planning import Line, lines_of
 from lpt.studies.plot import study_svg
 from lpt.studies.rates import DEFAULT_RATES, Rate
 from lpt.studies.rendering import render_study, study_csv, study_json
-from lpt.studies.runner import Outcome, StudyRun
+from lpt.studies.runner import StudyRun
 from lpt.studies.table import StudyTable, make_table
+from lpt.training.launch import uses_bf16
 from lpt.training.reporting import Reporter
-from lpt.training.runs import environment
 
-__all__ = ["Request", "label_of", "run_study"]
+__all__ = ["Request", "label_of", "plan_study", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -69,35 +71,8 @@ def run_study(request: Request, reporter: Reporter) -> StudyTable:
     Returns: the table; a row says if a cell of it failed.
     Raises: LptError naming setting, value and remedy.
     """
-    study = load_study(request.name)
-    lines = _lines(study, request)
-    reference = _reference(study, lines, request.reference)
-    conditions = request.conditions
-    if (study.needs == "other") != (conditions.other is not None):
-        wants = "name the second data set with --other DATA" if study.needs else "takes no --other"
-        raise ConfigError(f"study {request.name}: {wants}.")
-    config = load_config(conditions.recipe)
-    material = Material(
-        config.changed({**conditions.shared, "data.source": request.data}),
-        reporter,
-        device=request.device,
-        shifted=request.shifted,
-        corrupted=study.needs == "shifted" and not request.shifted,
-        other=conditions.other,
-    )
-    _warn(lines, reporter)
-    store = CellStore(request.out / "cells")
-    run = StudyRun(
-        lines,
-        material,
-        store,
-        request.conditions,
-        rates=request.rates,
-        seeds=request.seeds,
-        retry=request.retry,
-        reporter=reporter,
-    )
-    run.cells()  # every setting of every row is checked before anything is written
+    study, run, material, reference = _prepared(request, reporter)
+    reporter.message(_told(run))
     groups = ClassGroups(material.config.data.many_above, material.config.data.few_below)
     asked = _asked(request)
     _keep_other_tables(request.out, request.name, asked)
@@ -107,7 +82,7 @@ def run_study(request: Request, reporter: Reporter) -> StudyTable:
             request.name,
             study,
             outcomes,
-            store,
+            run.store,
             data=material.data.name,
             counts=material.data.counts("train").tolist(),
             groups=groups,
@@ -119,6 +94,62 @@ def run_study(request: Request, reporter: Reporter) -> StudyTable:
         return made
 
     return table(run.run(table))
+
+
+def plan_study(request: Request, reporter: Reporter) -> list[Planned]:
+    """What `run_study` would have to train, checked alike; nothing is trained or written.
+
+    Raises: as `run_study`.
+    """
+    _, run, _, _ = _prepared(request, reporter)
+    reporter.message(_told(run))
+    return run.planned()
+
+
+def _told(run: StudyRun) -> str:
+    """How many trainings there are, what for, and how many are there already."""
+    cells = run.cells()
+    found = sum(run.store.is_finished(cell.name) for cell in cells)
+    choosing = sum(cell.part == "selection" for cell in cells)
+    why = f", {choosing} of them to choose rates" if choosing else ""
+    return f"cells   {len(cells)} trainings{why}, phase 1 counted apart; {found} found"
+
+
+def _prepared(request: Request, reporter: Reporter) -> tuple[Study, StudyRun, Material, str]:
+    """The study with everything checked, the run, its material and the row compared with."""
+    study = load_study(request.name, request.conditions.recipe)
+    lines = _lines(study, request)
+    reference = _reference(study, lines, request.reference)
+    conditions = request.conditions
+    if (study.needs == "other") != (conditions.other is not None):
+        wants = "name the second data set with --other DATA" if study.needs else "takes no --other"
+        raise ConfigError(f"study {request.name}: {wants}.")
+    config = load_config(conditions.recipe).changed(
+        {**conditions.shared, "data.source": request.data}
+    )
+    # Before any cell, which would keep the error as its own result.
+    uses_bf16(config.precision, choose_device(request.device))
+    material = Material(
+        config,
+        reporter,
+        device=request.device,
+        shifted=request.shifted,
+        corrupted=study.needs == "shifted" and not request.shifted,
+        other=conditions.other,
+    )
+    _warn(lines, reporter)
+    run = StudyRun(
+        lines,
+        material,
+        CellStore(request.out / "cells"),
+        request.conditions,
+        rates=request.rates,
+        seeds=request.seeds,
+        retry=request.retry,
+        reporter=reporter,
+    )
+    run.cells()  # every setting of every row is checked before anything is written
+    return study, run, material, reference
 
 
 def _lines(study: Study, request: Request) -> list[Line]:
@@ -149,8 +180,8 @@ def label_of(asked: str, labels: Sequence[str], option: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise ConfigError(f"{option} {asked}: could be {'; '.join(found)}. Write more of it.")
-    raise ConfigError(f"{option} {asked}: no row of this study. Rows: {'; '.join(labels)}.")
+        raise ConfigError(f'{option} "{asked}": could be {"; ".join(found)}. Write more of it.')
+    raise ConfigError(f'{option} "{asked}": no row of this study. Rows: {"; ".join(labels)}.')
 
 
 def _warn(lines: Sequence[Line], reporter: Reporter) -> None:
@@ -184,14 +215,7 @@ def _notes(run: StudyRun, material: Material, request: Request) -> list[str]:
         notes.append(
             "The first table is of single views, for LIFT too, which by itself has five crops."
         )
-    alone = {c.line.label for c in run.cells() if c.rival is not None and c.rival.ensemble}
-    notes += [
-        f"{label} answers by the mean over five crops, as its source does, where other rows have a "
-        "single view; --ensemble scores all alike."
-        for label in sorted(alone)
-    ]
     backbones = ", ".join(dict.fromkeys(line.backbone for line in run.lines))
-    made = environment()
     seeds = "seed 0" if request.seeds == 1 else f"seeds 0 to {request.seeds - 1}"
     conditions = request.conditions
     own = {line.row.label: conditions.recipe_of(line.row) for line in run.lines}
@@ -200,33 +224,48 @@ def _notes(run: StudyRun, material: Material, request: Request) -> list[str]:
     told += [f"backbone {backbones}", seeds]
     told += [f"{name}={value}" for name, value in conditions.settings.items()]
     told += [f"classifiers start at {conditions.init}"] if conditions.init else []
-    threads = f"{made['threads']} thread" + "s" * (made["threads"] != 1)
-    told += [f"lpt {made['lpt']}, torch {made['torch']}, {threads}"]
-    return [*notes, f"Made with: {'; '.join(told)}."]
+    return [*notes, f"Settings: {'; '.join(told)}."]
 
 
 def _asked(request: Request) -> dict[str, Any]:
-    """What decides a table, as JSON has it; more seeds of the same go on with it."""
+    """What decides a table, as JSON has it."""
     tree = asdict(request)
-    for name in ("out", "seeds", "retry", "device", "reference"):
+    for name in ("out", "retry", "device", "reference"):
         tree.pop(name)
     asked: dict[str, Any] = json.loads(json.dumps(tree))
     return asked
 
 
 def _keep_other_tables(out: Path, name: str, asked: Mapping[str, Any]) -> None:
-    """Give another request's table of this name a number, so that this one overwrites none."""
-    try:
-        before = json.loads((out / f"{name}.json").read_text(encoding="utf-8")).get("asked")
-    except (OSError, ValueError, AttributeError):
+    """Give another request's table of this name a number, so that this one overwrites none.
+
+    More seeds of the same request go on with its table; fewer do not. A request whose table has a
+    number keeps it.
+    """
+    before = _asked_for(out / f"{name}.json")
+    if before is None or _goes_on(before, asked):
         return
-    if before == asked:
-        return
-    number = next(n for n in itertools.count(1) if not (out / f"{name}.{n}.json").exists())
+    numbered = ((n, out / f"{name}.{n}.json") for n in itertools.count(1))
+    number = next(n for n, file in numbered if not file.exists() or _asked_for(file) == before)
     for ending in ("md", "csv", "svg", "json"):
         file = out / f"{name}.{ending}"
         if file.exists():
             file.replace(out / f"{name}.{number}.{ending}")
+
+
+def _asked_for(file: Path) -> Mapping[str, Any] | None:
+    """The request of a table that was written; None if there is none to be read."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8")).get("asked")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _goes_on(before: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether a table asked for now holds the seeds of the one before, and is alike otherwise."""
+    now = {**asked, "seeds": before.get("seeds")}
+    return before == now and before.get("seeds", 0) <= asked["seeds"]
 
 
 def _write(out: Path, table: StudyTable, asked: Mapping[str, Any]) -> None:

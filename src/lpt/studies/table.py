@@ -13,7 +13,7 @@ from lpt.evaluation import Spread
 from lpt.studies.bootstrap import Difference, paired_differences
 from lpt.studies.cells import CellResult, CellStore
 from lpt.studies.definition import Published, Study
-from lpt.studies.runner import Outcome
+from lpt.studies.outcome import Outcome
 
 __all__ = ["StudyTable", "TableRow", "make_table"]
 
@@ -32,7 +32,10 @@ class TableRow:
         seeds: how many the means are over.
         rate: what was chosen: a multiple of the method's own rate, or a rate.
         absolute_rate: of prompts in phase 1, or a rival's main one; None if nothing is trained.
+        tried: macro accuracy on the images that chose, by candidate; empty if nothing was chosen.
         at_edge: whether it is the lowest or highest candidate, so that a better one may lie beyond.
+        five_crops: whether it answers by the mean over five crops where other rows do not.
+        made_with: what its cells were trained with, each once.
         epochs: of each stage; `standard` is what the method has by itself.
         difference: to the reference row on the same backbone, by measure and shifted set; empty for
             that row itself.
@@ -50,7 +53,10 @@ class TableRow:
     seeds: int
     rate: str
     absolute_rate: float | None
+    tried: Mapping[str, float | None]
     at_edge: bool
+    five_crops: bool
+    made_with: tuple[str, ...]
     parameters: int
     seconds: Spread | None
     peak_memory_bytes: int
@@ -154,7 +160,10 @@ def _row(
         seeds=len(results),
         rate="" if outcome.rate is None or line.row.method == "plain" else str(outcome.rate),
         absolute_rate=None if first is None or line.row.method == "plain" else first.rate,
+        tried=outcome.tried,
         at_edge=outcome.at_edge,
+        five_crops=first is not None and first.rival is not None and first.rival.ensemble,
+        made_with=tuple(dict.fromkeys(_made_with(result) for result in results)),
         parameters=max((result.parameters for result in results), default=0),
         seconds=seconds,
         peak_memory_bytes=max((result.peak_memory_bytes for result in results), default=0),
@@ -166,6 +175,16 @@ def _row(
         random=line.backbone.startswith("random:"),
         failed=outcome.failed,
     )
+
+
+def _made_with(result: CellResult) -> str:
+    """Versions, threads, device and precision, as far as the cell knows them."""
+    made = result.environment
+    threads = made.get("threads")
+    parts = [f"{name} {made[name]}" for name in ("lpt", "torch") if name in made]
+    parts += [f"{threads} thread" + "s" * (threads != 1)] if threads else []
+    where = made.get("cuda") if made.get("device") == "cuda" else made.get("device")
+    return ", ".join([*parts, *(str(one) for one in (where, made.get("precision")) if one)])
 
 
 def _trained(outcome: Outcome, store: CellStore) -> list[tuple[str, CellResult]]:

@@ -88,6 +88,12 @@ class Workbench:
         self.workers = default_workers(self.accelerator, config.data.workers)
 
     @property
+    def arithmetic(self) -> dict[str, str]:
+        """Device and precision of training."""
+        mixed = self.accelerator.mixed_precision == "bf16"
+        return {"device": self.accelerator.device.type, "precision": "bf16" if mixed else "float32"}
+
+    @property
     def resize(self) -> int:
         """Pixels that whole images are resized to before the centre crop."""
         return round(self.backbone.spec.image_size * self.config.augment.resize_ratio)
