@@ -154,6 +154,10 @@ def test_features_and_cost_are_measured(ask):
         )
         assert 0 <= row.features["knn"].mean <= 1
     assert (plain.parameters, plain.epochs) == (0, ())
+    (made,) = both.made_with
+    assert made.startswith("lpt ")
+    assert made.split(", ")[-2] == "cpu"
+    assert made.split(", ")[-1] in ("float32", "bf16")
     assert both.parameters > 0
     assert both.peak_memory_bytes > 0
     assert both.seconds.mean > 0
