@@ -26,7 +26,7 @@ SETTINGS = {
     "augment.crop_scale": [0.7, 1.0],
     "phase1.epochs": 8,
     "phase2.epochs": 8,
-    "phase2.cached_views": 4,  # each is seen twice, so caching pays
+    "phase2.cached_views": 4,  # each is seen four times, so caching pays
 }
 """Everything else is the default recipe; the epochs fit a few minutes on two cores."""
 
