@@ -139,7 +139,7 @@ def test_every_candidate_rate_is_shown_with_what_it_had():
     line = line_of(text[text.index("each candidate") :], "LPT")
     assert line.split()[1:] == ["25.0", "37.5", "-"]
     first = next(csv.DictReader(io.StringIO(study_csv(table(chosen, OTHER)))))
-    assert (first["chosen_by_x1"], first["chosen_by_x3"]) == ("0.375", "")
+    assert (first["selection_macro_x1"], first["selection_macro_x3"]) == ("0.375", "")
     assert study_json(table(chosen))["rows"][0]["tried"]["x1/3"] == 0.25
 
 

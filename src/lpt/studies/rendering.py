@@ -264,7 +264,7 @@ def _flat(row: TableRow) -> dict[str, Any]:
         "absolute_rate": row.absolute_rate,
         "rate_at_edge": row.at_edge,
     }
-    flat |= {f"chosen_by_{rate}": score for rate, score in row.tried.items()}
+    flat |= {f"selection_macro_{rate}": score for rate, score in row.tried.items()}
     flat |= _flat_differences("", row.difference)
     flat |= _flat_differences("five_crops_", row.ensembled_difference)
     for paper in row.paper:

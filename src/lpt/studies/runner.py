@@ -179,15 +179,14 @@ class StudyRun:
         cells = tuple(self._finals(line)[:seeds])
         failed = [self.results[c.name].failed for c in cells or self._candidates(line)]
         why = next(filter(None, failed), "")
-        return Outcome(line, rate, cells, self._tried(line), self._at_edge(line), why)
+        tried = dict(zip(map(str, self.rates), self._selection(line), strict=False))
+        return Outcome(line, rate, cells, tried, self._at_edge(line), why)
 
-    def _tried(self, line: Line) -> dict[str, float | None]:
-        """Macro accuracy by candidate, of finished cells."""
-        scores: dict[str, float | None] = {}
-        for rate, cell in zip(self.rates, self._candidates(line), strict=False):
-            found = self.results.get(cell.name) or self.store.result(cell.name)
-            scores[str(rate)] = found.scores.get("macro") if found else None
-        return scores
+    def _selection(self, line: Line) -> list[float | None]:
+        """Macro accuracy of each candidate; None of one that failed or is not finished."""
+        cells = self._candidates(line)
+        found = [self.results.get(cell.name) or self.store.result(cell.name) for cell in cells]
+        return [result.scores.get("macro") if result else None for result in found]
 
     def _at_edge(self, line: Line) -> bool:
         rate, values = self.chosen[line.label], [candidate.value for candidate in self.rates]
@@ -210,8 +209,8 @@ class StudyRun:
         """The rate with the best macro accuracy on the selection images; of equals the first."""
         if not self._candidates(line):
             return self._own_rate
-        scores = list(self._tried(line).values())
-        ranked = [(score, -i) for i, score in enumerate(scores) if score is not None]
+        scores = enumerate(self._selection(line))
+        ranked = [(score, -i) for i, score in scores if score is not None]
         return self.rates[-max(ranked)[1]] if ranked else None
 
     def _train(self, cell: Cell) -> CellResult:
