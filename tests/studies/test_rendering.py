@@ -13,8 +13,9 @@ from lpt.data import ClassGroups
 from lpt.evaluation import Spread
 from lpt.studies.bootstrap import Difference
 from lpt.studies.definition import Published
+from lpt.studies.export import study_csv, study_json
 from lpt.studies.plot import study_svg
-from lpt.studies.rendering import render_study, study_csv, study_json
+from lpt.studies.rendering import render_study
 from lpt.studies.table import StudyTable, TableRow
 
 PAPER = Published(values={"overall": 0.5007, "few": 0.4688}, source="table 8")

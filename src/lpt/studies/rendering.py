@@ -1,11 +1,8 @@
-"""A study's table for terminals and Markdown, for spreadsheets and for programs."""
+"""A study's table and its plan, for terminals and for Markdown."""
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Literal
+from typing import Literal
 
 from lpt.evaluation import Column, Spread, render_table
 from lpt.evaluation.tables import Cell
@@ -14,7 +11,7 @@ from lpt.studies.definition import Published
 from lpt.studies.outcome import Planned
 from lpt.studies.table import ACCURACIES, StudyTable, TableRow
 
-__all__ = ["render_plan", "render_study", "study_csv", "study_json"]
+__all__ = ["render_plan", "render_study"]
 
 FEATURE_COLUMNS = (
     Column("gamma", "gamma", "number"),
@@ -71,23 +68,6 @@ def render_plan(rows: Sequence[Planned]) -> str:
         for row in rows
     ]
     return render_table(cells, columns).rstrip() + "\n"
-
-
-def study_csv(table: StudyTable) -> str:
-    """A line a row; means and deviations in columns of their own, in full precision."""
-    rows = [_flat(row) for row in table.rows]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def study_json(table: StudyTable) -> dict[str, Any]:
-    """Everything as plain JSON values; what is not defined is null."""
-    tree: dict[str, Any] = _json({**asdict(table), "rows": [_row_json(row) for row in table.rows]})
-    return tree
 
 
 def _score_columns(table: StudyTable) -> list[Column]:
@@ -245,63 +225,3 @@ def _difference(d: Difference) -> str:
         return "none"
     interval = f"{100 * d.mean:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
     return interval + (" " if d.is_clear else " ?")
-
-
-def _flat(row: TableRow) -> dict[str, Any]:
-    flat: dict[str, Any] = {"label": row.label, "backbone": row.backbone, "seeds": row.seeds}
-    for name, spread in {**row.scores, **row.features}.items():
-        flat |= {name: spread.mean, f"{name}_deviation": _number(spread.deviation)}
-    for name, spread in row.ensembled.items():
-        flat[f"five_crops_{name}"] = spread.mean
-        flat[f"five_crops_{name}_deviation"] = _number(spread.deviation)
-    flat |= {
-        "parameters": row.parameters,
-        "seconds": None if row.seconds is None else row.seconds.mean,
-        "peak_memory_bytes": row.peak_memory_bytes,
-        "epochs": " + ".join(map(str, row.epochs)),
-        "standard_epochs": " + ".join(map(str, row.standard)),
-        "rate": row.rate,
-        "absolute_rate": row.absolute_rate,
-        "rate_at_edge": row.at_edge,
-    }
-    flat |= {f"selection_macro_{rate}": score for rate, score in row.tried.items()}
-    flat |= _flat_differences("", row.difference)
-    flat |= _flat_differences("five_crops_", row.ensembled_difference)
-    for paper in row.paper:
-        flat |= {f"paper_{name}": value for name, value in paper.values.items()}
-    return {**flat, "machinery_only": row.random, "failed": row.failed}
-
-
-def _flat_differences(prefix: str, differences: Mapping[str, Difference]) -> dict[str, float]:
-    return {
-        f"{prefix}difference_{name}{end}": value
-        for name, found in differences.items()
-        for end, value in (("", found.mean), ("_low", found.low), ("_high", found.high))
-    }
-
-
-def _row_json(row: TableRow) -> dict[str, Any]:
-    def named(spreads: Mapping[str, Spread]) -> dict[str, Any]:
-        return {name: spread._asdict() for name, spread in spreads.items()}
-
-    return {
-        **asdict(row),
-        "scores": named(row.scores),
-        "ensembled": named(row.ensembled),
-        "features": named(row.features),
-        "seconds": None if row.seconds is None else row.seconds._asdict(),
-        "paper": [paper.model_dump(mode="json") for paper in row.paper],
-        "fewer_epochs_than_standard": row.is_short,
-    }
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _json(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json(one) for one in value]
-    return _number(value) if isinstance(value, float) else value
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -16,12 +16,13 @@ from lpt.files import write_json, write_text
 from lpt.studies.cells import CellStore
 from lpt.studies.conditions import Conditions
 from lpt.studies.definition import Study, load_study
+from lpt.studies.export import study_csv, study_json
 from lpt.studies.material import CARVED, Material
 from lpt.studies.outcome import Outcome, Planned
 from lpt.studies.planning import Line, lines_of
 from lpt.studies.plot import study_svg
 from lpt.studies.rates import DEFAULT_RATES, Rate
-from lpt.studies.rendering import render_study, study_csv, study_json
+from lpt.studies.rendering import render_study
 from lpt.studies.runner import StudyRun
 from lpt.studies.table import StudyTable, make_table
 from lpt.training.launch import uses_bf16
