@@ -55,11 +55,12 @@ def test_a_rivals_classes_can_end_at_the_means_of_its_features(name, backbone):
     torch.testing.assert_close(cosines, torch.ones(len(means)), atol=1e-4, rtol=0)
 
 
-def test_weight_decay_sampler_and_loss_reach_training(backbone):
+def test_weight_decay_dropout_sampler_and_loss_reach_training(backbone):
     def weight(**changes):
         settings = rival_settings("norm", epochs=1, batch=8, **changes)
         return train_rival("norm", bench(backbone), settings).stage.classifier.weight.detach()
 
     plain = weight()
-    for change in ({"weight_decay": 0.5}, {"sampler": "dual"}, {"loss": "agcl"}, {"rate": 0.1}):
+    changes = {"weight_decay": 0.5, "dropout": 0.5, "sampler": "dual", "loss": "agcl", "rate": 0.1}
+    for change in ({name: value} for name, value in changes.items()):
         assert not (weight(**change) == plain).all()

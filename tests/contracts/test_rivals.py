@@ -85,7 +85,7 @@ class Ground:
     def settings(self, name: str, **changes: Any) -> RivalSettings:
         own = {"other": self.other} if name == "multitask" else OPTIONS.get(name, {})
         options = {**own, **changes.pop("options", {})}
-        return rival_settings(name, **{"batch": 8, "options": options, **changes})
+        return rival_settings(name, **{"batch": 8, "dropout": 0.1, "options": options, **changes})
 
     def _train(self, name: str, again: int = 0, **changes: Any) -> Trained:
         return train_rival(name, self.bench, self.settings(name, **changes))
@@ -247,6 +247,7 @@ def test_class_means_are_offered_to_all(name, ground):
         ({"rate": "fast"}, "rate=fast: choose a number above 0"),
         ({"rate": 0}, "rate=0"),
         ({"weight_decay": -1}, "weight_decay=-1"),
+        ({"dropout": 1}, "dropout=1: choose a number from 0 to below 1"),
         ({"options": 5}, r"options=5: write options\.NAME=VALUE"),
         ({"ensemble": "yes"}, "ensemble=yes"),
         ({"sampler": "random"}, "sampler=random: choose one of"),

@@ -104,7 +104,7 @@ class Trial:
         """A cosine classifier for the bench's classes."""
         bench = self.bench
         return CosineClassifier(
-            bench.data.num_classes, bench.backbone.width, dropout=bench.config.classifier.dropout
+            bench.data.num_classes, bench.backbone.width, dropout=self.settings.dropout
         )
 
     def start(self, classifier: CosineClassifier, encode: Callable[[Tensor], Tensor]) -> None:
