@@ -85,7 +85,7 @@ class Ground:
     def settings(self, name: str, **changes: Any) -> RivalSettings:
         own = {"other": self.other} if name == "multitask" else OPTIONS.get(name, {})
         options = {**own, **changes.pop("options", {})}
-        return rival_settings(name, **{"batch": 8, "dropout": 0.1, "options": options, **changes})
+        return rival_settings(name, **{"batch": 8, "options": options, **changes})
 
     def _train(self, name: str, again: int = 0, **changes: Any) -> Trained:
         return train_rival(name, self.bench, self.settings(name, **changes))

@@ -70,16 +70,24 @@ def test_what_a_study_decides_itself_cannot_be_set(name, remedy):
         Conditions(settings={name: 1})
 
 
-def test_cells_without_class_means_or_dropout_have_the_names_of_before_there_were_such(plan):
+def test_cells_without_class_means_have_the_names_of_before_there_was_such_a_setting(plan):
     paper = plan(Row(label="LPT", recipe="paper"))
     rival = Row(label="rival", method="full")
     assert "mean_share" not in str(paper.content)
     assert "mean_share" not in str(plan(rival).content)
-    changed = plan(rival, settings={"rival.mean_share": 0.5, "rival.dropout": 0.2})
-    assert changed.content["rival"]["mean_share"] == 0.5
-    assert changed.content["rival"]["dropout"] == 0.2
-    assert "dropout" not in plan(rival).content["rival"]
-    assert plan(rival, settings={"classifier.dropout": 0.2}).name == plan(rival).name
+    half = plan(rival, settings={"rival.mean_share": 0.5})
+    assert half.content["rival"]["mean_share"] == 0.5
+
+
+def test_rivals_have_the_recipes_dropout_unless_given_their_own(plan):
+    rival = Row(label="rival", method="full")
+    names = {
+        plan(rival, settings=settings).name
+        for settings in ({}, {"classifier.dropout": 0.2}, {"rival.dropout": 0.2})
+    }
+    assert len(names) == 3
+    assert plan(rival).rival.dropout is None
+    assert plan(rival, settings={"rival.dropout": 0.2}).rival.dropout == 0.2
 
 
 def test_the_recipe_is_that_of_rows_that_name_none(plan):
@@ -199,12 +207,11 @@ def test_no_rival_has_crops_of_its_own_where_all_are_scored_on_crops(plan):
     assert not plan(lift, ensemble=True).rival.ensemble
 
 
-def test_a_rival_like_phase_1_takes_what_is_not_its_own_from_the_recipe(plan):
+def test_a_rival_like_phase_1_takes_loss_order_and_class_means_from_the_recipe(plan):
     row = Row(label="x", method="norm", like_phase1=True)
     for recipe in ("default", "released"):
         phase1, rival = load_config(recipe).phase1, plan(row, recipe=recipe).rival
-        classifier = load_config(recipe).classifier
-        assert (rival.mean_share, rival.dropout) == (classifier.mean_share, classifier.dropout)
+        assert rival.mean_share == load_config(recipe).classifier.mean_share
         assert (rival.sampler, rival.loss) == (phase1.sampler, phase1.loss.name)
         assert rival.loss_options == phase1.loss.options
 

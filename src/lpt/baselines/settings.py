@@ -30,7 +30,8 @@ class RivalSettings:
             or uniform.
         mean_share: after training, share of the class means of the features then learned in the
             directions of the classes (`lpt.training.means`), 0 to 1.
-        dropout: on the feature before the classifier, in training only.
+        dropout: on the feature before the classifier, in training only; None for that of the run's
+            classifier (`classifier.dropout`), so that methods differ in nothing but themselves.
         views: V > 0 chooses among V fixed views an image, whose frozen part is computed once; only
             for rivals with a frozen part. Kept views are not blended: no Mixup.
         ensemble: predict on five crops (`lpt.evaluation.ensemble`).
@@ -49,7 +50,7 @@ class RivalSettings:
     loss_options: Mapping[str, Any] = field(default_factory=dict)
     init: str = "class-means"
     mean_share: float = 0.0
-    dropout: float = 0.0
+    dropout: float | None = None
     views: int = 0
     ensemble: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -63,8 +64,10 @@ class RivalSettings:
             raise ConfigError(f"weight_decay={self.weight_decay}: choose 0 or more.")
         if not _is_number(self.mean_share) or not 0 <= self.mean_share <= 1:
             raise ConfigError(f"mean_share={self.mean_share}: choose a number from 0 to 1.")
-        if not _is_number(self.dropout) or not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout={self.dropout}: choose a number from 0 to below 1.")
+        if self.dropout is not None and not (_is_number(self.dropout) and 0 <= self.dropout < 1):
+            raise ConfigError(
+                f"dropout={self.dropout}: choose a number from 0 to below 1, or None."
+            )
         for name in ("rate", "classifier_rate"):
             rate = getattr(self, name)
             if rate is not None and not (_is_number(rate) and rate > 0):

@@ -102,10 +102,10 @@ class Trial:
 
     def classifier(self) -> CosineClassifier:
         """A cosine classifier for the bench's classes."""
-        bench = self.bench
-        return CosineClassifier(
-            bench.data.num_classes, bench.backbone.width, dropout=self.settings.dropout
-        )
+        bench, dropout = self.bench, self.settings.dropout
+        if dropout is None:
+            dropout = bench.config.classifier.dropout
+        return CosineClassifier(bench.data.num_classes, bench.backbone.width, dropout=dropout)
 
     def start(self, classifier: CosineClassifier, encode: Callable[[Tensor], Tensor]) -> None:
         """Point a classifier at class means of these features, if the settings say so."""

@@ -171,7 +171,6 @@ def _rival(row: Row, base: RunConfig, conditions: Conditions, images: int) -> Ri
         loss = base.phase1.loss
         changes |= {"sampler": base.phase1.sampler, "loss": loss.name, "loss_options": loss.options}
         changes["mean_share"] = base.classifier.mean_share
-        changes["dropout"] = base.classifier.dropout
     if conditions.epochs is not None:
         changes["epochs"] = conditions.epochs
     if conditions.init is not None:
@@ -238,9 +237,10 @@ def _content(rival: RivalSettings, material: Material) -> dict[str, Any]:
     found: dict[str, Any] = _plain(asdict(rival))
     if "other" in found["options"]:
         found["options"]["other"] = material.other_identity
-    for later in ("mean_share", "dropout"):
-        if not found[later]:
-            del found[later]  # cells from before there was one keep their names
+    if not found["mean_share"]:
+        del found["mean_share"]  # cells from before there was one keep their names
+    if found["dropout"] is None:
+        del found["dropout"]  # it is the configuration's
     return found
 
 
@@ -257,8 +257,6 @@ def _deciding(config: RunConfig, *, phases: bool) -> dict[str, Any]:
     if not (phases and config.classifier.mean_share):
         # Nothing was averaged, as in cells from before there was such a setting: same names.
         kept["classifier"] = {k: v for k, v in kept["classifier"].items() if k != "mean_share"}
-    if not phases:
-        kept["classifier"]["dropout"] = 0.0  # rivals have one of their own
     return kept | {"data": {name: tree["data"][name] for name in ("many_above", "few_below")}}
 
 
