@@ -23,7 +23,13 @@ MEASURES = ("overall", "many", "medium", "few")
 
 
 def label(result: CellResult) -> str:
-    """The rival's name; of LPT its phases, and the rate of phase 1's prompts."""
+    """The rival's name; of LPT its phases, and the rate of phase 1's prompts; dropout if any."""
+    config = result.content["config"]
+    dropout = config["classifier"]["dropout"]
+    return _method(result) + (f", dropout {dropout:g}" if dropout else "")
+
+
+def _method(result: CellResult) -> str:
     if result.content["method"] != "lpt":
         return str(result.content["method"])
     config = result.content["config"]
