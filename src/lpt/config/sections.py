@@ -107,7 +107,7 @@ class ClassifierConfig(Section):
     init: Literal["class-means", "uniform"] = "class-means"
     init_images_per_class: Count = 100
     mean_share: Share = 0.0
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class LossConfig(Section):
