@@ -238,6 +238,15 @@ def test_class_means_are_offered_to_all(name, ground):
     assert not torch.allclose(starts[0].logits, starts[1].logits, atol=1e-3)
 
 
+def test_a_dropout_of_its_own_reaches_every_rival(name, ground):
+    images, _ = some_images()
+    none, half = (
+        ground.train(name, again=2, epochs=1, dropout=dropout).predict(images).logits
+        for dropout in (0.0, 0.5)
+    )
+    assert not torch.equal(none, half)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -72,7 +72,8 @@ class CombinedStage(SharedStage):
 
 def _trained(trial: Trial, change: Change) -> Stage:
     bench = trial.bench
-    device, config = bench.accelerator.device, bench.config
+    device = bench.accelerator.device
+    config = bench.config.changed({"classifier.dropout": trial.dropout})
     model = build_model(config, copy.deepcopy(bench.backbone), bench.data.num_classes)
     first = CombinedStage(trial.name, model, change, trial).to(device).eval()
     trial.start(model.classifier, lambda images: model.phase1(images).query)

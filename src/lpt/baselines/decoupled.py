@@ -77,11 +77,7 @@ def _train_crt(trial: Trial) -> Stage:
 
 
 def _train_tau(trial: Trial) -> Stage:
-    bench = trial.bench
-    classifier = LengthClassifier(
-        bench.data.num_classes, bench.backbone.width, dropout=bench.config.classifier.dropout
-    )
-    stage = trial.stage(fully_tuned(bench.backbone), classifier)
+    stage = trial.stage(fully_tuned(trial.bench.backbone), trial.classifier(LengthClassifier))
     trial.fit(stage)
     tau = _best_tau(trial, stage) if trial.options.tau is None else trial.options.tau
     with torch.no_grad():

@@ -100,12 +100,16 @@ class Trial:
         other.account = self.account
         return other
 
-    def classifier(self) -> CosineClassifier:
-        """A cosine classifier for the bench's classes."""
-        bench, dropout = self.bench, self.settings.dropout
-        if dropout is None:
-            dropout = bench.config.classifier.dropout
-        return CosineClassifier(bench.data.num_classes, bench.backbone.width, dropout=dropout)
+    @property
+    def dropout(self) -> float:
+        """The settings' own, else that of the bench's classifier."""
+        own = self.settings.dropout
+        return self.bench.config.classifier.dropout if own is None else own
+
+    def classifier(self, kind: type[CosineClassifier] = CosineClassifier) -> CosineClassifier:
+        """A classifier of that kind for the bench's classes."""
+        bench = self.bench
+        return kind(bench.data.num_classes, bench.backbone.width, dropout=self.dropout)
 
     def start(self, classifier: CosineClassifier, encode: Callable[[Tensor], Tensor]) -> None:
         """Point a classifier at class means of these features, if the settings say so."""
