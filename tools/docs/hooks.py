@@ -45,12 +45,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
-    """Lead links to files that are not on the site to the repository."""
+    """Lead links beyond the site to the repository, and keep value and spread on one line."""
     uri = page.file.src_uri
     source = OUTSIDE.get(uri, f"docs/{uri}")
     parts = FENCE.split(markdown)
     parts[::2] = [LINK.sub(lambda link: _target(link, source, files), part) for part in parts[::2]]
-    return "".join(parts)
+    return "".join(parts).replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
 
 
 def notebook_page(path: Path) -> str:
@@ -62,6 +62,9 @@ def notebook_page(path: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}
         NotebookClient(notebook, timeout=300, resources=resources).execute()
+    for cell in notebook.cells:  # warnings of libraries, with paths of this machine
+        kept = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
+        cell.update({"outputs": kept} if cell.cell_type == "code" else {})
     text: str = MarkdownExporter().from_notebook_node(notebook)[0]
     title, _, rest = text.lstrip().partition("\n")
     return f"{title}\n\n[Download this notebook]({path.name})\n{rest}"
