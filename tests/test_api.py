@@ -14,10 +14,11 @@ from lpt.api import finish, prepare
 from lpt.config import load_config
 from lpt.errors import BackboneError, ConfigError, DataError, LptError, RunError, TrainingError
 from lpt.files import write_bytes
-from lpt.training.checkpoint import Checkpoint
-from lpt.training.data import data_of_run
-from lpt.training.reporting import PlainReporter, SilentReporter
-from lpt.training.runs import RunFolder
+from lpt.progress import SilentReporter
+from lpt.reporters import PlainReporter
+from lpt.training.engine.checkpoint import Checkpoint
+from lpt.training.run.run_data import data_of_run
+from lpt.training.run.run_folder import RunFolder
 
 from .tiny import SETTINGS, write_backbone, write_photos
 

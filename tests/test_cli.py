@@ -12,7 +12,7 @@ import pytest
 
 from lpt import api
 from lpt.cli import main
-from lpt.training.session import Session
+from lpt.training.trainer import Session
 
 from .tiny import SETTINGS, write_backbone, write_photos
 

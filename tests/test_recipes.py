@@ -13,10 +13,10 @@ from lpt.backbones import list_backbones, warn_if_leaky
 from lpt.backbones.catalog import canonical_name
 from lpt.cli import app
 from lpt.config import RunConfig, load_config
-from lpt.data import NAMED
-from lpt.data.spec import parse_spec
-from lpt.studies.definition import load_study
-from lpt.training.phases import PHASES, build_model, build_stage
+from lpt.data.sources.data_string import parse_spec
+from lpt.data.sources.known.known_datasets import NAMED
+from lpt.studies.define.definition import load_study
+from lpt.training.phases.build import PHASES, build_model, build_stage
 
 from .tiny import write_backbone
 

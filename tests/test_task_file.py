@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.errors import BackboneError, TaskFileError
-from lpt.model import LongTailedPromptModel
+from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task_file import BackboneRecord, TaskSpec, load_task, read_spec, save_task
 
 from .tiny import backbone_of, write_backbone

@@ -14,12 +14,12 @@ from timm.models.vision_transformer import VisionTransformer
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.config import RunConfig, load_config
+from lpt.progress import SilentReporter
 from lpt.task import Task
-from lpt.training.reporting import SilentReporter
-from lpt.training.result import Result
-from lpt.training.runs import RunFolder
-from lpt.training.session import Session
-from lpt.training.workbench import Workbench
+from lpt.training.run.context import Workbench
+from lpt.training.run.result import Result
+from lpt.training.run.run_folder import RunFolder
+from lpt.training.trainer import Session
 
 COUNTS = {"ant": 30, "bee": 12, "cat": 6, "dog": 3}
 SETTINGS = {

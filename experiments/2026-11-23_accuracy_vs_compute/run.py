@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from lpt.api import finish, prepare
-from lpt.config import RunConfig, load_config, parse_settings
 from lpt.training.reporting import PlainReporter
 from lpt.training.result import Result
 from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.workbench import Workbench
+
+from lpt.api import finish, prepare
+from lpt.config import RunConfig, load_config, parse_settings
 
 MEASURES = ("overall", "many", "medium", "few")
 

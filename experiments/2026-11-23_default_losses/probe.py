@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lpt.training.plan import VIEW_KEY
+from lpt.training.reporting import SilentReporter
+from lpt.training.stages import Inputs
+from lpt.training.workbench import Workbench
 from torch import Tensor
 
 from lpt.baselines import RivalSettings, rival_settings, train_rival
 from lpt.config import load_config
 from lpt.data import Draw, ImageDataset, make_loader
-from lpt.training.plan import VIEW_KEY
-from lpt.training.reporting import SilentReporter
-from lpt.training.stages import Inputs
-from lpt.training.workbench import Workbench
 
 VIEWS = 5
 PAIRS = (("balanced", "ce"), ("instance", "logit-adjustment"))

@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from lpt.allocator import reuse_memory
-from lpt.api import finish, prepare
-from lpt.config import load_config, parse_settings
 from lpt.training.reporting import PlainReporter
 from lpt.training.result import Result
 from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.workbench import Workbench
+
+from lpt.allocator import reuse_memory
+from lpt.api import finish, prepare
+from lpt.config import load_config, parse_settings
 
 LIST = "lists/lt100-small.csv"
 MEASURES = ("overall", "macro", "many", "medium", "few")

@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
+from lpt.classifier import CosineClassifier, class_means
 from PIL import Image
 from torch import Tensor, nn
 
 from lpt.backbones import load_backbone
-from lpt.classifier import CosineClassifier, class_means
 from lpt.data import balanced_order, instance_order
 from lpt.losses import build_loss, draw_noise, instance_loss
 from lpt.losses.objectives import PHASE2_RELEASED

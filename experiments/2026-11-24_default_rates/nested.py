@@ -28,17 +28,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
-
-from lpt.baselines import rival_settings, train_rival
-from lpt.config import load_config
-from lpt.data import Split
 from lpt.evaluation.ensemble import ensembled, expansion
-from lpt.records import Output
 from lpt.training.data import open_configured
 from lpt.training.reporting import SilentReporter
 from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.workbench import Workbench
+
+from lpt.baselines import rival_settings, train_rival
+from lpt.config import load_config
+from lpt.data import Split
+from lpt.records import Output
 
 LEAST, KEPT, SCORED = 22, 15, 60
 SCALES = (8, 10, 12, 14, 16, 18, 20, 25)

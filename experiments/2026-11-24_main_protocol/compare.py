@@ -12,10 +12,10 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
-
-from lpt.data import ClassGroups
 from lpt.studies.bootstrap import paired_differences
 from lpt.studies.cells import Answers, CellResult, CellStore
+
+from lpt.data import ClassGroups
 from lpt.task_file import read_spec
 
 CELLS = Path(__file__).parent / "cells"

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lpt.training.means import lean_on_means
+from lpt.training.reporting import PlainReporter
+from lpt.training.workbench import Workbench
 
 from lpt.baselines import rival_settings, train_rival
 from lpt.config import load_config
 from lpt.data import ClassGroups
-from lpt.training.means import lean_on_means
-from lpt.training.reporting import PlainReporter
-from lpt.training.workbench import Workbench
 
 RATE = 0.003
 

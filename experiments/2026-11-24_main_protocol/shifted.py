@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lpt.training.reporting import SilentReporter
+from lpt.training.workbench import Workbench
 
 from lpt.config import load_config
 from lpt.data import ClassGroups
 from lpt.task_file import load_task
-from lpt.training.reporting import SilentReporter
-from lpt.training.workbench import Workbench
 
 CELLS = Path(__file__).parent / "cells"
 SCALE = 20

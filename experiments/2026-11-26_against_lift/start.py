@@ -17,10 +17,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "2026-11-24_default_rates"))
 import nested
+from lpt.training.workbench import Workbench
 
 from lpt.model import LongTailedPromptModel
 from lpt.training import session, starts
-from lpt.training.workbench import Workbench
 
 
 @torch.no_grad()

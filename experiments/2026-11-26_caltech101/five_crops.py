@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lpt.studies.measuring import over_five_crops
+from lpt.training.reporting import SilentReporter
+from lpt.training.workbench import Workbench
 
 from lpt.config import load_config
 from lpt.data import ClassGroups
-from lpt.studies.measuring import over_five_crops
 from lpt.task_file import load_task
-from lpt.training.reporting import SilentReporter
-from lpt.training.workbench import Workbench
 
 
 def main(data: str, *files: str) -> None:

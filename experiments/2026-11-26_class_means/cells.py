@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lpt.training.means import means_of
+from lpt.training.reporting import SilentReporter
+from lpt.training.workbench import Workbench
 
 from lpt.config import load_config
 from lpt.data import ClassGroups
 from lpt.task_file import load_task
-from lpt.training.means import means_of
-from lpt.training.reporting import SilentReporter
-from lpt.training.workbench import Workbench
 
 CELLS = Path(__file__).parents[1] / "2026-11-24_main_protocol/cells"
 

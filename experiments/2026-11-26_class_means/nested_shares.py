@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-
-from lpt.baselines import rival_settings, train_rival
 from lpt.classifier import class_means
-from lpt.config import load_config
 from lpt.training.data import open_configured
 from lpt.training.reporting import SilentReporter
 from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.workbench import Workbench
+from torch import Tensor
+
+from lpt.baselines import rival_settings, train_rival
+from lpt.config import load_config
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "2026-11-24_default_rates"))
 from nested import ALWAYS, nested

@@ -9,8 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lpt.studies import demo
 from lpt.training.reporting import SilentReporter
+
+from lpt.studies import demo
 
 
 def main() -> None:

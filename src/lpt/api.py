@@ -6,17 +6,18 @@ from typing import Any
 
 from lpt.backbones import FrozenViT
 from lpt.config import load_config
-from lpt.data import same_data
+from lpt.data.sources.data_string import same_data
 from lpt.errors import ConfigError, RunError
+from lpt.progress import Reporter, SilentReporter
+from lpt.reporters import check_log, with_log
 from lpt.task import Task
-from lpt.training.data import check_place
-from lpt.training.estimate import parse_budget
-from lpt.training.reporting import Reporter, SilentReporter, check_log, with_log
-from lpt.training.result import Result
-from lpt.training.runs import RunFolder, free_run_path
-from lpt.training.session import Session
+from lpt.training.budget import parse_budget
+from lpt.training.run.context import Workbench
+from lpt.training.run.result import Result
+from lpt.training.run.run_data import check_place
+from lpt.training.run.run_folder import RunFolder, free_run_path
 from lpt.training.summary import describe
-from lpt.training.workbench import Workbench
+from lpt.training.trainer import Session
 
 __all__ = ["finish", "load", "prepare", "run_name", "train"]
 
@@ -40,7 +41,8 @@ def train(
     """Train a task on a data set and return it ready to predict.
 
     Args:
-        data: folder of class folders, list, Parquet, or a name (see `lpt.data.open_data`).
+        data: folder of class folders, list, Parquet, or a name
+            (see `lpt.data.sources.open_data`).
         backbone: a name that `lpt backbones` lists, or a local file; None takes the recipe's.
         out: run folder; None takes a fresh one below runs/.
         recipe: default, paper, released, or a YAML file.

@@ -18,7 +18,7 @@ from torch import Tensor
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.errors import ConfigError, TaskFileError
 from lpt.files import write_atomic
-from lpt.model import LongTailedPromptModel, PromptShape
+from lpt.model.two_pass import LongTailedPromptModel, PromptShape
 
 __all__ = ["FORMAT", "BackboneRecord", "TaskSpec", "load_task", "read_spec", "save_task"]
 

@@ -9,10 +9,10 @@ from PIL import Image
 
 from lpt.backbones import FrozenViT
 from lpt.config import load_config
-from lpt.data import Manifest, Split
-from lpt.data.stores import MemoryStore
-from lpt.training.reporting import SilentReporter
-from lpt.training.workbench import Workbench
+from lpt.data.image_stores import MemoryStore
+from lpt.data.manifest import Manifest, Split
+from lpt.progress import SilentReporter
+from lpt.training.run.context import Workbench
 
 COUNTS = (12, 6, 4, 3)
 NAMES = ("ant", "bee", "cat", "dog")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lpt.cli import main
-from lpt.studies.definition import load_study, study_names
+from lpt.studies.define.definition import load_study, study_names
 
 from ..tiny import write_backbone, write_photos
 

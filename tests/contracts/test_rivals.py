@@ -13,9 +13,9 @@ from torch import Tensor
 from lpt.backbones import hash_weights
 from lpt.baselines import RivalSettings, Trained, rival_names, rival_settings, train_rival
 from lpt.errors import ConfigError, RunError
-from lpt.training.optim import ROLES
-from lpt.training.stages import Progress
-from lpt.training.workbench import Workbench
+from lpt.training.engine.optim import ROLES
+from lpt.training.engine.stage import Progress
+from lpt.training.run.context import Workbench
 
 from ..baselines.tiny import COUNTS, Recorder, bench
 from ..tiny import Killed, backbone_of, write_backbone, write_photos

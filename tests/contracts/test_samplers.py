@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpt.data import (
+from lpt.data.sampling import (
     ORDERS,
     balanced_order,
     class_cycle_order,

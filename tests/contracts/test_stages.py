@@ -8,13 +8,13 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, hash_weights
-from lpt.baselines.stage import EncoderStage, Fixed
-from lpt.classifier import CosineClassifier
+from lpt.baselines.encoder import EncoderStage, Fixed
 from lpt.losses import Phase2Settings, build_loss, instance_loss
-from lpt.model import LongTailedPromptModel, PromptShape
-from lpt.training.optim import ROLES
-from lpt.training.prompt_stages import GroupStage, SharedStage
-from lpt.training.stages import Progress, Stage, branches_of
+from lpt.model.classifier import CosineClassifier
+from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+from lpt.training.engine.optim import ROLES
+from lpt.training.engine.stage import Progress, Stage, branches_of
+from lpt.training.phases.prompt_stages import GroupStage, SharedStage
 
 COUNTS = torch.tensor([9, 4, 1])
 WIDTH, EPOCHS = 16, 4

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from lpt.config import load_config
-from lpt.studies.conditions import Conditions
-from lpt.studies.material import Material
-from lpt.studies.rates import Rate
-from lpt.studies.study import Request
-from lpt.training.reporting import SilentReporter
+from lpt.progress import SilentReporter
+from lpt.studies.define.lr_grid import Rate
+from lpt.studies.define.overrides import Conditions
+from lpt.studies.plan.study_data import Material
+from lpt.studies.run_study import Request
 
 from ..tiny import write_backbone, write_photos
 

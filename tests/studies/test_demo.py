@@ -10,8 +10,8 @@ import lpt
 from lpt.baselines import rival_settings, train_rival
 from lpt.errors import RunError
 from lpt.files import write_text
+from lpt.progress import SilentReporter
 from lpt.studies import demo
-from lpt.training.reporting import SilentReporter
 
 SHORT = {"phase1.epochs": 1, "phase2.epochs": 1, "phase1.epoch_images": 16}
 

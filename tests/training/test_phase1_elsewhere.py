@@ -36,7 +36,7 @@ def test_seconds_of_a_phase_count_where_it_starts_and_its_cache(
 ) -> None:
     ticks = itertools.count(0, 1000)  # whatever the session itself times takes 1000 s
     clock = SimpleNamespace(monotonic=lambda: next(ticks))
-    monkeypatch.setattr("lpt.training.session.time", clock)
+    monkeypatch.setattr("lpt.training.trainer.time", clock)
     _, result = train(config(photos), tmp_path / "run", backbone)
     seconds = {phase: s // 1000 for phase, s in result.phase_seconds.items()}
     assert seconds == {"phase1": 3, "phase2": 3}  # start, cache or neither, means

@@ -19,17 +19,17 @@ import torch
 from lpt import api
 from lpt.backbones import FrozenViT
 from lpt.config import load_config
-from lpt.data import open_data
+from lpt.data.sources.open_data import open_data
 from lpt.errors import RunError
 from lpt.files import UNFINISHED
 from lpt.task_file import TaskSpec, read_spec
-from lpt.training import session
-from lpt.training.cache import NoRoomError, ViewCache, build_cache
-from lpt.training.checkpoint import Checkpoint, Position
-from lpt.training.identity import data_identity
-from lpt.training.plan import EpochPlan
-from lpt.training.runs import RunFolder
-from lpt.training.stages import Stage
+from lpt.training import trainer as session
+from lpt.training.engine.checkpoint import Checkpoint, Position
+from lpt.training.engine.sampling_plan import EpochPlan
+from lpt.training.engine.stage import Stage
+from lpt.training.engine.view_cache import NoRoomError, ViewCache, build_cache
+from lpt.training.run.data_identity import data_identity
+from lpt.training.run.run_folder import RunFolder
 
 from ..tiny import (
     SETTINGS,

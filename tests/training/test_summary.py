@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lpt.backbones import FrozenViT
-from lpt.data import open_data
+from lpt.data.sources.open_data import open_data
 from lpt.errors import TaskFileError
 from lpt.task import Task
 from lpt.training.summary import describe, summarise

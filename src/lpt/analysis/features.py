@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lpt.data import random_stream
+from lpt.data.sampling import random_stream
 from lpt.errors import ShapeError
 from lpt.evaluation import knn_scores
 

@@ -1,6 +1,7 @@
 """Rivals of long-tailed prompt tuning, each a small stage against the same loop."""
 
-from lpt.baselines.registry import (
+from lpt.baselines.baseline_config import RivalSettings
+from lpt.baselines.train import (
     Trained,
     rival_names,
     rival_settings,
@@ -8,7 +9,6 @@ from lpt.baselines.registry import (
     train_multitask,
     train_rival,
 )
-from lpt.baselines.settings import RivalSettings
 
 __all__ = [
     "RivalSettings",

@@ -39,7 +39,7 @@ def analyze(
 ) -> None:
     """Features, matched prompts, calibration, confusions and suspect labels of a run."""
     from lpt.analysis import run_analysis
-    from lpt.training.reporting import reporter_for
+    from lpt.reporters import reporter_for
 
     _, folder = run_analysis(
         run,
@@ -68,7 +68,7 @@ def report(
 ) -> None:
     """One HTML file that opens offline: how a run went, or how several differ."""
     from lpt.analysis.report import write_report
-    from lpt.training.reporting import reporter_for
+    from lpt.reporters import reporter_for
 
     path = write_report(list(runs), out, device=device, workers=workers, reporter=reporter_for())
     print(f"report    {path}")
@@ -85,8 +85,8 @@ def bench(
     precision: Annotated[str, typer.Option(help="float32, bf16, or auto: bf16 on GPUs.")] = "auto",
 ) -> None:
     """Speed as ratios measured in one run: against a plain implementation and the bare backbone."""
-    from lpt.testing.bench import bench as measure
-    from lpt.testing.bench import render
+    from lpt.bench.ratios import bench as measure
+    from lpt.bench.ratios import render
 
     result = measure(backbone, batch, repeats, device, precision)
     print(json.dumps(result, indent=2) if as_json else render(result))

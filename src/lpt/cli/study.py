@@ -86,7 +86,7 @@ def study(
 ) -> None:
     """A comparison of the paper as one table, with seeds and spread; goes on where it stopped."""
     from lpt.config import parse_settings
-    from lpt.studies.definition import load_study, study_names
+    from lpt.studies.define.definition import load_study, study_names
 
     if name is not None and as_list:
         print("\n".join(row.label for row in load_study(name, recipe).rows))
@@ -101,11 +101,11 @@ def study(
     if data is None:
         raise ConfigError(f"study {name}: name the data with --data.")
     from lpt.api import run_name
-    from lpt.studies.conditions import Conditions
-    from lpt.studies.rates import parse_rates
-    from lpt.studies.rendering import render_plan, render_study
-    from lpt.studies.study import Request, plan_study, run_study
-    from lpt.training.reporting import reporter_for
+    from lpt.reporters import reporter_for
+    from lpt.studies.define.lr_grid import parse_rates
+    from lpt.studies.define.overrides import Conditions
+    from lpt.studies.run_study import Request, plan_study, run_study
+    from lpt.studies.table.rendering import render_plan, render_study
 
     folder = out or Path("runs") / "studies" / run_name(data)
     conditions = Conditions(epochs, init, ensemble, parse_settings(settings or []), other, recipe)

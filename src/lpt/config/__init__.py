@@ -4,7 +4,7 @@ Knows nothing of training.
 """
 
 from lpt.config.recipes import load_config, parse_settings, recipe_names
-from lpt.config.run import RunConfig, automatic_batch
+from lpt.config.run_config import RunConfig, automatic_batch
 from lpt.config.sections import (
     AugmentConfig,
     ClassifierConfig,

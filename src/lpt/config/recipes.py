@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from lpt.config.run import RunConfig
+from lpt.config.run_config import RunConfig
 from lpt.config.validation import validated
 from lpt.errors import ConfigError
 

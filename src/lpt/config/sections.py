@@ -140,14 +140,14 @@ class OptimConfig(Section):
 
     @property
     def own_rates(self) -> dict[str, float | None]:
-        """By role (`lpt.training.optim.ROLES`), of what may have another rate than `rate`."""
+        """Learning rates by role (see `optim.ROLES`) that may differ from `rate`."""
         return {"classifier": self.classifier_rate, "keys": self.key_rate}
 
 
 class PhaseConfig(Section):
     """One phase: how long, on what order of images, how optimised.
 
-    `batch` 0 chooses 8 to 64 images a step and branch (`lpt.config.run.automatic_batch`).
+    `batch` 0 chooses 8 to 64 images a step and branch (`lpt.config.run_config.automatic_batch`).
     `epoch_images` caps an epoch (null: as many draws as there are training images). Dual sampling
     draws two batches a step: one in `dual_order`, and an instance-balanced one whose weight starts
     at `eta` and decays.

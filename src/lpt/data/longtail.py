@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.manifest import Manifest, Split
-from lpt.data.samplers import random_stream
+from lpt.data.sampling import random_stream
 from lpt.errors import ConfigError, DataError
 from lpt.files import write_text
 

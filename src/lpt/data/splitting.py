@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from lpt.data.samplers import random_stream
+from lpt.data.sampling import random_stream
 from lpt.errors import ConfigError
 
 __all__ = ["hold_out"]

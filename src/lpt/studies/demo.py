@@ -7,16 +7,16 @@ import numpy as np
 
 from lpt.baselines import train_rival
 from lpt.config import load_config
-from lpt.data import Split
-from lpt.data.decode import decode
+from lpt.data.images.decode import decode
+from lpt.data.manifest import Split
 from lpt.evaluation import COLUMNS, render_table
 from lpt.files import write_bytes
+from lpt.progress import Reporter, human_time
 from lpt.task import Task
-from lpt.training.reporting import Reporter, human_time
-from lpt.training.runs import RunFolder, free_run_path
-from lpt.training.session import Session
+from lpt.training.run.context import Workbench
+from lpt.training.run.run_folder import RunFolder, free_run_path
 from lpt.training.summary import describe, result_rows
-from lpt.training.workbench import Workbench
+from lpt.training.trainer import Session
 
 __all__ = ["run_demo"]
 

@@ -5,10 +5,10 @@ import numpy as np
 from lpt.backbones import warn_if_leaky
 from lpt.backbones.catalog import EMBEDDED
 from lpt.evaluation import COLUMNS, render_table
+from lpt.progress import human_time
 from lpt.task import Task
-from lpt.training.reporting import human_time
-from lpt.training.result import Result
-from lpt.training.session import Session
+from lpt.training.run.result import Result
+from lpt.training.trainer import Session
 
 __all__ = ["LABELS", "describe", "result_rows", "summarise"]
 
