@@ -1,4 +1,4 @@
-"""Write runs.csv, per_class.csv and differences.csv from the predictions of this protocol.
+"""Write runs, summary, per_class and differences (CSV) from the predictions of this protocol.
 
     python tables.py CELLS
 
@@ -11,6 +11,7 @@ import json
 import sys
 from itertools import combinations
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,20 @@ def percent(scores: dict[str, float], prefix: str = "") -> dict[str, Any]:
     return {prefix + n: round(100 * scores[n], 2) if n in scores else "" for n in names}
 
 
+def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean and spread over seeds of every row that was scored on test images."""
+    rows = []
+    for name in dict.fromkeys(r["row"] for r in runs if r["scored"] == "test"):
+        own = [r for r in runs if r["row"] == name and r["scored"] == "test"]
+        row = {"row": name, "seeds": " ".join(str(r["seed"]) for r in own)}
+        for measure in (*MEASURES, *("tta_" + m for m in MEASURES), "seconds"):
+            values = [r[measure] for r in own]
+            row[measure] = f"{mean(values):.2f}"
+            row[f"{measure}_std"] = f"{stdev(values):.2f}" if len(values) > 1 else ""
+        rows.append(row | {"parameters": own[0]["parameters"]})
+    return rows
+
+
 def main(cells: Path) -> None:
     runs, right, labels = [], {}, np.empty(0)
     for folder in sorted(cells.iterdir()):
@@ -94,6 +109,7 @@ def main(cells: Path) -> None:
     runs.sort(key=lambda r: (r["scored"] != "test", r["row"], r["seed"]))
     columns = dict.fromkeys(k for r in runs for k in r)
     write("runs.csv", [{k: r.get(k, "") for k in columns} for r in runs])
+    write("summary.csv", summary(runs))
     with safe_open(next(cells.glob("*/task.safetensors")), "np") as file:
         spec = json.loads(file.metadata()["spec"])
     counts, named = (
