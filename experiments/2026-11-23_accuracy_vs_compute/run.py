@@ -3,8 +3,8 @@
     python experiments/2026-11-23_accuracy_vs_compute/run.py DATA OUT --threads 2
     python experiments/2026-11-23_accuracy_vs_compute/run.py DATA OUT --table
 
-DATA is the folder of tiny-imagenet-b. Compute: every list, 2, 5 and 10 epochs per phase, the default
-recipe, all training images, the last epoch. Views: V = 0 (fresh augmentation), 1, 2, 4 and 8 in
+DATA is the folder of tiny-imagenet-b. Compute: every list, 2, 5 and 10 epochs per phase, default
+recipe, all training images, last epoch. Views: V = 0 (fresh augmentation), 1, 2, 4 and 8 in
 phase 2 only, from the phase 1 of the list's run with `--view-epochs`, so that nothing else differs.
 OUT/cells.jsonl gets one line per finished run. Finished runs are skipped and a killed one resumes,
 so repeat the command until it prints the table.
