@@ -1,4 +1,4 @@
-"""The demonstration with dropout before the classifier, rivals' and LPT's alike.
+"""Run the demo with dropout before the classifier, in baselines and LPT alike.
 
     python experiments/2026-11-27_dropout/digits.py DROPOUT SEED
 
