@@ -144,7 +144,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "huge pool": ({"spec": {"pool_size": 10_000_000}}, "tensor group_prompts"),
     "huge prompt": ({"spec": {"prompt_length": 10_000_000}}, "tensor group_prompts"),
     "beyond any size": ({"spec": {"pool_size": 10**30}}, "pool_size"),
-    "top above pool": ({"spec": {"top_k": 5}}, "prompts.top=5"),
+    "top above pool": ({"spec": {"top_k": 5}}, "prompts.top_k=5"),
     "K above depth": ({"spec": {"shared_blocks": 3}}, "prompts.shared_blocks=3"),
     "pool without prompts": ({"spec": {"phases": 1}}, "tensor group_prompts"),
     "no classes": ({"spec": {"class_names": [], "class_counts": []}}, "class_names"),

@@ -23,7 +23,7 @@ def disturb(encoder: torch.nn.Module) -> None:
     """Give what starts at zero a value."""
     torch.manual_seed(5)
     with torch.no_grad():
-        for parameters in encoder.groups().values():
+        for parameters in encoder.param_groups().values():
             for parameter in parameters:
                 parameter.add_(0.1 * torch.randn(parameter.shape))
 

@@ -85,8 +85,8 @@ def test_gradients_reach_exactly_what_is_said_to_learn(make):
     stage = make("dual", 0.0).train()
     images, labels = batch(2)
     stage(stage.draw({"images": images}, labels), Progress(0, EPOCHS)).total.backward()
-    learning = {id(p) for parameters in stage.groups().values() for p in parameters}
-    assert set(stage.groups()) <= set(ROLES)
+    learning = {id(p) for parameters in stage.param_groups().values() for p in parameters}
+    assert set(stage.param_groups()) <= set(ROLES)
     reached = {id(p) for p in stage.parameters() if p.grad is not None and p.grad.abs().max() > 0}
     assert reached == learning
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from lpt.errors import ConfigError
-from lpt.evaluation.tta import ensembled, five_crops
+from lpt.evaluation.tta import five_crops, with_tta
 from lpt.records import Output
 
 
@@ -38,7 +38,7 @@ def brightness(images: Tensor) -> Output:
 def test_logits_are_averaged_and_the_feature_is_the_centres():
     crops = five_crops(ramp(), 3)
     wanted = torch.stack([brightness(crop).logits for crop in crops]).mean(0)
-    found = ensembled(brightness, 3)(ramp())
+    found = with_tta(brightness, 3)(ramp())
     torch.testing.assert_close(found.logits, wanted)
     assert torch.equal(found.feature, brightness(crops[0]).feature)
 

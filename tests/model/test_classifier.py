@@ -65,7 +65,7 @@ def test_class_means_by_hand():
 def test_classes_start_at_their_means_and_those_without_images_where_they_were():
     classifier = CosineClassifier(2, 2)
     before = classifier.weight[1].clone()
-    classifier.start_from(torch.tensor([[0.0, 0.1], [0.0, 0.0]]))
+    classifier.start_at(torch.tensor([[0.0, 0.1], [0.0, 0.0]]))
     assert classifier.weight[0].tolist() == [0.0, 1.0]
     assert torch.equal(classifier.weight[1], before)
     assert classifier.weight.requires_grad
@@ -75,7 +75,7 @@ def test_half_way_to_the_mean_is_the_bisector_and_lengths_stay():
     classifier = CosineClassifier(2, 2)
     with torch.no_grad():
         classifier.weight.copy_(torch.tensor([[3.0, 0.0], [0.0, 2.0]]))
-    classifier.lean_towards(torch.tensor([[0.0, 0.1], [0.0, 0.0]]), 0.5)
+    classifier.interpolate_towards(torch.tensor([[0.0, 0.1], [0.0, 0.0]]), 0.5)
     expected = torch.tensor([[3 / 2**0.5, 3 / 2**0.5], [0.0, 2.0]])  # no mean, no change
     torch.testing.assert_close(classifier.weight.detach(), expected)
     assert classifier.weight.requires_grad
@@ -89,7 +89,7 @@ def test_leaning_lies_between_direction_and_mean_whatever_their_lengths(seed, sh
     before = classifier.weight.detach().clone()
     with torch.no_grad():
         classifier.weight.mul_(scale)
-    classifier.lean_towards(means / scale, share)
+    classifier.interpolate_towards(means / scale, share)
     after = classifier.weight.detach()
     torch.testing.assert_close(after.norm(dim=1), torch.full((5,), scale), rtol=1e-4, atol=0)
     for end in (before, means):

@@ -49,8 +49,8 @@ def build(shape: PromptShape | None = None, dropout: float = 0.0, **changes: obj
     backbone = FrozenViT(vit(**changes))
     shape = shape or PromptShape(length=3, pool_size=6)
     model = LongTailedPromptModel(backbone, CLASSES, shape, dropout=dropout)
-    for learned in (model.shared, model.pool, model.classifier):
-        randomise(learned, 1.0)
+    for trainable in (model.shared, model.pool, model.classifier):
+        randomise(trainable, 1.0)
     return model
 
 
@@ -68,10 +68,10 @@ def step(
     if out.match is not None:
         loss = loss - out.match.similarity.mean()
     torch.autograd.backward(loss)
-    learned = {"shared": model.shared, "pool": model.pool, "classifier": model.classifier}
+    trainable = {"shared": model.shared, "pool": model.pool, "classifier": model.classifier}
     gradients = {
         f"{role}.{name}": parameter.grad
-        for role, module in learned.items()
+        for role, module in trainable.items()
         for name, parameter in module.named_parameters()
         if parameter.grad is not None
     }
@@ -201,14 +201,18 @@ def test_no_gradient_leaves_through_the_query():
 def test_the_backbone_is_bit_identical_after_training_in_both_phases():
     model = build().train()
     before = hash_weights(model.backbone.model.state_dict())
-    learned = [*model.shared.parameters(), *model.pool.parameters(), *model.classifier.parameters()]
+    trainable = [
+        *model.shared.parameters(),
+        *model.pool.parameters(),
+        *model.classifier.parameters(),
+    ]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
-    start = [p.detach().clone() for p in learned]
+    start = [p.detach().clone() for p in trainable]
     for forward in (model.phase1, model, model.phase1, model):
         step(model, forward)
         optimizer.step()
     assert hash_weights(model.backbone.model.state_dict()) == before
-    assert not any(torch.equal(p, s) for p, s in zip(learned, start, strict=True))
+    assert not any(torch.equal(p, s) for p, s in zip(trainable, start, strict=True))
 
 
 def test_dropout_acts_on_the_feature_in_training_and_never_on_the_query():

@@ -8,7 +8,7 @@ import pytest
 
 from lpt.config import load_config
 from lpt.progress import SilentReporter
-from lpt.studies.define.lr_grid import Rate
+from lpt.studies.define.lr_grid import LearningRate
 from lpt.studies.define.overrides import Conditions
 from lpt.studies.plan.study_data import Material
 from lpt.studies.run_study import Request
@@ -16,32 +16,32 @@ from lpt.studies.run_study import Request
 from ..tiny import write_backbone, write_photos
 
 QUICK = {
-    "phase1.batch": 8,
-    "phase2.batch": 8,
+    "phase1.batch_size": 8,
+    "phase2.batch_size": 8,
     "phase1.epoch_images": 16,
     "phase2.epoch_images": 16,
     "prompts.length": 2,
     "prompts.pool_size": 4,
     "phase2.cached_views": 1,
     "checkpoint_seconds": 0,
-    "rival.batch": 8,
+    "baseline.batch": 8,
     "precision": "float32",
 }
 
 Ask = Callable[..., Request]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="trainer")
 def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_backbone(tmp_path_factory.mktemp("vit") / "vit.safetensors")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="trainer")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_photos(tmp_path_factory.mktemp("photos") / "photos")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="trainer")
 def material(photos: Path) -> Material:
     config = load_config("default").changed({"data.source": str(photos)})
     return Material(config, SilentReporter(), device="cpu")
@@ -57,7 +57,7 @@ def ask(vit: Path, photos: Path, tmp_path: Path) -> Ask:
             "out": tmp_path / "out",
             "backbones": (str(vit),),
             "seeds": 1,
-            "rates": (Rate(1.0),),
+            "lrs": (LearningRate(1.0),),
             "conditions": Conditions(epochs=1, settings=QUICK),
             "only": only,
             "device": "cpu",

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from lpt.baselines import train as registry
 from lpt.errors import ConfigError, DataError, TrainingError
 from lpt.progress import SilentReporter
-from lpt.studies.define.lr_grid import Rate
+from lpt.studies.define.lr_grid import LearningRate
 from lpt.studies.define.overrides import Conditions
 from lpt.studies.run import runner
 from lpt.studies.run import train_run as methods
@@ -98,12 +98,12 @@ def test_a_finished_run_leaves_its_prompt_file_and_no_checkpoints(ask):
 
 @pytest.mark.slow
 def test_a_cell_that_diverges_is_told_and_the_rest_goes_on(ask, monkeypatch):
-    def diverge(trial):
+    def diverge(trainer):
         raise TrainingError("linear-probe: loss is not finite.\nLower the rate.")
 
-    rival = registry._RIVALS["linear-probe"]
-    broken = {**registry._RIVALS, "linear-probe": replace(rival, train=diverge)}
-    monkeypatch.setattr(registry, "_RIVALS", broken)
+    baseline = registry._BASELINES["linear-probe"]
+    broken = {**registry._BASELINES, "linear-probe": replace(baseline, train=diverge)}
+    monkeypatch.setattr(registry, "_BASELINES", broken)
     request = ask("phases", PROBE, ALONE)
     table = run(request)
     assert [bool(row.failed) for row in table.rows] == [True, False]
@@ -117,7 +117,7 @@ def test_a_cell_that_diverges_is_told_and_the_rest_goes_on(ask, monkeypatch):
 
 
 def test_phase_2_fails_where_phase_1_failed(ask):
-    request = ask("phases", BOTH, rates=(Rate(1e30),))
+    request = ask("phases", BOTH, lrs=(LearningRate(1e30),))
     table = run(request)
     assert table.rows[0].failed.startswith("phase 1: ")
 
@@ -125,7 +125,7 @@ def test_phase_2_fails_where_phase_1_failed(ask):
 @pytest.mark.slow
 def test_the_rate_is_chosen_on_images_held_out_of_training(ask, photos):
     """30, 12, 6 and 3 images: 10 % of each class with 10 or more of the training images."""
-    request = ask("phases", PROBE, rates=(Rate(1.0), Rate(3.0)))
+    request = ask("phases", PROBE, lrs=(LearningRate(1.0), LearningRate(3.0)))
     told = Told()
     (row,) = run_study(request, told).rows
     results = [
@@ -137,10 +137,10 @@ def test_the_rate_is_chosen_on_images_held_out_of_training(ask, photos):
     images = {r["content"]["data"]["scored images"] for r in chosen}
     assert len(images) == 1
     assert images != {final[0]["content"]["data"]["scored images"]}
-    macro = {r["content"]["rival"]["rate"]: r["scores"]["macro"] for r in chosen}
-    best = min(rate for rate, score in macro.items() if score == max(macro.values()))
-    assert final[0]["content"]["rival"]["rate"] == best  # of equals the first, which is the lower
-    assert row.rate in ("x1", "x3")
+    macro = {r["content"]["baseline"]["lr"]: r["scores"]["macro"] for r in chosen}
+    best = min(lr for lr, score in macro.items() if score == max(macro.values()))
+    assert final[0]["content"]["baseline"]["lr"] == best  # of equals the first, which is the lower
+    assert row.lr in ("x1", "x3")
     assert sum(line.startswith("cell ") for line in told.lines) == 3
     assert "3 of 3 cells done" in told.lines[-1]
 
@@ -255,9 +255,9 @@ def test_what_is_asked_for_wrongly_is_refused_before_anything_is_written(ask, ph
         (ask("phases", ALONE, reference=BOTH), "--against both phases: is left out by --only"),
         (ask("multitask"), "--other DATA"),
         (ask("phases", conditions=Conditions(other=str(photos))), "takes no --other"),
-        (ask("phases", conditions=Conditions(settings={"rival.epochs": "ab"})), "epochs=ab"),
+        (ask("phases", conditions=Conditions(settings={"baseline.epochs": "ab"})), "epochs=ab"),
         (
-            ask("phases", conditions=Conditions(settings={"rival.loss": "x"})),
+            ask("phases", conditions=Conditions(settings={"baseline.loss": "x"})),
             "--set rival, for no prompt, cross-entropy, balanced: loss=x: choose",
         ),
         (ask("phases", device="tpu"), "--device tpu: unknown"),

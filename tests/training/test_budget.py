@@ -35,12 +35,12 @@ def run_of(
         {
             "phase1.epochs": one,
             "phase2.epochs": two,
-            "phase1.batch": batch,
-            "phase2.batch": 2 * batch,
+            "phase1.batch_size": batch,
+            "phase2.batch_size": 2 * batch,
             "phase1.epoch_images": images,
             "data.max_val_images": val,
             "classifier.init_images_per_class": start,
-            "classifier.mean_share": share,
+            "classifier.mean_weight": share,
             "phase2.cached_views": views,
         }
     )
@@ -129,8 +129,8 @@ def test_a_run_costs_its_steps_its_starts_and_what_is_scored():
         {
             "phase1.epochs": 2,
             "phase2.epochs": 3,
-            "phase1.batch": 10,
-            "phase2.batch": 20,
+            "phase1.batch_size": 10,
+            "phase2.batch_size": 20,
             "phase2.cached_views": 0,
             "classifier.init_images_per_class": 10,
         }
@@ -149,7 +149,7 @@ def test_a_run_costs_its_steps_its_starts_and_what_is_scored():
     assert run_seconds(config, pace) == pytest.approx(
         fixed + first + 3 * (5 * 2 + 7 * 0.2) + 7 * 0.2
     )
-    leaning = config.changed({"classifier.mean_share": 0.5})
+    leaning = config.changed({"classifier.mean_weight": 0.5})
     assert run_seconds(leaning, pace) - run_seconds(config, pace) == pytest.approx(16 * 0.3)
     cached = config.changed({"phase2.cached_views": 4})
     assert run_seconds(cached, pace) == pytest.approx(
@@ -204,6 +204,6 @@ def test_starts_from_many_classes_leave_most_of_a_budget_to_training():
 
 def test_what_is_neither_trained_nor_scored_costs_nothing():
     pace = Pace((1.0, 9.0), 9.0, 9.0, (0.1, 9.0), class_counts=(40, 8), val_images=7, test_images=5)
-    first = {"phase1.batch": 8, "phase2.batch": 8, "phase1.epochs": 1, "phase2.epochs": 0}
+    first = {"phase1.batch_size": 8, "phase2.batch_size": 8, "phase1.epochs": 1, "phase2.epochs": 0}
     config = RunConfig().changed({**first, "classifier.init": "uniform"})
     assert run_seconds(config, pace) == pytest.approx(6 * 1.0 + 7 * 0.1 + 7 * 0.1 + 5 * 0.1)

@@ -24,10 +24,10 @@ from lpt.analysis.suspects import (
 )
 from lpt.analysis.thumbnails import save_thumbnails
 from lpt.data.manifest import Split
-from lpt.data.sampling import random_stream
 from lpt.devices import peak_memory
 from lpt.errors import ConfigError
 from lpt.progress import Reporter, SilentReporter
+from lpt.random_streams import Stream, random_stream
 from lpt.task import Task
 
 __all__ = ["analyse", "run_analysis"]
@@ -241,4 +241,4 @@ def _some(images: int, most: int) -> Indices:
     """Positions of at most `most` images, drawn always alike, in order."""
     if images <= most:
         return np.arange(images, dtype=np.int64)
-    return np.sort(random_stream(0, 12).permutation(images)[:most])
+    return np.sort(random_stream(0, Stream.ANALYSIS_SUBSET).permutation(images)[:most])

@@ -10,8 +10,8 @@ from lpt.data.sources.data_string import same_data
 from lpt.data.sources.open_data import open_data, open_test
 from lpt.errors import RunError
 from lpt.task import Task
-from lpt.training.run.context import first_of_each_class
 from lpt.training.run.run_data import data_of_run
+from lpt.training.run.training_context import first_of_each_class
 
 __all__ = ["Opened", "open_images"]
 

@@ -17,7 +17,7 @@ class Encoder(nn.Module, ABC):
     """Images (B, 3, H, H) to features (B, D)."""
 
     @abstractmethod
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """What learns, by role (`lpt.training.engine.optim.ROLES`)."""
 
     @abstractmethod
@@ -32,7 +32,7 @@ class Fixed(Encoder):
         super().__init__()
         self.encode = encode.requires_grad_(False)
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Nothing."""
         return {}
 
@@ -58,19 +58,21 @@ class EncoderStage(Stage):
         self.branches, self.mixup = branches, mixup
         self.losses = nn.ModuleList(b.loss for b in branches if isinstance(b.loss, nn.Module))
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """What the encoder declares, and the classifier."""
-        return {**self.encoder.groups(), "classifier": list(self.classifier.parameters())}
+        return {**self.encoder.param_groups(), "classifier": list(self.classifier.parameters())}
 
     def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
         """The feature, where nothing before the classifier learns; else the images."""
-        return {"images": images} if self.encoder.groups() else {"feature": self.encoder(images)}
+        return (
+            {"images": images} if self.encoder.param_groups() else {"feature": self.encoder(images)}
+        )
 
-    def chance(self, images: int) -> Inputs:
+    def random_inputs(self, images: int) -> Inputs:
         """Dropout of the classifier."""
         return dropout_of(self.classifier, images)
 
     def output(self, inputs: Inputs) -> Output:
         """What was not computed yet, then the classifier."""
         feature = inputs["feature"] if "feature" in inputs else self.encoder(inputs["images"])
-        return Output(self.classifier(feature, inputs.get("kept")), feature, feature)
+        return Output(self.classifier(feature, inputs.get("dropout_mask")), feature, feature)

@@ -37,7 +37,7 @@ class StageFile:
         if self.path is not None:
             checkpoint.save(self.path)
 
-    def save_best(self, stage: str, learned: Mapping[str, Tensor]) -> None:
+    def save_best(self, stage: str, trainable: Mapping[str, Tensor]) -> None:
         """Ignore: the last epoch is reported."""
 
     def log(self, record: Mapping[str, Any]) -> None:

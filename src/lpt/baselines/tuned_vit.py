@@ -11,7 +11,7 @@ from lpt.backbones import FrozenViT
 from lpt.backbones.linear import FrozenLinear
 from lpt.baselines.encoder import Encoder
 
-__all__ = ["LearningLinear", "TunedViT", "norms_of", "replace_linears"]
+__all__ = ["TrainableLinear", "TunedViT", "norms_of", "replace_linears"]
 
 
 class TunedViT(Encoder):
@@ -41,7 +41,7 @@ class TunedViT(Encoder):
         for block in self.vit.blocks:  # timm's own, slower in bf16 on CPUs where torch fuses it
             block.attn.fused_attn &= next(self.vit.parameters()).device.type != "cpu"
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """What `change` chose."""
         return {"backbone": self.tuned}
 
@@ -54,7 +54,7 @@ class TunedViT(Encoder):
         return self.vit.final_norm(tokens[:, 0])
 
 
-class LearningLinear(FrozenLinear):
+class TrainableLinear(FrozenLinear):
     """A linear layer of the backbone whose weights learn after all."""
 
     def forward(self, input: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ __all__ = ["CLASSES", "Workload"]
 CLASSES = 100
 COMPARED = 32
 SCALE = 20.0
-RATE = 1e-4
+LR = 1e-4
 
 
 class Workload:
@@ -48,7 +48,7 @@ class Workload:
         self.images = torch.randn(batch, 3, size, size).to(device)
         self.labels = torch.randint(0, CLASSES, (batch,)).to(device)
         self.device, self.bf16 = torch.device(device), bf16
-        self.learned = {
+        self.trainable = {
             "phase1": [self.model.shared.prompts, self.model.classifier.weight],
             "phase2": [
                 self.model.pool.prompts,
@@ -57,8 +57,8 @@ class Workload:
             ],
         }
         self.optimizers = {
-            name: torch.optim.SGD(parameters, lr=RATE, momentum=0.9)
-            for name, parameters in self.learned.items()
+            name: torch.optim.SGD(parameters, lr=LR, momentum=0.9)
+            for name, parameters in self.trainable.items()
         }
 
     @cached_property
@@ -134,7 +134,7 @@ class Workload:
         self, phase: str, forward: Callable[[Tensor], Output], images: Tensor
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         output = forward(images)
-        gradients = torch.autograd.grad(self._loss(output), self.learned[phase])
+        gradients = torch.autograd.grad(self._loss(output), self.trainable[phase])
         return output.logits.detach(), gradients
 
     def _loss(self, output: Output) -> Tensor:

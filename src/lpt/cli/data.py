@@ -174,7 +174,7 @@ def longtail(
 
 
 @app.command()
-def bench(
+def context(
     data: Data,
     image_size: Annotated[int, typer.Option(min=1, help="Pixels of the model's input.")] = 224,
     batch: Annotated[int, typer.Option(min=1, help="Images a batch.")] = 64,
@@ -188,15 +188,15 @@ def bench(
     from lpt.data.images.transforms import train_transform
     from lpt.data.loading import ImageDataset
     from lpt.data.sources.open_data import open_data
-    from lpt.data.tools.throughput import measure_loading, render_rates
+    from lpt.data.tools.throughput import measure_loading, render_throughput
 
     train = open_data(data, val_fraction=0).split("train")
     half, augment = (0.5, 0.5, 0.5), RunConfig().augment
     augmented = train_transform(image_size, half, half, scale=augment.crop_scale, flip=augment.flip)
-    rates = measure_loading(
+    lrs = measure_loading(
         ImageDataset(train, augmented),
         workers=workers or (0, 1, 2),
         batch=min(batch, len(train)),
         images=images,
     )
-    print(render_rates(rates))
+    print(render_throughput(lrs))

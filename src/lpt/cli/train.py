@@ -71,7 +71,7 @@ def train(
     from lpt.reporters import reporter_for
     from lpt.training.summary import summarise
 
-    session = prepare(
+    trainer = prepare(
         data,
         backbone=backbone,
         out=out,
@@ -87,9 +87,9 @@ def train(
         reporter=reporter_for(),
     )
     try:
-        task, result = finish(session)
+        task, result = finish(trainer)
     except KeyboardInterrupt:
-        path = session.folder.path
+        path = trainer.folder.path
         print(f"\nlpt: stopped. Go on with: lpt train --out {path} --resume", file=sys.stderr)
         raise
-    print(summarise(session, task, result))
+    print(summarise(trainer, task, result))

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from lpt.config.old_names import current_names
 from lpt.config.run_config import RunConfig
 from lpt.config.validation import validated
 from lpt.errors import ConfigError
@@ -14,12 +15,14 @@ from lpt.errors import ConfigError
 __all__ = ["load_config", "parse_settings", "recipe_names"]
 
 
-def load_config(recipe: str | Path = "default") -> RunConfig:
+def load_config(recipe: str | Path = "default", *, warn: bool = True) -> RunConfig:
     """Read a recipe, by name or YAML file.
 
     A recipe states only what differs from the defaults of `lpt.config.sections`, or from the
     recipe of the package that its `recipe` names.
 
+    Args:
+        warn: whether settings under their old names give a warning.
     Raises: ConfigError naming the file or setting, the value and the remedy.
     """
     text, origin = _recipe_text(recipe)
@@ -31,6 +34,7 @@ def load_config(recipe: str | Path = "default") -> RunConfig:
         raise ConfigError(
             f"{origin}: a mapping of settings is expected, not {type(tree).__name__}."
         )
+    tree = current_names(tree, warn=warn)
     base, named = RunConfig(), tree.get("recipe")
     if named in recipe_names() and named not in (str(recipe), base.recipe):
         base = load_config(str(named))

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
+from lpt.config.old_names import current_names
 from lpt.config.sections import (
     AugmentConfig,
     ClassifierConfig,
@@ -73,9 +74,9 @@ class RunConfig(Section):
         batch = automatic_batch(images)
         return self.changed(
             {
-                f"{name}.batch": batch
+                f"{name}.batch_size": batch
                 for name in ("phase1", "phase2")
-                if not getattr(self, name).batch
+                if not getattr(self, name).batch_size
             }
         )
 
@@ -86,6 +87,7 @@ class RunConfig(Section):
 
         Raises: ConfigError naming setting, value and what is allowed.
         """
+        settings = current_names(settings)
         tree = self.model_dump(mode="json")
         for name in ("phase1", "phase2"):
             named = settings.get(f"{name}.loss.name", tree[name]["loss"]["name"])

@@ -90,7 +90,7 @@ class PromptConfig(Section):
     length: Count = 10
     shared_blocks: Count | None = None
     pool_size: Count = 20
-    top: Count = 2
+    top_k: Count = 2
     key_init: Literal["queries", "normal"] = "queries"
     group_init: Literal["shared", "normal"] = "shared"
 
@@ -98,7 +98,7 @@ class PromptConfig(Section):
 class ClassifierConfig(Section):
     """How the classifier starts and ends, and dropout on the feature before it (training only).
 
-    `mean_share`: after each phase, share of the class means of the features then learned in the
+    `mean_weight`: after each phase, share of the class means of the features then learned in the
     directions of the classes; 0 leaves them as they were trained. Half lifts overall accuracy at
     the cost of rare classes. `init_images_per_class` is how many images these means and those of
     the start are of, at most.
@@ -106,7 +106,7 @@ class ClassifierConfig(Section):
 
     init: Literal["class-means", "uniform"] = "class-means"
     init_images_per_class: Count = 100
-    mean_share: Share = 0.0
+    mean_weight: Share = 0.0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
@@ -124,43 +124,43 @@ class LossConfig(Section):
 class OptimConfig(Section):
     """Optimiser of one phase.
 
-    Rates are those of a batch of 256 when `scale_with_batch` is true (rate * batch / 256) and taken
-    as they are when it is false. `classifier_rate` null means the rate of the prompts.
+    Rates are those of a batch of 256 when `scale_lr` is true (rate * batch / 256) and taken
+    as they are when it is false. `classifier_lr` null means the rate of the prompts.
     """
 
     name: Literal["sgd", "adamw"] = "adamw"
-    rate: Positive = 0.01
-    classifier_rate: Positive | None = None
-    key_rate: Positive | None = None
-    scale_with_batch: bool = False
+    lr: Positive = 0.01
+    classifier_lr: Positive | None = None
+    key_lr: Positive | None = None
+    scale_lr: bool = False
     momentum: Share = 0.9
     weight_decay: NonNegative = 0.0
     warmup_epochs: NonNegative = 1.0
     clip_norm: Positive | None = None
 
     @property
-    def own_rates(self) -> dict[str, float | None]:
-        """Learning rates by role (see `optim.ROLES`) that may differ from `rate`."""
-        return {"classifier": self.classifier_rate, "keys": self.key_rate}
+    def role_lrs(self) -> dict[str, float | None]:
+        """Learning rates by role (see `optim.ROLES`) that may differ from `lr`."""
+        return {"classifier": self.classifier_lr, "keys": self.key_lr}
 
 
 class PhaseConfig(Section):
     """One phase: how long, on what order of images, how optimised.
 
-    `batch` 0 chooses 8 to 64 images a step and branch (`lpt.config.run_config.automatic_batch`).
+    `batch_size` is per step and branch; 0 chooses 8 to 64 (`lpt.config.automatic_batch`).
     `epoch_images` caps an epoch (null: as many draws as there are training images). Dual sampling
-    draws two batches a step: one in `dual_order`, and an instance-balanced one whose weight starts
-    at `eta` and decays.
+    draws two batches a step: one by `dual_sampler`, and an instance-balanced one whose weight
+    starts at `eta` and decays.
     """
 
     epochs: Annotated[int, Field(ge=0)] = 20
-    batch: Annotated[int, Field(ge=0)] = 0
+    batch_size: Annotated[int, Field(ge=0)] = 0
     epoch_images: Count | None = None
     sampler: Sampler = "instance"
-    dual_order: Literal["balanced", "class-cycle", "square-root"] = "balanced"
+    dual_sampler: Literal["balanced", "class-cycle", "square-root"] = "balanced"
     eta: NonNegative = 0.5
     loss: LossConfig = LossConfig()
-    optim: OptimConfig = OptimConfig(rate=0.03, classifier_rate=0.009)
+    optim: OptimConfig = OptimConfig(lr=0.03, classifier_lr=0.009)
 
 
 class GroupPhaseConfig(PhaseConfig):
@@ -172,7 +172,7 @@ class GroupPhaseConfig(PhaseConfig):
 
     sampler: Sampler = "dual"
     loss: LossConfig = LossConfig(name="agcl")
-    optim: OptimConfig = OptimConfig(rate=0.0015, classifier_rate=0.0005, key_rate=0.03)
+    optim: OptimConfig = OptimConfig(lr=0.0015, classifier_lr=0.0005, key_lr=0.03)
     key_weight: NonNegative = 1.0
     weight_key_term: bool = True
     instance_lambda_pos: NonNegative | None = 0.5

@@ -27,7 +27,7 @@ _WORDS = {
 }
 """By the beginning of pydantic's error types; the first that fits."""
 
-_ALSO_CALLED = {"lr": "rate", "learning_rate": "rate", "batch_size": "batch"}
+_ALSO_CALLED = {"rate": "lr", "learning_rate": "lr", "batch": "batch_size", "k": "top_k"}
 """What other programs call these settings."""
 
 

@@ -13,34 +13,28 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.errors import ConfigError, DataError
+from lpt.random_streams import Stream, random_stream
 
 __all__ = [
-    "ORDERS",
-    "balanced_order",
-    "class_cycle_order",
-    "draw_order",
+    "SAMPLERS",
+    "balanced_sampler",
+    "class_cycle_sampler",
     "epoch_batches",
-    "instance_order",
-    "random_stream",
-    "square_root_order",
+    "instance_sampler",
+    "sample_epoch",
+    "square_root_sampler",
     "steps_per_epoch",
 ]
 
 Ids = npt.NDArray[np.int64]
 
 
-def random_stream(*key: int) -> np.random.Generator:
-    """An independent random generator for each tuple of non-negative integers, of any length."""
-    # SeedSequence pads with zeros, so (1,) and (1, 0) would agree without the length in front.
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((len(key), *key))))
-
-
-def instance_order(n: int, *, seed: int, phase: int, epoch: int) -> Ids:
+def instance_sampler(n: int, *, seed: int, phase: int, epoch: int) -> Ids:
     """Every one of `n` images once, shuffled: (n,) ids. Classes appear as often as they are."""
-    return random_stream(seed, phase, epoch, 0).permutation(n)
+    return random_stream(seed, phase, epoch, Stream.INSTANCE_SAMPLER).permutation(n)
 
 
-def balanced_order(
+def balanced_sampler(
     labels: npt.ArrayLike, *, seed: int, phase: int, epoch: int, per_class: int = 1
 ) -> Ids:
     """Class first, then image: every class that has images is equally likely at each draw.
@@ -51,48 +45,48 @@ def balanced_order(
     Returns: (n,) ids. Within a class no image comes back before all of them have been shown.
     Source: LPT (ICLR 2023), section 4.2 (class-balanced branch of dual sampling).
     """
-    rng = random_stream(seed, phase, epoch, 1)
+    rng = random_stream(seed, phase, epoch, Stream.BALANCED_SAMPLER)
     y, present = _present(labels)
     blocks = rng.integers(len(present), size=-(-len(y) // _positive(per_class)))
     return _images(y, present[np.repeat(blocks, per_class)[: len(y)]], rng)
 
 
-def class_cycle_order(
+def class_cycle_sampler(
     labels: npt.ArrayLike, *, seed: int, phase: int, epoch: int, per_class: int = 4
 ) -> Ids:
     """Cycle over all classes in a fresh random order each round, `per_class` images a visit.
 
-    What the authors' released code does, with 4 images a visit. Unlike `balanced_order` the shares
-    of the classes in an epoch are equal up to one visit, not only on average.
+    The authors' released code does this with 4 images per visit. Unlike `balanced_sampler`, the
+    shares of the classes in an epoch are equal up to one visit, not only on average.
 
     Returns: (n,) ids. Within a class no image comes back before all of them have been shown.
     """
-    rng = random_stream(seed, phase, epoch, 2)
+    rng = random_stream(seed, phase, epoch, Stream.CLASS_CYCLE_SAMPLER)
     y, present = _present(labels)
     rounds = -(-len(y) // (_positive(per_class) * len(present)))
     visits = np.concatenate([rng.permutation(present) for _ in range(rounds)])
     return _images(y, np.repeat(visits, per_class)[: len(y)], rng)
 
 
-def square_root_order(labels: npt.ArrayLike, *, seed: int, phase: int, epoch: int) -> Ids:
+def square_root_sampler(labels: npt.ArrayLike, *, seed: int, phase: int, epoch: int) -> Ids:
     """Class first with probability proportional to the square root of its count, then image.
 
     Half-way between instance-balanced and class-balanced sampling (Kang et al., ICLR 2020).
     """
-    rng = random_stream(seed, phase, epoch, 3)
+    rng = random_stream(seed, phase, epoch, Stream.SQUARE_ROOT_SAMPLER)
     y, present = _present(labels)
     weights = np.sqrt(np.bincount(y)[present])
     return _images(y, rng.choice(present, size=len(y), p=weights / weights.sum()), rng)
 
 
-def draw_order(kind: str, labels: npt.ArrayLike, *, seed: int, phase: int, epoch: int) -> Ids:
-    """The order called `kind` (a key of ORDERS) over images with these (n,) labels.
+def sample_epoch(kind: str, labels: npt.ArrayLike, *, seed: int, phase: int, epoch: int) -> Ids:
+    """The order called `kind` (a key of SAMPLERS) over images with these (n,) labels.
 
     Raises: ConfigError naming the known orders.
     """
-    if kind not in ORDERS:
-        raise ConfigError(f"sampling {kind!r} is unknown. Choose one of {', '.join(ORDERS)}.")
-    return ORDERS[kind](labels, seed=seed, phase=phase, epoch=epoch)
+    if kind not in SAMPLERS:
+        raise ConfigError(f"sampling {kind!r} is unknown. Choose one of {', '.join(SAMPLERS)}.")
+    return SAMPLERS[kind](labels, seed=seed, phase=phase, epoch=epoch)
 
 
 def steps_per_epoch(n: int, batch: int) -> int:
@@ -109,14 +103,14 @@ def epoch_batches(order: Ids, batch: int) -> list[Ids]:
 
 
 def _instance_of_labels(labels: npt.ArrayLike, *, seed: int, phase: int, epoch: int) -> Ids:
-    return instance_order(len(np.asarray(labels)), seed=seed, phase=phase, epoch=epoch)
+    return instance_sampler(len(np.asarray(labels)), seed=seed, phase=phase, epoch=epoch)
 
 
-ORDERS: dict[str, Callable[..., Ids]] = {
+SAMPLERS: dict[str, Callable[..., Ids]] = {
     "instance": _instance_of_labels,
-    "balanced": balanced_order,
-    "class-cycle": class_cycle_order,
-    "square-root": square_root_order,
+    "balanced": balanced_sampler,
+    "class-cycle": class_cycle_sampler,
+    "square-root": square_root_sampler,
 }
 
 

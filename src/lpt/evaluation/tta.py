@@ -11,7 +11,7 @@ from torch import Tensor
 from lpt.errors import ConfigError
 from lpt.records import Output
 
-__all__ = ["ensembled", "expansion", "five_crops"]
+__all__ = ["expansion", "five_crops", "with_tta"]
 
 
 def five_crops(images: Float[Tensor, "B 3 H H"], expand: int) -> list[Float[Tensor, "B 3 H H"]]:
@@ -37,7 +37,7 @@ def expansion(patch_size: int) -> int:
     return patch_size * 3 // 2
 
 
-def ensembled(predict: Callable[[Tensor], Output], expand: int) -> Callable[[Tensor], Output]:
+def with_tta(predict: Callable[[Tensor], Output], expand: int) -> Callable[[Tensor], Output]:
     """Make a prediction over five crops of any prediction of one image.
 
     Args:

@@ -1,6 +1,7 @@
 """Classification losses for long-tailed data and the objectives of the two phases."""
 
 from lpt.losses.agcl import AGCL_PAPER, AGCL_RELEASED, AGCLSettings, agcl, draw_noise, gcl
+from lpt.losses.named_losses import BoundLoss, Loss, build_loss, loss_names
 from lpt.losses.objectives import (
     PHASE2_PAPER,
     PHASE2_RELEASED,
@@ -12,7 +13,6 @@ from lpt.losses.objectives import (
     phase1_objective,
     phase2_objective,
 )
-from lpt.losses.registry import BoundLoss, Loss, build_loss, loss_names
 
 __all__ = [
     "AGCL_PAPER",

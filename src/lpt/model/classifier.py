@@ -26,7 +26,7 @@ class CosineClassifier(nn.Module):
         )
         self.dropout = dropout
 
-    def draw_kept(self, images: int) -> Bool[Tensor, "images D"] | None:
+    def draw_dropout_mask(self, images: int) -> Bool[Tensor, "images D"] | None:
         """Which entries of each feature survive dropout, by torch's generator on the CPU.
 
         Returns: None where all do: outside training, and without dropout.
@@ -36,26 +36,27 @@ class CosineClassifier(nn.Module):
         return torch.rand(images, self.weight.shape[1]) >= self.dropout
 
     def forward(
-        self, feature: Float[Tensor, "B D"], kept: Bool[Tensor, "B D"] | None = None
+        self, feature: Float[Tensor, "B D"], dropout_mask: Bool[Tensor, "B D"] | None = None
     ) -> Float[Tensor, "B C"]:
         """Cosines of features and class directions, always in float32.
 
         Args:
-            kept: what `draw_kept` drew, for these images or a larger batch that they are part of;
-                None draws now.
+            dropout_mask: drawn by `draw_dropout_mask`; None draws one now.
         """
         if feature.shape[-1] != self.weight.shape[1]:
             raise ShapeError(
                 f"feature of width {feature.shape[-1]} for class weights of {self.weight.shape[1]}"
             )
-        kept = self.draw_kept(len(feature)) if kept is None else kept
-        if kept is not None:
-            feature = feature * kept.to(feature.device) / (1 - self.dropout)
+        dropout_mask = (
+            self.draw_dropout_mask(len(feature)) if dropout_mask is None else dropout_mask
+        )
+        if dropout_mask is not None:
+            feature = feature * dropout_mask.to(feature.device) / (1 - self.dropout)
         with torch.autocast(feature.device.type, enabled=False):
             return F.normalize(feature.float(), dim=1) @ F.normalize(self.weight, dim=1).T
 
     @torch.no_grad()
-    def start_from(self, means: Float[Tensor, "C D"]) -> None:
+    def start_at(self, means: Float[Tensor, "C D"]) -> None:
         """Point every class at its mean feature; a class whose mean is zero keeps its direction.
 
         Source: class-mean initialisation as in LIFT (Shi et al., ICML 2024), section 4.3.
@@ -64,7 +65,7 @@ class CosineClassifier(nn.Module):
         self.weight[known] = F.normalize(means[known].to(self.weight), dim=1)
 
     @torch.no_grad()
-    def lean_towards(self, means: Float[Tensor, "C D"], share: float) -> None:
+    def interpolate_towards(self, means: Float[Tensor, "C D"], share: float) -> None:
         """Turn every class towards its mean feature; lengths stay.
 
         The new direction is that of (1 - share) * direction + share * mean, both of unit length. A

@@ -36,13 +36,13 @@ class PromptShape:
         length: P, prompt tokens a block.
         shared_blocks: K, leading blocks with the shared prompt only; None means half of them.
         pool_size: M, group prompts.
-        top: T, group prompts averaged an image (the paper's k).
+        top_k: T, group prompts averaged an image (the paper's k).
     """
 
     length: int = 10
     shared_blocks: int | None = None
     pool_size: int = 20
-    top: int = 2
+    top_k: int = 2
 
     def resolved(self, depth: int) -> "PromptShape":
         """Fill in K for a backbone of `depth` blocks and check every size.
@@ -58,9 +58,9 @@ class PromptShape:
             raise ConfigError(
                 f"prompts.length={self.length}, prompts.pool_size={self.pool_size}: at least 1."
             )
-        if not 1 <= self.top <= self.pool_size:
+        if not 1 <= self.top_k <= self.pool_size:
             raise ConfigError(
-                f"prompts.top={self.top}: choose 1..{self.pool_size}, the size of the pool."
+                f"prompts.top_k={self.top_k}: choose 1..{self.pool_size}, the size of the pool."
             )
         return replace(self, shared_blocks=blocks)
 
@@ -117,16 +117,16 @@ class LongTailedPromptModel(nn.Module):
         self,
         images: Float[Tensor, "B 3 H H"],
         shared: list[PromptKV] | None = None,
-        kept: Bool[Tensor, "B D"] | None = None,
+        dropout_mask: Bool[Tensor, "B D"] | None = None,
     ) -> Output:
         """Shared prompts in every block, then the classifier (section 4.1).
 
         Args:
             shared: keys and values of the shared prompts, if known already.
-            kept: dropout drawn already (`CosineClassifier.draw_kept`).
+            dropout_mask: dropout drawn already (`CosineClassifier.draw_dropout_mask`).
         """
         query = self.prefix(images, shared).query
-        return Output(self.classifier(query, kept), query, query)
+        return Output(self.classifier(query, dropout_mask), query, query)
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Output:
         """Both passes (section 4.2); in training, gradients reach pool and classifier alone."""
@@ -159,23 +159,23 @@ class LongTailedPromptModel(nn.Module):
         prefix: Prefix,
         shared: list[PromptKV] | None = None,
         table: PromptTable | None = None,
-        kept: Bool[Tensor, "B D"] | None = None,
+        dropout_mask: Bool[Tensor, "B D"] | None = None,
     ) -> Output:
         """Match group prompts to the queries and run the last L-K blocks again with them.
 
         Args:
             shared: keys and values of the shared prompts, if known already.
             table: keys and values of matched prompts, if none of them learns.
-            kept: dropout drawn already (`CosineClassifier.draw_kept`).
+            dropout_mask: dropout drawn already (`CosineClassifier.draw_dropout_mask`).
         """
         shared = self.shared_kv() if shared is None else shared
-        match = self.pool.match(prefix.query, self.shape.top)
+        match = self.pool.match(prefix.query, self.shape.top_k)
         group = table.of(match.ids) if table else None
         if group is None:
             group = self.backbone.prompts_kv(match.prompts.unbind(1), first=self.split)
         both = list(zip(shared[self.split :], group, strict=True))
         feature = self.backbone.finish(prefix.tokens, both)
-        return Output(self.classifier(feature, kept), feature, prefix.query, match)
+        return Output(self.classifier(feature, dropout_mask), feature, prefix.query, match)
 
     def shared_kv(self) -> list[PromptKV]:
         """Keys and values of the shared prompts in all L blocks: once a batch, not an image."""
@@ -186,7 +186,7 @@ class LongTailedPromptModel(nn.Module):
             return PromptTable(self.backbone, self.shared.prompts)
         shared, group = self.shared.prompts, self.pool.prompts if self.phases == 2 else None
         if self._table is None or not self._table.made_of(shared, group):
-            self._table = PromptTable(self.backbone, shared, group, self.shape.top)
+            self._table = PromptTable(self.backbone, shared, group, self.shape.top_k)
         return self._table
 
 

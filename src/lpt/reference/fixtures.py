@@ -73,7 +73,7 @@ def _forward(tensors: dict[str, Tensor], spec: dict[str, Any]) -> Iterator[tuple
         length=spec["prompt_length"],
         shared_blocks=spec["shared_blocks"],
         pool_size=spec["pool_size"],
-        top=spec["top_k"],
+        top_k=spec["top_k"],
     )
     model = LongTailedPromptModel(fixture_backbone(tensors, spec), spec["num_classes"], shape)
     with torch.no_grad():

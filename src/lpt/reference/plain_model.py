@@ -34,7 +34,7 @@ class PlainModel(nn.Module):
         super().__init__()
         self.vit: Any = model.backbone.model if vit is None else vit
         self.shared, self.pool, self.classifier = model.shared, model.pool, model.classifier
-        self.split, self.top = model.split, model.shape.top
+        self.split, self.top_k = model.split, model.shape.top_k
 
     def phase1(self, images: Float[Tensor, "B 3 H H"]) -> Output:
         """One full pass with the shared prompts, then the classifier."""
@@ -45,7 +45,7 @@ class PlainModel(nn.Module):
         """Two full passes: the query, and the feature with shared and matched prompts."""
         with torch.no_grad():
             query = self._pass(images, [[prompts] for prompts in self.shared.prompts])
-        match = self.pool.match(query, self.top)
+        match = self.pool.match(query, self.top_k)
         appended = [[prompts.detach()] for prompts in self.shared.prompts]
         for block, group in enumerate(match.prompts.unbind(1), start=self.split):
             appended[block].append(group)

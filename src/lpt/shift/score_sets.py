@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lpt.config import load_config
 from lpt.data.images.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
@@ -205,8 +204,8 @@ def _share_right(said: Predictions | None) -> float | None:
 def _source_of(run: str | Path) -> str | None:
     """The data that a run's configuration names."""
     path = Path(run)
-    file = RunFolder(path if path.is_dir() else path.parent).config_file
-    return load_config(file).data.source if file.is_file() else None
+    folder = RunFolder(path if path.is_dir() else path.parent)
+    return folder.read_config().data.source if folder.config_file.is_file() else None
 
 
 def _own_test(run: str | Path, task: Task, told: Reporter, *, asked: bool) -> Split | None:

@@ -15,7 +15,7 @@ from lpt.errors import ConfigError
 from lpt.files import write_json, write_text
 from lpt.progress import Reporter
 from lpt.studies.define.definition import Study, load_study
-from lpt.studies.define.lr_grid import DEFAULT_RATES, Rate
+from lpt.studies.define.lr_grid import DEFAULT_LRS, LearningRate
 from lpt.studies.define.overrides import Conditions
 from lpt.studies.plan.plan_runs import Line, lines_of
 from lpt.studies.plan.run_store import CellStore
@@ -55,7 +55,7 @@ class Request:
     out: Path
     backbones: tuple[str, ...] = ()
     seeds: int = 3
-    rates: tuple[Rate, ...] = DEFAULT_RATES
+    lrs: tuple[LearningRate, ...] = DEFAULT_LRS
     conditions: Conditions = field(default_factory=Conditions)
     only: tuple[str, ...] = ()
     reference: str = ""
@@ -144,7 +144,7 @@ def _prepared(request: Request, reporter: Reporter) -> tuple[Study, StudyRun, Ma
         material,
         CellStore(request.out / "cells"),
         request.conditions,
-        rates=request.rates,
+        lrs=request.lrs,
         seeds=request.seeds,
         retry=request.retry,
         reporter=reporter,
@@ -199,9 +199,9 @@ def _notes(run: StudyRun, material: Material, request: Request) -> list[str]:
     ]
     if run.selecting:
         count = len(material.scored("selection"))
-        rates = ", ".join(map(str, request.rates))
+        lrs = ", ".join(map(str, request.lrs))
         notes.append(
-            f"Learning rate: the best of {rates} by macro accuracy on {count:,} images held out of "
+            f"Learning rate: the best of {lrs} by macro accuracy on {count:,} images held out of "
             f"training ({100 * CARVED:.0f} % of classes with 10 images or more, or validation "
             "images that the data names), seed 0; the same for all rows."
         )

@@ -66,7 +66,7 @@ def run_seconds(config: RunConfig, pace: Pace) -> float:
         total += config.phase2.cached_views * pace.train_images * pace.view
     for phase, step, image in _phases(config, pace):
         validation = min(pace.val_images, config.data.max_val_images) * image
-        steps = steps_per_epoch(_images(phase, pace), phase.batch)
+        steps = steps_per_epoch(_images(phase, pace), phase.batch_size)
         total += phase.epochs * (steps * step + validation)
         total += validation + pace.test_images * image  # at the end
     return total
@@ -100,7 +100,9 @@ def _cache_pays(config: RunConfig, pace: Pace) -> bool:
     """Whether phase 2 draws more often than views would be computed."""
     phase = config.phase2
     branches = 2 if phase.sampler == "dual" else 1
-    draws = phase.epochs * steps_per_epoch(_images(phase, pace), phase.batch) * phase.batch
+    draws = (
+        phase.epochs * steps_per_epoch(_images(phase, pace), phase.batch_size) * phase.batch_size
+    )
     return branches * draws > phase.cached_views * pace.train_images
 
 
@@ -184,7 +186,9 @@ def _cut_images(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) 
 
     def scaled(share: float) -> RunConfig:
         settings = {
-            f"{name}.epoch_images": min(shown[name], max(phase.batch, int(shown[name] * share)))
+            f"{name}.epoch_images": min(
+                shown[name], max(phase.batch_size, int(shown[name] * share))
+            )
             for name, phase in phases.items()
         }
         return config.changed(settings)
@@ -221,7 +225,7 @@ def _phases(config: RunConfig, pace: Pace) -> list[tuple[PhaseConfig, float, flo
 def _start_seconds(config: RunConfig, pace: Pace, images_per_class: int) -> float:
     """Of passes of some images of each class: start of classifier and keys, means at the end."""
     first, second = pace.image
-    ends = config.classifier.mean_share > 0
+    ends = config.classifier.mean_weight > 0
     an_image = ((config.classifier.init == "class-means") + ends) * first
     if config.phase2.epochs:
         an_image += (config.prompts.key_init == "queries") * first + ends * second

@@ -19,24 +19,24 @@ from lpt.progress import human_time
 from lpt.task import Task
 from lpt.task_file import BackboneRecord, TaskSpec, save_task
 from lpt.training.budget import fit_budget, run_seconds
-from lpt.training.engine.checkpoint import Checkpoint, Position, learned_state, load_learned
+from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
 from lpt.training.engine.loop import Loop, fit
 from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError, ViewCache, build_cache
 from lpt.training.pace import measure_pace
-from lpt.training.phases.build import PHASES, build_model, build_stage, plan_of
-from lpt.training.phases.class_means import lean_on_means
+from lpt.training.phases.build_stages import PHASES, build_model, build_stage, plan_of
+from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.initialization import start_classifier, start_pool
-from lpt.training.run.context import Workbench
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.result import Result, Summary
 from lpt.training.run.run_folder import RunFolder
+from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["Session"]
+__all__ = ["Trainer"]
 
 
-class Session:
+class Trainer:
     """Long-tailed prompt tuning of one data set.
 
     Args:
@@ -49,14 +49,14 @@ class Session:
 
     model_type = LongTailedPromptModel
 
-    def __init__(self, bench: Workbench, folder: RunFolder) -> None:
-        self.bench = bench
+    def __init__(self, context: TrainingContext, folder: RunFolder) -> None:
+        self.context = context
         self.folder = folder
-        self.config = bench.config
+        self.config = context.config
         torch.manual_seed(self.config.seed)
         self.model = build_model(
-            self.config, bench.backbone, bench.data.num_classes, self.model_type
-        ).to(bench.accelerator.device)
+            self.config, context.backbone, context.data.num_classes, self.model_type
+        ).to(context.accelerator.device)
         self.model.eval()  # `fit` alone trains; a resumed run may come to evaluation without it
 
     @property
@@ -71,17 +71,17 @@ class Session:
 
     def identity(self) -> dict[str, Any]:
         """What must be the same when the run goes on: data and backbone."""
-        return {**data_identity(self.bench.data), "backbone": self.bench.backbone.spec.sha256}
+        return {**data_identity(self.context.data), "backbone": self.context.backbone.spec.sha256}
 
     def fit_budget(self, seconds: float | None) -> None:
         """Time a few steps, say how long the run takes, cut it to a budget where one is given."""
-        pace = measure_pace(self.bench, self.config, self._stage)
+        pace = measure_pace(self.context, self.config, self._stage)
         self.config, cuts = fit_budget(self.config, pace, seconds)
-        self.bench.config = self.config
+        self.context.config = self.config
         if cuts:
             label = "note      " if seconds is None else f"budget    {human_time(seconds)}: "
-            self.bench.reporter.message(label + "; ".join(cuts))
-        self.bench.reporter.message(
+            self.context.reporter.message(label + "; ".join(cuts))
+        self.context.reporter.message(
             f"estimate  {human_time(run_seconds(self.config, pace))} on this machine "
             f"({self.config.phase1.epochs} + {self.config.phase2.epochs} epochs)"
         )
@@ -99,11 +99,11 @@ class Session:
         """
         if self.folder.last_file.is_file():
             return
-        learned = {"shared.prompts": shared, "classifier.weight": classifier}
-        load_learned(self.model, {**learned_state(self.model), **learned}, "phase 1")
+        trainable = {"shared.prompts": shared, "classifier.weight": classifier}
+        load_trainable(self.model, {**trainable_state(self.model), **trainable}, "phase 1")
         checkpoint = Checkpoint(
             Position(0, self.config.phase1.epochs),
-            learned_state(self.model),
+            trainable_state(self.model),
             seconds={"phase1": seconds},
             peak_memory=peak_memory,
         )
@@ -111,15 +111,15 @@ class Session:
 
     def run(self) -> tuple[Task, Result]:
         """Train from wherever the run folder stands, evaluate, write the prompt file."""
-        reset_peak_memory(self.bench.accelerator.device)
+        reset_peak_memory(self.context.accelerator.device)
         checkpoint = self.folder.checkpoint(PHASES)
         if checkpoint is None:
             began = time.monotonic()
-            start_classifier(self.model, self.bench)
+            start_classifier(self.model, self.context)
             spent = {PHASES[0]: time.monotonic() - began}
-            checkpoint = Checkpoint(Position(), learned_state(self.model), seconds=spent)
+            checkpoint = Checkpoint(Position(), trainable_state(self.model), seconds=spent)
             self.folder.save(checkpoint)
-        load_learned(self.model, checkpoint.learned, self.folder.last_file)
+        load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
         for index, name in enumerate(PHASES):
             if index >= checkpoint.position.stage:
                 checkpoint = self._run_stage(index, name, checkpoint)
@@ -129,7 +129,7 @@ class Session:
 
     def _run_stage(self, index: int, name: str, checkpoint: Checkpoint) -> Checkpoint:
         stage = self._stage(name)
-        plan = plan_of(stage, self.config, self.bench.train_split.labels)
+        plan = plan_of(stage, self.config, self.context.train_split.labels)
         if checkpoint.position.epoch < plan.epochs:
             cache, began = None, time.monotonic()
             while plan.views and cache is None:
@@ -137,39 +137,39 @@ class Session:
                     cache = self._cache(stage, plan)
                 except NoRoomError as full:
                     self._keep_views(full, begun=checkpoint.position > Position(index))
-                    plan = plan_of(stage, self.config, self.bench.train_split.labels)
+                    plan = plan_of(stage, self.config, self.context.train_split.labels)
             checkpoint = checkpoint.spent(name, time.monotonic() - began)
             loop = Loop(
-                self.bench.accelerator,
-                cache or self.bench.image_source,
+                self.context.accelerator,
+                cache or self.context.image_source,
                 self.folder,
-                lambda: learned_state(self.model),
-                lambda stage: self.bench.validate(stage.predict),
-                self.bench.reporter,
+                lambda: trainable_state(self.model),
+                lambda stage: self.context.validate(stage.predict),
+                self.context.reporter,
                 self.config.checkpoint_seconds,
-                self.bench.workers,
+                self.context.workers,
                 self.config.micro_batch,
                 self.config.compile,
             )
             checkpoint = fit(loop, stage, plan, getattr(self.config, name).optim, checkpoint)
         if self.config.selection == "best" and checkpoint.best is not None:
-            load_learned(self.model, self.folder.load_best(name), self.folder.best_file(name))
+            load_trainable(self.model, self.folder.load_best(name), self.folder.best_file(name))
         if plan.epochs:
             began = time.monotonic()
-            lean_on_means(stage, self.bench, self.config.classifier.mean_share)
+            interpolate_with_class_means(stage, self.context, self.config.classifier.mean_weight)
             checkpoint = checkpoint.spent(name, time.monotonic() - began)
         return self._leave(index, name, checkpoint)
 
     def _leave(self, index: int, name: str, checkpoint: Checkpoint) -> Checkpoint:
         """Keep what a phase ends with, and begin the next one."""
-        self.folder.save_best(f"{name}-selected", learned_state(self.model))
+        self.folder.save_best(f"{name}-selected", trainable_state(self.model))
         if name == "phase1" and self.config.phase2.epochs:
             began = time.monotonic()
-            start_pool(self.model, self.bench)
+            start_pool(self.model, self.context)
             checkpoint = checkpoint.spent("phase2", time.monotonic() - began)
         following = Checkpoint(
             Position(index + 1),
-            learned_state(self.model),
+            trainable_state(self.model),
             seconds=checkpoint.seconds,
             peak_memory=checkpoint.peak_memory,
         )
@@ -184,8 +184,8 @@ class Session:
                 "Free some space, and go on with --resume."
             )
         left = f"with {full.views} views" if full.views else "without them"
-        self.bench.reporter.message(f"cache     {full}; training goes on {left}")
-        self.config = self.bench.config = self.config.changed({"phase2.cached_views": full.views})
+        self.context.reporter.message(f"cache     {full}; training goes on {left}")
+        self.config = self.context.config = self.config.changed({"phase2.cached_views": full.views})
         self.folder.keep(self.config)
 
     @property
@@ -194,7 +194,7 @@ class Session:
 
     def _cache(self, stage: Stage, plan: EpochPlan) -> ViewCache:
         """Fixed views of the training images, computed once. Raises: NoRoomError if too many."""
-        spec = self.bench.backbone.spec
+        spec = self.context.backbone.spec
         upstream = {
             **self.identity(),
             "image size": spec.image_size,
@@ -202,19 +202,19 @@ class Session:
             "augmentation": self.config.augment.model_dump(mode="json"),
             "shared prompts": hash_weights({"shared": self.model.shared.prompts}),
             "shared blocks": self.model.split,
-            "precision": self.bench.accelerator.mixed_precision,
+            "precision": self.context.accelerator.mixed_precision,
         }
         return build_cache(
             self._cache_folder / stage.name,
             stage,
             plan,
-            self.bench.image_source,
+            self.context.image_source,
             upstream,
-            self.bench.reporter,
+            self.context.reporter,
             dtype=self.config.phase2.cache_dtype,
             limit_gb=self.config.phase2.cache_limit_gb,
-            device=self.bench.accelerator.device,
-            autocast=self.bench.autocast,
+            device=self.context.accelerator.device,
+            autocast=self.context.autocast,
         )
 
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
@@ -222,18 +222,21 @@ class Session:
         metrics: dict[str, dict[str, Summary]] = {}
         usual = temperature = TaskSpec.model_fields["temperature"].default
         for number, name in enumerate(PHASES[:phases], start=1):
-            load_learned(self.model, self.folder.load_best(f"{name}-selected"), self.folder.path)
+            load_trainable(self.model, self.folder.load_best(f"{name}-selected"), self.folder.path)
             self.model.phases = number
             metrics[name] = {}
             for data in ("val", "test"):
-                held = {"val": self.bench.validation, "test": self.bench.data.splits.get("test")}
+                held = {
+                    "val": self.context.validation,
+                    "test": self.context.data.splits.get("test"),
+                }
                 split = held[data]
                 if split is None or not len(split):
                     continue
-                found = self.bench.predict(
+                found = self.context.predict(
                     self.model.predict, split, f"{name} on {data}", exact=True
                 )
-                metrics[name][data] = self.bench.score(found).summary()
+                metrics[name][data] = self.context.score(found).summary()
                 if data == "val":
                     temperature = fit_temperature(found.logits, found.labels, usual)
         spec = self._task_spec(phases, temperature, metrics)
@@ -244,30 +247,30 @@ class Session:
             self.prompt_parameters,
             self.other_parameters,
             dict(checkpoint.seconds),
-            max(checkpoint.peak_memory, peak_memory(self.bench.accelerator.device)),
+            max(checkpoint.peak_memory, peak_memory(self.context.accelerator.device)),
         )
         write_json(self.folder.path / "results.json", asdict(result))
         return Task(self.model, spec), result
 
     def _stage(self, name: str) -> Stage:
-        stage = build_stage(name, self.config, self.model, self.bench.counts)
-        return stage.to(self.bench.accelerator.device)
+        stage = build_stage(name, self.config, self.model, self.context.counts)
+        return stage.to(self.context.accelerator.device)
 
     def _task_spec(self, phases: int, temperature: float, metrics: Any) -> TaskSpec:
-        backbone, shape, groups = self.bench.backbone.spec, self.model.shape, self.bench.groups
+        backbone, shape, groups = self.context.backbone.spec, self.model.shape, self.context.groups
         record = {name: getattr(backbone, name) for name in BackboneRecord.model_fields}
         return TaskSpec(
             name=self.folder.path.resolve().name,
-            class_names=tuple(self.bench.data.class_names),
-            class_counts=tuple(self.bench.counts.tolist()),
+            class_names=tuple(self.context.data.class_names),
+            class_counts=tuple(self.context.counts.tolist()),
             backbone=BackboneRecord(**record),
             shared_blocks=self.model.split,
             prompt_length=shape.length,
             pool_size=shape.pool_size,
-            top_k=shape.top,
+            top_k=shape.top_k,
             phases=2 if phases == 2 else 1,
             resize_rule=self.config.augment.resize_rule,
-            resize=self.bench.resize,
+            resize=self.context.resize,
             many_above=groups.many_above,
             few_below=groups.few_below,
             temperature=temperature,

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from lpt.baselines import rival_settings, train_rival
+from lpt.baselines import baseline_settings, train_baseline
 from lpt.baselines.methods.decoupled import LengthClassifier, tau_normalised
 
-from .tiny import bench, manifest
+from .tiny import context, manifest
 
-SHORT = {"batch": 8, "epochs": 2}
+SHORT = {"batch_size": 8, "epochs": 2}
 
 
 def test_tau_normalisation_by_hand():
@@ -29,7 +29,7 @@ def test_lengths_of_class_weights_count():
 
 @pytest.fixture(scope="module")
 def tuned(backbone):
-    return train_rival("full", bench(backbone), rival_settings("full", **SHORT)).stage
+    return train_baseline("full", context(backbone), baseline_settings("full", **SHORT)).stage
 
 
 def same(one, other) -> bool:
@@ -38,33 +38,33 @@ def same(one, other) -> bool:
 
 
 def test_the_second_stage_leaves_the_backbone_as_full_tuning_made_it(backbone, tuned):
-    second = train_rival("crt", bench(backbone), rival_settings("crt", **SHORT)).stage
+    second = train_baseline("crt", context(backbone), baseline_settings("crt", **SHORT)).stage
     assert same(tuned.encoder, second.encoder.encode)
     assert not torch.equal(second.classifier.weight, tuned.classifier.weight)
     assert second.branches[0].order == "balanced"
 
 
 def test_kept_views_of_the_second_stage_train_it_too(backbone, tuned):
-    settings = rival_settings("crt", **SHORT, views=2)
-    second = train_rival("crt", bench(backbone), settings).stage
+    settings = baseline_settings("crt", **SHORT, cached_views=2)
+    second = train_baseline("crt", context(backbone), settings).stage
     assert same(tuned.encoder, second.encoder.encode)
 
 
 def test_gcl_starts_from_its_own_loss(backbone, tuned):
-    second = train_rival("gcl", bench(backbone), rival_settings("gcl", **SHORT)).stage
+    second = train_baseline("gcl", context(backbone), baseline_settings("gcl", **SHORT)).stage
     assert not same(tuned.encoder, second.encoder.encode)
     assert second.branches[0].loss.name == "ce"
 
 
 def lengths(ground, tau: float | None):
-    settings = rival_settings("tau-norm", **SHORT, options={"tau": tau})
-    return train_rival("tau-norm", ground, settings).stage.classifier.weight.detach().norm(dim=1)
+    settings = baseline_settings("tau-norm", **SHORT, options={"tau": tau})
+    return train_baseline("tau-norm", ground, settings).stage.classifier.weight.detach().norm(dim=1)
 
 
 def test_tau_is_chosen_on_validation_images_and_is_the_papers_without(backbone):
-    raw = lengths(bench(backbone), 0.0)
-    torch.testing.assert_close(lengths(bench(backbone), None), raw**0.3)
-    with_images = bench(backbone, manifest(val=True))
+    raw = lengths(context(backbone), 0.0)
+    torch.testing.assert_close(lengths(context(backbone), None), raw**0.3)
+    with_images = context(backbone, manifest(val=True))
     chosen = lengths(with_images, None).log() / lengths(with_images, 0.0).log()
     torch.testing.assert_close(chosen, chosen[:1].expand(4), atol=1e-2, rtol=1e-2)
     exponent = float(chosen[0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lpt.baselines import rival_settings, train_multitask, train_rival
+from lpt.baselines import baseline_settings, train_baseline, train_multitask
 from lpt.baselines.encoder import Fixed
 from lpt.baselines.methods.multitask import JoinedStore, SetsStage, join
 from lpt.data.image_stores import MemoryStore
@@ -14,7 +14,7 @@ from lpt.model.classifier import CosineClassifier
 from lpt.training.engine.stage import Progress, branches_of
 
 from ..tiny import backbone_of, write_backbone
-from .tiny import bench, manifest
+from .tiny import context, manifest
 
 
 def test_joined_stores_answer_for_their_own_positions():
@@ -26,7 +26,7 @@ def test_joined_stores_answer_for_their_own_positions():
 
 
 def test_labels_of_joined_benches_follow_one_another(backbone):
-    joint = join([bench(backbone), bench(backbone, manifest((2, 3)))])
+    joint = join([context(backbone), context(backbone, manifest((2, 3)))])
     assert joint.counts.tolist() == [12, 6, 4, 3, 2, 3]
     assert joint.data.num_classes == 6
     assert np.array_equal(np.unique(joint.train_split.labels), np.arange(6))
@@ -35,7 +35,7 @@ def test_labels_of_joined_benches_follow_one_another(backbone):
 def test_benches_of_different_backbones_are_refused(backbone, tmp_path):
     other = backbone_of(write_backbone(tmp_path / "other.safetensors", seed=1))
     with pytest.raises(ConfigError, match="different backbones"):
-        join([bench(backbone), bench(other)])
+        join([context(backbone), context(other)])
 
 
 def test_an_image_is_told_apart_among_the_classes_of_its_own_set(backbone, images):
@@ -55,8 +55,8 @@ def test_an_image_is_told_apart_among_the_classes_of_its_own_set(backbone, image
 
 
 def test_each_bench_gets_the_shared_backbone_with_its_own_classifier(backbone, images):
-    benches = [bench(backbone), bench(backbone, manifest((4, 3)))]
-    one, other = train_multitask(benches, rival_settings("multitask", epochs=1, batch=8))
+    contexts = [context(backbone), context(backbone, manifest((4, 3)))]
+    one, other = train_multitask(contexts, baseline_settings("multitask", epochs=1, batch_size=8))
     assert one.stage.encoder is other.stage.encoder
     assert one.predict(images).logits.shape == (4, 4)
     assert other.predict(images).logits.shape == (4, 2)
@@ -65,4 +65,4 @@ def test_each_bench_gets_the_shared_backbone_with_its_own_classifier(backbone, i
 
 def test_without_a_second_set_it_says_how_to_name_one(backbone):
     with pytest.raises(ConfigError, match="other=SOURCE"):
-        train_rival("multitask", bench(backbone), rival_settings("multitask"))
+        train_baseline("multitask", context(backbone), baseline_settings("multitask"))

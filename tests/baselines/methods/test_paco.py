@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from lpt.baselines import rival_settings, train_rival
+from lpt.baselines import baseline_settings, train_baseline
 from lpt.baselines.methods.paco import paco_loss
 from lpt.errors import ConfigError
 from lpt.training.engine.stage import Progress
 
-from .tiny import COUNTS, bench
+from .tiny import COUNTS, context
 
 
 def plain(
@@ -56,8 +56,8 @@ def test_what_is_not_there_changes_neither_loss_nor_gradient():
 @pytest.fixture
 def stage(backbone):
     options = {"queue": 5, "contrast_width": 4, "momentum": 0.5}
-    settings = rival_settings("paco", epochs=0, options=options)
-    return train_rival("paco", bench(backbone), settings).stage.train()
+    settings = baseline_settings("paco", epochs=0, options=options)
+    return train_baseline("paco", context(backbone), settings).stage.train()
 
 
 def step_of(stage, images, labels):
@@ -84,8 +84,8 @@ def test_the_follower_goes_half_of_the_way_at_momentum_one_half(stage, images):
 
 
 def test_both_views_are_of_the_same_images_drawn_differently(backbone):
-    ground = bench(backbone)
-    stage = train_rival("paco", ground, rival_settings("paco", epochs=0)).stage
+    ground = context(backbone)
+    stage = train_baseline("paco", ground, baseline_settings("paco", epochs=0)).stage
     assert [branch.order for branch in stage.branches] == ["instance", "instance"]
     torch.testing.assert_close(stage.prior.exp(), torch.tensor(COUNTS) / sum(COUNTS))
 
@@ -106,4 +106,6 @@ def test_a_step_is_not_cut(stage, images):
 )
 def test_what_it_cannot_do_is_refused(backbone, change, settings, words):
     with pytest.raises(ConfigError, match=words):
-        train_rival("paco", bench(backbone, **settings), rival_settings("paco", epochs=0, **change))
+        train_baseline(
+            "paco", context(backbone, **settings), baseline_settings("paco", epochs=0, **change)
+        )

@@ -3,7 +3,7 @@ import pytest
 from lpt.data.images.transforms import eval_transform
 from lpt.data.loading import ImageDataset
 from lpt.data.sources.open_data import open_data
-from lpt.data.tools.throughput import loading_hint, measure_loading, render_rates
+from lpt.data.tools.throughput import loading_hint, measure_loading, render_throughput
 from lpt.errors import DataError
 
 
@@ -18,7 +18,7 @@ def test_rates_are_measured_for_each_number_of_workers(dataset):
     rates = measure_loading(dataset, workers=(0, 1), batch=4, images=40)
     assert [rate.workers for rate in rates] == [0, 1]
     assert min(rate.images_per_second for rate in rates) > 0
-    lines = render_rates(rates).splitlines()
+    lines = render_throughput(rates).splitlines()
     assert len(lines) == 3
     assert " 1.00 " in lines[1]
 

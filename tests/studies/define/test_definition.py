@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from lpt.baselines import rival_names
+from lpt.baselines import baseline_names
 from lpt.errors import ConfigError
 from lpt.studies.define.definition import OWN_METHODS, load_study, study_names
-from lpt.studies.define.lr_grid import DEFAULT_RATES, Rate
+from lpt.studies.define.lr_grid import DEFAULT_LRS, LearningRate
 from lpt.studies.define.overrides import Conditions
 from lpt.studies.plan.plan_runs import lines_of, plan_cell
 
@@ -40,10 +40,10 @@ def test_all_cells_of_a_study_can_be_planned(name, vit, material):
     names = set()
     lines = lines_of(load_study(name), (str(vit),))
     for line in lines:
-        for rate in DEFAULT_RATES:
-            cell = plan_cell(line, conditions, material, rate=rate, seed=0, part="selection")
+        for lr in DEFAULT_LRS:
+            cell = plan_cell(line, conditions, material, lr=lr, seed=0, part="selection")
             names.add(cell.name)
-        cell = plan_cell(line, conditions, material, rate=rate, seed=0, part="final")
+        cell = plan_cell(line, conditions, material, lr=lr, seed=0, part="final")
         names.add(cell.name)
     assert len(names) >= len(lines)
 
@@ -52,14 +52,14 @@ def test_all_cells_of_a_study_can_be_planned(name, vit, material):
 def test_rows_of_a_study_are_told_apart(name):
     rows = load_study(name).rows
     assert len({row.label for row in rows}) == len(rows)
-    assert all(row.method in (*OWN_METHODS, *rival_names()) for row in rows)
+    assert all(row.method in (*OWN_METHODS, *baseline_names()) for row in rows)
 
 
 @pytest.mark.parametrize("name", [name for name in study_names() if name != "split"])
 def test_rows_differ_in_what_they_train(name, vit, material):
     """But for rows of the recipe itself, whose loss may be any; a ViT of 3 blocks has 2 splits."""
     cells = [
-        plan_cell(line, Conditions(other="x"), material, rate=Rate(1.0), seed=0, part="final")
+        plan_cell(line, Conditions(other="x"), material, lr=LearningRate(1.0), seed=0, part="final")
         for line in lines_of(load_study(name), (str(vit),))
         if line.label not in ("phase 1 of the recipe", "the recipe")
     ]

@@ -11,20 +11,20 @@ from lpt.config import load_config
 from lpt.errors import ConfigError
 from lpt.progress import SilentReporter
 from lpt.studies.define.definition import Row
-from lpt.studies.define.lr_grid import Rate
+from lpt.studies.define.lr_grid import LearningRate
 from lpt.studies.define.overrides import Conditions
 from lpt.studies.plan.plan_runs import Cell, Line, plan_cell
 from lpt.studies.plan.run_store import content_hash
 from lpt.studies.plan.study_data import Material
 
-OWN = Rate(1.0)
+OWN = LearningRate(1.0)
 
 
 @pytest.fixture
 def plan(vit, material):
-    def planned(row=None, *, rate=OWN, seed=0, part="final", backbone=None, **conditions):
+    def planned(row=None, *, lr=OWN, seed=0, part="final", backbone=None, **conditions):
         line = Line(row or Row(label="LPT"), backbone or str(vit), "LPT")
-        return plan_cell(line, Conditions(**conditions), material, rate=rate, seed=seed, part=part)
+        return plan_cell(line, Conditions(**conditions), material, lr=lr, seed=seed, part=part)
 
     return planned
 
@@ -37,7 +37,7 @@ def with_settings(plan, **settings) -> Cell:
     "setting",
     [
         {"phase1__epochs": 3},
-        {"phase2__optim__rate": 0.5},
+        {"phase2__optim__lr": 0.5},
         {"prompts__top": 3},
         {"augment__flip": 0.25},
         {"classifier__dropout": 0.2},
@@ -72,22 +72,22 @@ def test_what_a_study_decides_itself_cannot_be_set(name, remedy):
 
 def test_cells_without_class_means_have_the_names_of_before_there_was_such_a_setting(plan):
     paper = plan(Row(label="LPT", recipe="paper"))
-    rival = Row(label="rival", method="full")
-    assert "mean_share" not in str(paper.content)
-    assert "mean_share" not in str(plan(rival).content)
-    half = plan(rival, settings={"rival.mean_share": 0.5})
-    assert half.content["rival"]["mean_share"] == 0.5
+    baseline = Row(label="baseline", method="full")
+    assert "mean_weight" not in str(paper.content)
+    assert "mean_weight" not in str(plan(baseline).content)
+    half = plan(baseline, settings={"baseline.mean_weight": 0.5})
+    assert half.content["baseline"]["mean_weight"] == 0.5
 
 
 def test_rivals_have_the_recipes_dropout_unless_given_their_own(plan):
-    rival = Row(label="rival", method="full")
+    baseline = Row(label="baseline", method="full")
     names = {
-        plan(rival, settings=settings).name
-        for settings in ({}, {"classifier.dropout": 0.2}, {"rival.dropout": 0.2})
+        plan(baseline, settings=settings).name
+        for settings in ({}, {"classifier.dropout": 0.2}, {"baseline.dropout": 0.2})
     }
     assert len(names) == 3
-    assert plan(rival).rival.dropout is None
-    assert plan(rival, settings={"rival.dropout": 0.2}).rival.dropout == 0.2
+    assert plan(baseline).baseline.dropout is None
+    assert plan(baseline, settings={"baseline.dropout": 0.2}).baseline.dropout == 0.2
 
 
 def test_the_recipe_is_that_of_rows_that_name_none(plan):
@@ -99,13 +99,13 @@ def test_the_recipe_is_that_of_rows_that_name_none(plan):
 def test_a_rivals_batch_follows_the_number_of_images_as_that_of_the_phases_does(plan, material):
     images = len(material.trained("final").split("train"))
     cell = plan(Row(label="probe", method="linear-probe"))
-    assert cell.rival.batch == cell.config.resolved(images).phase1.batch
+    assert cell.baseline.batch == cell.config.resolved(images).phase1.batch
 
 
 def test_fewer_epochs_are_told_from_the_methods_own_however_they_are_set(plan):
     settings = {"phase1.epochs": 1, "phase2.epochs": 2}
     assert plan(settings=settings).standard == plan(epochs=1).standard == (20, 20)
-    cell = plan(Row(label="probe", method="linear-probe"), settings={"rival.epochs": 1})
+    cell = plan(Row(label="probe", method="linear-probe"), settings={"baseline.epochs": 1})
     assert (cell.epochs, cell.standard) == ((1,), (20,))
 
 
@@ -117,8 +117,8 @@ def test_a_second_stage_is_counted(plan):
 
 def test_options_of_a_rival_are_set_by_name(plan):
     row = Row(label="tau", method="tau-norm")
-    cell = plan(row, settings={"rival.options.tau": 0.5, "rival.loss": "focal"})
-    assert (cell.rival.options["tau"], cell.rival.loss) == (0.5, "focal")
+    cell = plan(row, settings={"baseline.options.tau": 0.5, "baseline.loss": "focal"})
+    assert (cell.baseline.options["tau"], cell.baseline.loss) == (0.5, "focal")
 
 
 def test_seed_rate_part_recipe_method_and_ensemble_make_another(plan):
@@ -128,7 +128,7 @@ def test_seed_rate_part_recipe_method_and_ensemble_make_another(plan):
         for cell in (
             plan(),
             plan(seed=1),
-            plan(rate=Rate(3.0)),
+            plan(lr=LearningRate(3.0)),
             plan(part="selection"),
             plan(Row(label="LPT", recipe="paper")),
             plan(probe),
@@ -154,9 +154,9 @@ def test_the_order_of_settings_does_not_count(content):
 
 def test_a_rival_does_not_depend_on_the_phases(plan):
     probe = Row(label="probe", method="linear-probe")
-    changed = plan(probe, settings={"phase1.batch": 8, "prompts.length": 3})
+    changed = plan(probe, settings={"phase1.batch_size": 8, "prompts.length": 3})
     assert changed.name == plan(probe).name
-    assert plan(probe, settings={"rival.batch": 9}).name != plan(probe).name
+    assert plan(probe, settings={"baseline.batch": 9}).name != plan(probe).name
 
 
 def test_settings_of_phase_2_share_one_phase_1(plan):
@@ -165,14 +165,14 @@ def test_settings_of_phase_2_share_one_phase_1(plan):
         for changes in (
             {},
             {"prompts.pool_size": 5},
-            {"prompts.top": 1},
+            {"prompts.top_k": 1},
             {"phase2.loss.name": "gcl"},
             {"phase2.sampler": "balanced"},
             {"prompts.shared_blocks": 1},
         )
     }
     assert starts == {plan(Row(label="alone", set={"phase2.epochs": 0})).name}
-    assert plan(Row(label="x", set={"phase1.batch": 8})).start.name not in starts
+    assert plan(Row(label="x", set={"phase1.batch_size": 8})).start.name not in starts
 
 
 def test_defaults_of_a_phase_that_is_not_trained_make_no_other_cell(plan):
@@ -183,37 +183,37 @@ def test_defaults_of_a_phase_that_is_not_trained_make_no_other_cell(plan):
 
 def test_rates_of_both_phases_are_multiplied_alike(plan):
     own = load_config("default")
-    cell = plan(rate=Rate(3.0))
+    cell = plan(lr=LearningRate(3.0))
     for phase in ("phase1", "phase2"):
         ours, theirs = getattr(cell.config, phase).optim, getattr(own, phase).optim
-        assert ours.rate == pytest.approx(3 * theirs.rate)
-        assert ours.classifier_rate == pytest.approx(3 * theirs.classifier_rate)
-    assert cell.config.phase2.optim.key_rate == pytest.approx(3 * own.phase2.optim.key_rate)
-    assert cell.config.phase1.optim.key_rate is None
-    absolute = plan(rate=Rate(2 * own.phase1.optim.rate, relative=False))
-    assert absolute.config.phase2.optim.rate == pytest.approx(2 * own.phase2.optim.rate)
+        assert ours.lr == pytest.approx(3 * theirs.lr)
+        assert ours.classifier_lr == pytest.approx(3 * theirs.classifier_lr)
+    assert cell.config.phase2.optim.key_lr == pytest.approx(3 * own.phase2.optim.key_lr)
+    assert cell.config.phase1.optim.key_lr is None
+    absolute = plan(lr=LearningRate(2 * own.phase1.optim.lr, relative=False))
+    assert absolute.config.phase2.optim.lr == pytest.approx(2 * own.phase2.optim.lr)
 
 
 def test_a_rival_takes_epochs_start_and_ensemble_from_the_study(plan):
     cell = plan(Row(label="probe", method="linear-probe"), epochs=7, init="uniform", ensemble=True)
-    assert (cell.rival.epochs, cell.rival.init, cell.ensemble) == (7, "uniform", True)
+    assert (cell.baseline.epochs, cell.baseline.init, cell.ensemble) == (7, "uniform", True)
     assert cell.epochs == (7,)
     assert plan(epochs=7, init="uniform").config.classifier.init == "uniform"
 
 
 def test_no_rival_has_crops_of_its_own_where_all_are_scored_on_crops(plan):
     lift = Row(label="LIFT", method="lift")
-    assert plan(lift).rival.ensemble
-    assert not plan(lift, ensemble=True).rival.ensemble
+    assert plan(lift).baseline.ensemble
+    assert not plan(lift, ensemble=True).baseline.ensemble
 
 
 def test_a_rival_like_phase_1_takes_loss_order_and_class_means_from_the_recipe(plan):
     row = Row(label="x", method="norm", like_phase1=True)
     for recipe in ("default", "released"):
-        phase1, rival = load_config(recipe).phase1, plan(row, recipe=recipe).rival
-        assert rival.mean_share == load_config(recipe).classifier.mean_share
-        assert (rival.sampler, rival.loss) == (phase1.sampler, phase1.loss.name)
-        assert rival.loss_options == phase1.loss.options
+        phase1, baseline = load_config(recipe).phase1, plan(row, recipe=recipe).baseline
+        assert baseline.mean_weight == load_config(recipe).classifier.mean_weight
+        assert (baseline.sampler, baseline.loss) == (phase1.sampler, phase1.loss.name)
+        assert baseline.loss_options == phase1.loss.options
 
 
 def test_rates_are_chosen_by_single_views(plan):
@@ -223,9 +223,9 @@ def test_rates_are_chosen_by_single_views(plan):
 
 def test_a_rival_with_phases_has_the_rates_of_both_multiplied(plan):
     row = Row(label="x", method="lpt-norm")
-    cell, own = plan(row, rate=Rate(3.0), epochs=2), plan(row)
-    assert cell.rival.rate == pytest.approx(3 * own.rival.rate)
-    assert cell.config.phase2.optim.rate == pytest.approx(3 * own.config.phase2.optim.rate)
+    cell, own = plan(row, lr=LearningRate(3.0), epochs=2), plan(row)
+    assert cell.baseline.lr == pytest.approx(3 * own.baseline.lr)
+    assert cell.config.phase2.optim.lr == pytest.approx(3 * own.config.phase2.optim.lr)
     assert cell.epochs == (2, 2)
     assert plan(row, settings={"phase2.eta": 0.1}).name != own.name
 
@@ -251,13 +251,13 @@ def test_what_cannot_be_trained_is_refused_before_anything_is(plan):
     with pytest.raises(ConfigError, match=r"phase1\.epoch"):
         with_settings(plan, phase1__epoch=1)
     with pytest.raises(ConfigError, match="rank"):
-        plan(Row(label="x", method="linear-probe"), settings={"rival.options": {"rank": 3}})
+        plan(Row(label="x", method="linear-probe"), settings={"baseline.options": {"rank": 3}})
     with pytest.raises(ConfigError, match="unknown"):
         plan(Row(label="x", method="magic"))
 
 
 def test_a_field_of_rivals_is_set_whole_or_by_name(plan):
-    settings = {"rival.options": 5, "rival.options.tau": 0.5}
+    settings = {"baseline.options": 5, "baseline.options.tau": 0.5}
     with pytest.raises(ConfigError, match=r"^--set rival\.options\.tau: rival\.options=5 is given"):
         plan(Row(label="tau", method="tau-norm"), settings=settings)
 
@@ -269,7 +269,7 @@ def test_a_second_data_set_is_known_by_its_images(photos, vit, tmp_path):
     def name_with(other):
         material = Material(config, SilentReporter(), device="cpu", other=str(other))
         conditions = Conditions(other=str(other))
-        return plan_cell(line, conditions, material, rate=OWN, seed=0, part="final").name
+        return plan_cell(line, conditions, material, lr=OWN, seed=0, part="final").name
 
     moved = shutil.copytree(photos, tmp_path / "moved" / photos.name)
     before = name_with(moved)

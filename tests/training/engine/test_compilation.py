@@ -42,7 +42,7 @@ for name in ("phase 1", "phase 2"):
         torch.manual_seed(3)
         stage.zero_grad()
         stage(stage.draw({"images": IMAGES}, LABELS), Progress(0, 4)).total.backward()
-        return [p.grad.clone() for group in stage.groups().values() for p in group]
+        return [p.grad.clone() for group in stage.param_groups().values() for p in group]
 
     wanted = step()
     stage.compile_steps("aot_eager")
@@ -77,19 +77,19 @@ def test_yaml_reads_on_and_off_as_booleans_which_are_taken_as_meant(given, kept)
 def compiled_as(stage: Stage, output: Callable[[Inputs], Output]) -> list[str]:
     """Pretend that compiling made this of the second half; what people are told."""
     told: list[str] = []
-    learned = [p for group in stage.groups().values() for p in group]
+    trainable = [p for group in stage.param_groups().values() for p in group]
     stage.compile_steps = lambda: setattr(stage, "compiled", (stage.frozen, output))
     torch.manual_seed(2)
     compile_if_right(
         make_accelerator("auto", "cpu"),
         stage,
-        torch.optim.SGD(learned, lr=1.0),
+        torch.optim.SGD(trainable, lr=1.0),
         {"images": IMAGES},
         LABELS,
         Progress(0, 4),
         MicroBatch(None, told.append),
     )
-    assert all(p.grad is None for p in learned)
+    assert all(p.grad is None for p in trainable)
     return told
 
 

@@ -13,27 +13,27 @@ from lpt.training.engine.stage import Progress
 from lpt.training.engine.step import train_step
 from lpt.training.run import environment as launch
 from lpt.training.run.environment import default_workers, make_accelerator
-from lpt.training.trainer import Session
+from lpt.training.trainer import Trainer
 
 from ..tiny import config, opened
 
 
 @pytest.fixture
-def session(photos: Path, backbone: FrozenViT, tmp_path: Path) -> Iterator[Session]:
-    with opened(config(photos), tmp_path / "run", backbone) as session:
-        yield session
+def trainer(photos: Path, backbone: FrozenViT, tmp_path: Path) -> Iterator[Trainer]:
+    with opened(config(photos), tmp_path / "run", backbone) as trainer:
+        yield trainer
 
 
 @pytest.fixture
-def step(session: Session):
+def step(trainer: Trainer):
     """One step of phase 1 on random images."""
-    stage = session._stage("phase1").train()
+    stage = trainer._stage("phase1").train()
     images, labels = torch.randn(8, 3, 16, 16), torch.arange(8) % 4
 
     def take(optimizer: torch.optim.Optimizer | None = None, **changes: object):
         progress = Progress(0, 2)
         return train_step(
-            session.bench.accelerator,
+            trainer.context.accelerator,
             stage,
             optimizer,
             {"images": images},
@@ -43,7 +43,7 @@ def step(session: Session):
         )
 
     take.stage = stage
-    take.learning = [p for group in stage.groups().values() for p in group]
+    take.learning = [p for group in stage.param_groups().values() for p in group]
     return take
 
 
@@ -82,7 +82,7 @@ def test_a_loss_that_is_not_finite_before_training_blames_no_rate(step):
         step.learning[0].fill_(torch.inf)
     with pytest.raises(TrainingError, match=r"phase1: .* before anything was learned") as caught:
         step()
-    assert "rate" not in str(caught.value)
+    assert "lr" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

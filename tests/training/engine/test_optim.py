@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lpt.config import OptimConfig
-from lpt.training.engine.optim import ROLES, build_optimizer, schedule, set_rates
+from lpt.training.engine.optim import ROLES, build_optimizer, schedule, set_lrs
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.floats(0, 20))
@@ -45,17 +45,17 @@ def peaks(config: OptimConfig, batch: int = 64) -> dict[str, float]:
 
 
 def test_roles_without_a_rate_of_their_own_share_one():
-    assert peaks(OptimConfig(rate=0.1)) == dict.fromkeys(ROLES, 0.1)
+    assert peaks(OptimConfig(lr=0.1)) == dict.fromkeys(ROLES, 0.1)
 
 
 def test_classifier_and_keys_may_have_rates_of_their_own():
-    config = OptimConfig(rate=0.1, classifier_rate=0.01, key_rate=0.5)
+    config = OptimConfig(lr=0.1, classifier_lr=0.01, key_lr=0.5)
     assert peaks(config) == {"prompts": 0.1, "keys": 0.5, "backbone": 0.1, "classifier": 0.01}
 
 
 def test_rates_scale_with_the_batch_of_one_branch_where_asked():
     """Method, section 6: 0.02 * B / 256."""
-    config = OptimConfig(rate=0.02, classifier_rate=0.2, scale_with_batch=True)
+    config = OptimConfig(lr=0.02, classifier_lr=0.2, scale_lr=True)
     assert peaks(config, batch=64) == pytest.approx(
         {"prompts": 0.005, "keys": 0.005, "backbone": 0.005, "classifier": 0.05}
     )
@@ -63,9 +63,9 @@ def test_rates_scale_with_the_batch_of_one_branch_where_asked():
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_decay_covers_every_group_and_set_rates_sets_all(name):
-    config = OptimConfig(name=name, rate=0.1, weight_decay=0.01, key_rate=0.4)
+    config = OptimConfig(name=name, lr=0.1, weight_decay=0.01, key_lr=0.4)
     optimizer = build_optimizer(config, groups(), 8)
-    set_rates(optimizer, 0.5)
+    set_lrs(optimizer, 0.5)
     assert {g["weight_decay"] for g in optimizer.param_groups} == {0.01}
     assert sorted(g["lr"] for g in optimizer.param_groups) == pytest.approx([0.05, 0.05, 0.05, 0.2])
 

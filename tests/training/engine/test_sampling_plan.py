@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpt.data.sampling import ORDERS
+from lpt.data.sampling import SAMPLERS
 from lpt.training.engine.sampling_plan import EpochPlan
 
 plans = st.builds(
     EpochPlan,
     labels=st.lists(st.integers(0, 4), min_size=1, max_size=40).map(np.array),
-    orders=st.lists(st.sampled_from(sorted(ORDERS)), min_size=1, max_size=2),
+    samplers=st.lists(st.sampled_from(sorted(SAMPLERS)), min_size=1, max_size=2),
     batch=st.integers(1, 50),
     epochs=st.just(3),
     seed=st.integers(0, 2**31),
@@ -26,7 +26,7 @@ def test_every_step_holds_whole_branches_of_equal_size(plan, epoch):
     """Also where a batch is larger than the data."""
     steps = plan.draws(epoch)
     assert len(steps) == plan.steps == -(-plan.images // plan.batch)
-    assert {len(step) for step in steps} == {plan.batch * len(plan.orders)}
+    assert {len(step) for step in steps} == {plan.batch * len(plan.samplers)}
     assert {draw.index for step in steps for draw in step} <= set(range(len(plan.labels)))
 
 
@@ -49,7 +49,7 @@ def test_no_two_showings_are_augmented_alike_unless_views_are_cached(plan):
 
 
 def plan_of(**changes) -> EpochPlan:
-    settings = {"labels": np.arange(40) % 5, "orders": ("balanced", "instance"), "batch": 8}
+    settings = {"labels": np.arange(40) % 5, "samplers": ("balanced", "instance"), "batch": 8}
     return EpochPlan(**{**settings, "epochs": 3, "seed": 1, "stage": 0, **changes})
 
 

@@ -15,7 +15,7 @@ from lpt.backbones import FrozenViT
 from lpt.errors import TrainingError
 from lpt.training.engine.stage import Progress, Stage
 from lpt.training.engine.step import MicroBatch, train_step
-from lpt.training.engine.step_batch import Drawn
+from lpt.training.engine.step_batch import StepBatch
 from lpt.training.run import environment as launch
 from lpt.training.run.environment import make_accelerator
 
@@ -41,21 +41,21 @@ def step_of(
     precision: str = "auto",
 ) -> tuple[dict[str, float], list[Tensor]]:
     """Terms and weights after one step, in parts of so many images, from the same start."""
-    learned = [p for group in stage.groups().values() for p in group]
-    start = [p.detach().clone() for p in learned]
+    trainable = [p for group in stage.param_groups().values() for p in group]
+    start = [p.detach().clone() for p in trainable]
     torch.manual_seed(7)
     values = train_step(
         make_accelerator(precision, "cpu"),
         stage,
-        torch.optim.SGD(learned, lr=1.0),
+        torch.optim.SGD(trainable, lr=1.0),
         {"images": IMAGES},
         LABELS,
         Progress(1, 4),
         micro=MicroBatch(images, tell),
     )
-    moved = [p.detach() - s for p, s in zip(learned, start, strict=True)]
+    moved = [p.detach() - s for p, s in zip(trainable, start, strict=True)]
     with torch.no_grad():
-        for parameter, value in zip(learned, start, strict=True):
+        for parameter, value in zip(trainable, start, strict=True):
             parameter.copy_(value)
     return values, moved
 
@@ -84,7 +84,7 @@ def test_any_parts_give_the_step_of_the_whole(make, sampler, mixup, images):
 def test_parts_cover_every_image_once_and_know_their_branch(size, branches, images):
     total = size * branches
     labels = torch.arange(total)
-    whole = Drawn({"images": labels}, labels, None, None, None, first=0, total=total)
+    whole = StepBatch({"images": labels}, labels, None, None, None, first=0, total=total)
     parts = list(whole.parts(images))
     assert torch.equal(torch.cat([part.labels for part in parts]), labels)
     assert all(len(part.labels) <= images for part in parts)
@@ -221,8 +221,8 @@ def test_a_run_whose_memory_ran_out_goes_on_bit_identical(
         with pytest.raises(KeyboardInterrupt):
             train(config(photos), parted, backbone)
     assert saved[-1].micro_batch == 4
-    with opened(config(photos), parted, backbone) as session:
-        session.run()
+    with opened(config(photos), parted, backbone) as trainer:
+        trainer.run()
     expected, found = tensors_of(whole), tensors_of(parted)
     assert [name for name in expected if not torch.equal(found[name], expected[name])] == []
 

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from lpt.backbones import FrozenViT
 from lpt.data.loading import Draw
-from lpt.data.sampling import random_stream
 from lpt.errors import ConfigError, RunError, TrainingError
 from lpt.losses import PHASE2_RELEASED, build_loss, instance_loss
 from lpt.model.two_pass import LongTailedPromptModel, PromptShape
 from lpt.progress import SilentReporter
+from lpt.random_streams import random_stream
 from lpt.records import Output
 from lpt.training.engine import view_cache as cache
 from lpt.training.engine.sampling_plan import EpochPlan

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from lpt.backbones import FrozenViT
 from lpt.model.classifier import class_means
-from lpt.training.engine.checkpoint import load_learned
+from lpt.training.engine.checkpoint import load_trainable
 
 from ..tiny import config, opened
 
@@ -16,15 +16,15 @@ from ..tiny import config, opened
 def cosines_to_means(share: float, phase: int, photos: Path, backbone: FrozenViT, run: Path):
     """(C,) of the classes that a phase ended with and the class means of its features."""
     settings = config(photos, classifier__mean_share=share, phase2__epochs=phase - 1)
-    with opened(settings, run, backbone) as session:
-        session.run()
+    with opened(settings, run, backbone) as trainer:
+        trainer.run()
         name = f"phase{phase}"
-        selected = session.folder.load_best(f"{name}-selected")
-        load_learned(session.model, selected, run)
-        stage, bench = session._stage(name).eval(), session.bench
-        split = bench.some_of_each_class(100)
-        features = bench.features(lambda images: stage.predict(images).feature, split, "means")
-    means = class_means(features, torch.from_numpy(split.labels), bench.data.num_classes)
+        selected = trainer.folder.load_best(f"{name}-selected")
+        load_trainable(trainer.model, selected, run)
+        stage, context = trainer._stage(name).eval(), trainer.context
+        split = context.some_of_each_class(100)
+        features = context.features(lambda images: stage.predict(images).feature, split, "means")
+    means = class_means(features, torch.from_numpy(split.labels), context.data.num_classes)
     return F.cosine_similarity(selected["classifier.weight"], means)
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from lpt.analysis.analysis_results import Analysis, read_analysis
 from lpt.analysis.thumbnails import thumbnail_file
-from lpt.config import RunConfig, load_config
+from lpt.config import RunConfig
 from lpt.errors import RunError
 from lpt.task_file import TaskSpec, read_spec
 from lpt.training.run.run_folder import RunFolder, read_metrics
@@ -73,7 +73,7 @@ def gather(run: Path) -> Gathered:
     folder = RunFolder(run)
     return Gathered(
         run,
-        load_config(folder.config_file),
+        folder.read_config(),
         read_spec(folder.task_file),
         _read_json(run / "environment.json"),
         _read_json(run / "results.json"),

@@ -17,12 +17,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.tuned_vit import TunedViT
 from lpt.config.sections import Count, Positive, Section
 from lpt.training.engine.stage import Stage
 
-__all__ = ["RIVAL", "Adapter", "AdapterOptions", "put_adapters"]
+__all__ = ["BASELINE", "Adapter", "AdapterOptions", "put_adapters"]
 
 
 class AdapterOptions(Section):
@@ -30,7 +30,7 @@ class AdapterOptions(Section):
 
     bottleneck: Count = 64
     scale: Positive = 0.1
-    learn_scale: bool = False
+    train_scale: bool = False
 
 
 class Adapter(nn.Module):
@@ -43,7 +43,7 @@ class Adapter(nn.Module):
         nn.init.kaiming_uniform_(self.down.weight, a=math.sqrt(5))
         for zero in (self.down.bias, self.up.weight, self.up.bias):
             nn.init.zeros_(zero)
-        self.scale = nn.Parameter(torch.tensor(options.scale), options.learn_scale)
+        self.scale = nn.Parameter(torch.tensor(options.scale), options.train_scale)
 
     def forward(self, x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
         """What is added to the MLP's result."""
@@ -72,8 +72,10 @@ def put_adapters(vit: FrozenViT, options: AdapterOptions) -> list[nn.Parameter]:
     return [p for adapter in adapters for p in adapter.parameters() if p.requires_grad]
 
 
-def _train(trial: Trial) -> Stage:
-    return trial.tune(TunedViT(trial.bench.backbone, lambda vit: put_adapters(vit, trial.options)))
+def _train(trainer: BaselineTrainer) -> Stage:
+    return trainer.tune(
+        TunedViT(trainer.context.backbone, lambda vit: put_adapters(vit, trainer.options))
+    )
 
 
-RIVAL = Rival(_train, {"rate": 1e-3}, AdapterOptions)
+BASELINE = Baseline(_train, {"lr": 1e-3}, AdapterOptions)

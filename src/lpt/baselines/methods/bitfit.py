@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
 from lpt.backbones.linear import FrozenLinear, frozen_linear
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.tuned_vit import TunedViT, replace_linears
 from lpt.training.engine.stage import Stage
 
-__all__ = ["RIVAL", "BiasLinear"]
+__all__ = ["BASELINE", "BiasLinear"]
 
 
 class BiasLinear(FrozenLinear):
@@ -28,8 +28,8 @@ def _biases(vit: FrozenViT) -> list[nn.Parameter]:
     return [p for name, p in vit.model.named_parameters() if name.endswith("bias")]
 
 
-def _train(trial: Trial) -> Stage:
-    return trial.tune(TunedViT(trial.bench.backbone, _biases, inside_products=True))
+def _train(trainer: BaselineTrainer) -> Stage:
+    return trainer.tune(TunedViT(trainer.context.backbone, _biases, inside_products=True))
 
 
-RIVAL = Rival(_train, {"rate": 1e-3})
+BASELINE = Baseline(_train, {"lr": 1e-3})

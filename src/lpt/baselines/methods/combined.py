@@ -13,14 +13,14 @@ from typing import Literal
 from torch import nn
 
 from lpt.backbones import FrozenViT
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.methods.adapter import AdapterOptions, put_adapters
 from lpt.baselines.tuned_vit import norms_of
 from lpt.config import OptimConfig
 from lpt.config.sections import Count, Positive, Section
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.training.engine.stage import Stage
-from lpt.training.phases.build import build_model, build_stage
+from lpt.training.phases.build_stages import build_model, build_stage
 from lpt.training.phases.initialization import start_pool
 from lpt.training.phases.prompt_stages import SharedStage
 
@@ -28,19 +28,19 @@ __all__ = ["LPT_ADAPTER", "LPT_NORM", "CombinedStage"]
 
 Change = Callable[[FrozenViT], list[nn.Parameter]]
 
-DEFAULTS = {"rate": 1e-3, "loss": "logit-adjustment"}
+DEFAULTS = {"lr": 1e-3, "loss": "logit-adjustment"}
 """Loss and order as in phase 1 of the default recipe; the rate is of norms or adapters alone."""
 
 
 class CombinedOptim(OptimConfig):
     """Phase 1's optimiser, with a rate for what it does not have."""
 
-    backbone_rate: Positive
+    backbone_lr: Positive
 
     @property
-    def own_rates(self) -> dict[str, float | None]:
+    def role_lrs(self) -> dict[str, float | None]:
         """Those of phase 1, and the norms' or adapters'."""
-        return {**super().own_rates, "backbone": self.backbone_rate}
+        return {**super().role_lrs, "backbone": self.backbone_lr}
 
 
 class PhaseOptions(Section):
@@ -58,69 +58,71 @@ class AdapterPhaseOptions(PhaseOptions):
 class CombinedStage(SharedStage):
     """Phase 1, in which some of a copy of the backbone learns too."""
 
-    def __init__(self, name: str, model: LongTailedPromptModel, change: Change, trial: Trial):
-        super().__init__(model, trial.branches(), trial.bench.config.augment.mixup)
+    def __init__(
+        self, name: str, model: LongTailedPromptModel, change: Change, trainer: BaselineTrainer
+    ):
+        super().__init__(model, trainer.branches(), trainer.context.config.augment.mixup)
         self.name = name
         self.tuned = change(model.backbone)
         for parameter in self.tuned:
             parameter.requires_grad_(True)
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Shared prompts, classifier and what the change chose."""
-        return {**super().groups(), "backbone": self.tuned}
+        return {**super().param_groups(), "backbone": self.tuned}
 
 
-def _trained(trial: Trial, change: Change) -> Stage:
-    bench = trial.bench
-    device = bench.accelerator.device
-    config = bench.config.changed({"classifier.dropout": trial.dropout})
-    model = build_model(config, copy.deepcopy(bench.backbone), bench.data.num_classes)
-    first = CombinedStage(trial.name, model, change, trial).to(device).eval()
-    trial.start(model.classifier, lambda images: model.phase1(images).query)
-    trial.fit(first, optim=_optim(trial), mean_share=_mean_share(trial))
-    if trial.options.phases == 1:
+def _trained(trainer: BaselineTrainer, change: Change) -> Stage:
+    context = trainer.context
+    device = context.accelerator.device
+    config = context.config.changed({"classifier.dropout": trainer.dropout})
+    model = build_model(config, copy.deepcopy(context.backbone), context.data.num_classes)
+    first = CombinedStage(trainer.name, model, change, trainer).to(device).eval()
+    trainer.start(model.classifier, lambda images: model.phase1(images).query)
+    trainer.fit(first, optim=_optim(trainer), mean_weight=_mean_weight(trainer))
+    if trainer.options.phases == 1:
         return first
     model.backbone.requires_grad_(False)
-    return _second(trial, model)
+    return _second(trainer, model)
 
 
-def _optim(trial: Trial) -> CombinedOptim:
+def _optim(trainer: BaselineTrainer) -> CombinedOptim:
     """Prompts and classifier learn as in phase 1 of the run, unless the rival's settings differ."""
-    settings, phase1 = trial.settings, trial.bench.config.phase1.optim
-    own = {"backbone_rate": settings.rate}
-    if settings.classifier_rate is not None:
-        own["classifier_rate"] = settings.classifier_rate
+    settings, phase1 = trainer.settings, trainer.context.config.phase1.optim
+    own = {"backbone_lr": settings.lr}
+    if settings.classifier_lr is not None:
+        own["classifier_lr"] = settings.classifier_lr
     if settings.weight_decay:
         own["weight_decay"] = settings.weight_decay
     return CombinedOptim.model_validate({**phase1.model_dump(), **own})
 
 
-def _mean_share(trial: Trial) -> float:
-    return trial.settings.mean_share or trial.bench.config.classifier.mean_share
+def _mean_weight(trainer: BaselineTrainer) -> float:
+    return trainer.settings.mean_weight or trainer.context.config.classifier.mean_weight
 
 
-def _second(trial: Trial, model: LongTailedPromptModel) -> Stage:
+def _second(trainer: BaselineTrainer, model: LongTailedPromptModel) -> Stage:
     """Phase 2 as a run has it, on images augmented afresh."""
-    config = trial.bench.config
-    start_pool(model, trial.bench)
-    stage = build_stage("phase2", config, model, trial.bench.counts)
-    stage.to(trial.bench.accelerator.device)
-    trial.fit(stage, number=1, optim=config.phase2.optim, mean_share=_mean_share(trial))
+    config = trainer.context.config
+    start_pool(model, trainer.context)
+    stage = build_stage("phase2", config, model, trainer.context.counts)
+    stage.to(trainer.context.accelerator.device)
+    trainer.fit(stage, number=1, optim=config.phase2.optim, mean_weight=_mean_weight(trainer))
     return stage
 
 
-def _train_norm(trial: Trial) -> Stage:
-    return _trained(trial, norms_of)
+def _train_norm(trainer: BaselineTrainer) -> Stage:
+    return _trained(trainer, norms_of)
 
 
-def _train_adapter(trial: Trial) -> Stage:
-    options = AdapterOptions(bottleneck=trial.options.bottleneck)
-    return _trained(trial, lambda vit: put_adapters(vit, options))
+def _train_adapter(trainer: BaselineTrainer) -> Stage:
+    options = AdapterOptions(bottleneck=trainer.options.bottleneck)
+    return _trained(trainer, lambda vit: put_adapters(vit, options))
 
 
 def _stages(epochs: int, options: PhaseOptions) -> tuple[int, ...]:
     return (epochs,) * options.phases
 
 
-LPT_NORM = Rival(_train_norm, DEFAULTS, PhaseOptions, stages=_stages)
-LPT_ADAPTER = Rival(_train_adapter, DEFAULTS, AdapterPhaseOptions, stages=_stages)
+LPT_NORM = Baseline(_train_norm, DEFAULTS, PhaseOptions, stages=_stages)
+LPT_ADAPTER = Baseline(_train_adapter, DEFAULTS, AdapterPhaseOptions, stages=_stages)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.encoder import EncoderStage, Fixed
 from lpt.baselines.methods.full import DEFAULTS, fully_tuned
 from lpt.config.sections import Count, Section, Share
@@ -50,10 +50,10 @@ class LengthClassifier(CosineClassifier):
     """Cosines times the lengths of the class weights, which then learn how common classes are."""
 
     def forward(
-        self, feature: Float[Tensor, "B D"], kept: Bool[Tensor, "B D"] | None = None
+        self, feature: Float[Tensor, "B D"], dropout_mask: Bool[Tensor, "B D"] | None = None
     ) -> Float[Tensor, "B C"]:
         """Products of unit features and raw class weights."""
-        products: Tensor = super().forward(feature, kept) * self.weight.norm(dim=1)
+        products: Tensor = super().forward(feature, dropout_mask) * self.weight.norm(dim=1)
         return products
 
 
@@ -63,39 +63,41 @@ def tau_normalised(weight: Float[Tensor, "C D"], tau: float) -> Float[Tensor, "C
     return scaled
 
 
-def _train_crt(trial: Trial) -> Stage:
-    tuned = trial.stage(fully_tuned(trial.bench.backbone))
-    trial.fit(tuned, mean_share=0.0)  # its classifier is made anew
-    second = trial.stage(Fixed(tuned.encoder), branches=trial.branches("balanced", "ce"))
-    trial.fit(
+def _train_crt(trainer: BaselineTrainer) -> Stage:
+    tuned = trainer.stage(fully_tuned(trainer.context.backbone))
+    trainer.fit(tuned, mean_weight=0.0)  # its classifier is made anew
+    second = trainer.stage(Fixed(tuned.encoder), branches=trainer.branches("balanced", "ce"))
+    trainer.fit(
         second,
         number=1,
-        epochs=_both_stages(trial.settings.epochs, trial.options)[1],
-        views=trial.settings.views,
+        epochs=_both_stages(trainer.settings.epochs, trainer.options)[1],
+        views=trainer.settings.cached_views,
     )
     return second
 
 
-def _train_tau(trial: Trial) -> Stage:
-    stage = trial.stage(fully_tuned(trial.bench.backbone), trial.classifier(LengthClassifier))
-    trial.fit(stage)
-    tau = _best_tau(trial, stage) if trial.options.tau is None else trial.options.tau
+def _train_tau(trainer: BaselineTrainer) -> Stage:
+    stage = trainer.stage(
+        fully_tuned(trainer.context.backbone), trainer.classifier(LengthClassifier)
+    )
+    trainer.fit(stage)
+    tau = _best_tau(trainer, stage) if trainer.options.tau is None else trainer.options.tau
     with torch.no_grad():
         stage.classifier.weight.copy_(tau_normalised(stage.classifier.weight, tau))
     return stage
 
 
-def _best_tau(trial: Trial, stage: EncoderStage) -> float:
+def _best_tau(trainer: BaselineTrainer, stage: EncoderStage) -> float:
     """The tau with the best macro accuracy on validation images, the largest of equals."""
-    bench, split = trial.bench, trial.bench.validation
+    context, split = trainer.context, trainer.context.validation
     if split is None:
         return 0.7
-    found = bench.predict(stage.predict, split)
+    found = context.predict(stage.predict, split)
     lengths = stage.classifier.weight.detach().norm(dim=1).cpu().numpy()
 
     def macro(tau: float) -> float:
         divided = replace(found, logits=found.logits / lengths**tau)
-        return bench.score(divided).summary()["macro"] or 0.0
+        return context.score(divided).summary()["macro"] or 0.0
 
     return max(TAUS, key=lambda tau: (macro(tau), tau))
 
@@ -104,8 +106,12 @@ def _both_stages(epochs: int, options: RetrainOptions) -> tuple[int, int]:
     return epochs, min(epochs, options.classifier_epochs)
 
 
-CRT = Rival(_train_crt, DEFAULTS, RetrainOptions, has_views=True, stages=_both_stages)
-TAU_NORM = Rival(_train_tau, DEFAULTS, TauOptions)
-GCL = Rival(
-    _train_crt, {**DEFAULTS, "loss": "gcl"}, RetrainOptions, has_views=True, stages=_both_stages
+CRT = Baseline(_train_crt, DEFAULTS, RetrainOptions, uses_cached_views=True, stages=_both_stages)
+TAU_NORM = Baseline(_train_tau, DEFAULTS, TauOptions)
+GCL = Baseline(
+    _train_crt,
+    {**DEFAULTS, "loss": "gcl"},
+    RetrainOptions,
+    uses_cached_views=True,
+    stages=_both_stages,
 )

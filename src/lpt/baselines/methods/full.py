@@ -8,13 +8,13 @@ the rate by depth, no drop path.
 from torch import nn
 
 from lpt.backbones import FrozenViT
-from lpt.baselines.baseline_trainer import Rival, Trial
-from lpt.baselines.tuned_vit import LearningLinear, TunedViT, replace_linears
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
+from lpt.baselines.tuned_vit import TrainableLinear, TunedViT, replace_linears
 from lpt.training.engine.stage import Stage
 
-__all__ = ["DEFAULTS", "RIVAL", "fully_tuned"]
+__all__ = ["BASELINE", "DEFAULTS", "fully_tuned"]
 
-DEFAULTS = {"rate": 1e-4, "classifier_rate": 1e-3}
+DEFAULTS = {"lr": 1e-4, "classifier_lr": 1e-3}
 """Also of the rivals that tune fully first."""
 
 
@@ -24,12 +24,12 @@ def fully_tuned(backbone: FrozenViT) -> TunedViT:
 
 
 def _everything(vit: FrozenViT) -> list[nn.Parameter]:
-    replace_linears(vit.model, LearningLinear.of)
+    replace_linears(vit.model, TrainableLinear.of)
     return list(vit.model.parameters())
 
 
-def _train(trial: Trial) -> Stage:
-    return trial.tune(fully_tuned(trial.bench.backbone))
+def _train(trainer: BaselineTrainer) -> Stage:
+    return trainer.tune(fully_tuned(trainer.context.backbone))
 
 
-RIVAL = Rival(_train, DEFAULTS)
+BASELINE = Baseline(_train, DEFAULTS)

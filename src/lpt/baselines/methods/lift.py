@@ -8,13 +8,13 @@ part of the images of large classes; adapters read tokens after the block's froz
 authors' have a learned norm of their own (2 D L numbers more); that of `lpt.evaluation.tta`.
 """
 
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.methods.adapter import AdapterOptions, put_adapters
 from lpt.baselines.tuned_vit import TunedViT
 from lpt.config.sections import Count, Section
 from lpt.training.engine.stage import Stage
 
-__all__ = ["RIVAL", "bottleneck_of"]
+__all__ = ["BASELINE", "bottleneck_of"]
 
 
 class LiftOptions(Section):
@@ -31,22 +31,24 @@ def bottleneck_of(classes: int, depth: int) -> int:
     return width
 
 
-def _train(trial: Trial) -> Stage:
-    backbone = trial.bench.backbone
-    width = trial.options.bottleneck or bottleneck_of(trial.bench.data.num_classes, backbone.depth)
-    options = AdapterOptions(bottleneck=width, scale=1.0, learn_scale=True)
-    return trial.tune(TunedViT(backbone, lambda vit: put_adapters(vit, options)))
+def _train(trainer: BaselineTrainer) -> Stage:
+    backbone = trainer.context.backbone
+    width = trainer.options.bottleneck or bottleneck_of(
+        trainer.context.data.num_classes, backbone.depth
+    )
+    options = AdapterOptions(bottleneck=width, scale=1.0, train_scale=True)
+    return trainer.tune(TunedViT(backbone, lambda vit: put_adapters(vit, options)))
 
 
-RIVAL = Rival(
+BASELINE = Baseline(
     _train,
     {
-        "rate": 1e-3,
+        "lr": 1e-3,
         "epochs": 10,
         "weight_decay": 5e-4,
         "loss": "logit-adjustment",
         "loss_options": {"scale": 25.0},
-        "ensemble": True,
+        "tta": True,
     },
     LiftOptions,
 )

@@ -5,17 +5,19 @@ same that the prompts get, so that the two differ in the prompts alone; it learn
 augmented views of each image, so that the backbone sees each once (`views` 0 augments afresh).
 """
 
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.encoder import Fixed
 from lpt.training.engine.stage import Stage
 
-__all__ = ["RIVAL"]
+__all__ = ["BASELINE"]
 
 
-def _train(trial: Trial) -> Stage:
-    stage = trial.stage(Fixed(trial.bench.backbone))
-    trial.fit(stage, views=trial.settings.views)
+def _train(trainer: BaselineTrainer) -> Stage:
+    stage = trainer.stage(Fixed(trainer.context.backbone))
+    trainer.fit(stage, views=trainer.settings.cached_views)
     return stage
 
 
-RIVAL = Rival(_train, {"rate": 3e-3, "sampler": "balanced", "views": 4}, has_views=True)
+BASELINE = Baseline(
+    _train, {"lr": 3e-3, "sampler": "balanced", "cached_views": 4}, uses_cached_views=True
+)

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
 from lpt.backbones.linear import FrozenLinear
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.tuned_vit import TunedViT
 from lpt.config.sections import Count, Positive, Section
 from lpt.training.engine.stage import Stage
 
-__all__ = ["RIVAL", "LoraOptions", "LoraQKV"]
+__all__ = ["BASELINE", "LoraOptions", "LoraQKV"]
 
 
 class LoraOptions(Section):
@@ -66,13 +66,13 @@ class LoraQKV(nn.Module):
         return torch.cat(weights)
 
 
-def _train(trial: Trial) -> Stage:
+def _train(trainer: BaselineTrainer) -> Stage:
     def change(vit: FrozenViT) -> list[nn.Parameter]:
         for block in vit.blocks:
-            block.attn.qkv = LoraQKV(block.attn.qkv, trial.options).to(block.attn.qkv.weight)
+            block.attn.qkv = LoraQKV(block.attn.qkv, trainer.options).to(block.attn.qkv.weight)
         return [p for b in vit.blocks for p in (b.attn.qkv.down, b.attn.qkv.up)]
 
-    return trial.tune(TunedViT(trial.bench.backbone, change, inside_products=True))
+    return trainer.tune(TunedViT(trainer.context.backbone, change, inside_products=True))
 
 
-RIVAL = Rival(_train, {"rate": 1e-3}, LoraOptions)
+BASELINE = Baseline(_train, {"lr": 1e-3}, LoraOptions)

@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 import torch
 
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.methods.full import DEFAULTS, fully_tuned
 from lpt.config.sections import Section
@@ -24,10 +24,10 @@ from lpt.losses import Loss, Terms, build_loss
 from lpt.model.classifier import CosineClassifier
 from lpt.records import Output
 from lpt.training.engine.stage import Branch, Progress, Stage
-from lpt.training.engine.step_batch import Drawn
-from lpt.training.run.context import Workbench
+from lpt.training.engine.step_batch import StepBatch
+from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["RIVAL", "JoinedStore", "SetsStage", "join", "train_jointly"]
+__all__ = ["BASELINE", "JoinedStore", "SetsStage", "join", "train_jointly"]
 
 
 class OtherOptions(Section):
@@ -86,7 +86,7 @@ class SetsStage(EncoderStage):
         self.own_losses, self.bounds = own_losses, list(pairwise(accumulate(sizes, initial=0)))
 
     def objective(
-        self, branch: Branch, output: Output, step: Drawn, rows: slice, progress: Progress
+        self, branch: Branch, output: Output, step: StepBatch, rows: slice, progress: Progress
     ) -> Terms:
         """A term a set: the loss of its images among its classes, over all images of the branch."""
         terms = {}
@@ -111,17 +111,17 @@ class SetsStage(EncoderStage):
         return EncoderStage(self.name, self.encoder, classifier, self.branches)
 
 
-def join(benches: Sequence[Workbench]) -> Workbench:
+def join(contexts: Sequence[TrainingContext]) -> TrainingContext:
     """A bench of the training images of all, whose labels follow one another.
 
     Raises: ConfigError if the benches have different backbones.
     """
-    first = benches[0]
-    if any(b.backbone.spec != first.backbone.spec for b in benches):
+    first = contexts[0]
+    if any(b.backbone.spec != first.backbone.spec for b in contexts):
         raise ConfigError("multitask: the benches have different backbones. Give all the same.")
-    splits = [bench.train_split for bench in benches]
+    splits = [context.train_split for context in contexts]
     store = JoinedStore(tuple(split.store for split in splits))
-    classes = list(accumulate((bench.data.num_classes for bench in benches), initial=0))
+    classes = list(accumulate((context.data.num_classes for context in contexts), initial=0))
     joined = Split(
         "train",
         store,
@@ -130,9 +130,9 @@ def join(benches: Sequence[Workbench]) -> Workbench:
         ),
         np.concatenate([s.labels + start for s, start in zip(splits, classes, strict=False)]),
     )
-    names = tuple(f"{b.data.name}: {name}" for b in benches for name in b.data.class_names)
-    data = Manifest(" and ".join(b.data.name for b in benches), names, {"train": joined})
-    return Workbench(
+    names = tuple(f"{b.data.name}: {name}" for b in contexts for name in b.data.class_names)
+    data = Manifest(" and ".join(b.data.name for b in contexts), names, {"train": joined})
+    return TrainingContext(
         first.config,
         first.reporter,
         device=str(first.accelerator.device),
@@ -141,40 +141,42 @@ def join(benches: Sequence[Workbench]) -> Workbench:
     )
 
 
-def train_jointly(trial: Trial, benches: Sequence[Workbench]) -> list[EncoderStage]:
+def train_jointly(
+    trainer: BaselineTrainer, contexts: Sequence[TrainingContext]
+) -> list[EncoderStage]:
     """Train on a trial's bench, which `join` made of these; a stage a set."""
-    settings = trial.settings
-    plain = trial.stage(fully_tuned(trial.bench.backbone))
-    own_losses = [build_loss(settings.loss, b.counts, **settings.loss_options) for b in benches]
+    settings = trainer.settings
+    plain = trainer.stage(fully_tuned(trainer.context.backbone))
+    own_losses = [build_loss(settings.loss, b.counts, **settings.loss_options) for b in contexts]
     stage = SetsStage(
         plain.encoder,
         plain.classifier,
         plain.branches,
-        [loss.to(trial.bench.accelerator.device) for loss in own_losses],
-        [bench.data.num_classes for bench in benches],
+        [loss.to(trainer.context.accelerator.device) for loss in own_losses],
+        [context.data.num_classes for context in contexts],
     )
-    trial.fit(stage)
-    parts = [stage.of_set(number).eval() for number in range(len(benches))]
+    trainer.fit(stage)
+    parts = [stage.of_set(number).eval() for number in range(len(contexts))]
     for part in parts:
-        trial.mark_learned([part.classifier.weight])
+        trainer.mark_trainable([part.classifier.weight])
     return parts
 
 
-def _train(trial: Trial) -> Stage:
-    bench = trial.bench
-    if not trial.options.other:
+def _train(trainer: BaselineTrainer) -> Stage:
+    context = trainer.context
+    if not trainer.options.other:
         raise ConfigError(
             "multitask: needs a second data set. Name it: options other=SOURCE, or train two "
             "benches with lpt.baselines.train_multitask."
         )
-    other = Workbench(
-        bench.config.changed({"data.source": trial.options.other}),
-        bench.reporter,
-        device=str(bench.accelerator.device),
-        backbone=bench.backbone,
+    other = TrainingContext(
+        context.config.changed({"data.source": trainer.options.other}),
+        context.reporter,
+        device=str(context.accelerator.device),
+        backbone=context.backbone,
     )
-    benches = [bench, other]
-    return train_jointly(trial.on(join(benches)), benches)[0]
+    contexts = [context, other]
+    return train_jointly(trainer.on(join(contexts)), contexts)[0]
 
 
-RIVAL = Rival(_train, DEFAULTS, OtherOptions, blends=False)
+BASELINE = Baseline(_train, DEFAULTS, OtherOptions, blends=False)

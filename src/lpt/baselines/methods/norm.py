@@ -5,15 +5,15 @@ norms alone in Frankle, Schwab and Morcos, ICLR 2021. Departure: those train the
 convolutional networks; here they belong to a trained ViT.
 """
 
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.tuned_vit import TunedViT, norms_of
 from lpt.training.engine.stage import Stage
 
-__all__ = ["RIVAL"]
+__all__ = ["BASELINE"]
 
 
-def _train(trial: Trial) -> Stage:
-    return trial.tune(TunedViT(trial.bench.backbone, norms_of))
+def _train(trainer: BaselineTrainer) -> Stage:
+    return trainer.tune(TunedViT(trainer.context.backbone, norms_of))
 
 
-RIVAL = Rival(_train, {"rate": 1e-3})
+BASELINE = Baseline(_train, {"lr": 1e-3})

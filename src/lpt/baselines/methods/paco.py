@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.methods.full import DEFAULTS, fully_tuned
 from lpt.config.sections import Count, NonNegative, Positive, Section, Share
@@ -25,9 +25,9 @@ from lpt.errors import ConfigError
 from lpt.losses import Terms
 from lpt.model.classifier import CosineClassifier
 from lpt.training.engine.stage import Branch, Progress, Stage
-from lpt.training.engine.step_batch import Drawn
+from lpt.training.engine.step_batch import StepBatch
 
-__all__ = ["RIVAL", "PacoOptions", "PacoStage", "paco_loss"]
+__all__ = ["BASELINE", "PacoOptions", "PacoStage", "paco_loss"]
 
 
 class PacoOptions(Section):
@@ -95,9 +95,9 @@ class PacoStage(EncoderStage):
         self.register_buffer("queue_labels", torch.full((options.queue,), -1))
         self.register_buffer("prior", prior.log())
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Encoder, classifier and projection; the follower does not learn."""
-        own = super().groups()
+        own = super().param_groups()
         return {**own, "classifier": [*own["classifier"], *self.projection.parameters()]}
 
     def changing(self) -> dict[str, Tensor]:
@@ -106,7 +106,7 @@ class PacoStage(EncoderStage):
         queue = {"queue": self.queue, "queue_labels": self.queue_labels}
         return {**super().changing(), **follower, **queue}
 
-    def forward(self, step: Drawn, progress: Progress) -> Terms:  # noqa: ARG002
+    def forward(self, step: StepBatch, progress: Progress) -> Terms:  # noqa: ARG002
         """The loss of first views; second views enter the queue.
 
         Raises: ConfigError for a part of a step: its images are contrasted with each other.
@@ -156,18 +156,18 @@ class PacoStage(EncoderStage):
         self.queue_labels = torch.cat([labels, self.queue_labels])[:size]
 
 
-def _train(trial: Trial) -> Stage:
-    bench, views = trial.bench, 2 * trial.branches()
+def _train(trainer: BaselineTrainer) -> Stage:
+    context, views = trainer.context, 2 * trainer.branches()
     if len(views) != 2:
         raise ConfigError(
             "paco: sampler=dual, but it shows two views of the same images. Take another sampler."
         )
-    plain = trial.stage(fully_tuned(bench.backbone))
-    prior = bench.counts.clamp(min=1) / bench.counts.clamp(min=1).sum()
-    stage = PacoStage(plain.encoder, plain.classifier, views, prior, trial.options)
-    stage.to(bench.accelerator.device)
-    trial.fit(stage)
+    plain = trainer.stage(fully_tuned(context.backbone))
+    prior = context.counts.clamp(min=1) / context.counts.clamp(min=1).sum()
+    stage = PacoStage(plain.encoder, plain.classifier, views, prior, trainer.options)
+    stage.to(context.accelerator.device)
+    trainer.fit(stage)
     return stage
 
 
-RIVAL = Rival(_train, DEFAULTS, PacoOptions, own_loss=True, blends=False)
+BASELINE = Baseline(_train, DEFAULTS, PacoOptions, has_own_loss=True, blends=False)

@@ -12,12 +12,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.encoder import Encoder
 from lpt.config.sections import Count, Section
 from lpt.training.engine.stage import Stage
 
-__all__ = ["RIVAL", "ProOptions", "PromptBlock", "PromptedMaps"]
+__all__ = ["BASELINE", "ProOptions", "PromptBlock", "PromptedMaps"]
 
 
 class ProOptions(Section):
@@ -56,7 +56,7 @@ class PromptedMaps(Encoder):
         number = backbone.depth - 1
         self.prompts = nn.ModuleList(PromptBlock(backbone.width, options) for _ in range(number))
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """The prompt blocks."""
         return {"backbone": list(self.prompts.parameters())}
 
@@ -72,8 +72,8 @@ class PromptedMaps(Encoder):
         return self.backbone.finish(tokens, [()])
 
 
-def _train(trial: Trial) -> Stage:
-    return trial.tune(PromptedMaps(trial.bench.backbone, trial.options))
+def _train(trainer: BaselineTrainer) -> Stage:
+    return trainer.tune(PromptedMaps(trainer.context.backbone, trainer.options))
 
 
-RIVAL = Rival(_train, {"rate": 1e-3}, ProOptions)
+BASELINE = Baseline(_train, {"lr": 1e-3}, ProOptions)

@@ -13,13 +13,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.encoder import Encoder
 from lpt.config.sections import Count, Section
 from lpt.errors import ConfigError
 from lpt.training.engine.stage import Stage
 
-__all__ = ["RIVAL", "FrameOptions", "FramedImages"]
+__all__ = ["BASELINE", "FrameOptions", "FramedImages"]
 
 
 class FrameOptions(Section):
@@ -52,7 +52,7 @@ class FramedImages(Encoder):
         self.register_buffer("edge", edge, persistent=False)
         self.pixels = nn.Parameter(torch.zeros(3, int(edge.sum())))
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """The frame."""
         return {"prompts": [self.pixels]}
 
@@ -68,8 +68,8 @@ class FramedImages(Encoder):
         return feature
 
 
-def _train(trial: Trial) -> Stage:
-    return trial.tune(FramedImages(trial.bench.backbone, trial.options))
+def _train(trainer: BaselineTrainer) -> Stage:
+    return trainer.tune(FramedImages(trainer.context.backbone, trainer.options))
 
 
-RIVAL = Rival(_train, {"rate": 1e-2, "classifier_rate": 3e-3}, FrameOptions)
+BASELINE = Baseline(_train, {"lr": 1e-2, "classifier_lr": 3e-3}, FrameOptions)

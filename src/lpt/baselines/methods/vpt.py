@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
-from lpt.baselines.baseline_trainer import Rival, Trial
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
 from lpt.baselines.encoder import Encoder
 from lpt.config.sections import Count, Section
 from lpt.model.shared_prompts import SharedPrompts
@@ -31,7 +31,7 @@ class _Prompted(Encoder):
         self.backbone = backbone
         self.shared = SharedPrompts(blocks, options.prompt_length, backbone.width)
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """The prompts."""
         return {"prompts": [self.shared.prompts]}
 
@@ -62,13 +62,13 @@ class ShallowPrompts(_Prompted):
         return self.backbone.finish(torch.cat([tokens, prompts], dim=1), none)
 
 
-def _train_deep(trial: Trial) -> Stage:
-    return trial.tune(DeepPrompts(trial.bench.backbone, trial.options))
+def _train_deep(trainer: BaselineTrainer) -> Stage:
+    return trainer.tune(DeepPrompts(trainer.context.backbone, trainer.options))
 
 
-def _train_shallow(trial: Trial) -> Stage:
-    return trial.tune(ShallowPrompts(trial.bench.backbone, trial.options))
+def _train_shallow(trainer: BaselineTrainer) -> Stage:
+    return trainer.tune(ShallowPrompts(trainer.context.backbone, trainer.options))
 
 
-DEEP = Rival(_train_deep, {"rate": 3e-3}, PromptOptions)
-SHALLOW = Rival(_train_shallow, {"rate": 3e-3}, PromptOptions)
+DEEP = Baseline(_train_deep, {"lr": 3e-3}, PromptOptions)
+SHALLOW = Baseline(_train_shallow, {"lr": 3e-3}, PromptOptions)

@@ -8,7 +8,7 @@ import numpy as np
 from lpt.data.class_groups import ClassGroups, imbalance
 from lpt.data.images.decode import decode
 from lpt.data.manifest import Manifest
-from lpt.data.sampling import random_stream
+from lpt.random_streams import random_stream
 
 __all__ = ["DataSummary", "inspect_data", "render"]
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from lpt.data.loading import EvalBatches, ImageDataset, make_loader
 from lpt.errors import DataError
 
-__all__ = ["LoadingRate", "loading_hint", "measure_loading", "render_rates"]
+__all__ = ["LoadingSpeed", "loading_hint", "measure_loading", "render_throughput"]
 
 _WAITING_MATTERS = 0.2
 _SECONDS_MATTER = 5.0
 
 
 @dataclass(frozen=True)
-class LoadingRate:
+class LoadingSpeed:
     """Images a second with a number of workers, and seconds until the first batch."""
 
     workers: int
@@ -30,7 +30,7 @@ def measure_loading(
     batch: int = 64,
     images: int = 2_000,
     start_method: str | None = None,
-) -> tuple[LoadingRate, ...]:
+) -> tuple[LoadingSpeed, ...]:
     """Load `images` images with each number of workers; reading, decoding and transforms count.
 
     Images repeat if the split is smaller. The first batch, in which workers start, is timed apart.
@@ -51,11 +51,11 @@ def measure_loading(
         next(arriving)
         first = time.perf_counter()
         loaded = sum(len(item.ids) for item in arriving)
-        rates.append(LoadingRate(number, loaded / (time.perf_counter() - first), first - began))
+        rates.append(LoadingSpeed(number, loaded / (time.perf_counter() - first), first - began))
     return tuple(rates)
 
 
-def render_rates(rates: Sequence[LoadingRate]) -> str:
+def render_throughput(rates: Sequence[LoadingSpeed]) -> str:
     """The rates as a plain-text table with ratios to the first row."""
     lines = ["workers  images/s  ratio  first batch"]
     for rate in rates:

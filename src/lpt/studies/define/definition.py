@@ -50,7 +50,7 @@ class Row(_Strict):
         method: of `OWN_METHODS`, or a rival's name.
         recipe: recipe that `set` changes; rivals take data, augmentation and precision from it.
         set: dotted settings of the run's configuration.
-        rival: settings of the rival (`lpt.baselines.RivalSettings`); `options` are its own.
+        rival: settings of the rival (`lpt.baselines.BaselineSettings`); `options` are its own.
         like_phase1: whether the rival takes loss and order of images from the recipe's phase 1.
         shared_blocks: K for a backbone of 12 blocks; scaled to others.
         epochs: multiple of the study's epochs.
@@ -61,7 +61,7 @@ class Row(_Strict):
     method: str = "lpt"
     recipe: str = "default"
     set: Mapping[str, Any] = {}
-    rival: Mapping[str, Any] = {}
+    baseline: Mapping[str, Any] = {}
     like_phase1: bool = False
     shared_blocks: Annotated[int, Field(ge=1, le=11)] | None = None
     epochs: Annotated[int, Field(ge=1)] = 1

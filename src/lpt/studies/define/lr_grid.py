@@ -3,17 +3,17 @@
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from lpt.baselines import RivalSettings
+from lpt.baselines import BaselineSettings
 from lpt.config import RunConfig
 from lpt.errors import ConfigError
 
-__all__ = ["DEFAULT_RATES", "Rate", "parse_rates", "scaled_config", "scaled_rival"]
+__all__ = ["DEFAULT_LRS", "LearningRate", "parse_lrs", "scaled_baseline", "scaled_config"]
 
-_ROLES = ("rate", "classifier_rate", "key_rate")
+_ROLES = ("lr", "classifier_lr", "key_lr")
 
 
 @dataclass(frozen=True)
-class Rate:
+class LearningRate:
     """A candidate: a multiple of a method's own rate, or a rate as it is.
 
     Attributes:
@@ -36,25 +36,25 @@ class Rate:
         return self.value if self.relative else self.value / own
 
 
-DEFAULT_RATES = (Rate(1 / 3), Rate(1.0), Rate(3.0))
+DEFAULT_LRS = (LearningRate(1 / 3), LearningRate(1.0), LearningRate(3.0))
 """The grid: a third of a method's own rate, the rate, three times the rate."""
 
 
-def parse_rates(text: str | None) -> tuple[Rate, ...]:
+def parse_lrs(text: str | None) -> tuple[LearningRate, ...]:
     """Read "x1/3,x1,x3" (multiples of each method's own rate) or "0.001,0.003" (rates).
 
-    None is `DEFAULT_RATES`. A single rate leaves nothing to choose.
+    None is `DEFAULT_LRS`. A single rate leaves nothing to choose.
 
     Raises: ConfigError naming what is no positive number.
     """
     if text is None:
-        return DEFAULT_RATES
-    return tuple(dict.fromkeys(_rate(part.strip()) for part in text.split(",")))
+        return DEFAULT_LRS
+    return tuple(dict.fromkeys(_lr(part.strip()) for part in text.split(",")))
 
 
-def scaled_config(config: RunConfig, rate: Rate) -> RunConfig:
+def scaled_config(config: RunConfig, lr: LearningRate) -> RunConfig:
     """All rates of both phases multiplied alike; an absolute rate is that of phase 1's prompts."""
-    factor = rate.factor(config.phase1.optim.rate)
+    factor = lr.factor(config.phase1.optim.lr)
     changes = {
         f"{phase}.optim.{role}": factor * own
         for phase in ("phase1", "phase2")
@@ -64,19 +64,19 @@ def scaled_config(config: RunConfig, rate: Rate) -> RunConfig:
     return config.changed(changes)
 
 
-def scaled_rival(settings: RivalSettings, rate: Rate) -> RivalSettings:
+def scaled_baseline(settings: BaselineSettings, lr: LearningRate) -> BaselineSettings:
     """Both rates of a rival multiplied alike; an absolute rate is its main one."""
-    assert settings.rate is not None
-    factor = rate.factor(settings.rate)
-    own = settings.classifier_rate
+    assert settings.lr is not None
+    factor = lr.factor(settings.lr)
+    own = settings.classifier_lr
     return replace(
         settings,
-        rate=factor * settings.rate,
-        classifier_rate=None if own is None else factor * own,
+        lr=factor * settings.lr,
+        classifier_lr=None if own is None else factor * own,
     )
 
 
-def _rate(text: str) -> Rate:
+def _lr(text: str) -> LearningRate:
     relative = text.startswith("x")
     try:
         value = float(Fraction(text.removeprefix("x")))
@@ -87,4 +87,4 @@ def _rate(text: str) -> Rate:
             f"--rates: {text!r} is no rate. Write multiples of each method's own rate as "
             "x1/3,x1,x3, or rates as 0.001,0.003."
         )
-    return Rate(value, relative)
+    return LearningRate(value, relative)

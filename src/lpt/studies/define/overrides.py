@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lpt.baselines import RivalSettings
+from lpt.baselines import BaselineSettings
+from lpt.config.old_names import BASELINE_SETTINGS, current_names
+from lpt.deprecation import warn_renamed
 from lpt.errors import ConfigError
 from lpt.studies.define.definition import Row
 
@@ -20,7 +22,7 @@ _DECIDED = {
 }
 """What a study decides itself, and what to do instead of setting it."""
 
-_EPOCHS = ("phase1.epochs", "phase2.epochs", "rival.epochs")
+_EPOCHS = ("phase1.epochs", "phase2.epochs", "baseline.epochs")
 """What `epochs` stands for."""
 
 
@@ -32,7 +34,7 @@ class Conditions:
         epochs: of every stage (a second classifier's at most its own); None for each method's own.
         init: how classifiers start, "class-means" or "uniform"; None for each method's own.
         ensemble: score final cells by the mean over five crops too, every method alike.
-        settings: dotted settings for every row; those that begin with `rival.` are for rivals.
+        settings: dotted settings for every row; those that begin with `baseline.` are for rivals.
         other: second data set, for multi-task training.
         recipe: of the rows that name none of their own.
 
@@ -48,6 +50,7 @@ class Conditions:
     recipe: str = "default"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", _current_settings(self.settings))
         for name, instead in _DECIDED.items():
             if name in self.settings:
                 raise ConfigError(f"--set {name}: not in a study; {instead}.")
@@ -57,9 +60,9 @@ class Conditions:
                     f"--set {name}={self.settings[name]}: --epochs {self.epochs} is given too. "
                     "Keep one."
                 )
-        for name in self.of_rivals:
-            if name not in RivalSettings.__dataclass_fields__:
-                known = ", ".join(RivalSettings.__dataclass_fields__)
+        for name in self.for_baselines:
+            if name not in BaselineSettings.__dataclass_fields__:
+                known = ", ".join(BaselineSettings.__dataclass_fields__)
                 raise ConfigError(f"--set rival.{name}: no setting of rivals. Known: {known}.")
 
     @property
@@ -68,8 +71,8 @@ class Conditions:
         return {k: v for k, v in self.settings.items() if not k.startswith("rival.")}
 
     @property
-    def of_rivals(self) -> dict[str, Any]:
-        """Fields of `RivalSettings`; those of `rival.FIELD.NAME` gathered by field.
+    def for_baselines(self) -> dict[str, Any]:
+        """Fields of `BaselineSettings`; those of `baseline.FIELD.NAME` gathered by field.
 
         Raises: ConfigError if a field is given both as a whole and by name.
         """
@@ -87,3 +90,20 @@ class Conditions:
     def recipe_of(self, row: Row) -> str:
         """The row's own recipe, or the study's."""
         return self.recipe if row.recipe == "default" else row.recipe
+
+
+def _current_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings under their current names, those of baselines below `baseline.`."""
+    own: dict[str, Any] = {}
+    for_baselines: dict[str, Any] = {}
+    for name, value in settings.items():
+        section, _, key = name.partition(".")
+        if section == "rival":
+            warn_renamed(f"setting {name}", f"baseline.{BASELINE_SETTINGS.get(key, key)}")
+            key, section = BASELINE_SETTINGS.get(key, key), "baseline"
+        if section == "baseline":
+            for_baselines[key] = value
+        else:
+            own[name] = value
+    renamed = current_names(for_baselines, BASELINE_SETTINGS)
+    return current_names(own) | {f"baseline.{key}": value for key, value in renamed.items()}

@@ -11,9 +11,9 @@ from lpt.model.two_pass import LongTailedPromptModel, Prefix
 from lpt.records import Output
 from lpt.training.engine.stage import Inputs, Stage
 from lpt.training.phases.prompt_stages import GroupStage
-from lpt.training.trainer import Session
+from lpt.training.trainer import Trainer
 
-__all__ = ["JointSession", "JointStage", "PlainQueryModel", "PlainQuerySession"]
+__all__ = ["JointStage", "JointTrainer", "PlainQueryModel", "PlainQueryTrainer"]
 
 
 class JointStage(GroupStage):
@@ -24,9 +24,9 @@ class JointStage(GroupStage):
     Source: LPT (ICLR 2023), table 9.
     """
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Everything that either phase teaches."""
-        groups = super().groups()
+        groups = super().param_groups()
         return {**groups, "prompts": [self.model.shared.prompts, *groups["prompts"]]}
 
     def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
@@ -38,10 +38,10 @@ class JointStage(GroupStage):
         shared = self.model.shared_kv()
         prefix = self.model.prefix(inputs["images"], shared)
         matched = Prefix(prefix.tokens, prefix.query.detach())
-        return self.model.phase2(matched, shared, kept=inputs.get("kept"))
+        return self.model.phase2(matched, shared, dropout_mask=inputs.get("dropout_mask"))
 
 
-class JointSession(Session):
+class JointTrainer(Trainer):
     """A run without phase 1, whose phase 2 is a `JointStage`.
 
     `phase1.epochs` and `phase2.cached_views` have to be 0.
@@ -52,7 +52,7 @@ class JointSession(Session):
         if not isinstance(stage, GroupStage):
             return stage
         return JointStage(self.model, stage.branches, stage.settings, stage.mixup).to(
-            self.bench.accelerator.device
+            self.context.accelerator.device
         )
 
 
@@ -66,11 +66,11 @@ class PlainQueryModel(LongTailedPromptModel):
         self,
         images: Float[Tensor, "B 3 H H"],
         shared: list[PromptKV] | None = None,
-        kept: Bool[Tensor, "B D"] | None = None,
+        dropout_mask: Bool[Tensor, "B D"] | None = None,
     ) -> Output:
         """The shared-prompt pass, which classifies by its own class token."""
         feature = super().prefix(images, shared).query
-        return Output(self.classifier(feature, kept), feature, feature)
+        return Output(self.classifier(feature, dropout_mask), feature, feature)
 
     def prefix(
         self, images: Float[Tensor, "B 3 H H"], shared: list[PromptKV] | None = None
@@ -79,7 +79,7 @@ class PlainQueryModel(LongTailedPromptModel):
         return Prefix(super().prefix(images, shared).tokens, self.backbone(images))
 
 
-class PlainQuerySession(Session):
+class PlainQueryTrainer(Trainer):
     """A run whose model is a `PlainQueryModel`.
 
     Its prompt file is not kept: such a file cannot say that queries are the plain backbone's.

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from lpt.baselines import RivalSettings, rival_names, rival_settings, rival_stages
+from lpt.baselines import BaselineSettings, baseline_names, baseline_settings, baseline_stages
 from lpt.config import RunConfig, automatic_batch, load_config
 from lpt.errors import ConfigError
 from lpt.studies.define.definition import OWN_METHODS, Row, Study
-from lpt.studies.define.lr_grid import Rate, scaled_config, scaled_rival
+from lpt.studies.define.lr_grid import LearningRate, scaled_baseline, scaled_config
 from lpt.studies.define.overrides import Conditions
 from lpt.studies.plan.run_store import content_hash
 from lpt.studies.plan.study_data import Material, Part
@@ -48,7 +48,7 @@ class Cell:
 
     line: Line
     config: RunConfig
-    rival: RivalSettings | None
+    baseline: BaselineSettings | None
     part: Part
     ensemble: bool
     content: Mapping[str, Any]
@@ -61,18 +61,18 @@ class Cell:
         return content_hash(self.content)
 
     @property
-    def rate(self) -> float | None:
+    def lr(self) -> float | None:
         """Of prompts in phase 1 (jointly: in phase 2), or a rival's main one."""
-        if self.rival is not None:
-            return self.rival.rate
+        if self.baseline is not None:
+            return self.baseline.lr
         phase = self.config.phase1 if self.config.phase1.epochs else self.config.phase2
-        return phase.optim.rate
+        return phase.optim.lr
 
     @property
     def epochs(self) -> tuple[int, ...]:
         """Of each stage that is trained."""
-        if self.rival is not None:
-            return rival_stages(self.line.row.method, self.rival)
+        if self.baseline is not None:
+            return baseline_stages(self.line.row.method, self.baseline)
         return _stages(self.line.row, self.config)
 
 
@@ -94,7 +94,13 @@ def lines_of(study: Study, backbones: tuple[str, ...], recipe: str = "default") 
 
 
 def plan_cell(
-    line: Line, conditions: Conditions, material: Material, *, rate: Rate, seed: int, part: Part
+    line: Line,
+    conditions: Conditions,
+    material: Material,
+    *,
+    lr: LearningRate,
+    seed: int,
+    part: Part,
 ) -> Cell:
     """The cell of a line at a rate and seed.
 
@@ -117,7 +123,7 @@ def plan_cell(
         own_epochs = {f"{p}.epochs": getattr(recipe, p).epochs for p in ("phase1", "phase2")}
         usual = _own_config(row, base.changed(own_epochs), Conditions(), material)
         standard = _stages(row, usual)
-        config = scaled_config(config, rate)
+        config = scaled_config(config, lr)
         if row.method == "lpt" and not config.phase2.epochs:
             config = _alone(config)
         start = None
@@ -125,14 +131,14 @@ def plan_cell(
             first = replace(line, row=row.model_copy(update={"method": "lpt"}))
             start = _cell(first, _alone(config), None, conditions, material, part, None, (0,))
         return _cell(line, config, None, conditions, material, part, start, standard)
-    chosen = _rival(row, base, conditions, len(material.trained(part).split("train")))
-    settings = scaled_rival(chosen, rate)
+    chosen = _baseline(row, base, conditions, len(material.trained(part).split("train")))
+    settings = scaled_baseline(chosen, lr)
     if row.method in PHASED:
-        assert chosen.rate is not None
-        base = scaled_config(base, Rate(rate.factor(chosen.rate)))
-    usual_rival = rival_settings(row.method)
-    usual_rival = replace(usual_rival, epochs=usual_rival.epochs * row.epochs)
-    standard = rival_stages(row.method, usual_rival)
+        assert chosen.lr is not None
+        base = scaled_config(base, LearningRate(lr.factor(chosen.lr)))
+    default_baseline = baseline_settings(row.method)
+    default_baseline = replace(default_baseline, epochs=default_baseline.epochs * row.epochs)
+    standard = baseline_stages(row.method, default_baseline)
     return _cell(line, base, settings, conditions, material, part, None, standard)
 
 
@@ -154,7 +160,7 @@ def _own_config(row: Row, base: RunConfig, conditions: Conditions, material: Mat
 def _joint(config: RunConfig, multiple: int) -> RunConfig:
     """One stage: phase 2's order and loss, phase 1's rates (keys have their own)."""
     prompts, keys = config.phase1.optim, config.phase2.optim
-    optim = prompts.model_copy(update={"key_rate": keys.key_rate or keys.rate})
+    optim = prompts.model_copy(update={"key_lr": keys.key_lr or keys.lr})
     return config.changed(
         {
             "phase1.epochs": 0,
@@ -165,12 +171,12 @@ def _joint(config: RunConfig, multiple: int) -> RunConfig:
     )
 
 
-def _rival(row: Row, base: RunConfig, conditions: Conditions, images: int) -> RivalSettings:
-    changes = {**conditions.of_rivals, **row.rival}
+def _baseline(row: Row, base: RunConfig, conditions: Conditions, images: int) -> BaselineSettings:
+    changes = {**conditions.for_baselines, **row.baseline}
     if row.like_phase1:
         loss = base.phase1.loss
         changes |= {"sampler": base.phase1.sampler, "loss": loss.name, "loss_options": loss.options}
-        changes["mean_share"] = base.classifier.mean_share
+        changes["mean_weight"] = base.classifier.mean_weight
     if conditions.epochs is not None:
         changes["epochs"] = conditions.epochs
     if conditions.init is not None:
@@ -181,19 +187,19 @@ def _rival(row: Row, base: RunConfig, conditions: Conditions, images: int) -> Ri
         if conditions.other is None:
             raise ConfigError("multitask: name the second data set with --other DATA.")
         changes["options"] = {"other": conditions.other}
-    if row.method not in rival_names():
-        known = ", ".join((*OWN_METHODS, *rival_names()))
+    if row.method not in baseline_names():
+        known = ", ".join((*OWN_METHODS, *baseline_names()))
         raise ConfigError(f"method {row.method}: unknown. Known: {known}.")
     try:
-        settings = rival_settings(row.method, **changes)
+        settings = baseline_settings(row.method, **changes)
     except ConfigError as error:
-        if not conditions.of_rivals:
+        if not conditions.for_baselines:
             raise
         raise ConfigError(f"--set rival, for {row.label}: {error}") from error
     return replace(
         settings,
         epochs=settings.epochs * row.epochs,
-        batch=settings.batch or automatic_batch(images),
+        batch_size=settings.batch_size or automatic_batch(images),
     )
 
 
@@ -209,7 +215,7 @@ def _alone(config: RunConfig) -> RunConfig:
 def _cell(
     line: Line,
     config: RunConfig,
-    rival: RivalSettings | None,
+    baseline: BaselineSettings | None,
     conditions: Conditions,
     material: Material,
     part: Part,
@@ -221,7 +227,7 @@ def _cell(
     content = {
         "method": line.row.method,
         "config": _deciding(config, phases=line.row.method in PHASED),
-        "rival": None if rival is None else _content(rival, material),
+        "baseline": None if baseline is None else _content(baseline, material),
         "data": material.identity(part),
         "backbone": material.facts(config).sha256,
         "seed": config.seed,
@@ -229,16 +235,16 @@ def _cell(
         "features": final,
         "shifted": material.shifted_identity if final else {},
     }
-    return Cell(line, config, rival, part, ensemble, content, start, standard)
+    return Cell(line, config, baseline, part, ensemble, content, start, standard)
 
 
-def _content(rival: RivalSettings, material: Material) -> dict[str, Any]:
+def _content(baseline: BaselineSettings, material: Material) -> dict[str, Any]:
     """Settings as JSON has them; a second data set by its images, wherever it lies."""
-    found: dict[str, Any] = _plain(asdict(rival))
+    found: dict[str, Any] = _plain(asdict(baseline))
     if "other" in found["options"]:
         found["options"]["other"] = material.other_identity
-    if not found["mean_share"]:
-        del found["mean_share"]  # cells from before there was one keep their names
+    if not found["mean_weight"]:
+        del found["mean_weight"]  # cells from before there was one keep their names
     if found["dropout"] is None:
         del found["dropout"]  # it is the configuration's
     return found
@@ -254,9 +260,9 @@ def _deciding(config: RunConfig, *, phases: bool) -> dict[str, Any]:
             kept[phase] = {"epochs": 0}  # a later default of it makes no new cell
     if phases and not config.phase2.epochs:
         kept["prompts"] = {"length": config.prompts.length}
-    if not (phases and config.classifier.mean_share):
+    if not (phases and config.classifier.mean_weight):
         # Nothing was averaged, as in cells from before there was such a setting: same names.
-        kept["classifier"] = {k: v for k, v in kept["classifier"].items() if k != "mean_share"}
+        kept["classifier"] = {k: v for k, v in kept["classifier"].items() if k != "mean_weight"}
     return kept | {"data": {name: tree["data"][name] for name in ("many_above", "few_below")}}
 
 

@@ -11,9 +11,9 @@ from lpt.data.images.corruptions import CORRUPTIONS, Corruption
 from lpt.data.manifest import Manifest, Split
 from lpt.data.sources.shifted_sets import ShiftedSet, open_shifted
 from lpt.progress import Reporter
-from lpt.training.run.context import Workbench
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_data import open_configured
+from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["BackboneFacts", "Material", "Part", "Shifted"]
 
@@ -133,9 +133,9 @@ class Material:
             self._facts[key] = BackboneFacts(spec.sha256, spec.depth)
         return self._facts[key]
 
-    def bench(self, config: RunConfig, part: Part, reporter: Reporter) -> Workbench:
+    def context(self, config: RunConfig, part: Part, reporter: Reporter) -> TrainingContext:
         """A bench with a backbone of its own, so that no cell can leave anything to the next."""
-        return Workbench(config, reporter, device=self.device, data=self.trained(part))
+        return TrainingContext(config, reporter, device=self.device, data=self.trained(part))
 
     def _hash(self, split: Split) -> str:
         alone = Manifest(self.data.name, self.data.class_names, {"train": split})

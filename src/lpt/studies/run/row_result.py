@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lpt.studies.define.lr_grid import Rate
+from lpt.studies.define.lr_grid import LearningRate
 from lpt.studies.plan.plan_runs import Cell, Line
 
 __all__ = ["Outcome", "Planned"]
@@ -24,7 +24,7 @@ class Outcome:
     """
 
     line: Line
-    rate: Rate | None
+    lr: LearningRate | None
     cells: tuple[Cell, ...]
     tried: Mapping[str, float | None] = field(default_factory=dict)
     at_edge: bool = False

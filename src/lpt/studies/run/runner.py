@@ -6,12 +6,12 @@ from pathlib import Path
 
 from lpt.errors import ConfigError, ShapeError, TrainingError
 from lpt.progress import Reporter, percent
-from lpt.studies.define.lr_grid import Rate
+from lpt.studies.define.lr_grid import LearningRate
 from lpt.studies.define.overrides import Conditions
 from lpt.studies.plan.plan_runs import Cell, Line, plan_cell
 from lpt.studies.plan.run_store import Answers, CellResult, CellStore
 from lpt.studies.plan.study_data import Material
-from lpt.studies.run.measure import feature_scores, observe, over_five_crops, shifted_right
+from lpt.studies.run.evaluate_run import feature_scores, observe, over_five_crops, shifted_right
 from lpt.studies.run.row_result import Outcome, Planned
 from lpt.studies.run.study_progress import StudyProgress
 from lpt.studies.run.train_run import TASK, Start, clean, train_cell
@@ -46,22 +46,22 @@ class StudyRun:
         store: CellStore,
         conditions: Conditions,
         *,
-        rates: Sequence[Rate],
+        lrs: Sequence[LearningRate],
         seeds: int,
         retry: bool = False,
         reporter: Reporter,
     ) -> None:
         self.lines, self.material, self.store = lines, material, store
-        self.conditions, self.rates, self.seeds, self.retry = conditions, rates, seeds, retry
+        self.conditions, self.lrs, self.seeds, self.retry = conditions, lrs, seeds, retry
         self.reporter = reporter
-        self.selecting = len(rates) > 1 and material.can_select
-        if len(rates) > 1 and not self.selecting:
+        self.selecting = len(lrs) > 1 and material.can_select
+        if len(lrs) > 1 and not self.selecting:
             reporter.message(
                 "note  no class has 10 training images, so there is nothing to choose rates on: "
                 "every method takes its own"
             )
         self.results: dict[str, CellResult] = {}
-        self.chosen: dict[str, Rate | None] = {}
+        self.chosen: dict[str, LearningRate | None] = {}
         self.progress = StudyProgress(reporter, self._count)
 
     def run(self, on_round: Callable[[list[Outcome]], object]) -> list[Outcome]:
@@ -148,15 +148,15 @@ class StudyRun:
         found = []
         for line in self.lines:
             choosing = self._candidates(line)
-            chosen = self._choose(line) if all(map(self._is_done, choosing)) else self._own_rate
+            chosen = self._choose(line) if all(map(self._is_done, choosing)) else self._default_lr
             final = [] if chosen is None else self._at(line, chosen)
             done = [sum(map(self._is_done, cells)) for cells in (choosing, final)]
             found.append(Planned(line.label, len(choosing), done[0], len(final), done[1]))
         return found
 
     @property
-    def _own_rate(self) -> Rate:
-        return self.rates[0] if len(self.rates) == 1 else Rate(1.0)
+    def _default_lr(self) -> LearningRate:
+        return self.lrs[0] if len(self.lrs) == 1 else LearningRate(1.0)
 
     def _is_done(self, cell: Cell) -> bool:
         return cell.name in self.results or self.store.is_finished(cell.name)
@@ -168,19 +168,19 @@ class StudyRun:
 
     def _finals(self, line: Line) -> list[Cell]:
         """A cell for each seed; none if no rate could be trained."""
-        rate = self.chosen.get(line.label, self._own_rate)
-        return [] if rate is None else self._at(line, rate)
+        lr = self.chosen.get(line.label, self._default_lr)
+        return [] if lr is None else self._at(line, lr)
 
-    def _at(self, line: Line, rate: Rate) -> list[Cell]:
-        return [self._plan(line, rate, seed) for seed in range(self.seeds)]
+    def _at(self, line: Line, lr: LearningRate) -> list[Cell]:
+        return [self._plan(line, lr, seed) for seed in range(self.seeds)]
 
     def _outcome(self, line: Line, seeds: int) -> Outcome:
-        rate = self.chosen[line.label]
+        lr = self.chosen[line.label]
         cells = tuple(self._finals(line)[:seeds])
         failed = [self.results[c.name].failed for c in cells or self._candidates(line)]
         why = next(filter(None, failed), "")
-        tried = dict(zip(map(str, self.rates), self._selection(line), strict=False))
-        return Outcome(line, rate, cells, tried, self._at_edge(line), why)
+        tried = dict(zip(map(str, self.lrs), self._selection(line), strict=False))
+        return Outcome(line, lr, cells, tried, self._at_edge(line), why)
 
     def _selection(self, line: Line) -> list[float | None]:
         """Macro accuracy of each candidate; None of one that failed or is not finished."""
@@ -189,29 +189,29 @@ class StudyRun:
         return [result.scores.get("macro") if result else None for result in found]
 
     def _at_edge(self, line: Line) -> bool:
-        rate, values = self.chosen[line.label], [candidate.value for candidate in self.rates]
-        if rate is None or len(values) < 3 or not self._candidates(line):
+        lr, values = self.chosen[line.label], [candidate.value for candidate in self.lrs]
+        if lr is None or len(values) < 3 or not self._candidates(line):
             return False
-        return rate.value in (min(values), max(values))
+        return lr.value in (min(values), max(values))
 
-    def _plan(self, line: Line, rate: Rate, seed: int) -> Cell:
-        return plan_cell(line, self.conditions, self.material, rate=rate, seed=seed, part="final")
+    def _plan(self, line: Line, lr: LearningRate, seed: int) -> Cell:
+        return plan_cell(line, self.conditions, self.material, lr=lr, seed=seed, part="final")
 
     def _candidates(self, line: Line) -> list[Cell]:
         if not self.selecting or line.row.method == "plain":
             return []
         return [
-            plan_cell(line, self.conditions, self.material, rate=rate, seed=0, part="selection")
-            for rate in self.rates
+            plan_cell(line, self.conditions, self.material, lr=lr, seed=0, part="selection")
+            for lr in self.lrs
         ]
 
-    def _choose(self, line: Line) -> Rate | None:
+    def _choose(self, line: Line) -> LearningRate | None:
         """The rate with the best macro accuracy on the selection images; of equals the first."""
         if not self._candidates(line):
-            return self._own_rate
+            return self._default_lr
         scores = enumerate(self._selection(line))
         ranked = [(score, -i) for i, score in scores if score is not None]
-        return self.rates[-max(ranked)[1]] if ranked else None
+        return self.lrs[-max(ranked)[1]] if ranked else None
 
     def _train(self, cell: Cell) -> CellResult:
         start = None
@@ -249,27 +249,27 @@ class StudyRun:
     def _measure(
         self, cell: Cell, told: Reporter, folder: Path, start: Start | None
     ) -> tuple[CellResult, Answers]:
-        bench = self.material.bench(cell.config, cell.part, told)
-        learned = train_cell(cell, bench, folder, start)
+        context = self.material.context(cell.config, cell.part, told)
+        learned = train_cell(cell, context, folder, start)
         split = self.material.scored(cell.part)
-        seen = observe(bench, learned.predict, split, "scored images")
+        seen = observe(context, learned.predict, split, "scored images")
         final = cell.part == "final"
         shifted = {
-            one.images.name: shifted_right(bench, learned.predict, one)
+            one.images.name: shifted_right(context, learned.predict, one)
             for one in (self.material.shifted if final else ())
         }
-        five = over_five_crops(bench, learned.predict, split) if cell.ensemble else None
+        five = over_five_crops(context, learned.predict, split) if cell.ensemble else None
         return CellResult(
             content=cell.content,
-            scores=bench.score(seen.predictions).summary(),
-            ensembled={} if five is None else bench.score(five).summary(),
-            features=feature_scores(bench, learned.predict, seen) if final else {},
+            scores=context.score(seen.predictions).summary(),
+            ensembled={} if five is None else context.score(five).summary(),
+            features=feature_scores(context, learned.predict, seen) if final else {},
             shifted={name: float(right.mean()) for name, right in shifted.items()},
             parameters=learned.parameters,
             seconds=learned.seconds,
             peak_memory_bytes=learned.peak_memory_bytes,
             epochs=cell.epochs,
-            environment=environment() | bench.arithmetic,
+            environment=environment() | context.arithmetic,
         ), Answers(
             seen.predictions.logits.argmax(1),
             seen.predictions.labels,
@@ -279,7 +279,7 @@ class StudyRun:
 
 
 def _kind(cell: Cell) -> str:
-    phase1 = cell.rival is None and cell.start is None
+    phase1 = cell.baseline is None and cell.start is None
     return f"{cell.line.row.method} {cell.line.backbone} {cell.part} {phase1} {cell.epochs}"
 
 

@@ -8,19 +8,19 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lpt.baselines import train_rival
+from lpt.baselines import train_baseline
 from lpt.model.classifier import CosineClassifier
 from lpt.records import Output
-from lpt.studies.define.variants import JointSession, PlainQuerySession
+from lpt.studies.define.variants import JointTrainer, PlainQueryTrainer
 from lpt.studies.plan.plan_runs import Cell
 from lpt.training.phases.class_means import means_of
-from lpt.training.run.context import Workbench
 from lpt.training.run.run_folder import RunFolder
-from lpt.training.trainer import Session
+from lpt.training.run.training_context import TrainingContext
+from lpt.training.trainer import Trainer
 
 __all__ = ["Learned", "Start", "clean", "train_cell"]
 
-_SESSIONS = {"lpt": Session, "joint": JointSession, "plain-query": PlainQuerySession}
+_TRAINERS = {"lpt": Trainer, "joint": JointTrainer, "plain-query": PlainQueryTrainer}
 _WITH_FILE = ("lpt", "joint")
 """Methods whose prompt file says what they learned."""
 
@@ -58,7 +58,7 @@ class Start:
     peak_memory_bytes: int
 
 
-def train_cell(cell: Cell, bench: Workbench, folder: Path, start: Start | None) -> Learned:
+def train_cell(cell: Cell, context: TrainingContext, folder: Path, start: Start | None) -> Learned:
     """Train a cell in its folder, from where a killed process left it.
 
     Args:
@@ -66,10 +66,12 @@ def train_cell(cell: Cell, bench: Workbench, folder: Path, start: Start | None) 
     Raises: TrainingError, ConfigError if it cannot be trained as it is; other LptErrors if
         something around it is wrong.
     """
-    if cell.rival is not None:
-        own = train_rival(cell.line.row.method, bench, cell.rival, folder / RUN)
+    if cell.baseline is not None:
+        own = train_baseline(cell.line.row.method, context, cell.baseline, folder / RUN)
         return Learned(own.predict, own.parameters, own.seconds, own.peak_memory)
-    return _plain(bench) if cell.line.row.method == "plain" else _run(cell, bench, folder, start)
+    return (
+        _plain(context) if cell.line.row.method == "plain" else _run(cell, context, folder, start)
+    )
 
 
 def clean(folder: Path) -> None:
@@ -77,51 +79,51 @@ def clean(folder: Path) -> None:
     shutil.rmtree(folder / RUN, ignore_errors=True)
 
 
-def _run(cell: Cell, bench: Workbench, folder: Path, start: Start | None) -> Learned:
+def _run(cell: Cell, context: TrainingContext, folder: Path, start: Start | None) -> Learned:
     run = RunFolder(folder / RUN)
     begun = run.config_file.is_file()
     try:
         if begun:
-            bench.config = run.open()
-        session = _SESSIONS[cell.line.row.method](bench, run)
+            context.config = run.open()
+        trainer = _TRAINERS[cell.line.row.method](context, run)
         if begun:
-            run.check_identity(session.identity())
+            run.check_identity(trainer.identity())
         else:
             shutil.rmtree(run.path, ignore_errors=True)  # killed before it was a run
-            run.create(session.config, session.identity())
+            run.create(trainer.config, trainer.identity())
         if start is not None:
             found = load_file(start.task_file)
-            session.take_phase1(
+            trainer.take_phase1(
                 found["shared_prompts"],
                 found["classifier"],
                 seconds=start.seconds,
                 peak_memory=start.peak_memory_bytes,
             )
-        _, result = session.run()
+        _, result = trainer.run()
         if cell.line.row.method in _WITH_FILE:
             shutil.copyfile(run.task_file, folder / TASK)
     finally:
         run.release()
     seconds, peak = result.seconds, result.peak_memory_bytes
-    return Learned(session.model.predict, _parameters(session), seconds, peak)
+    return Learned(trainer.model.predict, _parameters(trainer), seconds, peak)
 
 
-def _parameters(session: Session) -> int:
-    if session.config.phase2.epochs:
-        return session.prompt_parameters + session.other_parameters
-    model = session.model
+def _parameters(trainer: Trainer) -> int:
+    if trainer.config.phase2.epochs:
+        return trainer.prompt_parameters + trainer.other_parameters
+    model = trainer.model
     return model.shared.prompts.numel() + model.classifier.weight.numel()
 
 
-def _plain(bench: Workbench) -> Learned:
+def _plain(context: TrainingContext) -> Learned:
     """The nearest class mean of the plain backbone: nothing is trained."""
-    means = means_of(bench, bench.backbone, "class means")
-    classifier = CosineClassifier(bench.data.num_classes, bench.backbone.width).eval()
-    classifier.start_from(means)
-    classifier.to(bench.accelerator.device)
+    means = means_of(context, context.backbone, "class means")
+    classifier = CosineClassifier(context.data.num_classes, context.backbone.width).eval()
+    classifier.start_at(means)
+    classifier.to(context.accelerator.device)
 
     def predict(images: Tensor) -> Output:
-        feature = bench.backbone(images)
+        feature = context.backbone(images)
         return Output(classifier(feature), feature, feature)
 
     return Learned(predict, 0, 0.0, 0)

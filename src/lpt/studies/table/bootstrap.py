@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lpt.data.sampling import random_stream
 from lpt.errors import ShapeError
+from lpt.random_streams import Stream, random_stream
 
 __all__ = ["Difference", "paired_differences"]
 
@@ -72,7 +72,7 @@ def paired_differences(
         return [_ratio(won.sum(), total.sum()), *groups, macro]
 
     point = measures(np.ones(len(labels)), gained.mean(axis=0))
-    stream = random_stream(seed, 21)
+    stream = random_stream(seed, Stream.BOOTSTRAP)
     drawn = []
     for _ in range(resamples):
         images = stream.integers(len(labels), size=len(labels))

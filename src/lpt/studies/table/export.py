@@ -44,11 +44,11 @@ def _flat(row: TableRow) -> dict[str, Any]:
         "peak_memory_bytes": row.peak_memory_bytes,
         "epochs": " + ".join(map(str, row.epochs)),
         "standard_epochs": " + ".join(map(str, row.standard)),
-        "rate": row.rate,
-        "absolute_rate": row.absolute_rate,
+        "lr": row.lr,
+        "absolute_lr": row.absolute_lr,
         "rate_at_edge": row.at_edge,
     }
-    flat |= {f"selection_macro_{rate}": score for rate, score in row.tried.items()}
+    flat |= {f"selection_macro_{lr}": score for lr, score in row.tried.items()}
     flat |= _flat_differences("", row.difference)
     flat |= _flat_differences("five_crops_", row.ensembled_difference)
     for paper in row.paper:

@@ -79,7 +79,7 @@ def _score_columns(table: StudyTable) -> list[Column]:
 def _cost_columns(table: StudyTable) -> list[Column]:
     columns = [Column("parameters", "params", "count"), Column("seconds", "seconds", "seconds")]
     columns += [Column("memory", "peak MB", "count"), Column("epochs", "epochs", "text")]
-    columns += [Column("rate", "rate", "text")]
+    columns += [Column("lr", "lr", "text")]
     if any(row.paper for row in table.rows):
         columns.append(Column("paper", "paper", "text"))
     return columns
@@ -94,17 +94,17 @@ def _cells(row: TableRow, most_seeds: int) -> dict[str, Cell]:
         "seconds": None if row.seconds is None else row.seconds.mean,
         "memory": row.peak_memory_bytes / 1e6 if row.peak_memory_bytes else None,
         "epochs": " + ".join(map(str, row.epochs)) or "-",
-        "rate": _rate(row),
+        "lr": _lr(row),
         "paper": "; ".join(map(_paper, row.paper)) or "-",
     }
 
 
-def _rate(row: TableRow) -> str:
+def _lr(row: TableRow) -> str:
     """The multiple, and what it comes to."""
-    if not row.rate:
+    if not row.lr:
         return "-"
-    told = "" if row.absolute_rate is None else f"{row.absolute_rate:.2g}"
-    return f"{row.rate} ({told})" if row.rate.startswith("x") and told else row.rate
+    told = "" if row.absolute_lr is None else f"{row.absolute_lr:.2g}"
+    return f"{row.lr} ({told})" if row.lr.startswith("x") and told else row.lr
 
 
 def _cell(spread: Spread) -> Cell:
@@ -172,8 +172,8 @@ def _made_with(table: StudyTable) -> list[str]:
 def _choice(table: StudyTable, style: Style) -> list[str]:
     """What each candidate rate had on the images that chose."""
     title = "Macro accuracy of each candidate rate, on the images that chose"
-    rates = list(dict.fromkeys(rate for row in table.rows for rate in row.tried))
-    columns = [Column("label", "method", "text"), *(Column(rate, rate) for rate in rates)]
+    lrs = list(dict.fromkeys(lr for row in table.rows for lr in row.tried))
+    columns = [Column("label", "method", "text"), *(Column(lr, lr) for lr in lrs)]
     rows = [{"label": row.label, **row.tried} for row in table.rows if row.tried]
     head = f"## {title}" if style == "markdown" else title
     return [head, "", render_table(rows, columns, style=style)]

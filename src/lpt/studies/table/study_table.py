@@ -31,7 +31,7 @@ class TableRow:
         features: gamma, inner, inter; K-NN accuracies as shares.
         seeds: how many the means are over.
         rate: what was chosen: a multiple of the method's own rate, or a rate.
-        absolute_rate: of prompts in phase 1, or a rival's main one; None if nothing is trained.
+        absolute_lr: of prompts in phase 1, or a rival's main one; None if nothing is trained.
         tried: macro accuracy on the images that chose, by candidate; empty if nothing was chosen.
         at_edge: whether it is the lowest or highest candidate, so that a better one may lie beyond.
         five_crops: whether it answers by the mean over five crops where other rows do not.
@@ -51,8 +51,8 @@ class TableRow:
     ensembled: Mapping[str, Spread]
     features: Mapping[str, Spread]
     seeds: int
-    rate: str
-    absolute_rate: float | None
+    lr: str
+    absolute_lr: float | None
     tried: Mapping[str, float | None]
     at_edge: bool
     five_crops: bool
@@ -158,11 +158,11 @@ def _row(
         ensembled=_spreads([{n: r.ensembled.get(n) for n in ACCURACIES} for r in results]),
         features=_spreads([{n: r.features.get(n) for n in FEATURES} for r in results]),
         seeds=len(results),
-        rate="" if outcome.rate is None or line.row.method == "plain" else str(outcome.rate),
-        absolute_rate=None if first is None or line.row.method == "plain" else first.rate,
+        lr="" if outcome.lr is None or line.row.method == "plain" else str(outcome.lr),
+        absolute_lr=None if first is None or line.row.method == "plain" else first.lr,
         tried=outcome.tried,
         at_edge=outcome.at_edge,
-        five_crops=first is not None and first.rival is not None and first.rival.ensemble,
+        five_crops=first is not None and first.baseline is not None and first.baseline.tta,
         made_with=tuple(dict.fromkeys(_made_with(result) for result in results)),
         parameters=max((result.parameters for result in results), default=0),
         seconds=seconds,

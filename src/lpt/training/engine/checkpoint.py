@@ -20,11 +20,11 @@ from lpt.files import write_atomic
 __all__ = [
     "Checkpoint",
     "Position",
-    "learned_state",
-    "load_learned",
+    "load_trainable",
     "optimizer_state",
     "put_back",
     "restore_optimizer",
+    "trainable_state",
 ]
 
 VERSION = 1
@@ -56,7 +56,7 @@ class Checkpoint:
     """
 
     position: Position
-    learned: Mapping[str, Tensor]
+    trainable: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor] = field(default_factory=dict)
     sums: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Write atomically: a kill leaves the old checkpoint or this one."""
-        tensors = {f"learned.{k}": v.detach().cpu().contiguous() for k, v in self.learned.items()}
+        tensors = {f"learned.{k}": v.detach().cpu().contiguous() for k, v in self.trainable.items()}
         tensors |= {f"optimizer.{k}": v.cpu().contiguous() for k, v in self.optimizer.items()}
         state = {
             "version": VERSION,
@@ -112,7 +112,7 @@ class Checkpoint:
             ) from error
 
 
-def learned_state(model: nn.Module) -> dict[str, Tensor]:
+def trainable_state(model: nn.Module) -> dict[str, Tensor]:
     """Copies of all tensors of a model except its backbone's."""
     return {
         name: tensor.detach().clone()
@@ -121,10 +121,10 @@ def learned_state(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def load_learned(model: nn.Module, learned: Mapping[str, Tensor], origin: Path | str) -> None:
+def load_trainable(model: nn.Module, trainable: Mapping[str, Tensor], origin: Path | str) -> None:
     """Put learned tensors back. Raises: RunError if names or shapes are not the model's."""
     own = {k: v for k, v in model.state_dict().items() if not k.startswith("backbone.")}
-    put_back(own, learned, origin)
+    put_back(own, trainable, origin)
 
 
 def put_back(own: Mapping[str, Tensor], kept: Mapping[str, Tensor], origin: Path | str) -> None:

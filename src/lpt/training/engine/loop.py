@@ -13,13 +13,13 @@ from torch import Tensor
 
 from lpt.config import OptimConfig
 from lpt.data.loading import Draw
-from lpt.data.sampling import random_stream
 from lpt.data.tools.throughput import loading_hint
 from lpt.devices import peak_memory
 from lpt.progress import Reporter
+from lpt.random_streams import Stream, random_stream
 from lpt.training.engine.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
 from lpt.training.engine.compilation import compile_if_right, compile_pays
-from lpt.training.engine.optim import build_optimizer, schedule, set_rates
+from lpt.training.engine.optim import build_optimizer, schedule, set_lrs
 from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Inputs, Progress, Stage
 from lpt.training.engine.step import MicroBatch, diverged, train_step
@@ -41,7 +41,7 @@ class Store(Protocol):
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint in place of the last one."""
 
-    def save_best(self, stage: str, learned: Mapping[str, Tensor]) -> None:
+    def save_best(self, stage: str, trainable: Mapping[str, Tensor]) -> None:
         """Keep the best weights of a stage."""
 
     def log(self, record: Mapping[str, Any]) -> None:
@@ -69,7 +69,7 @@ class Loop:
     accelerator: Accelerator
     source: Source
     store: Store
-    learned: Callable[[], dict[str, Tensor]]
+    trainable: Callable[[], dict[str, Tensor]]
     validate: Callable[[Stage], Mapping[str, float | None] | None]
     reporter: Reporter
     checkpoint_seconds: float = 60.0
@@ -89,7 +89,7 @@ def fit(
     Returns: the last checkpoint; its `best` names the best validation score (macro) and epoch.
     Raises: TrainingError if the loss or a weight is not finite; no checkpoint holds such a weight.
     """
-    optimizer = build_optimizer(optim, stage.groups(), plan.batch)
+    optimizer = build_optimizer(optim, stage.param_groups(), plan.batch)
     accelerator = loop.accelerator
     state = resume or Checkpoint(Position(plan.stage), {})
     if resume is not None and resume.optimizer:
@@ -101,8 +101,8 @@ def fit(
     micro = MicroBatch(state.micro_batch or loop.micro_batch, loop.reporter.message)
     clock = _Clock(state.seconds.get(stage.name, 0.0))
 
-    def learned(epoch: int) -> dict[str, Tensor]:
-        tensors = loop.learned()
+    def trainable(epoch: int) -> dict[str, Tensor]:
+        tensors = loop.trainable()
         broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
         if broken:
             raise diverged(stage, f"{broken[0]} is not finite", epoch, optimizer)
@@ -142,7 +142,7 @@ def fit(
             for step in range(start, plan.steps):
                 with clock.waiting():
                     inputs, labels = next(batches)
-                set_rates(
+                set_lrs(
                     optimizer,
                     schedule(
                         epoch * plan.steps + step, plan.steps, plan.epochs, optim.warmup_epochs
@@ -169,7 +169,7 @@ def fit(
                 images += len(labels)
                 loop.reporter.advance(note=f"loss {sums['loss'] / (step + 1):.3f}")
                 if clock.due(loop.checkpoint_seconds) and step + 1 < plan.steps:
-                    checkpoint(Position(plan.stage, epoch, step + 1), learned(epoch))
+                    checkpoint(Position(plan.stage, epoch, step + 1), trainable(epoch))
             record: dict[str, Any] = {
                 "stage": stage.name,
                 "epoch": epoch,
@@ -181,7 +181,7 @@ def fit(
             hint = loading_hint(clock.waited, clock.in_epoch(), workers=loop.workers)
             if hint and epoch == first.epoch:
                 loop.reporter.message(f"hint      {hint}")
-            tensors = learned(epoch)
+            tensors = trainable(epoch)
             stage.eval()
             validation = loop.validate(stage)
             stage.train()
@@ -238,5 +238,5 @@ class _Clock:
 
 
 def _seed(plan: EpochPlan, epoch: int, step: int) -> int:
-    stream = random_stream(plan.seed, plan.stage, epoch, step, 7)
+    stream = random_stream(plan.seed, plan.stage, epoch, step, Stream.STEP)
     return int(stream.integers(2**63 - 1))

@@ -8,7 +8,7 @@ from torch import nn
 
 from lpt.config import OptimConfig
 
-__all__ = ["ROLES", "build_optimizer", "schedule", "set_rates"]
+__all__ = ["ROLES", "build_optimizer", "schedule", "set_lrs"]
 
 ROLES = ("prompts", "keys", "backbone", "classifier")
 """Groups of parameters that may have a learning rate of their own.
@@ -16,7 +16,7 @@ ROLES = ("prompts", "keys", "backbone", "classifier")
 "backbone": what learns in a copy of the backbone, its weights or layers put into it.
 """
 
-RATE_BATCH = 256
+REFERENCE_BATCH = 256
 """The batch that rates refer to where they scale with it (method: B is one branch's batch)."""
 
 
@@ -29,21 +29,21 @@ def build_optimizer(
         groups: parameters by role, a subset of `ROLES`.
         batch: images a step and branch.
     """
-    own = config.own_rates
-    factor = batch / RATE_BATCH if config.scale_with_batch else 1.0
+    own = config.role_lrs
+    factor = batch / REFERENCE_BATCH if config.scale_lr else 1.0
     parameter_groups = [
-        {"params": list(groups[role]), "peak": factor * (own.get(role) or config.rate)}
+        {"params": list(groups[role]), "peak": factor * (own.get(role) or config.lr)}
         for role in ROLES
         if groups.get(role)
     ]
     if config.name == "sgd":
         return torch.optim.SGD(
             parameter_groups,
-            lr=config.rate,
+            lr=config.lr,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
         )
-    return torch.optim.AdamW(parameter_groups, lr=config.rate, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(parameter_groups, lr=config.lr, weight_decay=config.weight_decay)
 
 
 def schedule(step: int, steps_per_epoch: int, epochs: int, warmup_epochs: float) -> float:
@@ -58,7 +58,7 @@ def schedule(step: int, steps_per_epoch: int, epochs: int, warmup_epochs: float)
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))
 
 
-def set_rates(optimizer: torch.optim.Optimizer, share: float) -> None:
+def set_lrs(optimizer: torch.optim.Optimizer, share: float) -> None:
     """Set every group's rate to this share of its peak."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share

@@ -7,13 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.loading import Draw
-from lpt.data.sampling import draw_order, epoch_batches, random_stream, steps_per_epoch
+from lpt.data.sampling import epoch_batches, sample_epoch, steps_per_epoch
+from lpt.random_streams import VIEW_KEY, random_stream
 from lpt.training.engine.stage import Branch
 
 __all__ = ["EpochPlan"]
-
-VIEW_KEY = 1_000_003
-"""Second entry of a cached view's augmentation key; no stage has this number."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class EpochPlan:
 
     Attributes:
         labels: (n,) labels of the training images.
-        orders: a key of `lpt.data.sampling.ORDERS` for each branch.
+        orders: a key of `lpt.data.sampling.SAMPLERS` for each branch.
         batch: images a step and branch.
         epochs: E.
         seed, stage: what the order is a function of, beside the epoch.
@@ -31,7 +29,7 @@ class EpochPlan:
     """
 
     labels: npt.NDArray[np.int64]
-    orders: Sequence[str]
+    samplers: Sequence[str]
     batch: int
     epochs: int
     seed: int
@@ -53,8 +51,8 @@ class EpochPlan:
         views: int = 0,
     ) -> "EpochPlan":
         """A plan whose orders are those of the branches."""
-        orders = tuple(branch.order for branch in branches)
-        return cls(labels, orders, batch, epochs, seed, stage, epoch_images, views)
+        samplers = tuple(branch.sampler for branch in branches)
+        return cls(labels, samplers, batch, epochs, seed, stage, epoch_images, views)
 
     @property
     def images(self) -> int:
@@ -68,7 +66,7 @@ class EpochPlan:
 
     def draws(self, epoch: int) -> list[list[Draw]]:
         """Every step of an epoch: the draws of all branches, one branch after the other."""
-        branches = [self._branch(epoch, i, order) for i, order in enumerate(self.orders)]
+        branches = [self._branch(epoch, i, order) for i, order in enumerate(self.samplers)]
         return [[draw for part in step for draw in part] for step in zip(*branches, strict=True)]
 
     def view_of(self, index: int, view: int) -> Draw:
@@ -77,7 +75,7 @@ class EpochPlan:
 
     def _branch(self, epoch: int, branch: int, order: str) -> list[list[Draw]]:
         where = {"seed": self.seed, "phase": self.stage, "epoch": epoch}
-        ids = draw_order(order, self.labels, **where)[: self.images]
+        ids = sample_epoch(order, self.labels, **where)[: self.images]
         batches = epoch_batches(ids, self.batch)
         if self.views:
             stream = random_stream(self.seed, self.stage, epoch, branch, VIEW_KEY)

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from lpt.losses import Loss, Terms, draw_noise, eta_weight, phase1_objective
 from lpt.model.classifier import CosineClassifier
 from lpt.records import Output
-from lpt.training.engine.step_batch import Drawn, Inputs
+from lpt.training.engine.step_batch import Inputs, StepBatch
 
-__all__ = ["Branch", "Inputs", "Progress", "Stage", "branches_of", "dropout_of", "luck_of"]
+__all__ = ["Branch", "Inputs", "Progress", "Stage", "branches_of", "dropout_of", "randomness_of"]
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Branch:
 
     Attributes:
         name: of its terms in metrics: "balanced" and "instance" for dual sampling, else its order.
-        order: a key of `lpt.data.sampling.ORDERS`.
+        sampler: a key of `lpt.data.sampling.SAMPLERS`.
         loss: classification loss of this branch.
         eta: None for a constant weight of 1; else the weight at epoch 0, decaying to 0.
     """
 
     name: str
-    order: str
+    sampler: str
     loss: Loss
     eta: float | None = None
 
@@ -73,12 +73,12 @@ class Stage(nn.Module, ABC):
     remedy: str = "Choose a lower rate for this method."
 
     @abstractmethod
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters that learn, by role (`lpt.training.engine.optim.ROLES`)."""
 
     def changing(self) -> dict[str, Tensor]:
         """What training changes, by name: what learns, unless a stage has more to remember."""
-        taught = {id(p) for parameters in self.groups().values() for p in parameters}
+        taught = {id(p) for parameters in self.param_groups().values() for p in parameters}
         return {name: p.detach() for name, p in self.named_parameters() if id(p) in taught}
 
     def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
@@ -87,9 +87,9 @@ class Stage(nn.Module, ABC):
 
     @abstractmethod
     def output(self, inputs: Inputs) -> Output:
-        """The differentiable half; `inputs` also hold what `chance` drew."""
+        """The differentiable half; `inputs` also hold what `random_inputs` drew."""
 
-    def chance(self, images: int) -> Inputs:  # noqa: ARG002
+    def random_inputs(self, images: int) -> Inputs:  # noqa: ARG002
         """Draw what `output` leaves to chance for a step of so many images, such as dropout."""
         return {}
 
@@ -108,7 +108,7 @@ class Stage(nn.Module, ABC):
         with torch.inference_mode():
             return self.output(self.frozen(images))
 
-    def draw(self, inputs: Inputs, labels: Int[Tensor, " B"]) -> Drawn:
+    def draw(self, inputs: Inputs, labels: Int[Tensor, " B"]) -> StepBatch:
         """Draw what chance decides about a step: Mixup, dropout, noise, in this order.
 
         By torch's generator on the CPU, so that every device draws the same.
@@ -129,14 +129,14 @@ class Stage(nn.Module, ABC):
             images = inputs["images"]
             blended = torch.lerp(images[partner], images, share.view(-1, 1, 1, 1))
             inputs, partner_labels = {**inputs, "images": blended}, labels[partner]
-        drawn = {name: value.to(device) for name, value in self.chance(len(labels)).items()}
+        drawn = {name: value.to(device) for name, value in self.random_inputs(len(labels)).items()}
         noisy = [b.loss for b in self.branches if b.loss.needs_noise]
         noise = draw_noise((len(labels), len(noisy[0].counts))).to(device) if noisy else None
-        return Drawn(
+        return StepBatch(
             {**inputs, **drawn}, labels, noise, partner_labels, share, first=0, total=len(labels)
         )
 
-    def forward(self, step: Drawn, progress: Progress) -> Terms:
+    def forward(self, step: StepBatch, progress: Progress) -> Terms:
         """Terms of a step; those of its parts add up to them."""
         inputs = step.inputs
         frozen, output_of = self.compiled or (self.frozen, self.output)
@@ -157,7 +157,7 @@ class Stage(nn.Module, ABC):
         return Terms(merged, weights)
 
     def objective(
-        self, branch: Branch, output: Output, step: Drawn, rows: slice, progress: Progress
+        self, branch: Branch, output: Output, step: StepBatch, rows: slice, progress: Progress
     ) -> Terms:
         """Terms of one branch, which owns `rows` of the step: by default its weighted loss.
 
@@ -165,34 +165,37 @@ class Stage(nn.Module, ABC):
         anywhere and its gradient stays.
         """
         terms = phase1_objective(
-            branch.loss, output.logits[rows], step.labels[rows], **luck_of(branch.loss, step, rows)
+            branch.loss,
+            output.logits[rows],
+            step.labels[rows],
+            **randomness_of(branch.loss, step, rows),
         )
         return Terms(terms.terms, {"classification": branch.beta(progress)})
 
 
 def branches_of(
-    sampler: str, loss: Loss, instance: Loss, dual_order: str = "balanced", eta: float = 0.5
+    sampler: str, loss: Loss, instance: Loss, dual_sampler: str = "balanced", eta: float = 0.5
 ) -> list[Branch]:
     """The branches that a sampler's name stands for: two for "dual", else one.
 
     Args:
         loss, instance: of the class-balanced and of the instance-balanced branch.
-        dual_order: order of the class-balanced branch.
+        dual_sampler: order of the class-balanced branch.
         eta: weight of the instance-balanced branch at epoch 0.
     Source: LPT (ICLR 2023), section 4.2, dual sampling.
     """
     if sampler != "dual":
         return [Branch(sampler, sampler, loss)]
-    return [Branch("balanced", dual_order, loss), Branch("instance", "instance", instance, eta)]
+    return [Branch("balanced", dual_sampler, loss), Branch("instance", "instance", instance, eta)]
 
 
 def dropout_of(classifier: CosineClassifier, images: int) -> Inputs:
-    """Entries of the features that dropout spares, as an input named "kept"; {} without dropout."""
-    kept = classifier.draw_kept(images)
-    return {} if kept is None else {"kept": kept}
+    """Return the dropout mask as an input of that name; {} without dropout."""
+    dropout_mask = classifier.draw_dropout_mask(images)
+    return {} if dropout_mask is None else {"dropout_mask": dropout_mask}
 
 
-def luck_of(loss: Loss, step: Drawn, rows: slice) -> dict[str, Any]:
+def randomness_of(loss: Loss, step: StepBatch, rows: slice) -> dict[str, Any]:
     """Arguments that tell an objective of noise, where its loss takes it, and of Mixup."""
     told: dict[str, Any] = {}
     if step.noise is not None and loss.needs_noise:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lpt.errors import TrainingError
 from lpt.training.engine.stage import Progress, Stage
-from lpt.training.engine.step_batch import Drawn, Inputs
+from lpt.training.engine.step_batch import Inputs, StepBatch
 
 __all__ = ["MicroBatch", "diverged", "train_step"]
 
@@ -84,8 +84,8 @@ def train_step(
             micro.tell(f"compile   failed, so steps run as they are ({reason:.100})")
         elif not micro.halve(total):
             raise TrainingError(
-                f"{stage.name}: out of memory with {total} images a step, even one at a time. "
-                f"Lower {stage.name}.batch with --set in a new run, or take a smaller backbone."
+                f"{stage.name}: out of memory with {total} images per step, even one at a time. "
+                f"Lower {stage.name}.batch_size in a new run, or use a smaller backbone."
             ) from failure
         _restore(random, device)
     if micro.images != images:
@@ -110,17 +110,16 @@ def diverged(stage: Stage, what: str, epoch: int, optimizer: Any) -> TrainingErr
             f"{stage.name}: {what} before anything was learned. "
             "Check the backbone's weights and the settings of the loss."
         )
-    rate = max(group["peak"] for group in optimizer.param_groups)
+    lr = max(group["peak"] for group in optimizer.param_groups)
     return TrainingError(
-        f"{stage.name}: {what} in epoch {epoch + 1}, at a learning rate of {rate:g}.\n"
-        f"{stage.remedy}"
+        f"{stage.name}: {what} in epoch {epoch + 1}, at a learning rate of {lr:g}.\n{stage.remedy}"
     )
 
 
 def _gradients(
     accelerator: Accelerator,
     stage: Stage,
-    step: Drawn,
+    step: StepBatch,
     progress: Progress,
     images: int | None,
     optimizer: Any,

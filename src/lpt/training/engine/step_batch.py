@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["Drawn", "Inputs"]
+__all__ = ["Inputs", "StepBatch"]
 
 Inputs = Mapping[str, Tensor]
 """Named tensors whose first axis is the image."""
 
 
 @dataclass(frozen=True)
-class Drawn:
+class StepBatch:
     """A step, or consecutive images of one; the first axis of every tensor is the image.
 
     Attributes:
@@ -39,13 +39,13 @@ class Drawn:
     first: int
     total: int
 
-    def part(self, rows: slice) -> "Drawn":
+    def part(self, rows: slice) -> "StepBatch":
         """Some of the images: views, no copies."""
 
         def cut(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor[rows]
 
-        return Drawn(
+        return StepBatch(
             {name: tensor[rows] for name, tensor in self.inputs.items()},
             self.labels[rows],
             cut(self.noise),
@@ -55,7 +55,7 @@ class Drawn:
             self.total,
         )
 
-    def parts(self, images: int | None) -> Iterator["Drawn"]:
+    def parts(self, images: int | None) -> Iterator["StepBatch"]:
         """One part after the other, each of so many images at most; None gives the whole."""
         size = images or len(self.labels)
         for start in range(0, len(self.labels), size):

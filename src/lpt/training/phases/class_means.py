@@ -8,13 +8,13 @@ from torch import Tensor
 
 from lpt.model.classifier import class_means
 from lpt.training.engine.stage import Stage
-from lpt.training.run.context import Workbench
+from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["lean_on_means", "means_of"]
+__all__ = ["interpolate_with_class_means", "means_of"]
 
 
 def means_of(
-    bench: Workbench, encode: Callable[[Tensor], Tensor], task: str
+    context: TrainingContext, encode: Callable[[Tensor], Tensor], task: str
 ) -> Float[Tensor, "C D"]:
     """Class means of features of whole training images.
 
@@ -24,12 +24,12 @@ def means_of(
         encode: images (B, 3, H, H) to features (B, D).
         task: its name in progress.
     """
-    split = bench.some_of_each_class(bench.config.classifier.init_images_per_class)
-    features = bench.features(encode, split, task)
-    return class_means(features, torch.from_numpy(split.labels), bench.data.num_classes)
+    split = context.some_of_each_class(context.config.classifier.init_images_per_class)
+    features = context.features(encode, split, task)
+    return class_means(features, torch.from_numpy(split.labels), context.data.num_classes)
 
 
-def lean_on_means(stage: Stage, bench: Workbench, share: float) -> None:
+def interpolate_with_class_means(stage: Stage, context: TrainingContext, share: float) -> None:
     """Turn a trained stage's classifier towards the class means of its features.
 
     The classifiers that this lies between are the trained one and the nearest class mean of Kang et
@@ -40,6 +40,6 @@ def lean_on_means(stage: Stage, bench: Workbench, share: float) -> None:
     """
     if share:
         means = means_of(
-            bench, lambda images: stage.predict(images).feature, f"{stage.name}: class means"
+            context, lambda images: stage.predict(images).feature, f"{stage.name}: class means"
         )
-        stage.classifier.lean_towards(means, share)
+        stage.classifier.interpolate_towards(means, share)

@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from lpt.losses import Phase2Settings, Terms, phase2_objective
 from lpt.model.two_pass import LongTailedPromptModel, Prefix
 from lpt.records import Output
-from lpt.training.engine.stage import Branch, Progress, Stage, dropout_of, luck_of
-from lpt.training.engine.step_batch import Drawn, Inputs
+from lpt.training.engine.stage import Branch, Progress, Stage, dropout_of, randomness_of
+from lpt.training.engine.step_batch import Inputs, StepBatch
 
 __all__ = ["GroupStage", "SharedStage"]
 
 
-def _lower_rate(phase: str) -> str:
+def _lower_lr(phase: str) -> str:
     return (
-        f"Lower {phase}.optim.rate with --set in a new run; or lower it in this run's config.yaml "
+        f"Lower {phase}.optim.lr with --set in a new run; or lower it in this run's config.yaml "
         "and try --resume: its last checkpoint is finite, if not far from here."
     )
 
@@ -33,7 +33,7 @@ class _PromptStage(Stage):
         self.classifier = model.classifier
         self.losses = nn.ModuleList(b.loss for b in branches if isinstance(b.loss, nn.Module))
 
-    def chance(self, images: int) -> Inputs:
+    def random_inputs(self, images: int) -> Inputs:
         """Dropout before the classifier."""
         return dropout_of(self.model.classifier, images)
 
@@ -42,9 +42,9 @@ class SharedStage(_PromptStage):
     """Phase 1: shared prompts and classifier learn (section 4.1)."""
 
     name = "phase1"
-    remedy = _lower_rate(name)
+    remedy = _lower_lr(name)
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Shared prompts and classifier."""
         return {
             "prompts": [self.model.shared.prompts],
@@ -53,14 +53,14 @@ class SharedStage(_PromptStage):
 
     def output(self, inputs: Inputs) -> Output:
         """The shared-prompt pass."""
-        return self.model.phase1(inputs["images"], kept=inputs.get("kept"))
+        return self.model.phase1(inputs["images"], dropout_mask=inputs.get("dropout_mask"))
 
 
 class GroupStage(_PromptStage):
     """Phase 2: group prompts, keys and classifier learn; shared prompts are fixed (section 4.2)."""
 
     name = "phase2"
-    remedy = _lower_rate(name)
+    remedy = _lower_lr(name)
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class GroupStage(_PromptStage):
         super().__init__(model, branches, mixup)
         self.settings = settings
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Group prompts, keys and classifier."""
         return {
             "prompts": [self.model.pool.prompts],
@@ -90,10 +90,10 @@ class GroupStage(_PromptStage):
         with torch.no_grad():
             shared = self.model.shared_kv()
         prefix = Prefix(inputs["tokens"], inputs["query"])
-        return self.model.phase2(prefix, shared, kept=inputs.get("kept"))
+        return self.model.phase2(prefix, shared, dropout_mask=inputs.get("dropout_mask"))
 
     def objective(
-        self, branch: Branch, output: Output, step: Drawn, rows: slice, progress: Progress
+        self, branch: Branch, output: Output, step: StepBatch, rows: slice, progress: Progress
     ) -> Terms:
         """Weighted classification loss and key term."""
         assert output.match is not None
@@ -104,5 +104,5 @@ class GroupStage(_PromptStage):
             output.match.similarity[rows],
             beta=branch.beta(progress),
             settings=self.settings,
-            **luck_of(branch.loss, step, rows),
+            **randomness_of(branch.loss, step, rows),
         )

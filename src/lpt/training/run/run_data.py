@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lpt.config import DataConfig, RunConfig, load_config
+from lpt.config import DataConfig, RunConfig
 from lpt.data.check.check_result import check_data
 from lpt.data.check.findings import Limits
 from lpt.data.check.policy import POLICIES, apply_policy, spoiling_images, without_quarantined
@@ -96,7 +96,7 @@ def data_of_run(run: str | Path, class_names: Sequence[str]) -> Manifest | None:
     folder = RunFolder(path if path.is_dir() else path.parent)
     if not folder.config_file.is_file():
         return None
-    config = load_config(folder.config_file)
+    config = folder.read_config()
     check_place(folder.path, config)
     data = open_configured(config, class_names=class_names)
     folder.check_identity(data_identity(data))

@@ -107,9 +107,13 @@ class RunFolder:
         """Go on with a run. Raises: RunError if there is none."""
         if not self.config_file.is_file():
             raise RunError(f"{self.path}: holds no run to resume (no config.yaml).")
-        config = load_config(self.config_file)
+        config = self.read_config()
         self._claim()
         return config
+
+    def read_config(self) -> RunConfig:
+        """Read the run's configuration, also one that an older lpt wrote."""
+        return load_config(self.config_file, warn=False)
 
     def check_identity(self, identity: Mapping[str, Any]) -> None:
         """Refuse to go on if data or backbone are no longer those that the run began with."""
@@ -145,9 +149,9 @@ class RunFolder:
         """Replace the last checkpoint."""
         checkpoint.save(self.last_file)
 
-    def save_best(self, stage: str, learned: Mapping[str, Tensor]) -> None:
+    def save_best(self, stage: str, trainable: Mapping[str, Tensor]) -> None:
         """Replace the best weights of a stage."""
-        tensors = {name: value.detach().cpu().contiguous() for name, value in learned.items()}
+        tensors = {name: value.detach().cpu().contiguous() for name, value in trainable.items()}
         write_atomic(self.best_file(stage), lambda temporary: save_file(tensors, temporary))
 
     def load_best(self, stage: str) -> dict[str, Tensor]:

@@ -19,12 +19,12 @@ from PIL import Image
 
 from lpt.data.image_stores import FileStore
 from lpt.data.longtail import profile_counts
-from lpt.data.sampling import random_stream
 from lpt.data.sources.data_string import DataSpec
 from lpt.data.sources.listing import Listing
 from lpt.data.sources.parquet_dataset import read_parquet
 from lpt.errors import DataError
 from lpt.files import cache_folder, write_atomic
+from lpt.random_streams import random_stream
 
 __all__ = ["CIFAR10", "CIFAR100", "Archive", "read_cifar"]
 

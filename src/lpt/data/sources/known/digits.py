@@ -7,8 +7,8 @@ from PIL import Image
 
 from lpt.data.image_stores import MemoryStore
 from lpt.data.longtail import profile_counts
-from lpt.data.sampling import random_stream
 from lpt.data.sources.listing import Listing
+from lpt.random_streams import random_stream
 
 __all__ = ["read_digits"]
 

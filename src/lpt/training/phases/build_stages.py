@@ -8,7 +8,7 @@ from torch import Tensor
 from lpt.backbones import FrozenViT
 from lpt.config import LossConfig, PhaseConfig, RunConfig
 from lpt.losses import Phase2Settings, build_loss, instance_loss
-from lpt.losses.registry import Loss
+from lpt.losses.named_losses import Loss
 from lpt.model.two_pass import LongTailedPromptModel, PromptShape
 from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Branch, Stage, branches_of
@@ -31,7 +31,7 @@ def build_model(
     Raises: ConfigError if they do not fit the backbone.
     """
     prompts = config.prompts
-    shape = PromptShape(prompts.length, prompts.shared_blocks, prompts.pool_size, prompts.top)
+    shape = PromptShape(prompts.length, prompts.shared_blocks, prompts.pool_size, prompts.top_k)
     return kind(backbone, num_classes, shape, dropout=config.classifier.dropout)
 
 
@@ -67,7 +67,7 @@ def plan_of(stage: Stage, config: RunConfig, labels: npt.NDArray[np.int64]) -> E
     return EpochPlan.of(
         stage.branches,
         labels=labels,
-        batch=phase.batch,
+        batch=phase.batch_size,
         epochs=phase.epochs,
         seed=config.seed,
         stage=PHASES.index(stage.name),
@@ -81,4 +81,4 @@ def _loss(config: LossConfig, counts: Tensor) -> Loss:
 
 
 def _branches(phase: PhaseConfig, loss: Loss, instance: Loss) -> list[Branch]:
-    return branches_of(phase.sampler, loss, instance, phase.dual_order, phase.eta)
+    return branches_of(phase.sampler, loss, instance, phase.dual_sampler, phase.eta)

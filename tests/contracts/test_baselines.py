@@ -11,13 +11,19 @@ import torch
 from torch import Tensor
 
 from lpt.backbones import hash_weights
-from lpt.baselines import RivalSettings, Trained, rival_names, rival_settings, train_rival
+from lpt.baselines import (
+    BaselineSettings,
+    Trained,
+    baseline_names,
+    baseline_settings,
+    train_baseline,
+)
 from lpt.errors import ConfigError, RunError
 from lpt.training.engine.optim import ROLES
 from lpt.training.engine.stage import Progress
-from lpt.training.run.context import Workbench
+from lpt.training.run.training_context import TrainingContext
 
-from ..baselines.tiny import COUNTS, Recorder, bench
+from ..baselines.tiny import COUNTS, Recorder, context
 from ..tiny import Killed, backbone_of, write_backbone, write_photos
 
 C, D, L, P, M = len(COUNTS), 16, 3, 2, 4
@@ -71,34 +77,34 @@ class Ground:
 
     def __init__(self, root: Path) -> None:
         self.backbone = backbone_of(write_backbone(root / "vit.safetensors"))
-        self.bench = self.bench_of(Recorder())
+        self.context = self.bench_of(Recorder())
         self.other = str(write_photos(root / "other", {"cow": 6, "hen": 4}))
         self.train = cache(self._train)
 
-    def bench_of(self, reporter: Recorder, **settings: Any) -> Workbench:
+    def bench_of(self, reporter: Recorder, **settings: Any) -> TrainingContext:
         """The same for every training, but for who is told."""
         small = {"prompts__length": P, "prompts__pool_size": M}
-        own = bench(self.backbone, **small, **settings)
+        own = context(self.backbone, **small, **settings)
         own.reporter = reporter
         return own
 
-    def settings(self, name: str, **changes: Any) -> RivalSettings:
+    def settings(self, name: str, **changes: Any) -> BaselineSettings:
         own = {"other": self.other} if name == "multitask" else OPTIONS.get(name, {})
         options = {**own, **changes.pop("options", {})}
-        return rival_settings(name, **{"batch": 8, "options": options, **changes})
+        return baseline_settings(name, **{"batch_size": 8, "options": options, **changes})
 
     def _train(self, name: str, again: int = 0, **changes: Any) -> Trained:
-        return train_rival(name, self.bench, self.settings(name, **changes))
+        return train_baseline(name, self.context, self.settings(name, **changes))
 
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     gc.freeze()  # every training collects garbage; what is loaded by now is none
-    yield Ground(tmp_path_factory.mktemp("rivals"))
+    yield Ground(tmp_path_factory.mktemp("baselines"))
     gc.unfreeze()
 
 
-@pytest.fixture(params=rival_names())
+@pytest.fixture(params=baseline_names())
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -109,9 +115,9 @@ def some_images(number: int = 4) -> tuple[Tensor, Tensor]:
 
 
 def test_training_changes_the_loss_and_everything_stays_finite(name, ground):
-    ground.bench.reporter.records.clear()
+    ground.context.reporter.records.clear()
     trained = ground.train(name, epochs=2, init="uniform")
-    losses = [record["loss"] for record in ground.bench.reporter.records]
+    losses = [record["loss"] for record in ground.context.reporter.records]
     assert losses
     assert torch.tensor(losses).isfinite().all()
     assert losses[0] != losses[1]
@@ -121,8 +127,8 @@ def test_training_changes_the_loss_and_everything_stays_finite(name, ground):
 
 def test_gradients_reach_exactly_what_is_said_to_learn(name, ground):
     stage = ground.train(name, epochs=0).stage.train()
-    learning = [p for parameters in stage.groups().values() for p in parameters]
-    assert set(stage.groups()) <= set(ROLES)
+    learning = [p for parameters in stage.param_groups().values() for p in parameters]
+    assert set(stage.param_groups()) <= set(ROLES)
     assert {id(p) for p in learning} <= {id(p) for p in stage.parameters()}
     with torch.no_grad():
         for parameter in learning:  # what starts at zero hides what lies before it
@@ -137,16 +143,17 @@ def test_gradients_reach_exactly_what_is_said_to_learn(name, ground):
 def test_the_given_backbone_is_bit_identical_after_training(name, ground):
     ground.train(name, epochs=2, init="uniform")
     assert (
-        hash_weights(ground.bench.backbone.model.state_dict()) == ground.bench.backbone.spec.sha256
+        hash_weights(ground.context.backbone.model.state_dict())
+        == ground.context.backbone.spec.sha256
     )
-    assert not any(p.requires_grad for p in ground.bench.backbone.parameters())
+    assert not any(p.requires_grad for p in ground.context.backbone.parameters())
 
 
 def test_the_first_features_are_the_plain_backbones(name, ground):
     images, _ = some_images()
     feature = ground.train(name, again=1, epochs=0).stage.predict(images).feature
     with torch.inference_mode():
-        plain = ground.bench.backbone(images)
+        plain = ground.context.backbone(images)
     if name in PROMPTED:
         assert not torch.allclose(feature, plain, atol=1e-5)
     else:
@@ -195,7 +202,7 @@ def test_a_training_killed_again_and_again_ends_with_the_same_weights(name, grou
     while trained is None:
         mortal = ground.bench_of(Mortal(left=3), checkpoint_seconds=0.0)
         try:
-            trained = train_rival(name, mortal, settings, tmp_path)
+            trained = train_baseline(name, mortal, settings, tmp_path)
         except Killed:
             kills += 1
             assert kills < 20, "no progress from one kill to the next"
@@ -208,23 +215,23 @@ def test_a_training_killed_again_and_again_ends_with_the_same_weights(name, grou
 
 def test_a_finished_training_is_taken_from_its_folder(name, ground, tmp_path):
     settings = ground.settings(name, epochs=1)
-    first = train_rival(name, ground.bench, settings, tmp_path)
-    ground.bench.reporter.records.clear()
-    again = train_rival(name, ground.bench, settings, tmp_path)
-    assert not ground.bench.reporter.records
+    first = train_baseline(name, ground.context, settings, tmp_path)
+    ground.context.reporter.records.clear()
+    again = train_baseline(name, ground.context, settings, tmp_path)
+    assert not ground.context.reporter.records
     one, other = first.stage.state_dict(), again.stage.state_dict()
     assert all(torch.equal(one[key], other[key]) for key in one)
     assert again.seconds > 0
 
 
 def test_a_checkpoint_of_another_rival_is_refused_by_name(ground, tmp_path):
-    train_rival("norm", ground.bench, ground.settings("norm", epochs=1), tmp_path)
+    train_baseline("norm", ground.context, ground.settings("norm", epochs=1), tmp_path)
     with pytest.raises(RunError, match=r"stage-0\.safetensors: .* do not fit"):
-        train_rival("bitfit", ground.bench, ground.settings("bitfit", epochs=1), tmp_path)
+        train_baseline("bitfit", ground.context, ground.settings("bitfit", epochs=1), tmp_path)
 
 
 def test_what_learned_is_counted(name, ground):
-    vit = sum(p.numel() for p in ground.bench.backbone.parameters())
+    vit = sum(p.numel() for p in ground.context.backbone.parameters())
     found = ground.train(name, epochs=2, init="uniform").parameters
     assert found == PARAMETERS[name](vit) + CLASSIFIER
 
@@ -251,14 +258,14 @@ def test_a_dropout_of_its_own_reaches_every_rival(name, ground):
     ("change", "told"),
     [
         ({"epochs": "many"}, "epochs=many: choose a whole number"),
-        ({"batch": 2.5}, r"batch=2\.5: choose a whole number"),
-        ({"views": -1}, "views=-1"),
-        ({"rate": "fast"}, "rate=fast: choose a number above 0"),
-        ({"rate": 0}, "rate=0"),
+        ({"batch_size": 2.5}, r"batch_size=2\.5: choose a whole number"),
+        ({"cached_views": -1}, "cached_views=-1"),
+        ({"lr": "fast"}, "lr=fast: choose a number above 0"),
+        ({"lr": 0}, "lr=0"),
         ({"weight_decay": -1}, "weight_decay=-1"),
         ({"dropout": 1}, "dropout=1: choose a number from 0 to below 1"),
         ({"options": 5}, r"options=5: write options\.NAME=VALUE"),
-        ({"ensemble": "yes"}, "ensemble=yes"),
+        ({"tta": "yes"}, "tta=yes"),
         ({"sampler": "random"}, "sampler=random: choose one of"),
         ({"loss": "l2"}, "loss=l2: choose one of"),
         ({"init": "zeros"}, "init=zeros: choose one of"),
@@ -266,12 +273,12 @@ def test_a_dropout_of_its_own_reaches_every_rival(name, ground):
 )
 def test_settings_out_of_range_are_refused(change, told):
     with pytest.raises(ConfigError, match=f"^{told}"):
-        RivalSettings(**change)
+        BaselineSettings(**change)
 
 
 def test_the_ensemble_is_offered_to_all(name, ground):
     images, _ = some_images()
-    trained = train_rival(name, ground.bench, ground.settings(name, epochs=0, ensemble=True))
+    trained = train_baseline(name, ground.context, ground.settings(name, epochs=0, tta=True))
     assert trained.predict(images).logits.shape == (4, C)
     once = trained.stage.predict(images).logits
     assert not torch.allclose(trained.predict(images).logits, once, atol=1e-4)
@@ -284,12 +291,12 @@ def test_an_unknown_option_is_refused_with_those_there_are(name, ground):
 
 def test_settings_are_written_out_and_come_back(name, ground):
     settings = ground.settings(name)
-    assert settings.rate is not None
-    assert rival_settings(name, **vars(settings)) == settings
+    assert settings.lr is not None
+    assert baseline_settings(name, **vars(settings)) == settings
 
 
 def test_views_are_refused_where_nothing_is_fixed(name, ground):
     if name in WITH_VIEWS:
         return
-    with pytest.raises(ConfigError, match="Set views=0"):
-        train_rival(name, ground.bench, ground.settings(name, views=2))
+    with pytest.raises(ConfigError, match="Set cached_views=0"):
+        train_baseline(name, ground.context, ground.settings(name, cached_views=2))

@@ -18,24 +18,24 @@ from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform, eval_transform, train_transform
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.manifest import Manifest, Split
-from lpt.data.sampling import random_stream
 from lpt.errors import DataError
 from lpt.evaluation import Metrics, evaluate
 from lpt.evaluation.inference import predict
 from lpt.progress import Reporter
+from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
 from lpt.training.engine.stage import Inputs
 from lpt.training.run.environment import default_workers, make_accelerator
 from lpt.training.run.run_data import anchored_config, open_configured
 
-__all__ = ["Workbench", "first_of_each_class"]
+__all__ = ["TrainingContext", "first_of_each_class"]
 
 EVAL_BATCH = 64
 
 Model = Callable[[Tensor], Output]
 
 
-class Workbench:
+class TrainingContext:
     """Data and backbone of a run, ready to be trained on.
 
     Args:
@@ -202,7 +202,9 @@ class Workbench:
         most = self.config.data.max_val_images
         if len(split) <= most:
             return split
-        chosen = random_stream(self.config.seed, 3).permutation(len(split))[:most]
+        chosen = random_stream(self.config.seed, Stream.VALIDATION_SUBSET).permutation(len(split))[
+            :most
+        ]
         return split.take(np.sort(chosen))
 
 
@@ -210,7 +212,7 @@ def first_of_each_class(
     labels: npt.NDArray[np.int64], most: int, seed: int
 ) -> npt.NDArray[np.int64]:
     """At most `most` images of each class, drawn at random: sorted indices into `labels`."""
-    order = random_stream(seed, 4).permutation(len(labels))
+    order = random_stream(seed, Stream.CLASS_MEAN_IMAGES).permutation(len(labels))
     by_class = order[np.argsort(labels[order], kind="stable")]
     of_class = labels[by_class]
     rank = np.arange(len(labels)) - np.searchsorted(of_class, of_class, side="left")
