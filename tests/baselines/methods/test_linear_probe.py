@@ -52,8 +52,6 @@ CHANGES = [{"init": "uniform"}, {"sampler": "instance"}, {"cached_views": 2}]
 
 
 @pytest.mark.parametrize("change", CHANGES)
-    "change", [{"init": "uniform"}, {"sampler": "instance"}, {"cached_views": 2}]
-)
 def test_every_setting_counts(context, change):
     assert not torch.equal(weights(context), weights(context, **change))
 
