@@ -32,7 +32,7 @@ settings.register_profile("fuzz", always, max_examples=3000)  # make fuzz: new e
 settings.load_profile("lpt")
 
 
-@pytest.fixture(scope="trainer", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _float32() -> Iterator[None]:
     """What `precision: auto` chooses here must not depend on the machine that tests."""
     from lpt.training.run import environment as launch

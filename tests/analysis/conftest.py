@@ -15,7 +15,7 @@ from .samples import analysed, run_folder
 NAMES = ["<b>ant</b> & 'bee'", "cat", "</script><script>throw 1</script>", "dog", "untested"]
 
 
-@pytest.fixture(scope="trainer")
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the tiny task; nothing in it is analysed yet."""
     root = tmp_path_factory.mktemp("trained")
@@ -25,19 +25,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "run"
 
 
-@pytest.fixture(scope="trainer")
+@pytest.fixture(scope="session")
 def found() -> Analysis:
     """An analysis of five classes, one of them without test images."""
     labels = np.random.default_rng(0).integers(4, size=120)
     return analysed([300, 150, 40, 5, 2], labels, names=NAMES)
 
 
-@pytest.fixture(scope="trainer")
+@pytest.fixture(scope="session")
 def invented(tmp_path_factory: pytest.TempPathFactory, found: Analysis) -> Path:
     return run_folder(tmp_path_factory.mktemp("invented") / "one", found)
 
 
-@pytest.fixture(scope="trainer")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Page]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on PATH (Debian's package: chromium)")

@@ -47,7 +47,7 @@ def write_parquet(path: Path, labels: list[int], **columns: list[object]) -> Pat
     return path
 
 
-@pytest.fixture(scope="trainer")
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """Real images outside the repository; LPT_SHARED names their parent."""
     default = Path(__file__).parents[3] / "shared"

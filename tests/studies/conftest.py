@@ -31,17 +31,17 @@ QUICK = {
 Ask = Callable[..., Request]
 
 
-@pytest.fixture(scope="trainer")
+@pytest.fixture(scope="session")
 def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_backbone(tmp_path_factory.mktemp("vit") / "vit.safetensors")
 
 
-@pytest.fixture(scope="trainer")
+@pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_photos(tmp_path_factory.mktemp("photos") / "photos")
 
 
-@pytest.fixture(scope="trainer")
+@pytest.fixture(scope="session")
 def material(photos: Path) -> Material:
     config = load_config("default").changed({"data.source": str(photos)})
     return Material(config, SilentReporter(), device="cpu")
