@@ -151,7 +151,7 @@ def test_split_by_group_is_kept_by_its_list(lpt, animals, tmp_path):
         (("split", "photos", "taken.csv"), "taken.csv: exists already"),
         (("inspect", "photos:imbalance=3"), "unknown option 'imbalance'"),
         (("inspect", "photos", "--few-below", "200"), "overlap"),
-        (("context", "nowhere"), "nowhere: no such folder"),
+        (("bench", "nowhere"), "nowhere: no such folder"),
         (("check", "nowhere"), "nowhere: no such folder"),
         (("check", "photos", "--quarantine", "taken.csv"), "taken.csv: exists already"),
         (("check", "photos", "--sheet", "taken.csv"), "taken.csv: exists already"),
@@ -225,7 +225,7 @@ def test_list_names_every_known_set_with_its_options(lpt):
 
 def test_bench_has_a_row_for_each_number_of_workers(lpt):
     code, out, _ = lpt(
-        *("data", "context", "photos", "--image-size", "16", "--batch", "8", "--images", "32"),
+        *("data", "bench", "photos", "--image-size", "16", "--batch", "8", "--images", "32"),
         *("--workers", "0", "--workers", "1"),
     )
     assert code == 0

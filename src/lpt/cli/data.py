@@ -174,7 +174,7 @@ def longtail(
 
 
 @app.command()
-def context(
+def bench(
     data: Data,
     image_size: Annotated[int, typer.Option(min=1, help="Pixels of the model's input.")] = 224,
     batch: Annotated[int, typer.Option(min=1, help="Images a batch.")] = 64,
