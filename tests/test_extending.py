@@ -23,10 +23,12 @@ from lpt.progress import SilentReporter
 from lpt.training.run.training_context import TrainingContext
 
 settings = {
-    "phase1.loss.name": "focal", "phase1.loss.options": {"gamma": 1.0}, "phase1.sampler": "rare-first",
+    "phase1.loss.name": "focal",
+    "phase1.loss.options": {"gamma": 1.0}, "phase1.sampler": "rare-first",
     "phase1.epochs": 1, "phase2.epochs": 1, "prompts.length": 2, "prompts.pool_size": 3,
 }
-task = lpt.train("birds:root=garden", backbone="tiny-vit", settings=settings, out="run", device="cpu")
+place = {"backbone": "tiny-vit", "out": "run", "device": "cpu"}
+task = lpt.train("birds:root=garden", settings=settings, **place)
 print(task.predict("garden/photos/ant/00.png")[0].labels[0])
 config = load_config().changed({"data.source": "birds:root=garden", "backbone": "tiny-vit"})
 context = TrainingContext(config, SilentReporter(), device="cpu")
