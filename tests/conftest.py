@@ -11,16 +11,14 @@ SHAPED = [
     "lpt.backbones.attention",
     "lpt.backbones.linear",
     "lpt.backbones.vit",
-    "lpt.classifier",
     "lpt.evaluation",
     "lpt.losses",
     "lpt.model",
-    "lpt.prompts",
     "lpt.records",
-    "lpt.testing.plain",
-    "lpt.training.drawn",
-    "lpt.training.prompt_stages",
-    "lpt.training.stages",
+    "lpt.reference.plain_model",
+    "lpt.training.engine.step_batch",
+    "lpt.training.phases.prompt_stages",
+    "lpt.training.engine.stage",
 ]
 """Modules whose signatures state shapes; checked from their first import on, so before any test."""
 
@@ -37,7 +35,7 @@ settings.load_profile("lpt")
 @pytest.fixture(scope="session", autouse=True)
 def _float32() -> Iterator[None]:
     """What `precision: auto` chooses here must not depend on the machine that tests."""
-    from lpt.training import launch
+    from lpt.training.run import environment as launch
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(launch, "_cpu_has_fast_bf16", lambda: False)

@@ -14,10 +14,11 @@ from lpt.api import finish, prepare
 from lpt.config import load_config
 from lpt.errors import BackboneError, ConfigError, DataError, LptError, RunError, TrainingError
 from lpt.files import write_bytes
-from lpt.training.checkpoint import Checkpoint
-from lpt.training.data import data_of_run
-from lpt.training.reporting import PlainReporter, SilentReporter
-from lpt.training.runs import RunFolder
+from lpt.progress import SilentReporter
+from lpt.reporters import PlainReporter
+from lpt.training.engine.checkpoint import Checkpoint
+from lpt.training.run.run_data import data_of_run
+from lpt.training.run.run_folder import RunFolder
 
 from .tiny import SETTINGS, write_backbone, write_photos
 
@@ -122,8 +123,8 @@ def test_phase_2_can_follow_an_untrained_phase_1(train):
 def test_a_batch_larger_than_the_data_and_no_held_out_images_are_fine(train):
     task = train(
         settings={
-            "phase1.batch": 60,
-            "phase2.batch": 60,
+            "phase1.batch_size": 60,
+            "phase2.batch_size": 60,
             "data.val_fraction": 0,
             "data.test_fraction": 0,
         }
@@ -135,7 +136,7 @@ def test_a_batch_larger_than_the_data_and_no_held_out_images_are_fine(train):
 @pytest.mark.slow
 @pytest.mark.parametrize("selection", ["best", "last"])
 def test_the_selected_weights_are_those_of_the_best_or_the_last_epoch(selection, train, tmp_path):
-    alone = {"phase1.epochs": 3, "phase2.epochs": 0, "classifier.mean_share": 0.0}
+    alone = {"phase1.epochs": 3, "phase2.epochs": 0, "classifier.mean_weight": 0.0}
     train(settings={"selection": selection, **alone})
     run = RunFolder(tmp_path / "run")
     lines = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
@@ -148,7 +149,7 @@ def test_the_selected_weights_are_those_of_the_best_or_the_last_epoch(selection,
 
 
 def test_the_first_lines_say_what_will_happen(photos, vit, tmp_path, capsys):
-    session = prepare(
+    trainer = prepare(
         str(photos),
         backbone=str(vit),
         out=tmp_path / "run",
@@ -156,7 +157,7 @@ def test_the_first_lines_say_what_will_happen(photos, vit, tmp_path, capsys):
         device="cpu",
         reporter=PlainReporter(),
     )
-    session.folder.release()
+    trainer.folder.release()
     said = capsys.readouterr().err
     assert "4 classes" in said
     assert "learns    352 prompt parameters" in said
@@ -174,7 +175,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[LptError], str]] = {
         ConfigError,
         "unknown option 'foo'",
     ),
-    "too many matched": ({"settings": {"prompts.top": 9}}, ConfigError, "prompts.top=9"),
+    "too many matched": ({"settings": {"prompts.top_k": 9}}, ConfigError, "prompts.top_k=9"),
     "too many blocks": ({"settings": {"prompts.shared_blocks": 3}}, ConfigError, "1..2"),
     "impossible size": ({"settings": {"image_size": 17}}, BackboneError, "image_size 17"),
     "short budget": ({"budget": "0.01s"}, ConfigError, "--budget .*: too short"),
@@ -332,17 +333,15 @@ def test_a_full_disk_in_training_loses_nothing(train, photos, tmp_path, monkeypa
 def test_divergence_names_the_rate_of_its_phase_and_the_run_goes_on_with_a_lower_one(
     phase, train, photos, tmp_path
 ):
-    sgd = {f"{phase}.optim.name": "sgd", f"{phase}.optim.classifier_rate": 1e38}
+    sgd = {f"{phase}.optim.name": "sgd", f"{phase}.optim.classifier_lr": 1e38}
     with pytest.raises(TrainingError, match=f"{phase}: .* not finite") as caught:
-        train(settings={**sgd, f"{phase}.optim.rate": 1e38})
-    assert f"Lower {phase}.optim.rate" in str(caught.value)
+        train(settings={**sgd, f"{phase}.optim.lr": 1e38})
+    assert f"Lower {phase}.optim.lr" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 2
     run = RunFolder(tmp_path / "run")
-    kept = Checkpoint.load(run.last_file).learned
+    kept = Checkpoint.load(run.last_file).trainable
     assert all(bool(tensor.isfinite().all()) for tensor in kept.values())
-    lower = run.open().changed(
-        {f"{phase}.optim.{name}": 1e-3 for name in ("rate", "classifier_rate")}
-    )
+    lower = run.open().changed({f"{phase}.optim.{name}": 1e-3 for name in ("lr", "classifier_lr")})
     run.release()
     run.config_file.write_text(lower.to_yaml())
     assert go_on(tmp_path, photos).spec.phases == 2
@@ -366,7 +365,7 @@ def test_a_broken_picture_is_named_in_training_and_in_prediction(trained, train,
 
 
 def test_a_budget_reaches_the_validation_of_the_very_same_process(photos, vit, tmp_path):
-    session = prepare(
+    trainer = prepare(
         str(photos),
         backbone=str(vit),
         out=tmp_path / "run",
@@ -374,6 +373,6 @@ def test_a_budget_reaches_the_validation_of_the_very_same_process(photos, vit, t
         device="cpu",
         reporter=SilentReporter(),
     )
-    session.bench.config = session.config.changed({"data.max_val_images": 2})
-    assert len(session.bench.validation) == 2
-    session.folder.release()
+    trainer.context.config = trainer.config.changed({"data.max_val_images": 2})
+    assert len(trainer.context.validation) == 2
+    trainer.folder.release()

@@ -12,7 +12,7 @@ import pytest
 
 from lpt import api
 from lpt.cli import main
-from lpt.training.session import Session
+from lpt.training.trainer import Trainer
 
 from .tiny import SETTINGS, write_backbone, write_photos
 
@@ -231,10 +231,10 @@ def test_a_broken_picture_does_not_cost_the_others_their_predictions(lpt, home, 
 
 
 def test_a_stopped_training_says_how_to_go_on(lpt, tmp_path, monkeypatch):
-    def stop(session: object) -> None:
+    def stop(trainer: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Session, "run", stop)
+    monkeypatch.setattr(Trainer, "run", stop)
     settings = [f"--set={name}={value}" for name, value in QUICK.items()]
     out = str(tmp_path / "mine")
     arguments = ["train", "photos", "--backbone", "vit.safetensors", "--out", out, *settings]

@@ -15,7 +15,9 @@ import pytest
 from PIL import Image
 
 from lpt.cli import main
-from lpt.data import NAMED, open_data, profile_counts
+from lpt.data.longtail import profile_counts
+from lpt.data.sources.known.known_datasets import NAMED
+from lpt.data.sources.open_data import open_data
 
 from .tiny import write_photos
 

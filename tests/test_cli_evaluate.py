@@ -18,10 +18,12 @@ from PIL import Image
 from lpt import api
 from lpt.cli import main
 from lpt.config import load_config
-from lpt.data import CORRUPTIONS, SEVERITIES, open_data, open_shifted
+from lpt.data.images.corruptions import CORRUPTIONS, SEVERITIES
+from lpt.data.sources.open_data import open_data
+from lpt.data.sources.shifted_sets import open_shifted
 from lpt.records import Predictions
-from lpt.studies import shift
-from lpt.studies.shift import score_sets
+from lpt.shift import score_sets as shift
+from lpt.shift.score_sets import score_sets
 from lpt.task import Task
 
 from .tiny import SETTINGS, write_backbone, write_photos

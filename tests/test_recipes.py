@@ -13,10 +13,10 @@ from lpt.backbones import list_backbones, warn_if_leaky
 from lpt.backbones.catalog import canonical_name
 from lpt.cli import app
 from lpt.config import RunConfig, load_config
-from lpt.data import NAMED
-from lpt.data.spec import parse_spec
-from lpt.studies.definition import load_study
-from lpt.training.phases import PHASES, build_model, build_stage
+from lpt.data.sources.data_string import parse_spec
+from lpt.data.sources.known.known_datasets import NAMED
+from lpt.studies.define.definition import load_study
+from lpt.training.phases.build_stages import PHASES, build_model, build_stage
 
 from .tiny import write_backbone
 
@@ -97,7 +97,7 @@ def test_stages_are_built_from_it(path, model_of):
     counts = torch.tensor([100, 30, 10, 3])
     for name in PHASES[: 2 if config.phase2.epochs else 1]:
         stage = build_stage(name, config, model_of(config), counts)
-        assert stage.groups()
+        assert stage.param_groups()
         assert (config.phase2.eta, len(stage.branches)) in ((0.5, 2), (0.5, 1))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lpt.data import open_data
+from lpt.data.sources.open_data import open_data
 from lpt.errors import DataError, TaskFileError
 from lpt.task import Task, find_images
 from lpt.task_file import save_task

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.errors import BackboneError, TaskFileError
-from lpt.model import LongTailedPromptModel
+from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task_file import BackboneRecord, TaskSpec, load_task, read_spec, save_task
 
 from .tiny import backbone_of, write_backbone
@@ -144,7 +144,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "huge pool": ({"spec": {"pool_size": 10_000_000}}, "tensor group_prompts"),
     "huge prompt": ({"spec": {"prompt_length": 10_000_000}}, "tensor group_prompts"),
     "beyond any size": ({"spec": {"pool_size": 10**30}}, "pool_size"),
-    "top above pool": ({"spec": {"top_k": 5}}, "prompts.top=5"),
+    "top above pool": ({"spec": {"top_k": 5}}, "prompts.top_k=5"),
     "K above depth": ({"spec": {"shared_blocks": 3}}, "prompts.shared_blocks=3"),
     "pool without prompts": ({"spec": {"phases": 1}}, "tensor group_prompts"),
     "no classes": ({"spec": {"class_names": [], "class_counts": []}}, "class_names"),

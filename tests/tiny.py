@@ -14,19 +14,19 @@ from timm.models.vision_transformer import VisionTransformer
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.config import RunConfig, load_config
+from lpt.progress import SilentReporter
 from lpt.task import Task
-from lpt.training.reporting import SilentReporter
-from lpt.training.result import Result
-from lpt.training.runs import RunFolder
-from lpt.training.session import Session
-from lpt.training.workbench import Workbench
+from lpt.training.run.result import Result
+from lpt.training.run.run_folder import RunFolder
+from lpt.training.run.training_context import TrainingContext
+from lpt.training.trainer import Trainer
 
 COUNTS = {"ant": 30, "bee": 12, "cat": 6, "dog": 3}
 SETTINGS = {
     "phase1.epochs": 2,
     "phase2.epochs": 2,
-    "phase1.batch": 8,
-    "phase2.batch": 8,
+    "phase1.batch_size": 8,
+    "phase2.batch_size": 8,
     "phase1.epoch_images": 24,
     "phase2.epoch_images": 24,
     "checkpoint_seconds": 0,
@@ -35,7 +35,7 @@ SETTINGS = {
     "augment.mixup": 0.3,
     "phase2.cached_views": 0,
     "classifier.dropout": 0.1,
-    "classifier.mean_share": 0.5,
+    "classifier.mean_weight": 0.5,
     "selection": "best",
     "precision": "float32",
 }
@@ -75,28 +75,28 @@ def config(source: Path | str, **settings: Any) -> RunConfig:
 
 
 @contextmanager
-def opened(config: RunConfig, folder: Path, backbone: FrozenViT) -> Iterator[Session]:
+def opened(config: RunConfig, folder: Path, backbone: FrozenViT) -> Iterator[Trainer]:
     """A session in a new folder, or in the one that is there."""
     run = RunFolder(folder)
     begun = run.config_file.is_file()
     try:
-        bench = Workbench(
+        context = TrainingContext(
             run.open() if begun else config, SilentReporter(), device="cpu", backbone=backbone
         )
-        session = Session(bench, run)
+        trainer = Trainer(context, run)
         if begun:
-            run.check_identity(session.identity())
+            run.check_identity(trainer.identity())
         else:
-            run.create(session.config, session.identity())
-        yield session
+            run.create(trainer.config, trainer.identity())
+        yield trainer
     finally:
         run.release()
 
 
 def train(config: RunConfig, folder: Path, backbone: FrozenViT) -> tuple[Task, Result]:
     """Train in a new folder, or go on in the one that is there."""
-    with opened(config, folder, backbone) as session:
-        return session.run()
+    with opened(config, folder, backbone) as trainer:
+        return trainer.run()
 
 
 def tensors_of(run: Path) -> dict[str, torch.Tensor]:

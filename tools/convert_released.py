@@ -20,7 +20,7 @@ from torch import Tensor
 from lpt.backbones import load_backbone
 from lpt.errors import BackboneError, DataError, LptError
 from lpt.files import write_atomic
-from lpt.model import LongTailedPromptModel, PromptShape
+from lpt.model.two_pass import LongTailedPromptModel, PromptShape
 from lpt.task_file import BackboneRecord, TaskSpec, save_task
 
 PROMPTS = {

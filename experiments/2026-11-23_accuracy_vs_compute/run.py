@@ -1,13 +1,13 @@
-"""What accuracy does compute buy, and what do V cached views cost against fresh augmentation?
+"""Accuracy against compute, and against the number of cached views.
 
     python experiments/2026-11-23_accuracy_vs_compute/run.py DATA OUT --threads 2
     python experiments/2026-11-23_accuracy_vs_compute/run.py DATA OUT --table
 
-DATA is the folder of tiny-imagenet-b. Cells of compute: every list, 2, 5 and 10 epochs a phase, the
-default recipe, all training images, the last epoch. Cells of views: V = 0 (fresh augmentation), 1,
-2, 4 and 8, phase 2 alone, from the phase 1 that the list's cell of `--view-epochs` reached, so that
-nothing else differs. OUT/cells.jsonl has a line a finished cell; cells that stand there are skipped
-and a killed one goes on, so the same command can be given again until it prints the table.
+DATA is the folder of tiny-imagenet-b. Compute: every list, 2, 5 and 10 epochs per phase, default
+recipe, all training images, last epoch. Views: V = 0 (fresh augmentation), 1, 2, 4 and 8 in
+phase 2 only, from the phase 1 of the list's run with `--view-epochs`, so that nothing else differs.
+OUT/cells.jsonl gets one line per finished run. Finished runs are skipped and a killed one resumes,
+so repeat the command until it prints the table.
 """
 
 import argparse
@@ -21,21 +21,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from lpt.api import finish, prepare
-from lpt.config import RunConfig, load_config, parse_settings
 from lpt.training.reporting import PlainReporter
 from lpt.training.result import Result
 from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.workbench import Workbench
 
+from lpt.api import finish, prepare
+from lpt.config import RunConfig, load_config, parse_settings
+
 MEASURES = ("overall", "many", "medium", "few")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run; `views` None is the recipe's own number, with phase 1 trained here."""
+    """One run; with `views` None it trains phase 1 too and uses the recipe's number of views."""
 
     list: str
     seed: int
@@ -84,7 +84,7 @@ def both_phases(cell: Cell, source: str, options: argparse.Namespace) -> tuple[R
 
 
 def phase2_alone(cell: Cell, source: str, options: argparse.Namespace) -> tuple[RunConfig, Result]:
-    """From the weights that phase 1 of the cell without given views ended with."""
+    """Train phase 2 from the final phase 1 of the run without a given number of views."""
     base = RunFolder(options.out / "runs" / Cell(cell.list, cell.seed, cell.epochs).name)
     folder = RunFolder(options.out / "runs" / cell.name)
     begun = folder.config_file.is_file()
@@ -121,7 +121,7 @@ def measure(cell: Cell, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def table(lines: list[dict[str, Any]]) -> str:
-    """Test accuracy in percent and minutes, means over seeds; least and largest overall."""
+    """Format test accuracy in percent and minutes: means over seeds, range of overall."""
     rows = [
         f"{'list':<14}{'epochs':>7}{'views':>7}{'phase':>7}{'seeds':>7}{'minutes':>9}"
         + "".join(f"{name:>9}" for name in MEASURES)
@@ -160,7 +160,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--table", action="store_true", help="only what is there already")
+    parser.add_argument("--table", action="store_true", help="print finished runs only")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -1,15 +1,15 @@
-"""Choose losses, samplers, rates and crops of the default recipe on carve-outs of training images.
+"""Choose losses, samplers, learning rates and crops of the default recipe on held-out images.
 
     python experiments/2026-11-23_default_losses/tune.py tiny-imagenet-b OUT CELLS.txt [--threads N]
     python experiments/2026-11-23_default_losses/tune.py caltech101 OUT CELLS.txt [--threads N]
 
-A tenth of the training images is set aside, of classes with ten or more (another tenth by seed),
-and scored; of tiny-imagenet-b those of lists/lt100-small.csv are the training images. Test images
-and images that the list leaves out are never opened.
-CELLS.txt has a line a run: a name, "from" and the name of a run whose phase 1 it goes on from (or
-"-" to train its own), and settings. OUT/cells.jsonl gets a line a finished run; those are skipped,
-and CELLS.txt is read anew after every run, so lines can be added meanwhile. Several processes may
-share OUT.
+A tenth of the training images of classes with ten or more (another tenth per seed) is held out and
+scored. The training images of tiny-imagenet-b are those of lists/lt100-small.csv. Test images and
+images that the list leaves out are never opened.
+CELLS.txt has one line per run: a name, "from" and the name of the run whose phase 1 it uses (or "-"
+to train its own), and settings. OUT/cells.jsonl gets one line per finished run. Finished runs are
+skipped, and CELLS.txt is read again after every run, so lines can be added meanwhile. Several
+processes may share OUT.
 """
 
 import argparse
@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from lpt.allocator import reuse_memory
-from lpt.api import finish, prepare
-from lpt.config import load_config, parse_settings
 from lpt.training.reporting import PlainReporter
 from lpt.training.result import Result
 from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.workbench import Workbench
+
+from lpt.allocator import reuse_memory
+from lpt.api import finish, prepare
+from lpt.config import load_config, parse_settings
 
 LIST = "lists/lt100-small.csv"
 MEASURES = ("overall", "macro", "many", "medium", "few")
@@ -71,7 +71,7 @@ def from_phase1(folder: Path, source: str, settings: dict[str, Any], base: Path)
 
 
 def without_test(data: Path, out: Path) -> str:
-    """The list beside links to the training images alone; without a list, these."""
+    """Link the training images only, with the list if there is one; return the data source."""
     folder = out / "data"
     folder.mkdir(parents=True, exist_ok=True)
     for part in data.glob("train*.parquet"):

@@ -2,14 +2,14 @@
 
     python experiments/2026-11-24_default_rates/nested.py TINY_IMAGENET_B OUT PLAN.json --threads 1
 
-Images set aside of lists/lt100-small.csv can come of classes with ten or more only, so nothing
-chosen on them knows of rare classes. Here the classes with 22 listed images or more get a new
-tail, 100 images down to 2 in an order drawn by seed, and up to 60 of their other listed images are
+Held-out images of lists/lt100-small.csv come from classes with ten images or more, so they say
+nothing about rare classes. Here the classes with 22 listed images or more get a new tail, 100
+images down to 2, with classes in an order drawn by seed. Up to 60 of their other listed images are
 scored. Test images and images that the list leaves out are never opened.
 
-PLAN.json maps names to {"seed": S, "from": NAME or null, "settings": {...}} for runs, a run "from"
-another taking its phase 1, and to {"seed": S, "rival": NAME, "with": {...}} for rivals; "views" 1
-leaves out the five crops. OUT/done.jsonl gets a line a finished run, and finished ones are skipped.
+PLAN.json maps names to {"seed": S, "from": NAME or null, "settings": {...}} for LPT, where "from"
+names the run whose phase 1 is used, and to {"seed": S, "rival": NAME, "with": {...}} for baselines.
+"views" 1 leaves out TTA. OUT/done.jsonl gets one line per finished run; finished runs are skipped.
 """
 
 import argparse
@@ -28,17 +28,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
-
-from lpt.baselines import rival_settings, train_rival
-from lpt.config import load_config
-from lpt.data import Split
 from lpt.evaluation.ensemble import ensembled, expansion
-from lpt.records import Output
 from lpt.training.data import open_configured
 from lpt.training.reporting import SilentReporter
 from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.workbench import Workbench
+
+from lpt.baselines import rival_settings, train_rival
+from lpt.config import load_config
+from lpt.data import Split
+from lpt.records import Output
 
 LEAST, KEPT, SCORED = 22, 15, 60
 SCALES = (8, 10, 12, 14, 16, 18, 20, 25)
@@ -53,7 +53,7 @@ ALWAYS = {
 
 
 def nested(source: Path, seed: int, out: Path) -> Path:
-    """Write the nested set of a seed: train.parquet and val.parquet; returns their folder."""
+    """Write train.parquet and val.parquet of the nested set of a seed; return their folder."""
     folder = out / f"nested{seed}"
     if (folder / "val.parquet").is_file():
         return folder
@@ -82,11 +82,11 @@ def nested(source: Path, seed: int, out: Path) -> Path:
 
 
 def score(bench: Workbench, predict: Predict, val: Split, views: int) -> dict[str, Any]:
-    """Macro accuracy of all, frequent (> 20), medium and rare (<= 5) classes, and log-loss.
+    """Score macro accuracy of all, frequent (> 20), medium and rare (<= 5) classes, and log-loss.
 
-    "fitted" is the log-loss at the best of some scales of the cosines, "both fitted" at the best of
-    these and of three shifts by a part of the log-frequency; "shifts" is the mean of macro accuracy
-    over eleven shifts by -0.5 to 0.5 of it, which takes out some of the chance.
+    "fitted" is the log-loss at the best of several scales of the cosines, "both fitted" at the best
+    pair of a scale and one of three shifts by a part of the log-frequency. "shifts" is the macro
+    accuracy averaged over eleven shifts by -0.5 to 0.5 of it, which removes some randomness.
     """
     labels, counts = torch.from_numpy(val.labels), bench.counts
     share = torch.log(counts / counts.sum())
@@ -138,7 +138,7 @@ def run(name: str, entry: dict[str, Any], source: Path, out: Path) -> dict[str, 
 
 
 def trained(bench: Workbench, name: str, start: str | None, out: Path) -> Predict:
-    """Train a run, from another's phase 1 if one is named."""
+    """Train one run, from the phase 1 of another if one is named."""
     runs = RunFolder(out / "runs" / name)
     session = Session(bench, runs)
     try:

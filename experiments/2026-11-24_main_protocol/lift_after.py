@@ -1,12 +1,11 @@
-"""LIFT of the main protocol, adjusted more strongly or turned towards class means afterwards.
+"""LIFT of the main protocol with a stronger adjustment or class means, applied after training.
 
     python experiments/2026-11-24_main_protocol/lift_after.py TINY_IMAGENET_B OUT [SEED]
 
-Trains LIFT at the rate that the grid chose for it (kept cells hold its answers, not its weights);
-a killed run goes on from OUT. Then, of one view of every test image in float32: its logits less a
-further quarter or half of the log-frequency, as `shifted.py` does with phase 1, for the classifier
-as it was trained and half way to the class means of the learned features
-(experiments/2026-11-26_class_means). Cosines go to OUT/cosines.npy (2, N, C).
+Not run yet. Trains LIFT at the learning rate that the grid chose for it; a killed run resumes from
+OUT. Then scores one view of every test image in float32: logits minus a further quarter or half of
+the log-frequency, for the trained classifier and half way to the class means of the trained
+features (experiments/2026-11-26_class_means). Cosines go to OUT/cosines.npy (2, N, C).
 """
 
 import sys
@@ -14,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lpt.training.means import lean_on_means
+from lpt.training.reporting import PlainReporter
+from lpt.training.workbench import Workbench
 
 from lpt.baselines import rival_settings, train_rival
 from lpt.config import load_config
 from lpt.data import ClassGroups
-from lpt.training.means import lean_on_means
-from lpt.training.reporting import PlainReporter
-from lpt.training.workbench import Workbench
 
 RATE = 0.003
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every study once with one epoch, one seed and each method's own rate: that rows train, not what
-# they are worth. Goes on where it was stopped.
+# Every study once with one epoch, one seed and each method's own learning rate. It shows that rows
+# train, not their worth. Run it again to resume.
 #
 #   one_epoch.sh DATA OUT [STUDY...]
 #

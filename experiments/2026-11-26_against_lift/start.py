@@ -4,9 +4,9 @@
         [SEED [SETTINGS]]
 
 OUT is that of ../2026-11-24_default_rates/nested.py, FROM a phase 1 in it on the set of SEED
-(0 unless told); SETTINGS as JSON, such as '{"prompts.pool_size": 5}'.
-"copies" is the default, copies of the shared prompt; "mean" puts the mean token of each block in
-their place, at the shared prompts' spread and disturbed like them.
+(default 0); SETTINGS as JSON, such as '{"prompts.pool_size": 5}'.
+"copies" is the default, copies of the shared prompt. "mean" replaces them by the mean token of each
+block, scaled to the spread of the shared prompts and with the same noise.
 """
 
 import json
@@ -17,15 +17,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "2026-11-24_default_rates"))
 import nested
+from lpt.training.workbench import Workbench
 
 from lpt.model import LongTailedPromptModel
 from lpt.training import session, starts
-from lpt.training.workbench import Workbench
 
 
 @torch.no_grad()
 def mean_tokens(model: LongTailedPromptModel, bench: Workbench) -> torch.Tensor:
-    """(L-K, D) mean patch token before each later block of the shared-prompt pass."""
+    """Return the mean patch token (L-K, D) before each later block of the shared-prompt pass."""
     shared = [(kv,) for kv in model.shared_kv()]
     sums = [torch.zeros(model.backbone.width) for _ in range(model.split, model.backbone.depth)]
 

@@ -1,12 +1,12 @@
-"""Class directions turned towards class means by several shares, on nested sets.
+"""Interpolate class directions with class means by several shares, on nested sets.
 
     python experiments/2026-11-26_class_means/nested_shares.py TINY_IMAGENET_B OUT SEED [lift]
 
-Trains phase 1 of the default recipe, or LIFT at rate 0.003, on the set that
-experiments/2026-11-24_default_rates/nested.py nests in lists/lt100-small.csv, and scores its images
-held out. "shifts" is the mean of macro accuracy over nine shifts of the logits by -0.4 to 0.4 times
-the log-frequency, which takes out most of the chance; "fitted" the least log-loss, mean over
-classes, over ten scales of the logits and, beside none, a shift by -0.25.
+Trains phase 1 of the default recipe, or LIFT at learning rate 0.003, on the set that
+experiments/2026-11-24_default_rates/nested.py nests in lists/lt100-small.csv, and scores its
+held-out images. "shifts" is the macro accuracy averaged over nine shifts of the logits by -0.4 to
+0.4 times the log-frequency, which removes most of the randomness. "fitted" is the least log-loss,
+mean over classes, over ten scales of the logits and a shift by 0 or -0.25.
 """
 
 import sys
@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-
-from lpt.baselines import rival_settings, train_rival
 from lpt.classifier import class_means
-from lpt.config import load_config
 from lpt.training.data import open_configured
 from lpt.training.reporting import SilentReporter
 from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.workbench import Workbench
+from torch import Tensor
+
+from lpt.baselines import rival_settings, train_rival
+from lpt.config import load_config
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "2026-11-24_default_rates"))
 from nested import ALWAYS, nested
@@ -35,7 +35,7 @@ FITS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5)
 
 
 def told(logits: Tensor, labels: Tensor, counts: Tensor) -> str:
-    """Macro accuracy by frequent (> 20), medium and rare (<= 5) classes, and log-loss."""
+    """Format macro accuracy, by frequent (> 20), medium and rare (<= 5) classes, and log-loss."""
     share = torch.log(counts / counts.sum())
 
     def over_classes(values: Tensor) -> Tensor:

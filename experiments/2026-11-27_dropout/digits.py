@@ -1,4 +1,4 @@
-"""The demonstration with dropout before the classifier, rivals' and LPT's alike.
+"""Run the demo with dropout before the classifier, in baselines and LPT alike.
 
     python experiments/2026-11-27_dropout/digits.py DROPOUT SEED
 
@@ -9,8 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lpt.studies import demo
 from lpt.training.reporting import SilentReporter
+
+from lpt.studies import demo
 
 
 def main() -> None:

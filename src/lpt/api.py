@@ -6,17 +6,18 @@ from typing import Any
 
 from lpt.backbones import FrozenViT
 from lpt.config import load_config
-from lpt.data import same_data
+from lpt.data.sources.data_string import same_data
 from lpt.errors import ConfigError, RunError
+from lpt.progress import Reporter, SilentReporter
+from lpt.reporters import check_log, with_log
 from lpt.task import Task
-from lpt.training.data import check_place
-from lpt.training.estimate import parse_budget
-from lpt.training.reporting import Reporter, SilentReporter, check_log, with_log
-from lpt.training.result import Result
-from lpt.training.runs import RunFolder, free_run_path
-from lpt.training.session import Session
+from lpt.training.budget import parse_budget
+from lpt.training.run.result import Result
+from lpt.training.run.run_data import check_place
+from lpt.training.run.run_folder import RunFolder, free_run_path
+from lpt.training.run.training_context import TrainingContext
 from lpt.training.summary import describe
-from lpt.training.workbench import Workbench
+from lpt.training.trainer import Trainer
 
 __all__ = ["finish", "load", "prepare", "run_name", "train"]
 
@@ -40,7 +41,8 @@ def train(
     """Train a task on a data set and return it ready to predict.
 
     Args:
-        data: folder of class folders, list, Parquet, or a name (see `lpt.data.open_data`).
+        data: folder of class folders, list, Parquet, or a name
+            (see `lpt.data.sources.open_data`).
         backbone: a name that `lpt backbones` lists, or a local file; None takes the recipe's.
         out: run folder; None takes a fresh one below runs/.
         recipe: default, paper, released, or a YAML file.
@@ -59,7 +61,7 @@ def train(
     Returns: the trained task; `out` holds configuration, metrics, checkpoints and prompt file.
     Raises: LptError naming file or setting, value and remedy.
     """
-    session = prepare(
+    trainer = prepare(
         str(data),
         backbone=backbone,
         out=out,
@@ -74,15 +76,15 @@ def train(
         log=log,
         reporter=reporter or SilentReporter(),
     )
-    return finish(session)[0]
+    return finish(trainer)[0]
 
 
-def finish(session: Session) -> tuple[Task, Result]:
+def finish(trainer: Trainer) -> tuple[Task, Result]:
     """Run a prepared session to its end and let go of its folder."""
     try:
-        return session.run()
+        return trainer.run()
     finally:
-        session.folder.release()
+        trainer.folder.release()
 
 
 def prepare(
@@ -100,7 +102,7 @@ def prepare(
     device: str | None = None,
     log: str | None = None,
     reporter: Reporter,
-) -> Session:
+) -> Trainer:
     """Open everything a run needs, say what it will do, and create or reopen its folder.
 
     Nothing is written before all of it is known to work. Arguments are those of `train`.
@@ -141,12 +143,12 @@ def prepare(
     config = load_config(recipe).changed(changes)
     folder = RunFolder(Path(out) if out is not None else free_run_path(run_name(data)))
     folder.check_free()
-    session = Session(Workbench(config, reporter, device=device), folder)
-    reporter.message(describe(session))
-    session.fit_budget(seconds)
-    folder.create(session.config, session.identity())
+    trainer = Trainer(TrainingContext(config, reporter, device=device), folder)
+    reporter.message(describe(trainer))
+    trainer.fit_budget(seconds)
+    folder.create(trainer.config, trainer.identity())
     reporter.message(f"run       {folder.path}")
-    return _logged(session, log)
+    return _logged(trainer, log)
 
 
 def load(path: str | Path, *, backbone: FrozenViT | None = None, device: str | None = None) -> Task:
@@ -161,7 +163,7 @@ def load(path: str | Path, *, backbone: FrozenViT | None = None, device: str | N
 
 def _reopen(
     data: str | None, out: str | Path | None, reporter: Reporter, device: str | None
-) -> Session:
+) -> Trainer:
     if out is None:
         raise ConfigError("--resume: name the run to go on with, such as --out runs/birds.")
     folder = RunFolder(Path(out))
@@ -171,9 +173,9 @@ def _reopen(
         if not moved:
             check_place(folder.path, config)
         now = config.changed({"data.source": data}) if moved else config
-        session = Session(Workbench(now, reporter, device=device), folder)
+        trainer = Trainer(TrainingContext(now, reporter, device=device), folder)
         try:
-            folder.check_identity(session.identity())
+            folder.check_identity(trainer.identity())
         except RunError as error:
             if not moved:
                 raise
@@ -181,19 +183,19 @@ def _reopen(
                 f"--resume: {out} was trained on {config.data.source}, and {data} is not the same "
                 "in another place. Leave the data out, or give another --out."
             ) from error
-        if session.config != config:
-            folder.keep(session.config)
+        if trainer.config != config:
+            folder.keep(trainer.config)
     except BaseException:
         folder.release()
         raise
-    reporter.message(describe(session))
+    reporter.message(describe(trainer))
     reporter.message(f"run       {folder.path} (resumed)")
-    return session
+    return trainer
 
 
-def _logged(session: Session, log: str | None) -> Session:
-    session.bench.reporter = with_log(session.bench.reporter, log, session.folder.path)
-    return session
+def _logged(trainer: Trainer, log: str | None) -> Trainer:
+    trainer.context.reporter = with_log(trainer.context.reporter, log, trainer.folder.path)
+    return trainer
 
 
 def run_name(data: str) -> str:

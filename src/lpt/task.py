@@ -9,22 +9,17 @@ import torch
 from PIL import Image
 
 from lpt.backbones import FrozenViT
-from lpt.data import (
-    ClassGroups,
-    EvalBatches,
-    ImageDataset,
-    Split,
-    Transform,
-    eval_transform,
-    make_loader,
-)
-from lpt.data.decode import SUFFIXES
-from lpt.data.stores import FileStore
+from lpt.data.class_groups import ClassGroups
+from lpt.data.image_stores import FileStore
+from lpt.data.images.decode import SUFFIXES
+from lpt.data.images.transforms import Transform, eval_transform
+from lpt.data.loading import EvalBatches, ImageDataset, make_loader
+from lpt.data.manifest import Split
 from lpt.devices import choose_device
 from lpt.errors import DataError
 from lpt.evaluation import Metrics, evaluate
-from lpt.evaluation.predict import predict
-from lpt.model import LongTailedPromptModel
+from lpt.evaluation.inference import predict
+from lpt.model.two_pass import LongTailedPromptModel
 from lpt.records import Predictions
 from lpt.task_file import TaskSpec, load_task
 

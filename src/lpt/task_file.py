@@ -18,7 +18,7 @@ from torch import Tensor
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.errors import ConfigError, TaskFileError
 from lpt.files import write_atomic
-from lpt.model import LongTailedPromptModel, PromptShape
+from lpt.model.two_pass import LongTailedPromptModel, PromptShape
 
 __all__ = ["FORMAT", "BackboneRecord", "TaskSpec", "load_task", "read_spec", "save_task"]
 
@@ -132,7 +132,7 @@ def load_task(
     _check_backbone(path, spec, backbone)
     _check_tensors(path, spec, found, backbone)
     # A task of phase 1 has no pool; the model's is then as small as it can be.
-    shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top=1)
+    shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top_k=1)
     model = LongTailedPromptModel(backbone, len(spec.class_names), shape)
     model.phases = spec.phases
     with safe_open(path, framework="pt") as file, torch.no_grad():

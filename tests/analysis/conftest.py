@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lpt.analysis.results import Analysis
+from lpt.analysis.analysis_results import Analysis
 
 from ..tiny import backbone_of, config, train, write_backbone, write_photos
 from .browser import CHROMIUM, Page

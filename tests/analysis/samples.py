@@ -8,15 +8,15 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from lpt.analysis.analysis_results import Analysis, write_analysis
 from lpt.analysis.collect import Collected
-from lpt.analysis.opening import Opened
-from lpt.analysis.results import Analysis, write_analysis
-from lpt.analysis.run import analyse
-from lpt.analysis.scores import ImageScores, score_images
+from lpt.analysis.logit_digest import ImageScores, score_images
+from lpt.analysis.run_analysis import analyse
+from lpt.analysis.select_images import Opened
 from lpt.analysis.thumbnails import thumbnail_file
 from lpt.config import RunConfig
-from lpt.data import Split
-from lpt.data.stores import MemoryStore
+from lpt.data.image_stores import MemoryStore
+from lpt.data.manifest import Split
 from lpt.files import write_json, write_text
 from lpt.task import Task
 from lpt.task_file import BackboneRecord, TaskSpec

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from lpt.analysis.analysis_results import Analysis
 from lpt.analysis.confusions import ConfusedPair
 from lpt.analysis.report.advice import advice
-from lpt.analysis.results import Analysis
 
 
 def titles(found: Analysis) -> list[str]:

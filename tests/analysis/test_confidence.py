@@ -5,7 +5,7 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from lpt.analysis.confidence import BINS, abstention, coverage, reliability
-from lpt.analysis.scores import ImageScores
+from lpt.analysis.logit_digest import ImageScores
 from lpt.evaluation import calibration_errors
 
 from .samples import scores_of

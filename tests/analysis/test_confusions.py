@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from lpt.analysis.confusions import exact_interval, find_confusions, short_of_data, worst_pair
-from lpt.analysis.scores import ImageScores, class_scores
-from lpt.data import ClassGroups
+from lpt.analysis.logit_digest import ImageScores, class_scores
+from lpt.data.class_groups import ClassGroups
 from lpt.evaluation import ClassScore
 
 

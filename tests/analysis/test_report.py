@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from lpt.analysis.analysis_results import Analysis
 from lpt.analysis.report import write_report
-from lpt.analysis.results import Analysis
 from lpt.errors import RunError
 
 from .conftest import NAMES

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lpt.analysis.scores import ImageScores
+from lpt.analysis.logit_digest import ImageScores
 from lpt.analysis.suspects import (
     isolation,
     label_errors,

@@ -55,12 +55,12 @@ def test_the_class_token_alone_has_the_gradients_of_the_whole_block():
     vit, prompts = backbone(), torch.randn(4, WIDTH)
     found = []
     for alone in (True, False):
-        x, learned = tokens().requires_grad_(), prompts.clone().requires_grad_()
-        last = [vit.prompt_kv(DEPTH - 1, learned)]
+        x, trainable = tokens().requires_grad_(), prompts.clone().requires_grad_()
+        last = [vit.prompt_kv(DEPTH - 1, trainable)]
         out = vit.finish(x, [last]) if alone else vit.run(x, [last], first=DEPTH - 1)[:, 0]
         out = out if alone else vit.final_norm(out)
         out.square().sum().backward()
-        found.append((x.grad, learned.grad))
+        found.append((x.grad, trainable.grad))
     for actual, expected in zip(*found, strict=True):
         scale = float(expected.abs().max())
         torch.testing.assert_close(actual, expected, atol=1e-5 * scale, rtol=0)

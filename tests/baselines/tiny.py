@@ -9,10 +9,10 @@ from PIL import Image
 
 from lpt.backbones import FrozenViT
 from lpt.config import load_config
-from lpt.data import Manifest, Split
-from lpt.data.stores import MemoryStore
-from lpt.training.reporting import SilentReporter
-from lpt.training.workbench import Workbench
+from lpt.data.image_stores import MemoryStore
+from lpt.data.manifest import Manifest, Split
+from lpt.progress import SilentReporter
+from lpt.training.run.training_context import TrainingContext
 
 COUNTS = (12, 6, 4, 3)
 NAMES = ("ant", "bee", "cat", "dog")
@@ -49,8 +49,10 @@ def manifest(counts: Sequence[int] = COUNTS, val: bool = False) -> Manifest:
     return Manifest("pictures", NAMES[: len(counts)], splits)
 
 
-def bench(backbone: FrozenViT, data: Manifest | None = None, **settings: Any) -> Workbench:
+def context(backbone: FrozenViT, data: Manifest | None = None, **settings: Any) -> TrainingContext:
     """A bench that records; settings dotted with double underscores."""
     dotted = {name.replace("__", "."): value for name, value in settings.items()}
     config = load_config("default").changed({"data.workers": 0, **dotted})
-    return Workbench(config, Recorder(), device="cpu", backbone=backbone, data=data or manifest())
+    return TrainingContext(
+        config, Recorder(), device="cpu", backbone=backbone, data=data or manifest()
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lpt.cli import main
-from lpt.studies.definition import load_study, study_names
+from lpt.studies.define.definition import load_study, study_names
 
 from ..tiny import write_backbone, write_photos
 
@@ -40,8 +40,9 @@ def lpt(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtur
 
 
 QUICK = (
-    "--data=photos", "--backbone=vit.safetensors", "--epochs=1", "--seeds=1", "--rates=x1",
-    "--device=cpu", "--set=phase1.batch=8", "--set=phase1.epoch_images=16", "--set=rival.batch=8",
+    "--data=photos", "--backbone=vit.safetensors", "--epochs=1", "--seeds=1", "--lrs=x1",
+    "--device=cpu", "--set=phase1.batch_size=8", "--set=phase1.epoch_images=16",
+    "--set=baseline.batch_size=8",
 )  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def test_a_plan_says_what_there_is_to_train_and_writes_nothing(lpt, home):
         (("phases", "--data=photos", "--backbone=vit_huge"), ("vit_huge: no such backbone",)),
         (("phases", *QUICK, "--rates=fast"), ("--rates: 'fast' is no rate",)),
         (("phases", *QUICK, "--set=phase3.epochs=1"), ("phase3",)),
-        (("phases", *QUICK, "--set=rival.speed=1"), ("speed", "Known")),
+        (("phases", *QUICK, "--set=baseline.speed=1"), ("speed", "Known")),
         (("phases", *QUICK, "--init=magic"), ("magic",)),
         (("phases", *QUICK, "--only=LPT"), ('--only "LPT": no row of this study', "both phases")),
         (("phases", *QUICK, "--against=LPT"), ('--against "LPT"',)),

@@ -31,10 +31,10 @@ TABLE = {
     "paper": {
         "optim.name": "sgd",
         "optim.momentum": 0.9,
-        "optim.rate": 0.002,
-        "optim.scale_with_batch": True,
-        "optim.classifier_rate": None,
-        "optim.key_rate": None,
+        "optim.lr": 0.002,
+        "optim.scale_lr": True,
+        "optim.classifier_lr": None,
+        "optim.key_lr": None,
         "optim.weight_decay": 1e-4,
         "optim.warmup_epochs": 5,
         "epochs": 40,
@@ -45,10 +45,10 @@ TABLE = {
     "released": {
         "optim.name": "sgd",
         "optim.momentum": 0.9,
-        "optim.rate": 0.02,
-        "optim.scale_with_batch": True,
-        "optim.classifier_rate": None,
-        "optim.key_rate": None,
+        "optim.lr": 0.02,
+        "optim.scale_lr": True,
+        "optim.classifier_lr": None,
+        "optim.key_lr": None,
         "optim.weight_decay": 0.01,
         "optim.warmup_epochs": 1,
         "epochs": 90,
@@ -56,7 +56,7 @@ TABLE = {
         "loss.options": {"preset": "released"},
         "eta": 0.5,
         "sampler": "dual",
-        "dual_order": "class-cycle",
+        "dual_sampler": "class-cycle",
     },
 }
 WHOLE = {
@@ -73,7 +73,7 @@ WHOLE = {
         "phase2.instance_lambda_neg": 8.0,
         "prompts.length": 10,
         "prompts.pool_size": 20,
-        "prompts.top": 2,
+        "prompts.top_k": 2,
         "prompts.shared_blocks": None,
     },
 }

@@ -8,13 +8,13 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, hash_weights
-from lpt.baselines.stage import EncoderStage, Fixed
-from lpt.classifier import CosineClassifier
+from lpt.baselines.encoder import EncoderStage, Fixed
 from lpt.losses import Phase2Settings, build_loss, instance_loss
-from lpt.model import LongTailedPromptModel, PromptShape
-from lpt.training.optim import ROLES
-from lpt.training.prompt_stages import GroupStage, SharedStage
-from lpt.training.stages import Progress, Stage, branches_of
+from lpt.model.classifier import CosineClassifier
+from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+from lpt.training.engine.optim import ROLES
+from lpt.training.engine.stage import Progress, Stage, branches_of
+from lpt.training.phases.prompt_stages import GroupStage, SharedStage
 
 COUNTS = torch.tensor([9, 4, 1])
 WIDTH, EPOCHS = 16, 4
@@ -85,8 +85,8 @@ def test_gradients_reach_exactly_what_is_said_to_learn(make):
     stage = make("dual", 0.0).train()
     images, labels = batch(2)
     stage(stage.draw({"images": images}, labels), Progress(0, EPOCHS)).total.backward()
-    learning = {id(p) for parameters in stage.groups().values() for p in parameters}
-    assert set(stage.groups()) <= set(ROLES)
+    learning = {id(p) for parameters in stage.param_groups().values() for p in parameters}
+    assert set(stage.param_groups()) <= set(ROLES)
     reached = {id(p) for p in stage.parameters() if p.grad is not None and p.grad.abs().max() > 0}
     assert reached == learning
 

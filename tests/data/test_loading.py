@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from lpt.data import Draw, EvalBatches, ImageDataset, make_loader, open_data, train_transform
+from lpt.data.images.transforms import train_transform
+from lpt.data.loading import Draw, EvalBatches, ImageDataset, make_loader
 from lpt.data.loading import _seed as seed_of
+from lpt.data.sources.open_data import open_data
 from lpt.errors import ConfigError, DataError
 
 from .conftest import encoded, write_parquet

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpt.data import long_tailed, open_data, profile_counts, write_list
-from lpt.data.longtail import PROFILES
+from lpt.data.longtail import PROFILES, long_tailed, profile_counts, write_list
+from lpt.data.sources.open_data import open_data
 from lpt.errors import ConfigError, DataError
 
 from .conftest import write_parquet

@@ -16,7 +16,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from lpt.data import ClassGroups
+from lpt.data.class_groups import ClassGroups
 from lpt.errors import DataError, ShapeError, TrainingError
 from lpt.evaluation import evaluate, metrics, metrics_csv, metrics_json
 from lpt.records import Predictions

@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 
 from lpt.config import load_config
-from lpt.studies.conditions import Conditions
-from lpt.studies.material import Material
-from lpt.studies.rates import Rate
-from lpt.studies.study import Request
-from lpt.training.reporting import SilentReporter
+from lpt.progress import SilentReporter
+from lpt.studies.define.lr_grid import LearningRate
+from lpt.studies.define.overrides import Conditions
+from lpt.studies.plan.study_data import Material
+from lpt.studies.run_study import Request
 
 from ..tiny import write_backbone, write_photos
 
 QUICK = {
-    "phase1.batch": 8,
-    "phase2.batch": 8,
+    "phase1.batch_size": 8,
+    "phase2.batch_size": 8,
     "phase1.epoch_images": 16,
     "phase2.epoch_images": 16,
     "prompts.length": 2,
     "prompts.pool_size": 4,
     "phase2.cached_views": 1,
     "checkpoint_seconds": 0,
-    "rival.batch": 8,
+    "baseline.batch": 8,
     "precision": "float32",
 }
 
@@ -57,7 +57,7 @@ def ask(vit: Path, photos: Path, tmp_path: Path) -> Ask:
             "out": tmp_path / "out",
             "backbones": (str(vit),),
             "seeds": 1,
-            "rates": (Rate(1.0),),
+            "lrs": (LearningRate(1.0),),
             "conditions": Conditions(epochs=1, settings=QUICK),
             "only": only,
             "device": "cpu",

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import lpt
-from lpt.baselines import rival_settings, train_rival
+from lpt.baselines import baseline_settings, train_baseline
 from lpt.errors import RunError
 from lpt.files import write_text
+from lpt.progress import SilentReporter
 from lpt.studies import demo
-from lpt.training.reporting import SilentReporter
 
 SHORT = {"phase1.epochs": 1, "phase2.epochs": 1, "phase1.epoch_images": 16}
 
@@ -19,8 +19,10 @@ SHORT = {"phase1.epochs": 1, "phase2.epochs": 1, "phase1.epoch_images": 16}
 @pytest.mark.slow
 def test_the_report_holds_the_numbers_of_this_run(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "SETTINGS", {**demo.SETTINGS, **SHORT, "phase2.epoch_images": 16})
-    quick = rival_settings("linear-probe", epochs=1, init="uniform")
-    monkeypatch.setattr(demo, "train_rival", lambda name, bench: train_rival(name, bench, quick))
+    quick = baseline_settings("linear-probe", epochs=1, init="uniform")
+    monkeypatch.setattr(
+        demo, "train_baseline", lambda name, context: train_baseline(name, context, quick)
+    )
     out = tmp_path / "demo"
     report = demo.run_demo(out, 0, SilentReporter())
     results = json.loads((out / "results.json").read_text())

@@ -3,7 +3,7 @@
 import pytest
 
 from lpt.errors import ConfigError
-from lpt.studies.study import label_of
+from lpt.studies.run_study import label_of
 
 LABELS = ("LPT (default)", "LPT (paper)", "phase 1 alone", "LIFT")
 

@@ -19,17 +19,17 @@ import torch
 from lpt import api
 from lpt.backbones import FrozenViT
 from lpt.config import load_config
-from lpt.data import open_data
+from lpt.data.sources.open_data import open_data
 from lpt.errors import RunError
 from lpt.files import UNFINISHED
 from lpt.task_file import TaskSpec, read_spec
-from lpt.training import session
-from lpt.training.cache import NoRoomError, ViewCache, build_cache
-from lpt.training.checkpoint import Checkpoint, Position
-from lpt.training.identity import data_identity
-from lpt.training.plan import EpochPlan
-from lpt.training.runs import RunFolder
-from lpt.training.stages import Stage
+from lpt.training import trainer as trainer
+from lpt.training.engine.checkpoint import Checkpoint, Position
+from lpt.training.engine.sampling_plan import EpochPlan
+from lpt.training.engine.stage import Stage
+from lpt.training.engine.view_cache import NoRoomError, ViewCache, build_cache
+from lpt.training.run.data_identity import data_identity
+from lpt.training.run.run_folder import RunFolder
 
 from ..tiny import (
     SETTINGS,
@@ -197,7 +197,7 @@ def test_as_many_views_are_kept_as_there_is_room_for(
             raise NoRoomError(2, "full")
         return build_cache(folder, stage, plan, *rest, **options)
 
-    monkeypatch.setattr(session, "build_cache", room_for_two)
+    monkeypatch.setattr(trainer, "build_cache", room_for_two)
     train(few.changed({"phase2.cached_views": 9}), tmp_path / "run", backbone)
     assert load_config(tmp_path / "run" / "config.yaml") == few
     assert_same(tmp_path / "run", kept_of(tmp_path / "whole" / "run"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lpt.backbones import FrozenViT
-from lpt.data import open_data
+from lpt.data.sources.open_data import open_data
 from lpt.errors import TaskFileError
 from lpt.task import Task
 from lpt.training.summary import describe, summarise
@@ -17,15 +17,15 @@ def test_images_that_were_set_aside_are_told_and_those_the_data_names_are_not(
     photos: Path, backbone: FrozenViT, tmp_path: Path
 ) -> None:
     run = config(photos, data__val_fraction=0.1, data__test_fraction=0.25)
-    with opened(run, tmp_path / "run", backbone) as session:
-        assert session.bench.data.set_aside == ("val", "test")
+    with opened(run, tmp_path / "run", backbone) as trainer:
+        assert trainer.context.data.set_aside == ("val", "test")
         assert (
             "split     drawn from the training images by class: 10 % for val and 25 % for test"
-            in (describe(session))
+            in (describe(trainer))
         )
     alone = config(photos, data__val_fraction=0, data__test_fraction=0)
-    with opened(alone, tmp_path / "alone", backbone) as session:
-        assert "split " not in describe(session)
+    with opened(alone, tmp_path / "alone", backbone) as trainer:
+        assert "split " not in describe(trainer)
 
 
 def test_named_splits_are_not_set_aside(photos: Path, tmp_path: Path) -> None:
@@ -39,10 +39,10 @@ def test_named_splits_are_not_set_aside(photos: Path, tmp_path: Path) -> None:
 def test_the_end_tells_how_many_images_were_scored_and_which_model_the_file_holds(
     photos: Path, backbone: FrozenViT, tmp_path: Path
 ) -> None:
-    with opened(config(photos, phase2__epochs=0), tmp_path / "run", backbone) as session:
-        task, result = session.run()
-        said = summarise(session, task, result)
-        assert f"{len(session.bench.data.split('test'))} test images of {photos}" in said
+    with opened(config(photos, phase2__epochs=0), tmp_path / "run", backbone) as trainer:
+        task, result = trainer.run()
+        said = summarise(trainer, task, result)
+        assert f"{len(trainer.context.data.split('test'))} test images of {photos}" in said
     assert "MB, shared prompt only)" in said
 
 

@@ -9,7 +9,8 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 
-from lpt.data import decode, open_data
+from lpt.data.images.decode import decode
+from lpt.data.sources.open_data import open_data
 
 from .recipe import Stage
 

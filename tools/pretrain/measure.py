@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from lpt.backbones import load_backbone
-from lpt.data import random_stream
+from lpt.data.sampling import random_stream
 from lpt.evaluation.knn import class_mean_accuracy, knn_accuracy
 
 from .images import Images, load_images, normalise

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
-from lpt.data import random_stream
+from lpt.data.sampling import random_stream
 from lpt.errors import ConfigError, TrainingError
 from lpt.files import write_atomic
 

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lpt.analysis.scores import ImageScores, score_images
-from lpt.data import EvalBatches, ImageDataset, Split, make_loader
+from lpt.analysis.logit_digest import ImageScores, score_images
+from lpt.data.loading import EvalBatches, ImageDataset, make_loader
+from lpt.data.manifest import Split
 from lpt.errors import DataError
 from lpt.task import Task
 

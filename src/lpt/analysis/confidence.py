@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lpt.analysis.scores import ImageScores, ratio
+from lpt.analysis.logit_digest import ImageScores, ratio
 
 __all__ = ["Abstention", "Coverage", "Reliability", "abstention", "coverage", "reliability"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaincinv
 
-from lpt.analysis.scores import ImageScores
+from lpt.analysis.logit_digest import ImageScores
 from lpt.evaluation import ClassScore
 
 __all__ = [

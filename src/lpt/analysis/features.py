@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lpt.data import random_stream
 from lpt.errors import ShapeError
 from lpt.evaluation import knn_scores
+from lpt.random_streams import Stream, random_stream
 
 __all__ = ["Compactness", "Plane", "compactness", "knn_by_group", "lda_plane"]
 
@@ -161,4 +161,6 @@ def lda_plane(named: Mapping[str, Features], *, most: int = 500, seed: int = 0) 
 def _some(values: Features, most: int, seed: int) -> Features:
     if len(values) <= most:
         return values
-    return values[np.sort(random_stream(seed, 11).permutation(len(values))[:most])]
+    return values[
+        np.sort(random_stream(seed, Stream.FEATURE_SUBSET).permutation(len(values))[:most])
+    ]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from lpt.analysis.scores import ImageScores
+from lpt.analysis.logit_digest import ImageScores
 
 __all__ = [
     "Suspect",

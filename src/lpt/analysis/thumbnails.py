@@ -4,7 +4,8 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from lpt.data import Split, decode
+from lpt.data.images.decode import decode
+from lpt.data.manifest import Split
 from lpt.errors import DataError
 from lpt.files import write_bytes
 

@@ -1,21 +1,21 @@
 """Rivals of long-tailed prompt tuning, each a small stage against the same loop."""
 
-from lpt.baselines.registry import (
+from lpt.baselines.settings import BaselineSettings
+from lpt.baselines.train_baseline import (
     Trained,
-    rival_names,
-    rival_settings,
-    rival_stages,
+    baseline_names,
+    baseline_settings,
+    baseline_stages,
+    train_baseline,
     train_multitask,
-    train_rival,
 )
-from lpt.baselines.settings import RivalSettings
 
 __all__ = [
-    "RivalSettings",
+    "BaselineSettings",
     "Trained",
-    "rival_names",
-    "rival_settings",
-    "rival_stages",
+    "baseline_names",
+    "baseline_settings",
+    "baseline_stages",
+    "train_baseline",
     "train_multitask",
-    "train_rival",
 ]

@@ -21,7 +21,7 @@ TestFraction = Annotated[
 @app.command("list")
 def list_sets() -> None:
     """The data sets that are known by name."""
-    from lpt.data import NAMED
+    from lpt.data.sources.known.known_datasets import NAMED
 
     rows = [(name, ", ".join(known.options), known.about) for name, known in NAMED.items()]
     rows.append(("hf:NAME", "config, image, label", "a Hugging Face data set; needs lpt[datasets]"))
@@ -41,7 +41,9 @@ def inspect(
     ] = 0.0,
 ) -> None:
     """Classes, counts, imbalance, many/medium/few, and a picture of the tail."""
-    from lpt.data import ClassGroups, inspect_data, open_data, render
+    from lpt.data.class_groups import ClassGroups
+    from lpt.data.sources.open_data import open_data
+    from lpt.data.tools.inspect_data import inspect_data, render
 
     summary = inspect_data(
         open_data(data, val_fraction=val_fraction), ClassGroups(many_above, few_below)
@@ -72,11 +74,14 @@ def check(
     ] = None,
 ) -> None:
     """Read every image and say what would spoil training; exit code 1 if anything would."""
-    from lpt.data import open_data
-    from lpt.data.check import check_data, contact_sheet, render_check, write_quarantine
+    from lpt.data.check.check_result import check_data, render_check
+    from lpt.data.check.contact_sheet import contact_sheet
+    from lpt.data.check.policy import write_quarantine
+    from lpt.data.sources.open_data import open_data
     from lpt.files import cache_folder, write_text
-    from lpt.training.data import check_workers
-    from lpt.training.reporting import reporter_for, shown
+    from lpt.progress import shown
+    from lpt.reporters import reporter_for
+    from lpt.training.run.run_data import check_workers
 
     to_stdout = as_json == "-"
     json_file = None if as_json is None or to_stdout else Path(as_json)
@@ -116,7 +121,7 @@ def split(
     seed: Seed = 0,
 ) -> None:
     """Split as lpt train does, once and for all: a list that names the split of every image."""
-    from lpt.data import list_split, with_list
+    from lpt.data.tools.make_lists import list_split, with_list
 
     made = list_split(
         data,
@@ -148,7 +153,7 @@ def longtail(
     seed: Seed = 0,
 ) -> None:
     """Thin the training images out to a long tail: writes a list, copies nothing."""
-    from lpt.data import list_long_tailed, with_list
+    from lpt.data.tools.make_lists import list_long_tailed, with_list
 
     made = list_long_tailed(
         data,
@@ -180,21 +185,18 @@ def bench(
 ) -> None:
     """Images a second that load, by number of workers: read, decoded, augmented by the defaults."""
     from lpt.config import RunConfig
-    from lpt.data import (
-        ImageDataset,
-        measure_loading,
-        open_data,
-        render_rates,
-        train_transform,
-    )
+    from lpt.data.images.transforms import train_transform
+    from lpt.data.loading import ImageDataset
+    from lpt.data.sources.open_data import open_data
+    from lpt.data.tools.throughput import measure_loading, render_throughput
 
     train = open_data(data, val_fraction=0).split("train")
     half, augment = (0.5, 0.5, 0.5), RunConfig().augment
     augmented = train_transform(image_size, half, half, scale=augment.crop_scale, flip=augment.flip)
-    rates = measure_loading(
+    lrs = measure_loading(
         ImageDataset(train, augmented),
         workers=workers or (0, 1, 2),
         batch=min(batch, len(train)),
         images=images,
     )
-    print(render_rates(rates))
+    print(render_throughput(lrs))

@@ -1,15 +1,18 @@
 """All commands together, and how errors are told."""
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
 from lpt.allocator import reuse_memory
-from lpt.cli import data, measure, study, train, use
+from lpt.cli import data, reports, study, train, use
+from lpt.cli.old_options import current_arguments
+from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 
 __all__ = ["app", "main"]
@@ -46,9 +49,9 @@ for command in (
     train.train,
     use.evaluate,
     use.predict,
-    measure.analyze,
-    measure.report,
-    measure.bench,
+    reports.analyze,
+    reports.report,
+    reports.bench,
     study.study,
     use.backbones,
 ):
@@ -59,8 +62,24 @@ app.add_typer(data.app)
 def main() -> None:
     """Run the command line. Errors that a user can cause are printed, exit code 2."""
     reuse_memory()
+    warnings.showwarning = _show_warning
     with _told():
-        app()
+        app(current_arguments(sys.argv[1:]))
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print our own warnings as one line; others as Python does."""
+    text = warnings.formatwarning(message, category, filename, lineno, line)
+    if issubclass(category, RenamedWarning):
+        text = f"lpt: warning: {message}\n"
+    print(text, end="", file=file or sys.stderr)
 
 
 @contextmanager

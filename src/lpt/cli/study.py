@@ -36,10 +36,10 @@ def study(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="A setting of every row; rival.KEY for rivals."
+            "--set", metavar="KEY=VALUE", help="A setting of every row; baseline.KEY for baselines."
         ),
     ] = None,
-    rates: Annotated[
+    lrs: Annotated[
         str | None,
         typer.Option(
             help="Rates to choose from: x1/3,x1,x3 are multiples of each method's own (the "
@@ -55,16 +55,17 @@ def study(
             metavar="ROW", help="This row alone, or how its name begins; repeat for several."
         ),
     ] = None,
-    against: Annotated[
-        str, typer.Option(metavar="ROW", help="Row that others are compared with, else the first.")
+    reference: Annotated[
+        str,
+        typer.Option(metavar="ROW", help="Row to compare the others with. [default: the first]"),
     ] = "",
     init: Annotated[
         str | None, typer.Option(help="Start of every classifier: class-means or uniform.")
     ] = None,
-    ensemble: Annotated[
+    tta: Annotated[
         bool,
         typer.Option(
-            "--ensemble", help="Score every method by five crops as well, in a second table."
+            "--tta", help="Also score every method with test-time augmentation (five crops)."
         ),
     ] = False,
     shifted: Annotated[
@@ -86,7 +87,7 @@ def study(
 ) -> None:
     """A comparison of the paper as one table, with seeds and spread; goes on where it stopped."""
     from lpt.config import parse_settings
-    from lpt.studies.definition import load_study, study_names
+    from lpt.studies.define.definition import load_study, study_names
 
     if name is not None and as_list:
         print("\n".join(row.label for row in load_study(name, recipe).rows))
@@ -101,24 +102,24 @@ def study(
     if data is None:
         raise ConfigError(f"study {name}: name the data with --data.")
     from lpt.api import run_name
-    from lpt.studies.conditions import Conditions
-    from lpt.studies.rates import parse_rates
-    from lpt.studies.rendering import render_plan, render_study
-    from lpt.studies.study import Request, plan_study, run_study
-    from lpt.training.reporting import reporter_for
+    from lpt.reporters import reporter_for
+    from lpt.studies.define.lr_grid import parse_lrs
+    from lpt.studies.define.overrides import Conditions
+    from lpt.studies.run_study import Request, plan_study, run_study
+    from lpt.studies.table.rendering import render_plan, render_study
 
     folder = out or Path("runs") / "studies" / run_name(data)
-    conditions = Conditions(epochs, init, ensemble, parse_settings(settings or []), other, recipe)
+    conditions = Conditions(epochs, init, tta, parse_settings(settings or []), other, recipe)
     request = Request(
         name,
         data,
         folder,
         tuple(backbone or ()),
         seeds,
-        parse_rates(rates),
+        parse_lrs(lrs),
         conditions,
         tuple(only or ()),
-        against,
+        reference,
         named_data(shifted or []),
         retry,
         device,

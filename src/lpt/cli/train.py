@@ -16,8 +16,8 @@ def demo(
     seed: Seed = 0,
 ) -> None:
     """The whole story on embedded data and backbone: minutes on a laptop CPU."""
+    from lpt.reporters import reporter_for
     from lpt.studies.demo import run_demo
-    from lpt.training.reporting import reporter_for
 
     print(run_demo(out, seed, reporter_for()))
 
@@ -68,10 +68,10 @@ def train(
     """Train both phases on a data set; the product is a prompt file of a few megabytes."""
     from lpt.api import finish, prepare
     from lpt.config import parse_settings
-    from lpt.training.reporting import reporter_for
+    from lpt.reporters import reporter_for
     from lpt.training.summary import summarise
 
-    session = prepare(
+    trainer = prepare(
         data,
         backbone=backbone,
         out=out,
@@ -87,9 +87,9 @@ def train(
         reporter=reporter_for(),
     )
     try:
-        task, result = finish(session)
+        task, result = finish(trainer)
     except KeyboardInterrupt:
-        path = session.folder.path
+        path = trainer.folder.path
         print(f"\nlpt: stopped. Go on with: lpt train --out {path} --resume", file=sys.stderr)
         raise
-    print(summarise(session, task, result))
+    print(summarise(trainer, task, result))

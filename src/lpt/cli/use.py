@@ -42,9 +42,9 @@ def evaluate(
 ) -> None:
     """Score a task: overall, many, medium, few, macro; per class as CSV and JSON."""
     from lpt.api import load
-    from lpt.studies.shift import score_sets
-    from lpt.studies.shift_tables import render_scores
-    from lpt.training.reporting import reporter_for
+    from lpt.reporters import reporter_for
+    from lpt.shift.score_sets import score_sets
+    from lpt.shift.set_tables import render_scores
 
     named = named_data(data or [])
     task = load(run, device=device)

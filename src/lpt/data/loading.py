@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lpt.data.decode import MAX_PIXELS, decode
+from lpt.data.images.decode import MAX_PIXELS, decode
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError, DataError
 from lpt.records import Batch

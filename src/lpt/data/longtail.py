@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.manifest import Manifest, Split
-from lpt.data.samplers import random_stream
 from lpt.errors import ConfigError, DataError
 from lpt.files import write_text
+from lpt.random_streams import random_stream
 
 __all__ = ["PROFILES", "long_tailed", "profile_counts", "write_list"]
 

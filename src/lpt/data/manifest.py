@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lpt.data.stores import ImageRef, ImageStore
+from lpt.data.image_stores import ImageRef, ImageStore
 from lpt.errors import DataError
 
 __all__ = ["Manifest", "Split"]

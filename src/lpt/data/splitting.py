@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from lpt.data.samplers import random_stream
 from lpt.errors import ConfigError
+from lpt.random_streams import random_stream
 
 __all__ = ["hold_out"]
 

@@ -2,6 +2,7 @@
 
 from lpt.evaluation.calibration import calibration_error, calibration_errors, fit_temperature
 from lpt.evaluation.knn import class_mean_accuracy, class_mean_scores, knn_accuracy, knn_scores
+from lpt.evaluation.metric_tables import COLUMNS, Column, Spread, render_table
 from lpt.evaluation.metrics import (
     ClassScore,
     GroupScore,
@@ -10,7 +11,6 @@ from lpt.evaluation.metrics import (
     metrics_csv,
     metrics_json,
 )
-from lpt.evaluation.tables import COLUMNS, Column, Spread, render_table
 
 __all__ = [
     "COLUMNS",

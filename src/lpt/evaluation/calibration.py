@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lpt.data import ClassGroups
+from lpt.data.class_groups import ClassGroups
 from lpt.errors import ShapeError
 
 __all__ = ["TEMPERATURES", "calibration_error", "calibration_errors", "fit_temperature"]

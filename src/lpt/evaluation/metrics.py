@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lpt.data import ClassGroups
+from lpt.data.class_groups import ClassGroups
 from lpt.errors import DataError, ShapeError, TrainingError
 from lpt.records import Predictions
 

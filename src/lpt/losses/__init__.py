@@ -1,7 +1,7 @@
 """Classification losses for long-tailed data and the objectives of the two phases."""
 
 from lpt.losses.agcl import AGCL_PAPER, AGCL_RELEASED, AGCLSettings, agcl, draw_noise, gcl
-from lpt.losses.build import BoundLoss, Loss, build_loss, loss_names
+from lpt.losses.named_losses import BoundLoss, Loss, build_loss, loss_names
 from lpt.losses.objectives import (
     PHASE2_PAPER,
     PHASE2_RELEASED,

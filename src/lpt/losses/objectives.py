@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lpt.losses.build import Loss
+from lpt.losses.named_losses import Loss
 
 __all__ = [
     "PHASE2_PAPER",

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
-from lpt.baselines import train_rival
+from lpt.baselines import train_baseline
 from lpt.config import load_config
-from lpt.data import Split
-from lpt.data.decode import decode
+from lpt.data.images.decode import decode
+from lpt.data.manifest import Split
 from lpt.evaluation import COLUMNS, render_table
 from lpt.files import write_bytes
+from lpt.progress import Reporter, human_time
 from lpt.task import Task
-from lpt.training.reporting import Reporter, human_time
-from lpt.training.runs import RunFolder, free_run_path
-from lpt.training.session import Session
+from lpt.training.run.run_folder import RunFolder, free_run_path
+from lpt.training.run.training_context import TrainingContext
 from lpt.training.summary import describe, result_rows
-from lpt.training.workbench import Workbench
+from lpt.training.trainer import Trainer
 
 __all__ = ["run_demo"]
 
@@ -40,19 +40,19 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
     folder = RunFolder(out or free_run_path("demo"))
     config = load_config("default").changed({**SETTINGS, "seed": seed})
     folder.check_free()
-    bench = Workbench(config, reporter)
-    session = Session(bench, folder)
-    reporter.message(describe(session))
-    session.fit_budget(None)
-    folder.create(session.config, session.identity())
+    context = TrainingContext(config, reporter)
+    trainer = Trainer(context, folder)
+    reporter.message(describe(trainer))
+    trainer.fit_budget(None)
+    folder.create(trainer.config, trainer.identity())
     try:
-        probe = train_rival("linear-probe", bench)
-        test = bench.data.split("test")
-        scores = bench.score(bench.predict(probe.predict, test, "linear probe on test"))
-        task, result = session.run()
+        probe = train_baseline("linear-probe", context)
+        test = context.data.split("test")
+        scores = context.score(context.predict(probe.predict, test, "linear probe on test"))
+        task, result = trainer.run()
     finally:
         folder.release()
-    own = session.model
+    own = trainer.model
     shared = own.shared.prompts.numel() + own.classifier.weight.numel()
     learned = {"phase1": shared, "phase2": result.prompt_parameters + result.other_parameters}
     rows = [
@@ -67,7 +67,7 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
         rows.append({**row, "params": learned[phase], "seconds": result.phase_seconds[phase]})
     examples = _save_examples(folder.path / "examples", test, task)
     predictions = task.predict(examples, top=3)
-    lines = ["", f"{len(test)} test images of {bench.data.name}"]
+    lines = ["", f"{len(test)} test images of {context.data.name}"]
     lines += [render_table(rows, COLUMNS, groups=task.groups), ""]
     lines += [f"run folder   {folder.path}  ({human_time(result.seconds)} of training)"]
     lines += [f"prompt file  {folder.task_file}  ({result.task_bytes / 1e6:.2f} MB)", ""]

@@ -4,21 +4,19 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from lpt.data import decode, open_data
-from lpt.data.check import (
-    KINDS,
-    Limits,
+from lpt.data.check.check_result import check_data, render_check
+from lpt.data.check.contact_sheet import contact_sheet
+from lpt.data.check.fact_cache import FactCache
+from lpt.data.check.findings import KINDS, Limits
+from lpt.data.check.fingerprint import fingerprint, similar_pairs
+from lpt.data.check.policy import (
     apply_policy,
-    check_data,
-    contact_sheet,
-    fingerprint,
-    render_check,
-    similar_pairs,
     spoiling_images,
     without_quarantined,
     write_quarantine,
 )
-from lpt.data.check.cache import FactCache
+from lpt.data.images.decode import decode
+from lpt.data.sources.open_data import open_data
 from lpt.errors import ConfigError, DataError
 
 from .corpus import encode, picture

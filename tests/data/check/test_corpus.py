@@ -2,9 +2,10 @@
 
 import pytest
 
-from lpt.data import ImageDataset, eval_transform, make_loader, open_data
-from lpt.data.check import check_data
-from lpt.data.loading import Draw
+from lpt.data.check.check_result import check_data
+from lpt.data.images.transforms import eval_transform
+from lpt.data.loading import Draw, ImageDataset, make_loader
+from lpt.data.sources.open_data import open_data
 from lpt.errors import DataError
 
 from .corpus import write_corpus

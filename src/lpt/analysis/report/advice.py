@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lpt.analysis.results import Analysis
+from lpt.analysis.analysis_results import Analysis
 from lpt.evaluation import ClassScore
 
 __all__ = ["Advice", "advice"]

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from lpt.analysis.report.figures import GROUPS, SHARE, tail_line
 from lpt.analysis.report.gather import Gathered
-from lpt.analysis.report.svg import Axis, Chart, bar_chart
+from lpt.svg import Axis, Chart, bar_chart
 
 __all__ = ["Mover", "group_chart", "movers", "tail_chart", "validation_chart"]
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from lpt.analysis.analysis_results import Analysis
+from lpt.analysis.logit_digest import ratio
 from lpt.analysis.matching import Matching
-from lpt.analysis.report.svg import Axis, Chart, HeatMap, bar_chart
-from lpt.analysis.results import Analysis
-from lpt.analysis.scores import ratio
 from lpt.evaluation import ClassScore
+from lpt.svg import Axis, Chart, HeatMap, bar_chart
 
 __all__ = [
     "calibration_chart",

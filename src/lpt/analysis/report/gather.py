@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
-from lpt.analysis.results import Analysis, read_analysis
+from lpt.analysis.analysis_results import Analysis, read_analysis
 from lpt.analysis.thumbnails import thumbnail_file
-from lpt.config import RunConfig, load_config
+from lpt.config import RunConfig
 from lpt.errors import RunError
 from lpt.task_file import TaskSpec, read_spec
-from lpt.training.runs import RunFolder, read_metrics
+from lpt.training.run.run_folder import RunFolder, read_metrics
 
 __all__ = ["Gathered", "check_finished", "flat_settings", "gather"]
 
@@ -73,7 +73,7 @@ def gather(run: Path) -> Gathered:
     folder = RunFolder(run)
     return Gathered(
         run,
-        load_config(folder.config_file),
+        folder.read_config(),
         read_spec(folder.task_file),
         _read_json(run / "environment.json"),
         _read_json(run / "results.json"),

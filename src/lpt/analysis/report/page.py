@@ -12,11 +12,11 @@ from markupsafe import Markup
 from lpt.analysis.report import comparison, figures
 from lpt.analysis.report.advice import advice
 from lpt.analysis.report.gather import Gathered, check_finished, flat_settings, gather
-from lpt.analysis.run import run_analysis
+from lpt.analysis.run_analysis import run_analysis
 from lpt.errors import RunError
 from lpt.evaluation import ClassScore
 from lpt.files import write_text
-from lpt.training.reporting import Reporter, human_time, percent
+from lpt.progress import Reporter, human_time, percent
 
 __all__ = ["write_report"]
 

@@ -15,7 +15,7 @@ Facts = npt.NDArray[Any]
 FACTS = np.dtype(
     [
         ("digest", np.uint64, (2,)),  # the first 16 bytes of the file's SHA-256
-        ("format", np.uint8),  # index into lpt.data.decode.FORMATS
+        ("format", np.uint8),  # index into lpt.data.images.decode.FORMATS
         ("animated", np.bool_),
         ("width", np.uint32),
         ("height", np.uint32),

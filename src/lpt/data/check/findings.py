@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from lpt.data.check.fingerprint import THRESHOLD, similar_pairs
 from lpt.data.check.scan import Scan
-from lpt.data.decode import FORMATS, SUFFIXES
+from lpt.data.images.decode import FORMATS, SUFFIXES
 from lpt.data.manifest import Manifest
 
 __all__ = ["KINDS", "Finding", "Kind", "Limits", "Place", "find_flaws"]

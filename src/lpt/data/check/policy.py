@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lpt.data.check.check_result import CheckReport
 from lpt.data.check.findings import KINDS
-from lpt.data.check.report import CheckReport
 from lpt.data.manifest import Manifest
 from lpt.errors import ConfigError, DataError
 from lpt.files import write_text

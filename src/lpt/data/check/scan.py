@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lpt.data.check.cache import FactCache
+from lpt.data.check.fact_cache import FactCache
 from lpt.data.check.facts import FACTS, Facts
 from lpt.data.check.fingerprint import fingerprint
-from lpt.data.decode import FORMATS, MAX_PIXELS, ImageError, decode, read_header
+from lpt.data.images.decode import FORMATS, MAX_PIXELS, ImageError, decode, read_header
 from lpt.data.manifest import Split
 from lpt.errors import DataError
 

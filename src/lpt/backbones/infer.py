@@ -1,0 +1,120 @@
+"""The architecture of a ViT, read off the shapes of its tensors.
+
+For files that carry weights and no timm name. Tensor names are timm's. What shapes cannot tell
+comes from the file's metadata:
+
+    num_heads       else D / 64, the width of a head in nearly all ViTs
+    activation      "gelu" (default) or "quick_gelu"; required for pre-norm (CLIP) towers, which
+                    exist with both
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from timm.models.deit import VisionTransformerDistilled
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor
+
+from lpt.backbones.weight_file import Checkpoint
+from lpt.errors import BackboneError
+
+__all__ = ["infer_vit"]
+
+_HEAD_WIDTH = 64
+
+
+def infer_vit(checkpoint: Checkpoint) -> VisionTransformer:
+    """Build the untrained model whose tensors have the shapes of this checkpoint.
+
+    Raises: BackboneError if the tensors are not those of a plain ViT with a class token.
+    """
+    path, tensors, metadata = checkpoint
+    try:
+        arguments = _arguments(tensors, metadata)
+    except KeyError as error:
+        raise BackboneError(
+            f"{path}: has no tensor {error}, so the architecture cannot be read off it.\n"
+            "Name the architecture: TIMM_NAME@FILE."
+        ) from error
+    except ValueError as error:
+        raise BackboneError(f"{path}: {error}\nName the architecture: TIMM_NAME@FILE.") from error
+    kind = VisionTransformerDistilled if "dist_token" in tensors else VisionTransformer
+    return kind(**arguments)
+
+
+def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Any]:
+    kernel = tensors["patch_embed.proj.weight"]
+    positions = tensors["pos_embed"]
+    hidden = tensors["blocks.0.mlp.fc1.weight"]
+    if kernel.dim() != 4 or positions.dim() != 3 or tensors["cls_token"].dim() != 3:
+        raise ValueError("patch_embed.proj.weight, pos_embed or cls_token lacks an axis.")
+    width, channels, patch, across = kernel.shape
+    if channels != 3 or patch != across:
+        raise ValueError(f"patches of {channels} x {patch} x {across}; 3 x P x P is needed.")
+    if tensors["blocks.0.mlp.fc2.weight"].shape != hidden.shape[::-1]:
+        raise ValueError("the MLP is not two plain layers (gated?), which shapes cannot tell.")
+    registers = tensors["reg_token"].shape[1] if "reg_token" in tensors else 0
+    special = 1 + registers + ("dist_token" in tensors)
+    grid, no_embed_class = _grid(positions.shape[1], special)
+    return {
+        "img_size": grid * patch,
+        "patch_size": patch,
+        "embed_dim": width,
+        "depth": _depth(tensors),
+        "num_heads": _heads(width, metadata),
+        "mlp_ratio": (hidden.shape[0] + 0.5) / width,  # timm rounds the product down
+        "qkv_bias": "blocks.0.attn.qkv.bias" in tensors,
+        "qk_norm": "blocks.0.attn.q_norm.weight" in tensors,
+        "scale_attn_norm": "blocks.0.attn.norm.weight" in tensors,
+        "scale_mlp_norm": "blocks.0.mlp.norm.weight" in tensors,
+        "proj_bias": "blocks.0.attn.proj.bias" in tensors,
+        "init_values": 1.0 if "blocks.0.ls1.gamma" in tensors else None,
+        "reg_tokens": registers,
+        "no_embed_class": no_embed_class,
+        "pre_norm": "norm_pre.weight" in tensors,
+        "final_norm": "norm.weight" in tensors or "fc_norm.weight" in tensors,
+        "fc_norm": "fc_norm.weight" in tensors,
+        "act_layer": _activation(metadata, pre_norm="norm_pre.weight" in tensors),
+        "num_classes": 0,
+    }
+
+
+def _grid(positions: int, special: int) -> tuple[int, bool]:
+    """Patches along a side, and whether class and register tokens have no position of their own.
+
+    Registers usually have none (DINOv2), so that reading wins where both fit.
+    """
+    readings = [(positions - special, False), (positions, True)]
+    for patches, no_embed_class in reversed(readings) if special > 1 else readings:
+        grid = math.isqrt(max(patches, 0))
+        if grid > 0 and grid * grid == patches:
+            return grid, no_embed_class
+    raise ValueError(f"pos_embed of {positions} positions fits no square grid of patches.")
+
+
+def _depth(tensors: Mapping[str, Tensor]) -> int:
+    numbers = {name.split(".")[1] for name in tensors if name.startswith("blocks.")}
+    if numbers != {str(i) for i in range(len(numbers))}:
+        raise ValueError("blocks are not numbered 0, 1, 2, ... without gaps.")
+    return len(numbers)
+
+
+def _heads(width: int, metadata: Mapping[str, str]) -> int:
+    text = metadata.get("num_heads", str(width // _HEAD_WIDTH))
+    heads = int(text) if text.isdecimal() else 0
+    if heads < 1 or width % heads:
+        raise ValueError(
+            f"{text} heads do not divide width {width}; set num_heads in its metadata."
+        )
+    return heads
+
+
+def _activation(metadata: Mapping[str, str], *, pre_norm: bool) -> str:
+    activation = metadata.get("activation", "" if pre_norm else "gelu")
+    if activation not in ("gelu", "quick_gelu"):
+        raise ValueError(
+            f"activation {activation!r} in its metadata; a pre-norm (CLIP) tower must say gelu or "
+            "quick_gelu."
+        )
+    return activation

@@ -1,0 +1,229 @@
+"""From the name of a backbone to its architecture and its weights file.
+
+vit_tiny_patch8_64            embedded in this package
+NAME, NAME.TAG                timm's registry; weights from the hub or its cache
+hf-hub:ORG/REPO[@REVISION]    a hub repository in timm's layout
+FOLDER                        the same layout on disk: config.json, model.safetensors
+FILE.safetensors              architecture from its metadata or the shapes of its tensors
+NAME[.TAG]@FILE.safetensors   architecture and preprocessing of NAME, weights of FILE
+random:ANY_OF_THESE           that architecture with random weights, the same every time
+"""
+
+import difflib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import timm
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from timm.models import get_pretrained_cfg
+
+from lpt.backbones.catalog import EMBEDDED, HUB_WEIGHTS, canonical_name
+from lpt.backbones.weight_file import PICKLE_SUFFIXES, read_metadata
+from lpt.errors import BackboneError
+
+__all__ = ["Source", "find_source"]
+
+_CONFIG = "config.json"
+_MODEL_ARGUMENTS = frozenset({
+    "img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio", "init_values",
+    "qkv_bias", "qk_norm", "proj_bias", "pre_norm", "final_norm", "fc_norm", "global_pool",
+    "class_token", "no_embed_class", "reg_tokens", "dynamic_img_size",
+})  # fmt: skip
+_LARGEST = 8192
+"""No argument of a real ViT is larger; a larger one would only fill the memory."""
+_IGNORED_ARGUMENTS = frozenset({"num_classes", "in_chans", "drop_rate", "drop_path_rate"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a backbone comes from.
+
+    Attributes:
+        name: name by which `load_backbone` finds it again, from any folder: local paths absolute.
+        file: fetches the weights file if needed and returns its path.
+        architecture: timm's name, with the tag whose preprocessing applies; None: ask the file.
+        model_arguments: of the architecture, on top of timm's own.
+        preprocessing: mean, std, interpolation where the source states them.
+        random: the weights are not to be loaded.
+    """
+
+    name: str
+    file: Callable[[], Path]
+    architecture: str | None = None
+    model_arguments: Mapping[str, Any] = field(default_factory=dict)
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    random: bool = False
+
+
+def find_source(name: str) -> Source:
+    """Understand a backbone's name (the module lists the forms). Fetches no weights yet.
+
+    Raises: BackboneError for a name that means nothing, with close matches, and for files of
+        another kind than safetensors.
+    """
+    if name.startswith("random:"):
+        shape = name.removeprefix("random:")
+        drawn = find_source(shape)
+        own = shape if canonical_name(shape) else drawn.name  # a tag would speak of weights
+        return replace(drawn, name=f"random:{own}", random=True)
+    if name.startswith("hf-hub:"):
+        return _hub_repository(name)
+    if name == EMBEDDED.name:
+        return Source(name, _embedded_file)
+    path = Path(name).expanduser()
+    architecture, at, file = name.partition("@")
+    if at and Path(architecture).name == architecture and not path.exists():
+        return _named_file(architecture, Path(file).expanduser().absolute())
+    if path.is_file() or path.suffix.lower() in {".safetensors", *PICKLE_SUFFIXES}:
+        return _file(path.absolute())
+    full = canonical_name(name)
+    if full is not None:
+        return _registered(full)
+    if name and path.is_dir():
+        return _folder(path.absolute())
+    raise _unknown(name)
+
+
+def _embedded_file() -> Path:
+    return Path(str(resources.files("lpt.backbones") / "embedded" / f"{EMBEDDED.name}.safetensors"))
+
+
+def _registered(name: str) -> Source:
+    try:
+        config = get_pretrained_cfg(name)
+    except RuntimeError as error:
+        raise _unknown(name) from error
+
+    def fetch() -> Path:
+        if config is None or not config.hf_hub_id:
+            raise BackboneError(
+                f"{name}: timm offers no safetensors weights for it.\n"
+                f"Give a file ({name}@FILE.safetensors) or choose one of `lpt backbones`."
+            )
+        return _from_hub(name, config.hf_hub_id, HUB_WEIGHTS)
+
+    return Source(name, fetch, architecture=name)
+
+
+def _hub_repository(name: str) -> Source:
+    repository = name.removeprefix("hf-hub:")
+    source = _configured(name, _from_hub(name, repository, _CONFIG))
+    return replace(source, file=lambda: _from_hub(name, repository, HUB_WEIGHTS))
+
+
+def _folder(folder: Path) -> Source:
+    config = folder / _CONFIG
+    if not config.is_file():
+        raise BackboneError(f"{folder}: has no {_CONFIG}, so it is no backbone's folder.")
+    return replace(_configured(str(folder), config), file=lambda: folder / HUB_WEIGHTS)
+
+
+def _file(path: Path) -> Source:
+    architecture = read_metadata(path).get("architecture", "")
+    return Source(str(path), lambda: path, architecture=canonical_name(architecture))
+
+
+def _named_file(architecture: str, path: Path) -> Source:
+    full = canonical_name(architecture)
+    if full is None:
+        raise _unknown(architecture)
+    read_metadata(path)
+    return replace(_registered(full), name=f"{architecture}@{path}", file=lambda: path)
+
+
+def _configured(name: str, path: Path) -> Source:
+    """Read timm's config.json; its weights file is for the caller to add."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        preprocessing = config.get("pretrained_cfg", config)
+        architecture = canonical_name(str(config["architecture"]))
+        arguments = dict(config.get("model_args") or {})
+        stated = {
+            k: preprocessing[k] for k in ("mean", "std", "interpolation") if preprocessing.get(k)
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BackboneError(
+            f"{path}: not a timm config.json ({type(error).__name__}: {error}). "
+            "It must name the `architecture` and may give `pretrained_cfg`."
+        ) from error
+    if architecture is None:
+        raise _unknown(str(config["architecture"]))
+    arguments = {k: v for k, v in arguments.items() if k not in _IGNORED_ARGUMENTS}
+    for key, value in arguments.items():
+        numbers = value if isinstance(value, list) else [value]
+        large = any(isinstance(n, int | float) and not 0 <= n <= _LARGEST for n in numbers)
+        if key not in _MODEL_ARGUMENTS or large:
+            raise BackboneError(
+                f"{path}: model_args {key} = {value!r} is not supported; remove or correct it."
+            )
+    return Source(
+        name,
+        lambda: path.parent / HUB_WEIGHTS,
+        architecture=architecture,
+        model_arguments=arguments,
+        preprocessing=stated,
+    )
+
+
+def _from_hub(name: str, repository: str, file: str) -> Path:
+    """Return a file of a hub repository, from the cache where it is there already."""
+    repository, _, revision = repository.partition("@")
+    try:
+        cached = try_to_load_from_cache(repository, file, revision=revision or None)
+        if isinstance(cached, str):
+            return Path(cached)
+        return Path(hf_hub_download(repository, file, revision=revision or None))
+    except LocalEntryNotFoundError as error:
+        raise _unreachable(name, file, error) from error
+    except EntryNotFoundError as error:
+        raise BackboneError(
+            f"{name}: {repository} on the hub holds no {file}; pickled weights are never read.\n"
+            "Convert them once with the converter in tools/, then give the file."
+        ) from error
+    except (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    ) as error:
+        raise BackboneError(
+            f"{name}: the hub has no repository {repository} that is open to you.\n"
+            "Check the name, or log in with the hub's own client."
+        ) from error
+    except Exception as error:  # the hub's client lets errors of its transports through
+        raise _unreachable(name, file, error) from error
+
+
+def _unreachable(name: str, file: str, error: Exception) -> BackboneError:
+    cause = type(error.__cause__ or error).__name__
+    return BackboneError(
+        f"{name}: {file} is not on this machine and the hub cannot be reached ({cause}).\n"
+        f"Connect once, or get it elsewhere and give the file: TIMM_NAME@FILE.safetensors; "
+        f"{EMBEDDED.name} needs no download."
+    )
+
+
+def _unknown(name: str) -> BackboneError:
+    architecture, _, tag = name.partition(".")
+    if tag and timm.is_model(architecture):
+        tags = timm.list_pretrained(f"{architecture}.*")
+        return BackboneError(f"{name}: no such weights. timm has {', '.join(tags) or 'none'}.")
+    known = [EMBEDDED.name]
+    for module in ("vision_transformer", "deit"):  # the families that prompts fit
+        for pretrained in (False, True):
+            known += timm.list_models(module=module, pretrained=pretrained)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"Did you mean {', '.join(close)}?" if close else "`lpt backbones` lists what there is."
+    return BackboneError(f"{name}: no such backbone, file or folder. {hint}")

@@ -1,0 +1,1 @@
+"""The baseline methods, one module each."""

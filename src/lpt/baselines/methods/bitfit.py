@@ -1,0 +1,35 @@
+"""BitFit: the biases learn, of linear layers, LayerNorms and the patch embedding.
+
+Source: Ben Zaken, Ravfogel and Goldberg, ACL 2022. Departure: a ViT in place of BERT.
+"""
+
+from torch import Tensor, nn
+
+from lpt.backbones import FrozenViT
+from lpt.backbones.linear import FrozenLinear, frozen_linear
+from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
+from lpt.baselines.tuned_vit import TunedViT, replace_linears
+from lpt.training.engine.stage import Stage
+
+__all__ = ["BASELINE", "BiasLinear"]
+
+
+class BiasLinear(FrozenLinear):
+    """A linear layer whose bias learns."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return input @ weight.T + bias, with gradients for input and bias."""
+        product = frozen_linear(input, self.weight)
+        return product if self.bias is None else product + self.bias
+
+
+def _biases(vit: FrozenViT) -> list[nn.Parameter]:
+    replace_linears(vit.model, BiasLinear.of)
+    return [p for name, p in vit.model.named_parameters() if name.endswith("bias")]
+
+
+def _train(trainer: BaselineTrainer) -> Stage:
+    return trainer.tune(TunedViT(trainer.context.backbone, _biases, inside_products=True))
+
+
+BASELINE = Baseline(_train, {"lr": 1e-3})

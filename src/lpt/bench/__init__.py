@@ -1,0 +1,1 @@
+"""`lpt bench`: speed as ratios measured in one run."""

@@ -1,0 +1,104 @@
+"""What the method must compute: floating-point operations and block runs of one image.
+
+A multiplication with its addition counts as two operations. Norms, softmax, GELU and residuals are
+left out; they are memory traffic, below 1 % of the operations. What does not grow with the batch
+(keys and values of shared prompts) is left out too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lpt.model.two_pass import LongTailedPromptModel
+
+__all__ = ["Sizes", "block_runs", "needed_flops", "sizes_of"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes that decide the cost.
+
+    Attributes:
+        tokens: image tokens, class and register tokens included.
+        width, hidden: D and the MLP's inner width.
+        depth, split: L and K.
+        length: P.
+        heads: attention heads.
+        patch_inputs: numbers in a patch (3 * size * size).
+    """
+
+    tokens: int
+    width: int
+    hidden: int
+    depth: int
+    split: int
+    length: int
+    heads: int
+    patch_inputs: int
+
+
+def sizes_of(model: LongTailedPromptModel) -> Sizes:
+    """Read the sizes off a model."""
+    vit = model.backbone.model
+    patches = vit.patch_embed.num_patches
+    return Sizes(
+        tokens=patches + vit.num_prefix_tokens,
+        width=model.backbone.width,
+        hidden=vit.blocks[0].mlp.fc1.out_features,
+        depth=model.backbone.depth,
+        split=model.split,
+        length=model.shape.length,
+        heads=model.backbone.heads,
+        patch_inputs=vit.patch_embed.proj.weight[0].numel(),
+    )
+
+
+def needed_flops(sizes: Sizes) -> Mapping[str, float]:
+    """Operations an image that each task needs, by name.
+
+    "bare" is the backbone without prompts, all tokens through all blocks. A pass of the method runs
+    its last block for the class token alone. Going backward, a block costs its products once (for
+    its input; frozen weights have no gradient) and its attention twice; the first block that holds
+    learning prompts needs neither its query, key and value products nor attention to its tokens.
+    """
+    n, d, h, p = sizes.tokens, sizes.width, sizes.hidden, sizes.length
+    suffix = sizes.depth - sizes.split
+    qkv, after = 2 * n * 3 * d * d, 2 * n * (d * d + 2 * d * h)
+    class_block = 2 * (4 * d * d + 2 * d * h) + 4 * n * d * sizes.heads
+    embed = 2 * n * sizes.patch_inputs * d
+    project = 2 * p * 2 * d * d
+
+    def attention(prompts: int) -> float:
+        return 4.0 * n * (n + prompts) * d
+
+    def block(prompts: int) -> float:
+        return qkv + after + attention(prompts)
+
+    def backward(blocks: int, prompts: int, learning: int) -> float:
+        full = qkv + after + 2 * attention(prompts)
+        first = after + 8.0 * n * learning * d
+        return first + (blocks - 2) * full + class_block
+
+    one_pass = embed + (sizes.depth - 1) * block(p) + class_block
+    second = (suffix - 1) * block(2 * p) + class_block
+    learning = suffix * project
+    cached = second + learning + backward(suffix, 2 * p, p) + learning
+    return {
+        "bare": embed + sizes.depth * block(0),
+        "inference": one_pass + second,
+        "phase1": one_pass + backward(sizes.depth, p, p),
+        "phase2": one_pass + cached,
+        "phase2_cached": cached,
+    }
+
+
+def block_runs(sizes: Sizes) -> Mapping[str, float]:
+    """Forward runs of a block an image, a block for the class token alone counted as none."""
+    suffix = sizes.depth - sizes.split
+    return {
+        "bare": sizes.depth,
+        "plain_inference": 2 * sizes.depth,
+        "inference": sizes.split + 2 * (suffix - 1),
+        "phase1": sizes.depth - 1,
+        "phase2": sizes.split + 2 * (suffix - 1),
+        "phase2_cached": suffix - 1,
+    }

@@ -1,0 +1,231 @@
+"""`lpt bench`: speed as ratios measured in one run, results compared first."""
+
+import os
+import platform
+import re
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lpt.backbones.linear import frozen_linear
+from lpt.bench.cost import block_runs, needed_flops, sizes_of
+from lpt.bench.memory import step_memory
+from lpt.bench.workload import Workload
+from lpt.devices import choose_device
+from lpt.errors import LptError
+from lpt.training.run.environment import uses_bf16
+
+__all__ = ["LOGIT_TOLERANCE", "bench", "render"]
+
+LOGIT_TOLERANCE = 1e-5
+GRADIENT_TOLERANCE = 1e-4
+WARM_UP = 1
+CPU_INFO = Path("/proc/cpuinfo")
+TASKS = ("inference", "phase1", "phase2", "phase2_cached")
+
+
+def bench(
+    backbone: str = "random:vit_small_patch16_224",
+    batch: int = 8,
+    repeats: int = 7,
+    device: str | None = None,
+    precision: str = "auto",
+    *,
+    memory: bool = True,
+) -> dict[str, Any]:
+    """Measure lpt against the plain implementation, the bare backbone and the machine.
+
+    Variants run in turn, so that whatever else the machine does meets all of them; a ratio is the
+    median over rounds of the ratio within a round. "torch_*" is lpt with torch's own products:
+    what the structure alone saves.
+
+    Args:
+        backbone: as for `load_backbone`.
+        batch: images a step.
+        repeats: rounds, after one to warm up.
+        device: "cpu", "cuda", or None for a GPU if there is one.
+        precision: float32 or bf16; auto is bf16 on GPUs, float32 on CPUs. Results are compared in
+            float32 always.
+        memory: also measure peak memory, in a child process a variant.
+    Returns: numbers by name, ready for JSON; ratios above 1 are in favour of lpt.
+    Raises: LptError if cosine logits differ by more than 1e-5 or gradients by more than 1e-4.
+    """
+    if batch < 1 or repeats < 1:
+        raise LptError(f"bench: batch={batch}, repeats={repeats}: choose 1 or more of each.")
+    chosen = choose_device(device)
+    device = str(chosen)
+    on_cpu = precision == "auto" and chosen.type == "cpu"
+    bf16 = uses_bf16("float32" if on_cpu else precision, chosen)
+    work = Workload(backbone, batch, device, bf16=bf16)
+    logit_error, gradient_error = work.errors()
+    if logit_error > LOGIT_TOLERANCE or gradient_error > GRADIENT_TOLERANCE:
+        raise LptError(
+            f"bench: results differ: cosine logits by {logit_error:.1e} (allowed "
+            f"{LOGIT_TOLERANCE:g}), gradients by {gradient_error:.1e} (allowed "
+            f"{GRADIENT_TOLERANCE:g}). Speed is not measured; please report it."
+        )
+    products = _product_rates(device, torch.bfloat16 if bf16 else torch.float32)
+    peak = max(products.values())
+    seconds = _in_turn(work.variants(), repeats, device)
+    sizes = sizes_of(work.model)
+    needed = needed_flops(sizes)
+    rates = {name: batch / statistics.median(times) for name, times in seconds.items()}
+    result: dict[str, Any] = {
+        **_speedups("lpt", seconds),
+        "structure_only": _speedups("torch", seconds),
+        "max_logit_error": logit_error,
+        "max_gradient_error": gradient_error,
+        "images_per_second": rates,
+        "spread": {name: _spread(times) for name, times in seconds.items()},
+        "matmul_gflops": peak / 1e9,
+        "matmul_side": _product_side(device),
+        "matmul_gflops_by_library": {k: v / 1e9 for k, v in products.items()},
+        "share_of_peak": {t: needed[t] * rates[f"lpt_{t}"] / peak for t in TASKS}
+        | {"bare": needed["bare"] * rates["bare"] / peak},
+        "gflop_per_image": {name: value / 1e9 for name, value in needed.items()},
+        "block_runs": dict(block_runs(sizes)),
+        "backbone": backbone,
+        "batch": batch,
+        "repeats": repeats,
+        "precision": "bf16" if bf16 else "float32",
+        **_machine(device),
+    }
+    if memory:
+        peaks = {
+            name: step_memory(name, backbone, batch, device, result["precision"])
+            for name in ("plain_phase2", "lpt_phase2", "lpt_phase2_cached")
+        }
+        result["peak_memory"] = peaks
+        result["memory_ratio"] = peaks["lpt_phase2"]["step"] / peaks["plain_phase2"]["step"]
+    return result
+
+
+def render(result: Mapping[str, Any]) -> str:
+    """The result as a table for people."""
+    rates, spread, needed = (
+        result[name] for name in ("images_per_second", "spread", "gflop_per_image")
+    )
+    lines = [
+        f"{result['backbone']}, batch {result['batch']}, {result['precision']}, "
+        f"{result['machine']}, {result['threads']} threads, torch {result['versions']['torch']}",
+        f"largest difference from the plain implementation: cosine logits "
+        f"{result['max_logit_error']:.1e}, gradients {result['max_gradient_error']:.1e}",
+        "",
+        f"{'':<26}{'images/s':>9}{'spread':>9}{'GFLOP':>8}{'of peak':>9}{'speed-up':>10}"
+        f"{'structure alone':>17}",
+    ]
+    for name, rate in rates.items():
+        if name.startswith("torch_"):
+            continue
+        task = name.removeprefix("lpt_")
+        line = f"{name:<26}{rate:9.1f}{100 * spread[name]:8.0f}%"
+        if task in needed:
+            line += f"{needed[task]:8.1f}{100 * result['share_of_peak'][task]:8.0f}%"
+        if name.startswith("lpt_"):
+            line += f"{result[f'{task}_speedup']:9.2f}x"
+            line += f"{result['structure_only'][f'{task}_speedup']:16.2f}x"
+        lines.append(line)
+    products = ", ".join(f"{k} {v:,.0f}" for k, v in result["matmul_gflops_by_library"].items())
+    runs = result["block_runs"]
+    lines += [
+        "",
+        f"inference runs at {result['backbone_share']:.2f} of the bare backbone's rate "
+        f"({result['structure_only']['backbone_share']:.2f} with torch's own products; "
+        f"{runs['inference']:.0f} block runs for {runs['bare']:.0f})",
+        f"matrix products of this machine, {result['matmul_side']} cubed in {result['precision']}, "
+        f"GFLOP/s: {products}",
+    ]
+    if "memory_ratio" in result:
+        step = {name: peak["step"] / 2**20 for name, peak in result["peak_memory"].items()}
+        lines.append(
+            f"peak memory of a phase-2 step: {step['lpt_phase2']:.0f} MB, plain "
+            f"{step['plain_phase2']:.0f} MB, ratio {result['memory_ratio']:.2f}"
+        )
+    return "\n".join(lines)
+
+
+def _in_turn(
+    variants: Mapping[str, Callable[[], object]], repeats: int, device: str
+) -> dict[str, list[float]]:
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for round_number in range(WARM_UP + repeats):
+        for name, work in variants.items():
+            taken = _timed(work, device)
+            if round_number >= WARM_UP:
+                seconds[name].append(taken)
+    return seconds
+
+
+def _timed(work: Callable[[], object], device: str) -> float:
+    _wait(device)
+    began = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - began
+
+
+def _wait(device: str) -> None:
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
+def _speedups(prefix: str, seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    def ratio(slow: str, fast: str) -> float:
+        rounds = zip(seconds[slow], seconds[fast], strict=True)
+        return statistics.median(one / other for one, other in rounds)
+
+    ratios = {
+        f"{task}_speedup": ratio(f"plain_{task.removesuffix('_cached')}", f"{prefix}_{task}")
+        for task in TASKS
+    }
+    return {**ratios, "backbone_share": ratio("bare", f"{prefix}_inference")}
+
+
+def _spread(times: Sequence[float]) -> float:
+    """Half the distance between the quartiles, relative to the median."""
+    if len(times) < 2:
+        return 0.0
+    low, middle, high = statistics.quantiles(times, n=4)
+    return (high - low) / 2 / middle
+
+
+def _product_rates(device: str, dtype: torch.dtype) -> dict[str, float]:
+    """Operations a second of a large matrix product, by library: what the machine can do."""
+    on_gpu = device != "cpu"
+    side = _product_side(device)
+    a, b = (torch.randn(side, side, dtype=dtype, device=device) for _ in range(2))
+    products: dict[str, Callable[[], object]] = {"torch": lambda: a @ b}
+    if not on_gpu and dtype == torch.float32:
+        products["oneDNN"] = lambda: frozen_linear(a, b)
+    with torch.no_grad():
+        return {
+            name: 2 * side**3 / min(_timed(product, device) for _ in range(4))
+            for name, product in products.items()
+        }
+
+
+def _product_side(device: str) -> int:
+    return 2048 if device == "cpu" else 8192
+
+
+def _machine(device: str) -> dict[str, Any]:
+    names = ("torch", "timm", "numpy")
+    return {
+        "device": device,
+        "machine": torch.cuda.get_device_name() if device != "cpu" else _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "load": os.getloadavg()[0],
+        "versions": {"python": platform.python_version(), **{n: version(n) for n in names}},
+    }
+
+
+def _processor() -> str:
+    described = CPU_INFO.read_text(encoding="utf-8") if CPU_INFO.is_file() else ""
+    names = re.findall(r"^model name\s*:\s*(.+)$", described, flags=re.MULTILINE)
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,112 @@
+"""The complete configuration of a run, and changes to it by dotted names."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BeforeValidator, Field, model_validator
+
+from lpt.config.old_names import current_names
+from lpt.config.sections import (
+    AugmentConfig,
+    ClassifierConfig,
+    Count,
+    DataConfig,
+    GroupPhaseConfig,
+    NonNegative,
+    PhaseConfig,
+    Positive,
+    PromptConfig,
+    Section,
+)
+from lpt.config.validation import validated
+from lpt.errors import ConfigError
+
+__all__ = ["RunConfig", "automatic_batch"]
+
+
+def _switch(value: Any) -> Any:
+    """Map booleans back: YAML 1.1 reads on and off as true and false."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+def automatic_batch(images: int) -> int:
+    """Return the default batch size per branch: 8 to 64, about 50 steps per epoch."""
+    return min(64, max(8, images // 50))
+
+
+class RunConfig(Section):
+    """Everything that decides a run, except the machine.
+
+    `micro_batch` is the number of images of a step that are computed at once, with the same
+    result; null computes all of them, or as many as fit in memory. `compile` "auto" compiles the
+    steps of long phases on GPUs.
+    """
+
+    recipe: str = "default"
+    backbone: str = "vit_tiny_patch8_64"
+    image_size: Count | None = None
+    layer_norm_eps: Positive | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
+    prompts: PromptConfig = PromptConfig()
+    classifier: ClassifierConfig = ClassifierConfig()
+    phase1: PhaseConfig = PhaseConfig()
+    phase2: GroupPhaseConfig = GroupPhaseConfig()
+    selection: Literal["best", "last"] = "last"
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = "auto"
+    micro_batch: Count | None = None
+    checkpoint_seconds: NonNegative = 60.0
+
+    @model_validator(mode="after")
+    def _no_blended_views(self) -> Self:
+        if self.augment.mixup and self.phase2.cached_views:
+            raise ValueError(
+                f"augment.mixup={self.augment.mixup:g} cannot be combined with "
+                f"phase2.cached_views={self.phase2.cached_views}; set one of them to 0"
+            )
+        return self
+
+    def resolved(self, images: int) -> "RunConfig":
+        """Fill in automatic batch sizes, which depend on the number of training images."""
+        batch = automatic_batch(images)
+        return self.changed(
+            {
+                f"{name}.batch_size": batch
+                for name in ("phase1", "phase2")
+                if not getattr(self, name).batch_size
+            }
+        )
+
+    def changed(self, settings: Mapping[str, Any]) -> "RunConfig":
+        """Return a copy with dotted settings changed, such as {"phase1.epochs": 5}.
+
+        Options belong to one loss: a new `loss.name` starts without options.
+
+        Raises: ConfigError naming setting, value and what is allowed.
+        """
+        settings = current_names(settings)
+        tree = self.model_dump(mode="json")
+        for name in ("phase1", "phase2"):
+            named = settings.get(f"{name}.loss.name", tree[name]["loss"]["name"])
+            if named != tree[name]["loss"]["name"]:
+                tree[name]["loss"]["options"] = {}
+        for path, value in settings.items():
+            _put(tree, path, value)
+        return validated(RunConfig, tree, "setting")
+
+    def to_yaml(self) -> str:
+        """Return the configuration as YAML; `load_config` reads it back unchanged."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _put(tree: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    node: Any = tree
+    for name in parents:
+        node = node.get(name) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            raise ConfigError(f"setting {path}: unknown; there is no section '{name}'.")
+    node[last] = value

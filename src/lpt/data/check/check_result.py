@@ -1,0 +1,110 @@
+"""The result of a check: numbers, table, JSON and a sheet of pictures."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lpt.data.check.findings import KINDS, Finding, Limits, find_flaws
+from lpt.data.check.scan import scan_images
+from lpt.data.images.decode import MAX_PIXELS
+from lpt.data.manifest import Manifest
+
+__all__ = ["CheckReport", "check_data", "render_check"]
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found.
+
+    Attributes:
+        name: the data set.
+        images: number of images in each split.
+        findings: all flaws, worst kind first.
+        limits: bounds in use.
+        seconds: time taken.
+    """
+
+    name: str
+    images: dict[str, int]
+    findings: tuple[Finding, ...]
+    limits: Limits
+    seconds: float
+
+    @property
+    def spoiled(self) -> bool:
+        """True if something was found that would spoil training or evaluation."""
+        return any(KINDS[finding.kind].spoils for finding in self.findings)
+
+    def count(self, kind: str) -> int:
+        """Number of findings of a kind."""
+        return sum(finding.kind == kind for finding in self.findings)
+
+    def to_json(self) -> str:
+        """All attributes as a JSON object, with the number of findings of each kind first."""
+        counts = Counter(finding.kind for finding in self.findings)
+        told = {"spoiled": self.spoiled, "counts": counts, **asdict(self)}
+        return json.dumps(told, indent=2, ensure_ascii=False)
+
+
+def check_data(
+    manifest: Manifest,
+    *,
+    workers: int = 2,
+    start_method: str | None = None,
+    cache: Path | None = None,
+    limits: Limits | None = None,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[int, int], None] | None = None,
+) -> CheckReport:
+    """Read every image and report what would spoil training or evaluation.
+
+    Args:
+        manifest: the data. Open it with `val_fraction=0` to judge it as it is.
+        workers: processes that read; 0 reads in this one.
+        start_method: fork, spawn or forkserver; None takes the platform's default.
+        cache: folder that remembers what was seen by content, so that a second check only reads
+            and hashes; None keeps nothing.
+        limits: bounds of tiny, huge and near-duplicate.
+        max_pixels: decode limit; larger images are reported.
+        progress: called with images done and images in all.
+    """
+    began = time.perf_counter()
+    limits = limits or Limits()
+    scan = scan_images(
+        list(manifest.splits.values()),
+        workers=workers,
+        start_method=start_method,
+        cache=cache,
+        max_pixels=max_pixels,
+        progress=progress,
+    )
+    return CheckReport(
+        name=manifest.name,
+        images={name: len(split) for name, split in manifest.splits.items()},
+        findings=find_flaws(manifest, scan, limits),
+        limits=limits,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def render_check(report: CheckReport, *, examples: int = 3) -> str:
+    """The report as plain text: a line for each kind found, and a few examples of each."""
+    total = sum(report.images.values())
+    lines = [f"{report.name}: {total:,} images read in {report.seconds:.0f} s"]
+    for kind, about in KINDS.items():
+        findings = [finding for finding in report.findings if finding.kind == kind]
+        if not findings:
+            continue
+        mark = "BAD " if about.spoils else "note"
+        lines.append(f"  {mark}  {kind:<16}{len(findings):>7,}  {about.meaning}")
+        for finding in findings[:examples]:
+            names = " = ".join(f"{place.name} ({place.label})" for place in finding.images[:3])
+            more = f" and {len(finding.images) - 3} more" if finding.images[3:] else ""
+            lines.append(f"          {names}{more}")
+        if findings[examples:]:
+            lines.append(f"          ... {len(findings) - examples:,} more in the JSON report")
+    verdict = "would spoil training or evaluation" if report.spoiled else "nothing that would spoil"
+    return "\n".join([*lines, f"  {verdict} training" if not report.spoiled else f"  {verdict}"])

@@ -1,0 +1,70 @@
+"""A picture of the worst findings, to judge them at a glance."""
+
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from lpt.data.check.check_result import CheckReport
+from lpt.data.check.findings import Finding, Place
+from lpt.data.images.decode import decode
+from lpt.data.manifest import Manifest
+from lpt.errors import DataError
+from lpt.files import write_atomic
+
+__all__ = ["contact_sheet"]
+
+_TILE = 96
+_TEXT = 14
+_ACROSS = 8
+
+
+def contact_sheet(report: CheckReport, manifest: Manifest, path: Path, *, most: int = 40) -> None:
+    """Write a PNG with a row for each of the worst findings: what it is, and its images.
+
+    Kinds take turns, so that one frequent kind does not hide the others. An image that cannot be
+    decoded shows as a crossed tile.
+
+    Raises: RunError if the file cannot be written.
+    """
+    rows = _worst(report.findings, most)
+    height = _TILE + 2 * _TEXT
+    sheet = Image.new("RGB", (_ACROSS * _TILE, max(len(rows), 1) * height), "white")
+    draw = ImageDraw.Draw(sheet)
+    if not rows:
+        draw.text((4, 4), "Nothing was found.", fill="black")
+    for number, finding in enumerate(rows):
+        top = number * height
+        title = f"{finding.kind}: {finding.detail}".encode("ascii", "replace").decode()
+        draw.text((2, top), title[:120], fill="black")
+        for slot, place in enumerate(finding.images[:_ACROSS]):
+            sheet.paste(_tile(manifest, place), (slot * _TILE, top + _TEXT))
+            label = f"{place.split} {place.label}".encode("ascii", "replace").decode()
+            draw.text((slot * _TILE + 2, top + _TEXT + _TILE), label[:15], fill="black")
+    write_atomic(path, lambda temporary: sheet.save(temporary, "PNG"))
+
+
+def _worst(findings: tuple[Finding, ...], most: int) -> list[Finding]:
+    queues: dict[str, list[Finding]] = {}
+    for finding in findings:
+        queues.setdefault(finding.kind, []).append(finding)
+    chosen: list[Finding] = []
+    depth = 0
+    while len(chosen) < min(most, len(findings)):
+        chosen += [queue[depth] for queue in queues.values() if depth < len(queue)]
+        depth += 1
+    kept = {id(finding) for finding in chosen[:most]}
+    return [finding for finding in findings if id(finding) in kept]
+
+
+def _tile(manifest: Manifest, place: Place) -> Image.Image:
+    tile = Image.new("RGB", (_TILE, _TILE), "lightgrey")
+    try:
+        split = manifest.split(place.split)
+        image = decode(split.read(place.index), name=place.name, target=_TILE)
+        image.thumbnail((_TILE - 4, _TILE - 4))
+        tile.paste(image, ((_TILE - image.width) // 2, (_TILE - image.height) // 2))
+    except DataError:
+        draw = ImageDraw.Draw(tile)
+        draw.line((0, 0, _TILE, _TILE), fill="red", width=3)
+        draw.line((0, _TILE, _TILE, 0), fill="red", width=3)
+    return tile

@@ -1,0 +1,148 @@
+"""Where the bytes of images are: files, rows of Parquet files, or memory.
+
+A store answers by position and holds no open handle, so it can be pickled to a spawned worker and
+used after a fork. Half a million file names take tens of megabytes, not hundreds: they are kept as
+one run of UTF-8 bytes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lpt.data.parquet_reader import RowGroupReader
+from lpt.errors import DataError
+
+__all__ = ["FileStore", "ImageRef", "ImageStore", "MemoryStore", "Strings"]
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """Where one image is: a file, or a row of a Parquet file."""
+
+    path: Path
+    row: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.row is None else f"{self.path} row {self.row}"
+
+
+class ImageStore(Protocol):
+    """Encoded images by position."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+        ...
+
+    def ref(self, position: int) -> ImageRef:
+        """Where the image is, for messages and lists."""
+        ...
+
+    def read(self, position: int) -> bytes:
+        """The encoded image. Raises: DataError naming the file that cannot be read."""
+        ...
+
+
+class Strings(Sequence[str]):
+    """An immutable sequence of strings as one UTF-8 buffer and an array of offsets."""
+
+    def __init__(self, values: Iterable[str]):
+        encoded = [value.encode("utf-8", "surrogateescape") for value in values]
+        self._buffer = b"".join(encoded)
+        self._ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, index: int) -> str:  # type: ignore[override]
+        start, end = self._ends[index], self._ends[index + 1]
+        return self._buffer[start:end].decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True)
+class FileStore:
+    """Image files and rows of Parquet files below one folder.
+
+    Attributes:
+        root: folder that relative paths start from.
+        paths: the distinct files.
+        file: (n,) index into `paths` for each image.
+        row: (n,) row of a Parquet file, -1 for an image file.
+    """
+
+    root: Path
+    paths: Strings
+    file: npt.NDArray[np.int32]
+    row: Ids
+    _reader: RowGroupReader = field(default_factory=RowGroupReader, compare=False, repr=False)
+
+    @classmethod
+    def of_files(cls, root: Path, paths: Sequence[str]) -> "FileStore":
+        """A store of plain image files, one each."""
+        n = len(paths)
+        return cls(
+            root, Strings(paths), np.arange(n, dtype=np.int32), np.full(n, -1, dtype=np.int64)
+        )
+
+    def __len__(self) -> int:
+        return len(self.file)
+
+    def ref(self, position: int) -> ImageRef:
+        """Path, and row for Parquet."""
+        row = int(self.row[position])
+        return ImageRef(self.root / self.paths[int(self.file[position])], None if row < 0 else row)
+
+    def read(self, position: int) -> bytes:
+        """Read the file, or the row group that holds the row (kept for the next one)."""
+        ref = self.ref(position)
+        if ref.row is not None:
+            return self._reader.read(ref.path, ref.row)
+        try:
+            return ref.path.read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"{ref.path}: cannot be read ({error.strerror or error}). "
+                "Restore the file or leave it out."
+            ) from error
+
+    def take(self, positions: npt.ArrayLike) -> "FileStore":
+        """A store of the images at `positions`, in that order."""
+        kept = np.asarray(positions)
+        return FileStore(self.root, self.paths, self.file[kept], self.row[kept])
+
+    def find(self, other: "FileStore") -> Ids:
+        """Position here of each image of `other`, -1 where it is not here: (len(other),)."""
+        known = {str(self.root / path): index for index, path in enumerate(self.paths)}
+        here = np.array([known.get(str(other.root / p), -1) for p in other.paths], dtype=np.int64)
+        span = max(self.row.max(initial=0), other.row.max(initial=0)) + 2
+        mine = self.file.astype(np.int64) * span + self.row
+        wanted = np.where(here[other.file] < 0, -2, here[other.file] * span + other.row)
+        order = np.argsort(mine, kind="stable")
+        slot = np.minimum(np.searchsorted(mine[order], wanted), max(len(mine) - 1, 0))
+        if len(mine) == 0:
+            return np.full(len(other), -1, dtype=np.int64)
+        return np.where(mine[order][slot] == wanted, order[slot], -1)
+
+
+@dataclass(frozen=True)
+class MemoryStore:
+    """Encoded images kept in memory under one name."""
+
+    name: str
+    images: tuple[bytes, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def ref(self, position: int) -> ImageRef:
+        """The name of the set, and the position in it."""
+        return ImageRef(Path(self.name), position)
+
+    def read(self, position: int) -> bytes:
+        """The bytes themselves."""
+        return self.images[position]

@@ -1,0 +1,191 @@
+"""Test sets from other sources, over the classes they share with a trained model."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lpt.data.manifest import Split
+from lpt.data.sources.class_folders import read_folder
+from lpt.data.sources.listing import Listing
+from lpt.data.sources.open_data import open_test
+from lpt.errors import DataError
+
+__all__ = ["ShiftedSet", "open_shifted"]
+
+_SEVERITIES = frozenset("12345")
+_OBJECTNET_BORDER = 2
+
+
+@dataclass(frozen=True)
+class ShiftedSet:
+    """Images of some of a model's classes, gathered in another way than its training images.
+
+    Accuracy is taken over the F classes that the set has, so that a prediction outside them cannot
+    be the model's answer: `restrict` turns logits of all C classes into logits of these.
+
+    Attributes:
+        name: what tables call it.
+        split: the images; labels are indices 0..F-1 into `names`.
+        names: (F,) class names of the set.
+        members: for each of the F classes, the class indices of the model that mean it: one, except
+            in ObjectNet, where a class may cover several ImageNet classes.
+        border: pixels to take off each side of an image (ObjectNet marks its images in red).
+    """
+
+    name: str
+    split: Split
+    names: tuple[str, ...]
+    members: tuple[tuple[int, ...], ...]
+    border: int = 0
+
+    def restrict(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Logits over the set's classes, each the largest of its members: (n, C) -> (n, F)."""
+        return np.stack([logits[:, list(own)].max(axis=1) for own in self.members], axis=1)
+
+
+def open_shifted(name: str, spec: str | Path, class_names: Sequence[str]) -> tuple[ShiftedSet, ...]:
+    """Open a shifted test set; what it is shows in its folders.
+
+    - ObjectNet: `images/` and `mappings/`; its classes are mapped to ImageNet's.
+    - ImageNet-C: `[GROUP/]CORRUPTION/1..5/CLASS/`; one set for each corruption and severity.
+    - ImageNet-V2: folders `0` to `999`, numbers of the classes in sorted order of WordNet ids.
+    - Anything else (ImageNet-Sketch, -R, -A, another domain): classes are matched by name; any
+      specification of `open_data` will do.
+
+    Args:
+        name: what tables call it.
+        spec: folder, or data of any kind that `open_data` reads.
+        class_names: (C,) classes of the trained model.
+    Returns: one set, or many for ImageNet-C.
+    Raises: DataError naming a missing mapping, or a class that the model does not have.
+    """
+    root = Path(spec).expanduser()
+    if (root / "mappings").is_dir():
+        return (_objectnet(name, root, class_names),)
+    leaves = _corruption_folders(root)
+    if leaves:
+        return tuple(
+            _by_name(f"{name} {kind}-{severity}", folder, class_names)
+            for (kind, severity), folder in leaves.items()
+        )
+    if _numbered(root) and not set(class_names) & {"0", "1"}:
+        return (_by_number(name, root, class_names),)
+    return (_by_name(name, spec, class_names),)
+
+
+def _by_name(name: str, spec: str | Path, class_names: Sequence[str]) -> ShiftedSet:
+    split = open_test(spec, class_names)
+    classes, labels = np.unique(split.labels, return_inverse=True)
+    return ShiftedSet(
+        name,
+        replace(split, labels=labels.astype(np.int64)),
+        tuple(class_names[c] for c in classes),
+        tuple((int(c),) for c in classes),
+    )
+
+
+def _by_number(name: str, root: Path, class_names: Sequence[str]) -> ShiftedSet:
+    listing = read_folder(root)
+    order = _sorted_places(class_names)
+    beyond = [n for n in listing.class_names if int(n) >= len(order)]
+    if beyond:
+        raise DataError(
+            f"{root}: folder {beyond[0]!r} is a class number, but the model has {len(order)} "
+            "classes. Name a set of the same classes."
+        )
+    members: dict[str, tuple[int, ...]] = {
+        folder: (order[int(folder)],) for folder in listing.class_names
+    }
+    names = {folder: class_names[own[0]] for folder, own in members.items()}
+    return _from_folders(name, listing, members, names)
+
+
+def _objectnet(name: str, root: Path, class_names: Sequence[str]) -> ShiftedSet:
+    mappings = root / "mappings"
+    label_of_folder = _json(mappings / "folder_to_objectnet_label.json")
+    imagenet_of_label = _json(mappings / "objectnet_to_imagenet_1k.json")
+    line_of_class = _json(mappings / "pytorch_to_imagenet_2012_id.json")
+    text = _text(mappings / "imagenet_to_label_2012_v2").splitlines()
+    order = _sorted_places(class_names)
+    try:
+        class_of_text = {text[int(line)].strip(): int(c) for c, line in line_of_class.items()}
+        parts = {label: told.split("; ") for label, told in imagenet_of_label.items()}
+        members = {
+            folder: tuple(order[class_of_text[part]] for part in parts[label])
+            for folder, label in label_of_folder.items()
+            if label in parts
+        }
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
+        raise DataError(
+            f"{mappings}: does not map to the model's {len(order)} classes ({error!r}). ObjectNet "
+            "needs a model of all 1,000 ImageNet classes, named by WordNet id."
+        ) from error
+    listing = read_folder(root / "images")
+    shared = {folder: own for folder, own in members.items() if folder in listing.class_names}
+    if not shared:
+        raise DataError(f"{root}/images: no folder is in {mappings}. Unpack ObjectNet anew.")
+    found = _from_folders(name, listing, shared, {f: label_of_folder[f] for f in shared})
+    return replace(found, border=_OBJECTNET_BORDER)
+
+
+def _from_folders(
+    name: str, listing: Listing, members: dict[str, tuple[int, ...]], names: dict[str, str]
+) -> ShiftedSet:
+    """The images whose folder has members, labelled by the place of their folder among those."""
+    folders = [folder for folder in listing.class_names if folder in members]
+    place = {folder: index for index, folder in enumerate(folders)}
+    table = np.array([place.get(folder, -1) for folder in listing.class_names], dtype=np.int64)
+    labels = table[listing.labels]
+    kept = np.flatnonzero(labels >= 0)
+    return ShiftedSet(
+        name,
+        Split("test", listing.store, kept, labels[kept]),
+        tuple(names[folder] for folder in folders),
+        tuple(members[folder] for folder in folders),
+    )
+
+
+def _sorted_places(class_names: Sequence[str]) -> list[int]:
+    """Class index of the i-th name in sorted order, in which ImageNet's classes are counted."""
+    return sorted(range(len(class_names)), key=lambda index: class_names[index])
+
+
+def _subfolders(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+
+
+def _numbered(root: Path) -> bool:
+    folders = _subfolders(root)
+    return len(folders) > 1 and all(folder.name.isdecimal() for folder in folders)
+
+
+def _corruption_folders(root: Path) -> dict[tuple[str, str], Path]:
+    found = {}
+    tops = _subfolders(root)
+    for kind in [*tops, *(inner for top in tops for inner in _subfolders(top))]:
+        levels = _subfolders(kind)
+        if levels and {level.name for level in levels} <= _SEVERITIES:
+            found.update({(kind.name, level.name): level for level in levels})
+    # Class folders 1..5 of images are no severities: those hold class folders in turn.
+    return {key: folder for key, folder in found.items() if _subfolders(folder)}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}). Unpack ObjectNet with its mappings."
+        ) from error
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(_text(path))
+    except ValueError as error:
+        raise DataError(f"{path}: not readable as JSON. Unpack ObjectNet anew.") from error

@@ -1,0 +1,1 @@
+"""Tools for data sets: inspection, derived lists, loading speed."""

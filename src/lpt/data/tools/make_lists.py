@@ -1,0 +1,110 @@
+"""New lists of a data set, long-tailed or split once and for all. No image is copied."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lpt.data.longtail import long_tailed, write_list
+from lpt.data.manifest import Manifest
+from lpt.data.sources.data_string import parse_spec
+from lpt.data.sources.open_data import open_data
+from lpt.errors import DataError
+
+__all__ = ["list_long_tailed", "list_split", "with_list"]
+
+
+def list_long_tailed(
+    spec: str,
+    out: Path,
+    *,
+    profile: str = "exponential",
+    imbalance: float = 100,
+    counts_of: str | None = None,
+    shuffle_classes: bool = False,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+) -> Manifest:
+    """Write a long-tailed training list of a data set; `open_data(with_list(spec, out))` reads it.
+
+    Of data that names no test images a share is set aside first, so that test stays balanced as it
+    is, and the list names both splits. Classes take the profile in index order.
+
+    Args:
+        spec: data whose images are files or rows of Parquet files.
+        out: a .csv file that does not exist yet.
+        profile, imbalance: see `lpt.data.longtail.profile_counts`.
+        counts_of: data whose training counts are taken instead of a profile, such as
+            `places-lt:root=DIR`; it needs as many classes.
+        shuffle_classes: draw which classes are frequent, by `seed`.
+        test_fraction: share of each class set aside if the data names no test images.
+    Returns: the data with its thinned training split.
+    Raises: DataError if `out` exists or a class has too few images; ConfigError for an unknown
+        profile; RunError if the list cannot be written.
+    """
+    _check_free(out)
+    data = open_data(spec, seed=seed, val_fraction=0, test_fraction=0)
+    splits: Sequence[str] = ("train",)
+    if "test" not in data.splits and test_fraction:
+        data = open_data(spec, seed=seed, val_fraction=0, test_fraction=test_fraction)
+        splits = tuple(data.splits)
+    counts = None
+    if counts_of is not None:
+        counts = open_data(counts_of, seed=seed, val_fraction=0).counts().tolist()
+    train = long_tailed(
+        data,
+        profile=profile,
+        imbalance=imbalance,
+        counts=counts,
+        seed=seed,
+        shuffle_classes=shuffle_classes,
+    )
+    thinned = replace(data, splits={**data.splits, "train": train})
+    write_list(thinned, out, splits=splits)
+    return thinned
+
+
+def list_split(
+    spec: str,
+    out: Path,
+    *,
+    group_by: str | None = None,
+    val_fraction: float = 0.1,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+) -> Manifest:
+    """Split a data set as training would, and write the split as a list that keeps it.
+
+    Args and Raises: as `open_data`; DataError if `out` exists, RunError if it cannot be written.
+    """
+    _check_free(out)
+    data = open_data(
+        spec,
+        seed=seed,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        group_by=group_by,
+    )
+    write_list(data, out, splits=tuple(data.splits))
+    return data
+
+
+def with_list(spec: str, out: Path) -> str:
+    """The specification of the same data with a list, wherever that list lies.
+
+    >>> with_list("photos:test=other", Path("/lists/lt.csv"))
+    'photos:test=other,list=/lists/lt.csv'
+    """
+    parsed = parse_spec(spec)
+    source = Path(parsed.source).expanduser()
+    root, place = source if source.is_dir() else source.parent, out.absolute()
+    if place.is_relative_to(root.absolute()):
+        place = place.relative_to(root.absolute())
+    options = {**parsed.options, "list": str(place)}
+    return f"{parsed.source}:" + ",".join(f"{key}={value}" for key, value in options.items())
+
+
+def _check_free(out: Path) -> None:
+    if out.suffix != ".csv" or "," in out.name:
+        raise DataError(f"{out}: name the list as a .csv file, without a comma.")
+    if out.exists():
+        raise DataError(f"{out}: exists already. Choose another name, or remove it first.")

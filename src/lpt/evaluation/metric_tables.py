@@ -1,0 +1,118 @@
+"""Tables of models, for terminals and for Markdown: one row a model, one column a measure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from rich.cells import cell_len
+
+from lpt.data.class_groups import ClassGroups
+
+__all__ = ["COLUMNS", "Column", "Spread", "render_table"]
+
+DASH = "-"
+
+
+class Spread(NamedTuple):
+    """Mean and standard deviation over runs, a cell of its own."""
+
+    mean: float
+    deviation: float
+
+
+Cell = str | float | int | Spread | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: where its cells come from, what stands above them, how they are written.
+
+    Attributes:
+        kind: "text"; "percent", a share in [0, 1] written as 41.3; "count", written as 1,013,760;
+            "seconds", written as 12.3; "number", written as 1.234.
+    """
+
+    key: str
+    title: str
+    kind: Literal["text", "percent", "count", "seconds", "number"] = "percent"
+
+
+COLUMNS = (
+    Column("model", "model", "text"),
+    Column("overall", "overall"),
+    Column("many", "many"),
+    Column("medium", "medium"),
+    Column("few", "few"),
+    Column("macro", "macro"),
+    Column("params", "params", "count"),
+    Column("seconds", "seconds", "seconds"),
+)
+"""The usual columns; the names are those of `Metrics.summary`. Params are the trainable ones."""
+
+
+def render_table(
+    rows: Sequence[Mapping[str, Cell]],
+    columns: Sequence[Column] = COLUMNS,
+    *,
+    style: Literal["plain", "markdown"] = "plain",
+    groups: ClassGroups | None = None,
+) -> str:
+    """Lay rows out under their columns, text to the left and numbers to the right.
+
+    A cell that is missing, None or not finite is a dash. `groups` adds a line that says what many,
+    medium and few mean.
+
+    >>> print(render_table([{"model": "probe", "few": 0.125}], [COLUMNS[0], COLUMNS[4]]))
+    model   few
+    -----  ----
+    probe  12.5
+    """
+    lines = [[column.title for column in columns]]
+    lines += [[_cell(row.get(column.key), column.kind) for column in columns] for row in rows]
+    left = [column.kind == "text" for column in columns]
+    table = _markdown(lines, left) if style == "markdown" else _plain(lines, left)
+    if groups is not None:
+        bounds = ", ".join(f"{name} {text}" for name, text in groups.describe().items())
+        table += ["", f"Training images a class: {bounds}."]
+    return "\n".join(table)
+
+
+def _plain(lines: list[list[str]], left: list[bool]) -> list[str]:
+    header, *body = _aligned(lines, left)
+    rule = ["-" * cell_len(text) for text in header]
+    return ["  ".join(cells).rstrip() for cells in (header, rule, *body)]
+
+
+def _markdown(lines: list[list[str]], left: list[bool]) -> list[str]:
+    escaped = [[text.replace("|", r"\|") for text in line] for line in lines]
+    header, *body = _aligned(escaped, left)
+    rule = [
+        "-" * (cell_len(text) - 1) + ("-" if is_left else ":")
+        for text, is_left in zip(header, left, strict=True)
+    ]
+    return [f"| {' | '.join(cells)} |" for cells in (header, rule, *body)]
+
+
+def _aligned(lines: list[list[str]], left: list[bool]) -> list[list[str]]:
+    """Cells filled with blanks to the width of their column, at least 3 (Markdown's rule)."""
+    widths = [max(3, *map(cell_len, column)) for column in zip(*lines, strict=True)]
+    return [[_fill(*cell) for cell in zip(line, widths, left, strict=True)] for line in lines]
+
+
+def _fill(text: str, width: int, left: bool) -> str:
+    blank = " " * (width - cell_len(text))
+    return text + blank if left else blank + text
+
+
+def _cell(value: Cell, kind: str) -> str:
+    if isinstance(value, Spread):
+        return f"{_cell(value.mean, kind)} ± {_cell(value.deviation, kind)}"
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return DASH
+    if isinstance(value, str) or kind == "text":
+        return str(value)
+    return _NUMBERS[kind].format(value * 100 if kind == "percent" else value)
+
+
+_NUMBERS = {"percent": "{:.1f}", "count": "{:,.0f}", "seconds": "{:.1f}", "number": "{:.3f}"}

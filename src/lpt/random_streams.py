@@ -1,0 +1,57 @@
+"""Independent random generators, keyed by integers; and the one table of what draws from which.
+
+Every random decision outside a model's own initialisation is a function of a key, so that it can be
+repeated alone, resumed, and shared out among processes. A key is a tuple of non-negative integers,
+usually beginning with the seed and ending with a `Stream`.
+"""
+
+from typing import Final
+
+import numpy as np
+
+__all__ = ["VIEW_KEY", "Stream", "random_stream"]
+
+
+class Stream:
+    """Last number of a key: what is drawn.
+
+    The numbers are part of the results: changing one changes every run.
+    """
+
+    # (seed, stage, epoch, STREAM)
+    INSTANCE_SAMPLER: Final = 0
+    BALANCED_SAMPLER: Final = 1
+    CLASS_CYCLE_SAMPLER: Final = 2
+    SQUARE_ROOT_SAMPLER: Final = 3
+    # (seed, stage, epoch, step, STREAM)
+    STEP: Final = 7
+    # (seed, STREAM)
+    VALIDATION_SUBSET: Final = 3
+    CLASS_MEAN_IMAGES: Final = 4
+    FEATURE_SUBSET: Final = 11
+    ANALYSIS_SUBSET: Final = 12
+    BOOTSTRAP: Final = 21
+    KNN_BANK: Final = 22
+
+
+VIEW_KEY = 1_000_003
+"""Marks the keys of cached views.
+
+Keys: (seed, VIEW_KEY, view, image) and (seed, stage, epoch, branch, VIEW_KEY). No stage has this
+number.
+"""
+
+
+def random_stream(*key: int) -> np.random.Generator:
+    """Return an independent generator (NumPy's Philox) for a tuple of integers of any length.
+
+    Held-out images are drawn from (seed, n), where n is the smallest class size that gives any;
+    bundled and derived data sets from (seed,).
+
+    >>> random_stream(0, Stream.BOOTSTRAP).integers(100, size=3).tolist() == [
+    ...     int(n) for n in random_stream(0, 21).integers(100, size=3)
+    ... ]
+    True
+    """
+    # SeedSequence pads with zeros, so (1,) and (1, 0) would agree without the length in front.
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((len(key), *key))))

@@ -1,0 +1,81 @@
+"""The method written as plainly as it reads, to compare with: no saving, nothing slow on purpose.
+
+Prompts are appended to the image's tokens as full tokens and their outputs dropped after each block
+(VPT-Deep), attention is a matmul, a softmax and a matmul, the last block runs for all tokens, and
+phase 2 makes two full passes. It shares the parameters of a `LongTailedPromptModel`, so results and
+gradients can be compared directly.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lpt.model.two_pass import LongTailedPromptModel
+from lpt.records import Output
+
+__all__ = ["PlainModel"]
+
+Tokens = Float[Tensor, "B tokens D"]
+
+
+class PlainModel(nn.Module):
+    """The reference for results and speed; same parameters, same outputs as the model given.
+
+    Args:
+        model: whose prompts, keys, classifier and backbone weights are used.
+        vit: the backbone as timm made it, with the same weights; None takes the model's own.
+    """
+
+    def __init__(self, model: LongTailedPromptModel, vit: nn.Module | None = None) -> None:
+        super().__init__()
+        self.vit: Any = model.backbone.model if vit is None else vit
+        self.shared, self.pool, self.classifier = model.shared, model.pool, model.classifier
+        self.split, self.top_k = model.split, model.shape.top_k
+
+    def phase1(self, images: Float[Tensor, "B 3 H H"]) -> Output:
+        """One full pass with the shared prompts, then the classifier."""
+        query = self._pass(images, [[prompts] for prompts in self.shared.prompts])
+        return Output(self.classifier(query), query, query)
+
+    def forward(self, images: Float[Tensor, "B 3 H H"]) -> Output:
+        """Two full passes: the query, and the feature with shared and matched prompts."""
+        with torch.no_grad():
+            query = self._pass(images, [[prompts] for prompts in self.shared.prompts])
+        match = self.pool.match(query, self.top_k)
+        appended = [[prompts.detach()] for prompts in self.shared.prompts]
+        for block, group in enumerate(match.prompts.unbind(1), start=self.split):
+            appended[block].append(group)
+        feature = self._pass(images, appended)
+        return Output(self.classifier(feature), feature, query, match)
+
+    def _pass(self, images: Tensor, appended: Sequence[Sequence[Tensor]]) -> Float[Tensor, "B D"]:
+        vit = self.vit
+        x = vit.norm_pre(vit._pos_embed(vit.patch_embed(images)))
+        for block, prompts in zip(vit.blocks, appended, strict=True):
+            full = torch.cat([x, *(p.expand(len(x), -1, -1) for p in prompts)], dim=1)
+            x = _block(block, full)[:, : x.shape[1]]
+        feature: Tensor = vit.fc_norm(vit.norm(x)[:, 0])
+        return feature
+
+
+def _block(block: Any, x: Tokens) -> Tokens:
+    x = x + block.ls1(_attention(block.attn, block.norm1(x)))
+    result: Tensor = x + block.ls2(block.mlp(block.norm2(x)))
+    return result
+
+
+def _attention(attention: Any, x: Tokens) -> Tokens:
+    batch, tokens, _ = x.shape
+    qkv = attention.qkv(x).view(batch, tokens, 3, attention.num_heads, -1)
+    query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+    query, key = attention.q_norm(query), attention.k_norm(key)
+    weights = F.softmax((query * attention.scale) @ key.transpose(-2, -1), dim=-1)
+    mixed = attention.norm((weights @ value).transpose(1, 2).reshape(batch, tokens, -1))
+    if attention.gate is not None:
+        mixed = mixed * attention.gate(x).sigmoid()
+    result: Tensor = attention.proj(mixed)
+    return result

@@ -1,0 +1,104 @@
+"""Named entries that other packages can add to: losses, samplers, baselines, data sets, backbones.
+
+A package adds entries by calling a `register_*` function of `lpt`, or by an entry point of the
+group `lpt.plugins` that names a module (importing it registers) or a function (which is called).
+Entry points are loaded when a name is looked up that `lpt` itself does not have, or when all names
+are listed.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+from lpt.errors import ConfigError
+
+__all__ = ["GROUP", "Registry", "load_plugins"]
+
+GROUP = "lpt.plugins"
+"""Group of the entry points that are loaded as plugins."""
+
+Entry = TypeVar("Entry")
+
+_loaded: set[tuple[str, str]] = set()
+
+
+class Registry(Mapping[str, Entry], Generic[Entry]):
+    """Entries of one kind by name; built-in ones first, then registered ones.
+
+    Args:
+        kind: what an entry is, for messages, such as "loss".
+        builtin: entries that `lpt` has itself.
+
+    >>> colours = Registry("colour", {"red": 1})
+    >>> colours.register("blue", 2)
+    >>> colours["blue"], list(colours)
+    (2, ['red', 'blue'])
+    """
+
+    def __init__(self, kind: str, builtin: Mapping[str, Entry]) -> None:
+        self.kind = kind
+        self._builtin = frozenset(builtin)
+        self._entries = dict(builtin)
+
+    def register(self, name: str, entry: Entry, *, replace: bool = False) -> None:
+        """Add an entry.
+
+        Args:
+            replace: whether a registered entry of that name may be replaced; a built-in one never.
+        Raises: ConfigError if the name is empty or taken.
+        """
+        if not name or name != name.strip() or any(c in name for c in "/:=, "):
+            raise ConfigError(f"{self.kind} {name!r}: a name has no blanks and none of / : = ,")
+        if name in self._builtin or (name in self._entries and not replace):
+            raise ConfigError(f"{self.kind} '{name}' exists already. Choose another name.")
+        self._entries[name] = entry
+
+    def unregister(self, name: str) -> None:
+        """Remove a registered entry. Raises: ConfigError if it is built in or unknown."""
+        if name in self._builtin or name not in self._entries:
+            raise ConfigError(f"{self.kind} '{name}' was not registered.")
+        del self._entries[name]
+
+    def __getitem__(self, name: str) -> Entry:
+        """Return an entry. Raises: ConfigError naming the known ones."""
+        if name not in self:
+            raise ConfigError(f"{self.kind} '{name}': unknown. Choose one of: {', '.join(self)}.")
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        if name not in self._entries:
+            load_plugins()
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        load_plugins()
+        return iter(tuple(self._entries))
+
+    def __len__(self) -> int:
+        load_plugins()
+        return len(self._entries)
+
+
+def load_plugins() -> None:
+    """Load every entry point of `GROUP` that has not been loaded yet.
+
+    Raises: ConfigError naming the plugin that fails.
+    """
+    for point in entry_points(group=GROUP):
+        key = (point.name, point.value)
+        if key not in _loaded:
+            _loaded.add(key)
+            _load(point)
+
+
+def _load(point: EntryPoint) -> None:
+    try:
+        target = point.load()
+        if callable(target):
+            target()
+    except Exception as error:
+        package = point.dist.name if point.dist is not None else point.value
+        raise ConfigError(
+            f"plugin '{point.name}' of {package} failed: {type(error).__name__}: {error}. "
+            "Correct or uninstall it."
+        ) from error

@@ -1,0 +1,210 @@
+"""What training tells people while it runs: a live table on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from lpt.errors import ConfigError
+from lpt.progress import Record, Reporter, SilentReporter, human_time, percent
+
+__all__ = [
+    "PlainReporter",
+    "RichReporter",
+    "TensorBoardReporter",
+    "check_log",
+    "reporter_for",
+    "with_log",
+]
+
+MEASURES = ("overall", "many", "medium", "few", "macro")
+SHOWN_EPOCHS = 12
+
+
+class PlainReporter(SilentReporter):
+    """One line an epoch, and one now and then in between, with the time left."""
+
+    def __init__(self, stream: TextIO | None = None, *, every_seconds: float = 15.0) -> None:
+        self.stream = stream or sys.stderr
+        self.every = every_seconds
+        self.task, self.total, self.done, self.unit, self.at_start = "", 0, 0, "steps", 0
+        self.started = self.spoken = time.monotonic()
+
+    def message(self, text: str) -> None:
+        """Print a line at once."""
+        print(text, file=self.stream, flush=True)
+
+    def begin(self, task: str, total: int, done: int = 0, unit: str = "steps") -> None:
+        """Start the clock of a piece of work."""
+        self.task, self.total, self.done, self.at_start, self.unit = task, total, done, done, unit
+        self.started = self.spoken = time.monotonic()
+
+    def advance(self, units: int = 1, note: str = "") -> None:
+        """Print a line if the last one is some time ago."""
+        self.done += units
+        now = time.monotonic()
+        if now - self.spoken >= self.every:
+            self.spoken = now
+            rate = (now - self.started) / max(1, self.done - self.at_start)
+            left = human_time(rate * (self.total - self.done))
+            self.message(f"{self.task}  {self.done}/{self.total} {self.unit}  {left} left  {note}")
+
+    def epoch(self, record: Record) -> None:
+        """Print the epoch's line."""
+        self.message(epoch_line(record))
+        self.spoken = time.monotonic()
+
+
+class RichReporter(SilentReporter):
+    """A table of the last epochs and a bar with the time left, kept up to date on a terminal.
+
+    The table of a phase stays on the screen when the phase is over.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self.progress: Progress | None = None
+        self.epochs: list[Record] = []
+        self._live: Live | None = None
+
+    def message(self, text: str) -> None:
+        """Print above the table."""
+        self.console.print(text, markup=False, highlight=False)
+
+    def begin(self, task: str, total: int, done: int = 0, unit: str = "steps") -> None:
+        """Show a bar."""
+        self.end()
+        self.progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TimeRemainingColumn(),
+            TextColumn("left  {task.fields[note]}", markup=False),
+            console=self.console,
+        )
+        self.progress.add_task(task, total=total, completed=done, note="")
+        self._live = Live(self.progress, console=self.console, transient=True, refresh_per_second=4)
+        self._live.start()
+
+    def advance(self, units: int = 1, note: str = "") -> None:
+        """Move the bar."""
+        if self.progress is not None:
+            task = self.progress.task_ids[0]
+            self.progress.update(task, advance=units, note=note)
+
+    def end(self) -> None:
+        """Take the bar away; leave the table."""
+        if self._live is not None:
+            self._live.stop()
+        if self.epochs:
+            self.console.print(epoch_table(self.epochs))
+        self.progress, self._live, self.epochs = None, None, []
+
+    def epoch(self, record: Record) -> None:
+        """Add the epoch to the table."""
+        self.epochs.append(record)
+        if self._live is not None and self.progress is not None:
+            table = epoch_table(self.epochs[-SHOWN_EPOCHS:])
+            self._live.update(Group(table, self.progress), refresh=True)
+
+
+class TensorBoardReporter:
+    """Hands everything on to another reporter, and each epoch's numbers to TensorBoard.
+
+    Args:
+        inner: what people see.
+        folder: where the event files go.
+    """
+
+    def __init__(self, inner: Reporter, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.message, self.begin = inner.message, inner.begin
+        self.advance, self.end = inner.advance, inner.end
+        self.inner = inner
+        self.writer = SummaryWriter(str(folder))
+
+    def epoch(self, record: Record) -> None:
+        """Write every number of the record under its phase, at its epoch."""
+        for name, value in _numbers(record):
+            self.writer.add_scalar(f"{record['stage']}/{name}", value, record["epoch"] + 1)
+        self.writer.flush()
+        self.inner.epoch(record)
+
+
+def reporter_for(stream: TextIO | None = None) -> Reporter:
+    """Live on a terminal, plain lines in a file or a pipe."""
+    target = stream or sys.stderr
+    return RichReporter() if target.isatty() else PlainReporter(target)
+
+
+def check_log(log: str | None) -> None:
+    """Refuse a log that cannot be kept, before anything is computed.
+
+    Raises: ConfigError if it is not "tensorboard", or TensorBoard is not installed.
+    """
+    if log not in (None, "tensorboard"):
+        raise ConfigError(f"--log {log}: unknown. Known: tensorboard.")
+    if log == "tensorboard" and find_spec("tensorboard") is None:
+        raise ConfigError(
+            "--log tensorboard: TensorBoard is not installed. Run: pip install 'lpt[tensorboard]'"
+        )
+
+
+def with_log(reporter: Reporter, log: str | None, run: Path) -> Reporter:
+    """The reporter, also keeping a log in RUN/tensorboard if one is asked for (see `check_log`)."""
+    check_log(log)
+    return reporter if log is None else TensorBoardReporter(reporter, run / "tensorboard")
+
+
+def epoch_table(records: list[Record]) -> Table:
+    """A row an epoch: loss, validation accuracy of the groups in per cent, speed, time."""
+    table = Table(title=f"{records[0]['stage']}: validation accuracy, %", title_justify="left")
+    table.add_column("epoch", justify="right")
+    table.add_column("loss", justify="right")
+    for name in MEASURES:
+        table.add_column(name, justify="right")
+    table.add_column("images/s", justify="right")
+    table.add_column("time", justify="right")
+    for record in records:
+        scores = record.get("val") or {}
+        table.add_row(
+            f"{record['epoch'] + 1}/{record['epochs']}",
+            f"{record['loss']:.3f}",
+            *(percent(scores.get(name)) for name in MEASURES),
+            f"{record['images_per_second']:.0f}",
+            human_time(record["seconds"]),
+        )
+    return table
+
+
+def epoch_line(record: Record) -> str:
+    """An epoch in one line: loss, validation accuracy of the groups, speed."""
+    parts = [
+        f"{record['stage']}  epoch {record['epoch'] + 1}/{record['epochs']}",
+        f"loss {record['loss']:.3f}",
+    ]
+    if record.get("val"):
+        shown = ((n, record["val"].get(n)) for n in MEASURES)
+        parts.append("val " + " ".join(f"{n} {percent(v)}" for n, v in shown))
+    parts.append(f"{record['images_per_second']:.0f} images/s")
+    if record.get("loading_share") is not None:
+        parts.append(f"{100 * record['loading_share']:.0f} % waiting for images")
+    parts.append(f"{human_time(record['seconds'])}")
+    return "  ".join(parts)
+
+
+def _numbers(record: Record) -> list[tuple[str, float]]:
+    flat = {**record, **{f"val/{name}": share for name, share in (record.get("val") or {}).items()}}
+    return [
+        (name, float(value))
+        for name, value in flat.items()
+        if isinstance(value, int | float) and name not in ("epoch", "epochs")
+    ]

@@ -1,0 +1,1 @@
+"""A task scored on test sets of other sources, beside its own."""

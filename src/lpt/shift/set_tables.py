@@ -1,0 +1,79 @@
+"""Scores of a task on several sets, as tables."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from lpt.data.class_groups import ClassGroups
+from lpt.evaluation import COLUMNS, Column, render_table
+from lpt.shift.score_sets import SetScore
+
+__all__ = ["render_scores"]
+
+MEASURES = ("overall", "many", "medium", "few", "macro")
+
+Row = dict[str, str | float | int | None]
+
+
+def render_scores(scores: Sequence[SetScore], groups: ClassGroups) -> str:
+    """One row a set, one for the mean of a family; below, each family by kind and severity."""
+    families = list(dict.fromkeys(score.family for score in scores if score.family))
+    rows = [_row(score) for score in scores if not score.family]
+    rows += [_mean_row(name, _family(scores, name)) for name in families]
+    tables = [render_table(rows, _columns(scores), groups=groups)]
+    tables += [_by_severity(_family(scores, name)) for name in families]
+    if any(score.source is not None for score in scores):
+        tables.append("Drop: from the source's test images of the same classes, overall.")
+    return "\n\n".join(tables)
+
+
+def _columns(scores: Sequence[SetScore]) -> list[Column]:
+    columns = [Column("data", "data", "text"), Column("classes", "classes", "count")]
+    columns += [column for column in COLUMNS if column.key in MEASURES]
+    if any(score.among_all != score.metrics.overall for score in scores):
+        columns.append(Column("among_all", "among all"))
+    if any(score.source is not None for score in scores):
+        columns += [Column("source", "source"), Column("drop", "drop")]
+    return columns
+
+
+def _family(scores: Sequence[SetScore], name: str) -> list[SetScore]:
+    return [score for score in scores if score.family == name]
+
+
+def _row(score: SetScore) -> Row:
+    return {
+        "data": score.name,
+        "classes": len(score.metrics.class_scores) - score.metrics.classes_without_test,
+        **score.metrics.summary(),
+        "among_all": score.among_all,
+        "source": score.source,
+        "drop": score.drop,
+    }
+
+
+def _mean_row(name: str, scores: Sequence[SetScore]) -> Row:
+    rows = [_row(score) for score in scores]
+    means: Row = {key: _mean([row[key] for row in rows]) for key in rows[0] if key != "data"}
+    return {**means, "data": f"{name} (mean of {len(rows)})"}
+
+
+def _mean(values: Sequence[object]) -> float | None:
+    known = [value for value in values if isinstance(value, int | float)]
+    return fmean(known) if len(known) == len(values) else None
+
+
+def _by_severity(scores: Sequence[SetScore]) -> str:
+    severities = sorted({score.severity for score in scores})
+    columns = [Column("kind", scores[0].family, "text")]
+    columns += [Column(str(severity), str(severity)) for severity in severities]
+    columns += [Column("mean", "mean"), Column("drop", "drop")]
+    return render_table(
+        [_kind_row(scores, kind) for kind in dict.fromkeys(score.kind for score in scores)], columns
+    )
+
+
+def _kind_row(scores: Sequence[SetScore], kind: str) -> Row:
+    own = [score for score in scores if score.kind == kind]
+    overall: Row = {str(score.severity): score.metrics.overall for score in own}
+    mean = fmean(score.metrics.overall for score in own)
+    return {"kind": kind, **overall, "mean": mean, "drop": _mean([score.drop for score in own])}

@@ -1,0 +1,1 @@
+"""Studies as data, and what a user changes about them."""

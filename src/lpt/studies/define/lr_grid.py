@@ -1,0 +1,90 @@
+"""Learning rates to choose from: the same small grid for every method."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from lpt.baselines import BaselineSettings
+from lpt.config import RunConfig
+from lpt.errors import ConfigError
+
+__all__ = ["DEFAULT_LRS", "LearningRate", "parse_lrs", "scaled_baseline", "scaled_config"]
+
+_ROLES = ("lr", "classifier_lr", "key_lr")
+
+
+@dataclass(frozen=True)
+class LearningRate:
+    """A candidate: a multiple of a method's own rate, or a rate as it is.
+
+    Attributes:
+        value: the factor or the rate.
+        relative: whether it is a factor.
+    """
+
+    value: float
+    relative: bool = True
+
+    def __str__(self) -> str:
+        if not self.relative:
+            return f"{self.value:g}"
+        share = Fraction(self.value).limit_denominator(100)
+        exact = share.numerator == 1 and abs(float(share) - self.value) < 1e-9 * self.value
+        return f"x{share}" if exact else f"x{self.value:.3g}"
+
+    def factor(self, own: float) -> float:
+        """What all rates of a method whose main rate is `own` are multiplied by."""
+        return self.value if self.relative else self.value / own
+
+
+DEFAULT_LRS = (LearningRate(1 / 3), LearningRate(1.0), LearningRate(3.0))
+"""The grid: a third of a method's own rate, the rate, three times the rate."""
+
+
+def parse_lrs(text: str | None) -> tuple[LearningRate, ...]:
+    """Read "x1/3,x1,x3" (multiples of each method's own rate) or "0.001,0.003" (rates).
+
+    None is `DEFAULT_LRS`. A single rate leaves nothing to choose.
+
+    Raises: ConfigError naming what is no positive number.
+    """
+    if text is None:
+        return DEFAULT_LRS
+    return tuple(dict.fromkeys(_lr(part.strip()) for part in text.split(",")))
+
+
+def scaled_config(config: RunConfig, lr: LearningRate) -> RunConfig:
+    """All rates of both phases multiplied alike; an absolute rate is that of phase 1's prompts."""
+    factor = lr.factor(config.phase1.optim.lr)
+    changes = {
+        f"{phase}.optim.{role}": factor * own
+        for phase in ("phase1", "phase2")
+        for role in _ROLES
+        if (own := getattr(getattr(config, phase).optim, role)) is not None
+    }
+    return config.changed(changes)
+
+
+def scaled_baseline(settings: BaselineSettings, lr: LearningRate) -> BaselineSettings:
+    """Both rates of a rival multiplied alike; an absolute rate is its main one."""
+    assert settings.lr is not None
+    factor = lr.factor(settings.lr)
+    own = settings.classifier_lr
+    return replace(
+        settings,
+        lr=factor * settings.lr,
+        classifier_lr=None if own is None else factor * own,
+    )
+
+
+def _lr(text: str) -> LearningRate:
+    relative = text.startswith("x")
+    try:
+        value = float(Fraction(text.removeprefix("x")))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ConfigError(
+            f"--rates: {text!r} is no rate. Write multiples of each method's own rate as "
+            "x1/3,x1,x3, or rates as 0.001,0.003."
+        )
+    return LearningRate(value, relative)

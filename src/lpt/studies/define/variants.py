@@ -1,0 +1,88 @@
+"""Long-tailed prompt tuning, changed: both prompt sets at once, or matching by the plain backbone.
+
+Ablations of the paper, trained as runs, so that they resume like runs.
+"""
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from lpt.backbones.vit import PromptKV
+from lpt.model.two_pass import LongTailedPromptModel, Prefix
+from lpt.records import Output
+from lpt.training.engine.stage import Inputs, Stage
+from lpt.training.phases.prompt_stages import GroupStage
+from lpt.training.trainer import Trainer
+
+__all__ = ["JointStage", "JointTrainer", "PlainQueryModel", "PlainQueryTrainer"]
+
+
+class JointStage(GroupStage):
+    """Shared prompts, group prompts, keys and classifier learn together.
+
+    No gradient flows through the query, as in phase 2; through the tokens after block K it does.
+
+    Source: LPT (ICLR 2023), table 9.
+    """
+
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Everything that either phase teaches."""
+        groups = super().param_groups()
+        return {**groups, "prompts": [self.model.shared.prompts, *groups["prompts"]]}
+
+    def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
+        """Nothing is: the shared prompts change with every step."""
+        return {"images": images}
+
+    def output(self, inputs: Inputs) -> Output:
+        """Both passes, the tokens between them with gradient."""
+        shared = self.model.shared_kv()
+        prefix = self.model.prefix(inputs["images"], shared)
+        matched = Prefix(prefix.tokens, prefix.query.detach())
+        return self.model.phase2(matched, shared, dropout_mask=inputs.get("dropout_mask"))
+
+
+class JointTrainer(Trainer):
+    """A run without phase 1, whose phase 2 is a `JointStage`.
+
+    `phase1.epochs` and `phase2.cached_views` have to be 0.
+    """
+
+    def _stage(self, name: str) -> Stage:
+        stage = super()._stage(name)
+        if not isinstance(stage, GroupStage):
+            return stage
+        return JointStage(self.model, stage.branches, stage.settings, stage.mixup).to(
+            self.context.accelerator.device
+        )
+
+
+class PlainQueryModel(LongTailedPromptModel):
+    """Group prompts are matched by the class token of the backbone without prompts.
+
+    Source: LPT (ICLR 2023), table 10.
+    """
+
+    def phase1(
+        self,
+        images: Float[Tensor, "B 3 H H"],
+        shared: list[PromptKV] | None = None,
+        dropout_mask: Bool[Tensor, "B D"] | None = None,
+    ) -> Output:
+        """The shared-prompt pass, which classifies by its own class token."""
+        feature = super().prefix(images, shared).query
+        return Output(self.classifier(feature, dropout_mask), feature, feature)
+
+    def prefix(
+        self, images: Float[Tensor, "B 3 H H"], shared: list[PromptKV] | None = None
+    ) -> Prefix:
+        """Tokens of the shared-prompt pass, query of the plain one."""
+        return Prefix(super().prefix(images, shared).tokens, self.backbone(images))
+
+
+class PlainQueryTrainer(Trainer):
+    """A run whose model is a `PlainQueryModel`.
+
+    Its prompt file is not kept: such a file cannot say that queries are the plain backbone's.
+    """
+
+    model_type = PlainQueryModel

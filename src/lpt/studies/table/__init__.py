@@ -1,0 +1,1 @@
+"""The table of a study: aggregation, differences, rendering, export."""

@@ -1,0 +1,227 @@
+"""A study's table and its plan, for terminals and for Markdown."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from lpt.evaluation import Column, Spread, render_table
+from lpt.evaluation.metric_tables import Cell
+from lpt.studies.define.definition import Published
+from lpt.studies.run.row_result import Planned
+from lpt.studies.table.bootstrap import Difference
+from lpt.studies.table.study_table import ACCURACIES, StudyTable, TableRow
+
+__all__ = ["render_plan", "render_study"]
+
+FEATURE_COLUMNS = (
+    Column("gamma", "gamma", "number"),
+    Column("inner", "inner", "number"),
+    Column("inter", "inter", "number"),
+    Column("knn", "K-NN"),
+    Column("knn_few", "K-NN few"),
+)
+SHORT, RANDOM, FAILED, UNEVEN, EDGE, CROPS = "*", "†", "!", "‡", "^", "§"
+MARKS = {
+    SHORT: "trained for fewer epochs than the method has by itself, so no result of it",
+    RANDOM: "machinery only: an untrained backbone says nothing about any method",
+    UNEVEN: "mean over fewer seeds than other rows",
+    EDGE: "the best rate is the lowest or highest candidate: a better one may lie beyond",
+    CROPS: "answers by the mean over five crops, as its source does, where other rows have a "
+    "single view; --ensemble scores all alike",
+    FAILED: "a cell failed",
+}
+
+Style = Literal["plain", "markdown"]
+
+
+def render_study(table: StudyTable, style: Style = "plain") -> str:
+    """Title, table, differences with their intervals, and what to beware of."""
+    title = f"{table.name}: {table.about}"
+    head = [f"# {title}" if style == "markdown" else title, ""]
+    head += [f"{table.data}. Source: {table.source}.", ""]
+    columns = [Column("label", "method", "text"), *_score_columns(table), *_cost_columns(table)]
+    most = max(row.seeds for row in table.rows)
+    rows = [_cells(row, most) for row in table.rows]
+    parts = [*head, render_table(rows, columns, style=style, groups=table.groups)]
+    parts += _differences({row.label: row.difference for row in table.rows}, table, style)
+    if any(row.ensembled for row in table.rows):
+        parts += ["", *_five_crops(table, style)]
+    if any(row.tried for row in table.rows):
+        parts += ["", *_choice(table, style)]
+    notes = [*_legend(table, most), *table.notes, *_made_with(table)]
+    if style == "markdown":
+        notes = ["- " + note.replace("*", r"\*") for note in notes]
+    parts += ["", *notes]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def render_plan(rows: Sequence[Planned]) -> str:
+    """What each row has of what it needs, for terminals."""
+    columns = [Column("label", "method", "text"), Column("choosing", "to choose its rate", "text")]
+    columns.append(Column("final", "for the table", "text"))
+    cells: list[Mapping[str, Cell]] = [
+        {
+            "label": row.label,
+            "choosing": f"{row.choosing_done} of {row.choosing}" if row.choosing else "-",
+            "final": f"{row.final_done} of {row.final}",
+        }
+        for row in rows
+    ]
+    return render_table(cells, columns).rstrip() + "\n"
+
+
+def _score_columns(table: StudyTable) -> list[Column]:
+    columns = [Column(name, name) for name in ACCURACIES]
+    columns += [Column(name, name) for name in table.shifted]
+    return columns + (list(FEATURE_COLUMNS) if table.with_features else [])
+
+
+def _cost_columns(table: StudyTable) -> list[Column]:
+    columns = [Column("parameters", "params", "count"), Column("seconds", "seconds", "seconds")]
+    columns += [Column("memory", "peak MB", "count"), Column("epochs", "epochs", "text")]
+    columns += [Column("lr", "lr", "text")]
+    if any(row.paper for row in table.rows):
+        columns.append(Column("paper", "paper", "text"))
+    return columns
+
+
+def _cells(row: TableRow, most_seeds: int) -> dict[str, Cell]:
+    measures = {**row.scores, **row.features}
+    return {
+        **{name: _cell(spread) for name, spread in measures.items()},
+        "label": row.label + "".join(_marks(row, most_seeds)),
+        "parameters": row.parameters if row.seeds else None,
+        "seconds": None if row.seconds is None else row.seconds.mean,
+        "memory": row.peak_memory_bytes / 1e6 if row.peak_memory_bytes else None,
+        "epochs": " + ".join(map(str, row.epochs)) or "-",
+        "lr": _lr(row),
+        "paper": "; ".join(map(_paper, row.paper)) or "-",
+    }
+
+
+def _lr(row: TableRow) -> str:
+    """The multiple, and what it comes to."""
+    if not row.lr:
+        return "-"
+    told = "" if row.absolute_lr is None else f"{row.absolute_lr:.2g}"
+    return f"{row.lr} ({told})" if row.lr.startswith("x") and told else row.lr
+
+
+def _cell(spread: Spread) -> Cell:
+    return spread.mean if math.isnan(spread.deviation) else spread
+
+
+def _paper(paper: Published) -> str:
+    about = "~" if paper.derived else ""
+    values = [
+        f"{about}{value if name == 'gamma' else _as_printed(100 * value)}"
+        + ("" if name == "overall" else f" {name}")
+        for name, value in paper.values.items()
+    ]
+    where = "" if paper.data == Published.model_fields["data"].default else f" ({paper.data})"
+    return " / ".join(values) + where
+
+
+def _as_printed(percent: float) -> str:
+    """With the paper's digits: 50.07, 76.1, 37."""
+    return f"{percent:.2f}".rstrip("0").rstrip(".")
+
+
+def _marks(row: TableRow, most_seeds: int) -> list[str]:
+    told = {
+        SHORT: row.is_short,
+        RANDOM: row.random,
+        UNEVEN: 0 < row.seeds < most_seeds,
+        EDGE: row.at_edge,
+        CROPS: row.five_crops,
+        FAILED: bool(row.failed),
+    }
+    return [f" {mark}" for mark, holds in told.items() if holds]
+
+
+def _legend(table: StudyTable, most_seeds: int) -> list[str]:
+    used = {mark.strip() for row in table.rows for mark in _marks(row, most_seeds)}
+    lines = [f"{mark} {text}." for mark, text in MARKS.items() if mark in used and mark != FAILED]
+    for row in table.rows:
+        if row.failed:
+            told = row.failed.splitlines()[0]
+            lines.append(f"{FAILED} {row.label}: {told} (--retry trains it again)")
+    if most_seeds > 1:
+        lines.append(f"± standard deviation over {most_seeds} seeds.")
+    if any(paper.derived for row in table.rows for paper in row.paper):
+        lines.append("~ computed from a difference that the paper prints: ± 0.5.")
+    if any(row.paper for row in table.rows):
+        lines.append(
+            "paper: ViT-B/16 of ImageNet-21k on Places-LT unless said otherwise; other data and "
+            "backbones give other numbers."
+        )
+    return lines
+
+
+def _made_with(table: StudyTable) -> list[str]:
+    """What cells were trained with, which other machines may have done at other times."""
+    by_machine: dict[str, list[str]] = {}
+    for row in table.rows:
+        for made in filter(None, row.made_with):
+            by_machine.setdefault(made, []).append(row.label)
+    if len(by_machine) == 1:
+        return [f"Cells were trained with {next(iter(by_machine))}."]
+    return [f"Trained with {made}: {'; '.join(rows)}." for made, rows in by_machine.items()]
+
+
+def _choice(table: StudyTable, style: Style) -> list[str]:
+    """What each candidate rate had on the images that chose."""
+    title = "Macro accuracy of each candidate rate, on the images that chose"
+    lrs = list(dict.fromkeys(lr for row in table.rows for lr in row.tried))
+    columns = [Column("label", "method", "text"), *(Column(lr, lr) for lr in lrs)]
+    rows = [{"label": row.label, **row.tried} for row in table.rows if row.tried]
+    head = f"## {title}" if style == "markdown" else title
+    return [head, "", render_table(rows, columns, style=style)]
+
+
+def _five_crops(table: StudyTable, style: Style) -> list[str]:
+    """The second table: the same models, asked by five crops."""
+    title = "The same models by the mean over five crops"
+    columns = [Column("label", "method", "text"), *(Column(n, n) for n in ACCURACIES)]
+    rows = [
+        {"label": row.label, **{name: _cell(spread) for name, spread in row.ensembled.items()}}
+        for row in table.rows
+    ]
+    return [
+        f"## {title}" if style == "markdown" else title,
+        "",
+        render_table(rows, columns, style=style, groups=table.groups),
+        *_differences({row.label: row.ensembled_difference for row in table.rows}, table, style),
+    ]
+
+
+def _differences(
+    by_row: Mapping[str, Mapping[str, Difference]], table: StudyTable, style: Style
+) -> list[str]:
+    if not any(by_row.values()):
+        return []
+    columns = [Column("label", f"minus {table.reference}", "text")]
+    measured = {name for differences in by_row.values() for name in differences}
+    names = [name for name in (*ACCURACIES, *table.shifted) if name in measured]
+    columns += [Column(name, name, "text") for name in names]
+    seeds = max(row.seeds for row in table.rows)
+    over = "test images and seeds" if seeds > 1 else "test images; nothing is known of seeds"
+    rows = [
+        {
+            "label": label,
+            **{name: _difference(d) for name, d in differences.items()},
+        }
+        for label, differences in by_row.items()
+        if differences
+    ]
+    told = (
+        f"Points, with the middle 95 % of a paired bootstrap over {over}; ? where that holds zero."
+    )
+    return ["", render_table(rows, columns, style=style), "", told]
+
+
+def _difference(d: Difference) -> str:
+    if d.low == d.high == 0:
+        return "none"
+    interval = f"{100 * d.mean:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
+    return interval + (" " if d.is_clear else " ?")

@@ -1,1 +1,0 @@
-"""Proof: reference fixtures, a plain implementation to compare with, and benchmarks."""

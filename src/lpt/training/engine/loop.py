@@ -1,0 +1,242 @@
+"""The only training loop: every phase and every rival runs through `fit`."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from lpt.config import OptimConfig
+from lpt.data.loading import Draw
+from lpt.data.tools.throughput import loading_hint
+from lpt.devices import peak_memory
+from lpt.progress import Reporter
+from lpt.random_streams import Stream, random_stream
+from lpt.training.engine.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
+from lpt.training.engine.compilation import compile_if_right, compile_pays
+from lpt.training.engine.optim import build_optimizer, schedule, set_lrs
+from lpt.training.engine.sampling_plan import EpochPlan
+from lpt.training.engine.stage import Inputs, Progress, Stage
+from lpt.training.engine.step import MicroBatch, diverged, train_step
+
+__all__ = ["Source", "Store", "fit"]
+
+
+class Source(Protocol):
+    """Turns draws into inputs of a stage: loads images, or reads cached views."""
+
+    def __call__(self, steps: Iterator[list[Draw]]) -> Iterator[tuple[Inputs, Tensor]]:
+        """Yield (inputs, labels) of each step."""
+        ...
+
+
+class Store(Protocol):
+    """Where the loop keeps what it learned (the run folder)."""
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint in place of the last one."""
+
+    def save_best(self, stage: str, trainable: Mapping[str, Tensor]) -> None:
+        """Keep the best weights of a stage."""
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Append a line of metrics."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What `fit` needs beside the stage.
+
+    Attributes:
+        accelerator: device, precision, processes.
+        source: draws -> inputs.
+        store: checkpoints and metrics.
+        learned: the tensors that a checkpoint holds.
+        validate: metrics of the stage on validation images; gives None if there are none.
+        reporter: told of everything.
+        checkpoint_seconds: time between two checkpoints within an epoch.
+        workers: processes that the source loads with, for a hint where training waits for them.
+        micro_batch: images of a step that are computed at once; None for all. Fewer from where
+            memory runs out.
+        compile: whether torch compiles the steps: auto, on or off.
+    """
+
+    accelerator: Accelerator
+    source: Source
+    store: Store
+    trainable: Callable[[], dict[str, Tensor]]
+    validate: Callable[[Stage], Mapping[str, float | None] | None]
+    reporter: Reporter
+    checkpoint_seconds: float = 60.0
+    workers: int = 0
+    micro_batch: int | None = None
+    compile: str = "off"
+
+
+def fit(
+    loop: Loop, stage: Stage, plan: EpochPlan, optim: OptimConfig, resume: Checkpoint | None = None
+) -> Checkpoint:
+    """Train a stage to its last epoch, from the start or from where a checkpoint stands.
+
+    Continuing from any checkpoint ends with bit-identical weights on the same machine with the same
+    number of threads. The caller has put the checkpoint's learned tensors into the model.
+
+    Returns: the last checkpoint; its `best` names the best validation score (macro) and epoch.
+    Raises: TrainingError if the loss or a weight is not finite; no checkpoint holds such a weight.
+    """
+    optimizer = build_optimizer(optim, stage.param_groups(), plan.batch)
+    accelerator = loop.accelerator
+    state = resume or Checkpoint(Position(plan.stage), {})
+    if resume is not None and resume.optimizer:
+        restore_optimizer(optimizer, resume.optimizer)
+    prepared_optimizer = accelerator.prepare(optimizer)  # its wrapper of models would rebuild Terms
+    first = state.position
+    sums = dict(state.sums)
+    best = state.best
+    micro = MicroBatch(state.micro_batch or loop.micro_batch, loop.reporter.message)
+    clock = _Clock(state.seconds.get(stage.name, 0.0))
+
+    def trainable(epoch: int) -> dict[str, Tensor]:
+        tensors = loop.trainable()
+        broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+        if broken:
+            raise diverged(stage, f"{broken[0]} is not finite", epoch, optimizer)
+        return tensors
+
+    def checkpoint(position: Position, tensors: Mapping[str, Tensor]) -> Checkpoint:
+        kept = Checkpoint(
+            position,
+            tensors,
+            optimizer_state(optimizer),
+            dict(sums),
+            {**state.seconds, stage.name: clock.total()},
+            best,
+            max(state.peak_memory, peak_memory(accelerator.device)),
+            micro.images,
+        )
+        loop.store.save(kept)
+        clock.saved()
+        return kept
+
+    total_steps = plan.steps * plan.epochs
+    done = first.epoch * plan.steps + first.step
+    loop.reporter.begin(stage.name, total_steps, done)
+    batches = loop.source(
+        chain.from_iterable(
+            plan.draws(epoch)[first.step if epoch == first.epoch else 0 :]
+            for epoch in range(first.epoch, plan.epochs)
+        )
+    )
+    stage.train()
+    compiling = compile_pays(loop.compile, accelerator.device, total_steps)
+    try:
+        for epoch in range(first.epoch, plan.epochs):
+            clock.epoch()
+            images = 0
+            start = first.step if epoch == first.epoch else 0
+            for step in range(start, plan.steps):
+                with clock.waiting():
+                    inputs, labels = next(batches)
+                set_lrs(
+                    optimizer,
+                    schedule(
+                        epoch * plan.steps + step, plan.steps, plan.epochs, optim.warmup_epochs
+                    ),
+                )
+                torch.manual_seed(_seed(plan, epoch, step))
+                if compiling:
+                    now = Progress(epoch, plan.epochs)
+                    compile_if_right(accelerator, stage, optimizer, inputs, labels, now, micro)
+                    torch.manual_seed(_seed(plan, epoch, step))
+                    compiling = False
+                values = train_step(
+                    accelerator,
+                    stage,
+                    prepared_optimizer,
+                    inputs,
+                    labels,
+                    Progress(epoch, plan.epochs),
+                    optim.clip_norm,
+                    micro,
+                )
+                for name, value in values.items():
+                    sums[name] = sums.get(name, 0.0) + value
+                images += len(labels)
+                loop.reporter.advance(note=f"loss {sums['loss'] / (step + 1):.3f}")
+                if clock.due(loop.checkpoint_seconds) and step + 1 < plan.steps:
+                    checkpoint(Position(plan.stage, epoch, step + 1), trainable(epoch))
+            record: dict[str, Any] = {
+                "stage": stage.name,
+                "epoch": epoch,
+                "epochs": plan.epochs,
+                **{name: value / plan.steps for name, value in sums.items()},
+                "images_per_second": images / clock.in_epoch(),
+                "loading_share": clock.waited / clock.in_epoch(),
+            }
+            hint = loading_hint(clock.waited, clock.in_epoch(), workers=loop.workers)
+            if hint and epoch == first.epoch:
+                loop.reporter.message(f"hint      {hint}")
+            tensors = trainable(epoch)
+            stage.eval()
+            validation = loop.validate(stage)
+            stage.train()
+            if validation is not None:
+                record["val"] = dict(validation)
+                score = record["val"]["macro"] or 0.0
+                if best is None or score >= best[0]:
+                    best = (score, epoch)
+                    loop.store.save_best(stage.name, tensors)
+            record["seconds"] = clock.in_epoch()
+            sums.clear()
+            loop.store.log(record)
+            state = checkpoint(Position(plan.stage, epoch + 1), tensors)
+            loop.reporter.epoch(record)
+    finally:
+        loop.reporter.end()
+        stage.eval()
+        accelerator.free_memory()
+    return state
+
+
+class _Clock:
+    """Times of a run: in total (resumed parts included), in this epoch, since the last save.
+
+    `waited` is the part of the epoch that went into waiting for images.
+    """
+
+    def __init__(self, before: float) -> None:
+        self.start = self.epoch_start = self.last_save = time.monotonic()
+        self.before = before
+        self.waited = 0.0
+
+    def total(self) -> float:
+        return self.before + time.monotonic() - self.start
+
+    def epoch(self) -> None:
+        self.epoch_start = time.monotonic()
+        self.waited = 0.0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.waited += time.monotonic() - began
+
+    def in_epoch(self) -> float:
+        return max(time.monotonic() - self.epoch_start, 1e-9)
+
+    def saved(self) -> None:
+        self.last_save = time.monotonic()
+
+    def due(self, seconds: float) -> bool:
+        return time.monotonic() - self.last_save >= seconds
+
+
+def _seed(plan: EpochPlan, epoch: int, step: int) -> int:
+    stream = random_stream(plan.seed, plan.stage, epoch, step, Stream.STEP)
+    return int(stream.integers(2**63 - 1))

@@ -1,0 +1,93 @@
+"""Which image is shown when: a pure function of (seed, stage, epoch)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lpt.data.loading import Draw
+from lpt.data.sampling import epoch_batches, sample_epoch, steps_per_epoch
+from lpt.random_streams import VIEW_KEY, random_stream
+from lpt.training.engine.stage import Branch
+
+__all__ = ["EpochPlan"]
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """The draws of every step of a stage.
+
+    Attributes:
+        labels: (n,) labels of the training images.
+        orders: a key of `lpt.data.sampling.SAMPLERS` for each branch.
+        batch: images a step and branch.
+        epochs: E.
+        seed, stage: what the order is a function of, beside the epoch.
+        epoch_images: draws of an epoch and branch; None for n.
+        views: 0 for fresh augmentation every time; V to choose among V fixed views an image.
+    """
+
+    labels: npt.NDArray[np.int64]
+    samplers: Sequence[str]
+    batch: int
+    epochs: int
+    seed: int
+    stage: int
+    epoch_images: int | None = None
+    views: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        branches: Sequence[Branch],
+        *,
+        labels: npt.NDArray[np.int64],
+        batch: int,
+        epochs: int,
+        seed: int,
+        stage: int,
+        epoch_images: int | None = None,
+        views: int = 0,
+    ) -> "EpochPlan":
+        """A plan whose orders are those of the branches."""
+        samplers = tuple(branch.sampler for branch in branches)
+        return cls(labels, samplers, batch, epochs, seed, stage, epoch_images, views)
+
+    @property
+    def images(self) -> int:
+        """Draws of an epoch and branch."""
+        return min(len(self.labels), self.epoch_images or len(self.labels))
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch: ceil(images / batch)."""
+        return steps_per_epoch(self.images, self.batch)
+
+    def draws(self, epoch: int) -> list[list[Draw]]:
+        """Every step of an epoch: the draws of all branches, one branch after the other."""
+        branches = [self._branch(epoch, i, order) for i, order in enumerate(self.samplers)]
+        return [[draw for part in step for draw in part] for step in zip(*branches, strict=True)]
+
+    def view_of(self, index: int, view: int) -> Draw:
+        """The draw that makes a fixed view of an image."""
+        return Draw(index, (self.seed, VIEW_KEY, view, index))
+
+    def _branch(self, epoch: int, branch: int, order: str) -> list[list[Draw]]:
+        where = {"seed": self.seed, "phase": self.stage, "epoch": epoch}
+        ids = sample_epoch(order, self.labels, **where)[: self.images]
+        batches = epoch_batches(ids, self.batch)
+        if self.views:
+            stream = random_stream(self.seed, self.stage, epoch, branch, VIEW_KEY)
+            chosen = stream.integers(self.views, size=(len(batches), self.batch))
+            return [
+                [self.view_of(int(i), int(v)) for i, v in zip(ids, views, strict=True)]
+                for ids, views in zip(batches, chosen, strict=True)
+            ]
+        return [
+            [
+                Draw(int(i), (self.seed, self.stage, epoch, branch, step * self.batch + j, int(i)))
+                for j, i in enumerate(ids)
+            ]
+            for step, ids in enumerate(batches)
+        ]

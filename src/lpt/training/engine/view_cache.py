@@ -1,0 +1,284 @@
+"""What a stage's frozen half says of V fixed views of every training image, kept on disk.
+
+An epoch of phase 2 then runs only the last L-K blocks: the tokens after block K and the query never
+change while the shared prompts do not. Any stage is served alike; what its `frozen` names is kept.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lpt.data.loading import Draw
+from lpt.errors import ConfigError, RunError, TrainingError
+from lpt.files import write_json
+from lpt.progress import Reporter
+from lpt.training.engine.loop import Source
+from lpt.training.engine.sampling_plan import EpochPlan
+from lpt.training.engine.stage import Inputs, Stage
+
+__all__ = ["NoRoomError", "ViewCache", "build_cache"]
+
+FILL_BATCH = 32
+SAVE_EVERY = 16
+"""Batches between two marks from which an interrupted computation goes on."""
+FREE_BYTES = 2**28
+"""Left free on the disk."""
+MIN_VIEWS = 2
+"""One view of every image would be no augmentation."""
+
+
+class NoRoomError(Exception):
+    """The views would exceed the limit or the disk; nothing was computed.
+
+    Attributes:
+        views: for how many there is room; 0 where that is less than `MIN_VIEWS`.
+    """
+
+    def __init__(self, views: int, reason: str) -> None:
+        super().__init__(reason)
+        self.views = views if views >= MIN_VIEWS else 0
+
+
+@dataclass(frozen=True)
+class ViewCache:
+    """A `Source` for the loop: reads inputs of the stage from memory-mapped files.
+
+    Attributes:
+        folder: where the files are.
+        labels: (n,) labels of the training images.
+        arrays: (V * n, ...) by name; row `view * n + index`.
+    """
+
+    folder: Path
+    labels: npt.NDArray[np.int64]
+    arrays: Mapping[str, npt.NDArray[Any]]
+
+    def __call__(self, steps: Iterator[list[Draw]]) -> Iterator[tuple[Inputs, Tensor]]:
+        """Yield (inputs, labels) of each step, in float32, exactly in the order of the draws."""
+        for draws in steps:
+            images = np.array([draw.index for draw in draws])
+            rows = np.array([_view(draw) for draw in draws]) * len(self.labels) + images
+            yield (
+                {name: torch.from_numpy(a[rows]).float() for name, a in self.arrays.items()},
+                torch.from_numpy(self.labels[images]),
+            )
+
+    @property
+    def bytes(self) -> int:
+        """Size on disk."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+    def remove(self) -> None:
+        """Delete the files; they can be computed again."""
+        shutil.rmtree(self.folder)
+
+
+def build_cache(
+    folder: Path,
+    stage: Stage,
+    plan: EpochPlan,
+    images: Source,
+    upstream: Mapping[str, Any],
+    reporter: Reporter,
+    *,
+    dtype: str = "float16",
+    limit_gb: float = 8.0,
+    device: torch.device | str = "cpu",
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> ViewCache:
+    """Compute `stage.frozen` on all views of all images, or go on with what is there already.
+
+    Views are those of `plan.view_of`, so a plan with `views=V` meets exactly these. Tensors of
+    tokens, (images, tokens, width), are kept in `dtype`; all others, such as the query, in float32.
+    A computation that was killed goes on where it last saved; files whose fingerprint differs
+    (anything in `upstream`, the seed, V, the type, the shapes) are computed anew.
+
+    Mixup blends images before the first block, so no kept tokens can stand for a blend: the two do
+    not meet, and asking for both is an error.
+
+    Args:
+        folder: for the files of this stage; made if missing.
+        images: turns draws into {"images": ...}, augmented by the draw's key.
+        upstream: what the frozen half depends on beside the draws, as JSON: hash of the backbone,
+            of the shared prompts, transform settings, identity of the data.
+        dtype: float32 or float16, of tokens.
+        limit_gb: largest size on disk.
+        device, autocast: where and in which precision the frozen half runs.
+    Raises: NoRoomError if it would exceed the limit or the disk; ConfigError if the stage mixes
+        images; RunError if the disk refuses; TrainingError if values do not fit into `dtype`.
+    """
+    if stage.mixup:
+        raise ConfigError(
+            f"cached views and augment.mixup={stage.mixup:g}: blended images cannot be cached. "
+            "Set phase2.cached_views=0 or augment.mixup=0."
+        )
+
+    def frozen(inputs: Inputs) -> Inputs:
+        with torch.inference_mode(), autocast():
+            return stage.frozen(inputs["images"].to(device))
+
+    first, _ = next(iter(images(iter([[plan.view_of(0, 0)]]))))
+    layout = {name: _Layout.of(value, dtype) for name, value in frozen(first).items()}
+    rows = len(plan.labels) * plan.views
+    size = rows * sum(part.bytes for part in layout.values())
+    store = _Store(folder, layout)
+    fingerprint = _fingerprint(stage, plan, upstream, layout)
+    done = store.open(fingerprint, reporter)
+    shape = f"{plan.views} views of {len(plan.labels):,} images"
+    free = shutil.disk_usage(folder).free + done * size // max(rows, 1) - FREE_BYTES
+    room = min(limit_gb * 1e9, free)
+    if done < rows and size > room:
+        bound = "phase2.cache_limit_gb" if size > limit_gb * 1e9 else "the free space of the disk"
+        raise NoRoomError(
+            int(room * plan.views // size),
+            f"{shape} need {size / 1e9:.2f} GB, more than {bound} allows",
+        )
+    reporter.message(f"cache     {shape}, {size / 1e9:.2f} GB in {folder}")
+    if done < rows:
+        reporter.begin("cache", rows, done, unit="views")
+        try:
+            _fill(store, plan, images, frozen, done, reporter)
+        finally:
+            reporter.end()
+    return ViewCache(folder, plan.labels, store.arrays(rows))
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How one named tensor of one image is kept."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @classmethod
+    def of(cls, value: Tensor, dtype: str) -> "_Layout":
+        return cls(tuple(value.shape[1:]), dtype if value.dim() > 2 else "float32")
+
+    @property
+    def bytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class _Store:
+    """The files: one a tensor, rows one after the other, and a mark of what is complete."""
+
+    folder: Path
+    layout: Mapping[str, _Layout]
+
+    @property
+    def mark(self) -> Path:
+        return self.folder / "cache.json"
+
+    def file(self, name: str) -> Path:
+        return self.folder / f"{name}.bin"
+
+    def open(self, fingerprint: Mapping[str, Any], reporter: Reporter) -> int:
+        """Rows that are complete; 0 after throwing away what another state of things left."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        kept = _read_mark(self.mark)
+        done = int(kept.get("rows", 0))
+        complete = all(
+            self.file(name).is_file() and self.file(name).stat().st_size >= done * part.bytes
+            for name, part in self.layout.items()
+        )
+        if kept.get("fingerprint") == fingerprint and complete:
+            return done
+        if kept:
+            old = kept.get("fingerprint", {})
+            changed = sorted(k for k in fingerprint if old.get(k) != fingerprint[k])
+            reporter.message(f"cache     made anew: {', '.join(changed) or 'its files'} changed")
+        for name in self.layout:
+            self.file(name).unlink(missing_ok=True)
+        write_json(self.mark, {"fingerprint": fingerprint, "rows": 0})
+        return 0
+
+    def arrays(self, rows: int) -> dict[str, npt.NDArray[Any]]:
+        return {
+            name: np.memmap(self.file(name), part.dtype, "r", shape=(rows, *part.shape))
+            for name, part in self.layout.items()
+        }
+
+
+def _fill(
+    store: _Store,
+    plan: EpochPlan,
+    images: Source,
+    frozen: Callable[[Inputs], Inputs],
+    done: int,
+    reporter: Reporter,
+) -> None:
+    count = len(plan.labels)
+    draws = [plan.view_of(r % count, r // count) for r in range(done, count * plan.views)]
+    batches: Sequence[list[Draw]] = [
+        draws[i : i + FILL_BATCH] for i in range(0, len(draws), FILL_BATCH)
+    ]
+    fingerprint = _read_mark(store.mark)["fingerprint"]
+    try:
+        with ExitStack() as stack:
+            files = {}
+            for name, part in store.layout.items():
+                path = store.file(name)
+                files[name] = stack.enter_context(path.open("r+b" if path.exists() else "wb"))
+                files[name].truncate(done * part.bytes)
+                files[name].seek(done * part.bytes)
+            for number, (inputs, labels) in enumerate(images(iter(batches)), start=1):
+                for name, value in frozen(inputs).items():
+                    kept = value.to("cpu", getattr(torch, store.layout[name].dtype))
+                    if not kept.isfinite().all():
+                        raise TrainingError(
+                            f"cache: {name} exceed the range of {store.layout[name].dtype}. "
+                            "Set phase2.cache_dtype=float32, or phase2.cached_views=0."
+                        )
+                    files[name].write(kept.contiguous().numpy().tobytes())
+                done += len(labels)
+                reporter.advance(len(labels))
+                if number % SAVE_EVERY == 0 or number == len(batches):
+                    for file in files.values():
+                        file.flush()
+                        os.fsync(file.fileno())
+                    write_json(store.mark, {"fingerprint": fingerprint, "rows": done})
+    except OSError as error:
+        raise RunError(
+            f"{store.folder}: the cache cannot be written ({error.strerror or error}). "
+            "Free some space, or set phase2.cached_views=0, and go on with --resume."
+        ) from error
+
+
+def _fingerprint(
+    stage: Stage, plan: EpochPlan, upstream: Mapping[str, Any], layout: Mapping[str, _Layout]
+) -> dict[str, Any]:
+    """What decides the contents, in the form in which JSON gives it back."""
+    decides = {
+        **upstream,
+        "stage": stage.name,
+        "seed": plan.seed,
+        "views": plan.views,
+        "images": len(plan.labels),
+        "tensors": {name: [part.dtype, *part.shape] for name, part in layout.items()},
+    }
+    result: dict[str, Any] = json.loads(json.dumps(decides))
+    return result
+
+
+def _read_mark(path: Path) -> dict[str, Any]:
+    try:
+        mark = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return mark if isinstance(mark, dict) else {}
+
+
+def _view(draw: Draw) -> int:
+    """Which view a draw of `EpochPlan.view_of` is."""
+    return draw.key[2]

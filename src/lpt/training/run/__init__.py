@@ -1,0 +1,1 @@
+"""A run: its data and backbone, its folder, and its result."""

@@ -1,0 +1,109 @@
+"""The benchmark: honest about results first, then about time and memory."""
+
+import json
+
+import pytest
+
+from lpt.bench import ratios as bench_module
+from lpt.bench.cost import Sizes, block_runs, needed_flops
+from lpt.bench.memory import step_memory
+from lpt.bench.ratios import bench, render
+from lpt.bench.workload import Workload
+from lpt.errors import LptError
+
+SMALL = "vit_tiny_patch8_64"
+VIT_S = Sizes(
+    tokens=197,
+    width=384,
+    hidden=1536,
+    depth=12,
+    split=6,
+    length=10,
+    heads=6,
+    patch_inputs=3 * 16 * 16,
+)
+
+
+@pytest.fixture(scope="module")
+def result() -> dict[str, object]:
+    return bench(SMALL, batch=2, repeats=2, device="cpu", memory=False)
+
+
+def test_the_result_is_json_with_every_ratio(result):
+    read_back = json.loads(json.dumps(result, allow_nan=False))
+    for name in (
+        "inference_speedup",
+        "phase1_speedup",
+        "phase2_speedup",
+        "phase2_cached_speedup",
+        "backbone_share",
+    ):
+        assert read_back[name] > 0
+        assert read_back["structure_only"][name] > 0
+    assert read_back["max_logit_error"] <= 1e-5
+    assert read_back["max_gradient_error"] <= 1e-4
+    assert {"bare", "plain_inference", "lpt_phase2_cached"} <= read_back["images_per_second"].keys()
+
+
+def test_the_table_names_machine_ratios_and_differences(result):
+    table = render(result)
+    assert "threads" in table
+    assert f"{result['inference_speedup']:.2f}x" in table
+    assert "cosine logits" in table
+
+
+def test_bf16_work_is_compared_in_float32_and_set_against_bf16_products(monkeypatch):
+    monkeypatch.setattr(bench_module, "uses_bf16", lambda precision, _: precision != "float32")
+    result = bench(SMALL, batch=2, repeats=1, device="cpu", precision="bf16", memory=False)
+    assert result["max_logit_error"] <= 1e-5
+    assert result["precision"] == "bf16"
+    assert result["matmul_gflops_by_library"].keys() == {"torch"}
+    assert "2048 cubed in bf16" in render(result)
+    needed, peak = result["gflop_per_image"], result["matmul_gflops"]
+    for task, share in result["share_of_peak"].items():
+        rate = result["images_per_second"].get(f"lpt_{task}", result["images_per_second"]["bare"])
+        assert share == pytest.approx(needed[task] * rate / peak)
+
+
+def test_results_that_differ_stop_the_benchmark(monkeypatch):
+    monkeypatch.setattr(Workload, "errors", lambda self: (2e-5, 0.0))
+    with pytest.raises(LptError, match=r"cosine logits by 2\.0e-05 \(allowed 1e-05\)"):
+        bench(SMALL, batch=1, repeats=1, device="cpu", memory=False)
+
+
+def test_a_wrong_model_is_noticed_by_the_comparison():
+    work = Workload(SMALL, 2)
+    logits, gradients = work.errors()
+    assert logits <= 1e-5
+    assert gradients <= 1e-4
+    work.vit.blocks[3].norm1.weight.data.mul_(1.01)
+    assert work.errors()[0] > 1e-5
+
+
+@pytest.mark.slow
+def test_memory_of_a_step_is_measured_in_a_process_of_its_own():
+    peak = step_memory("lpt_phase2", SMALL, 2, "cpu")
+    assert 0 < peak["step"] < peak["total"]
+    with pytest.raises(LptError, match="memory of nothing could not be measured"):
+        step_memory("nothing", SMALL, 2, "cpu")
+
+
+def test_operations_of_vit_s_16_by_hand():
+    """timm states 4.6 billion multiplications for ViT-S/16 at 224 px (attention included)."""
+    needed = needed_flops(VIT_S)
+    assert needed["bare"] / 2 == pytest.approx(4.6e9, rel=0.01)
+    assert 1.3 < needed["inference"] / needed["bare"] < 1.4
+    assert needed["phase2"] > needed["inference"] > needed["phase2_cached"]
+
+
+def test_block_runs_of_twelve_blocks_with_six_shared():
+    """6 blocks once and 6 twice, the last of each pass for the class token alone."""
+    runs = block_runs(VIT_S)
+    assert (runs["bare"], runs["plain_inference"], runs["inference"]) == (12, 24, 16)
+    assert runs["phase2_cached"] == 5
+
+
+def test_a_cpu_is_measured_in_float32_unless_asked_otherwise(monkeypatch):
+    monkeypatch.setattr(bench_module, "uses_bf16", lambda precision, _: precision != "float32")
+    result = bench(SMALL, batch=2, repeats=1, device="cpu", memory=False)
+    assert result["precision"] == "float32"

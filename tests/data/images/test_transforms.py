@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lpt.data.images.transforms import eval_transform, train_transform
+from lpt.errors import ConfigError
+
+HALF = (0.5, 0.5, 0.5)
+AUGMENTED = {"scale": (0.2, 1.0), "flip": 0.5}
+
+
+def wide() -> Image.Image:
+    """200 x 100: left quarter red, the rest black."""
+    pixels = np.zeros((100, 200, 3), dtype=np.uint8)
+    pixels[:, :50, 0] = 255
+    return Image.fromarray(pixels)
+
+
+def test_evaluation_normalises_to_float32():
+    image = eval_transform(32, (0.0, 0.0, 0.0), HALF, resize=32, rule="squash")(
+        Image.new("RGB", (64, 64), "white")
+    )
+    assert image.dtype == torch.float32
+    assert image.shape == (3, 32, 32)
+    assert torch.all(image == 2.0)
+
+
+def test_squash_loses_the_aspect_and_keeps_everything():
+    image = eval_transform(40, HALF, HALF, resize=40, rule="squash", interpolation="bilinear")(
+        wide()
+    )
+    assert (image[0] > 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+
+
+def test_short_side_keeps_the_aspect_and_crops_the_centre():
+    image = eval_transform(40, HALF, HALF, resize=40, rule="short-side")(wide())
+    assert not (image[0] > 0).any()  # the red quarter lies outside the central square
+
+
+def test_evaluation_resizes_before_it_crops():
+    image = eval_transform(32, HALF, HALF, resize=64, rule="squash")(wide())
+    assert not (image[0] > 0).any()  # a centre crop of half the side leaves a quarter on each side
+
+
+def test_training_crops_depend_on_the_generator_alone():
+    transform = train_transform(16, HALF, HALF, **AUGMENTED)
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8))
+    images = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        images.append(transform(noise))
+    assert torch.equal(images[0], images[1])
+    assert not torch.equal(images[0], images[2])
+    assert images[0].shape == (3, 16, 16)
+
+
+def test_flip_of_probability_one_mirrors():
+    kept, flipped = (
+        train_transform(50, HALF, HALF, scale=(1.0, 1.0), flip=flip) for flip in (0.0, 1.0)
+    )
+    square = wide().crop((0, 0, 100, 100))
+    torch.manual_seed(0)
+    one = kept(square)
+    torch.manual_seed(0)
+    assert torch.equal(flipped(square), one.flip(-1))
+
+
+def test_decode_target_never_asks_for_less_than_the_transform_uses():
+    assert eval_transform(224, HALF, HALF, resize=256, rule="squash").decode_target == 512
+    assert train_transform(224, HALF, HALF, scale=(0.25, 1.0), flip=0.5).decode_target == 448
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: train_transform(0, HALF, HALF, **AUGMENTED), "input size 0"),
+        (lambda: train_transform(8, HALF, HALF, scale=(0.5, 0.2), flip=0.5), "crop scale"),
+        (lambda: train_transform(8, HALF, HALF, scale=(0.2, 1.0), flip=2), "flip 2"),
+        (
+            lambda: train_transform(8, HALF, HALF, **AUGMENTED, interpolation="best"),
+            "interpolation 'best'",
+        ),
+        (lambda: train_transform(8, HALF, (0.5, 0.5, 0.0), **AUGMENTED), "std above 0"),
+        (lambda: eval_transform(8, HALF, HALF, resize=4, rule="squash"), "resize 4 is smaller"),
+        (lambda: eval_transform(8, HALF, HALF, resize=8, rule="stretch"), "resize rule 'stretch'"),
+    ],
+)
+def test_settings_out_of_range_are_named(call, message):
+    with pytest.raises(ConfigError, match=message):
+        call()

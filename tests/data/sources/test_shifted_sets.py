@@ -1,0 +1,143 @@
+import json
+
+import numpy as np
+import pytest
+
+from lpt.data.images.corruptions import CORRUPTIONS, SEVERITIES, Corruption
+from lpt.data.images.transforms import eval_transform
+from lpt.data.loading import EvalBatches, ImageDataset, make_loader
+from lpt.data.sources.open_data import open_data
+from lpt.data.sources.shifted_sets import open_shifted
+from lpt.errors import ConfigError, DataError
+
+from .check.corpus import picture
+from .conftest import encoded
+
+WNIDS = ["n03", "n01", "n02"]  # class order of a model, not sorted
+
+
+def put(root, *paths):
+    for number, path in enumerate(paths):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(encoded(number))
+    return root
+
+
+def test_sketch_r_and_a_match_by_name_over_their_subset(tmp_path):
+    root = put(tmp_path, "n02/a.png", "n03/b.png", "n03/c.png")
+    (sketch,) = open_shifted("sketch", root, WNIDS)
+    assert sketch.names == ("n03", "n02")
+    assert sketch.members == ((0,), (2,))
+    assert sorted(sketch.split.labels.tolist()) == [0, 0, 1]
+
+
+def test_accuracy_is_over_the_classes_of_the_subset(tmp_path):
+    root = put(tmp_path, "n02/a.png", "n03/b.png")
+    (subset,) = open_shifted("r", root, WNIDS)
+    logits = np.array([[0.1, 0.9, 0.2]], dtype=np.float32)  # n01 is no answer here
+    assert subset.restrict(logits).tolist() == [pytest.approx([0.1, 0.2])]
+
+
+def test_v2_folders_are_numbers_in_sorted_order(tmp_path):
+    root = put(tmp_path, "0/a.png", "2/b.png")
+    (v2,) = open_shifted("v2", root, WNIDS)
+    assert v2.names == ("n01", "n03")
+    assert v2.members == ((1,), (0,))
+    with pytest.raises(DataError, match="folder '2' is a class number, but the model has 2"):
+        open_shifted("v2", root, WNIDS[:2])
+
+
+@pytest.mark.parametrize("group", ["", "noise/"])
+def test_imagenet_c_gives_a_set_for_each_corruption_and_severity(tmp_path, group):
+    root = put(tmp_path, *(f"{group}shot_noise/{s}/n0{c}/a.png" for s in (1, 5) for c in (1, 2)))
+    sets = open_shifted("c", root, WNIDS)
+    assert [s.name for s in sets] == ["c shot_noise-1", "c shot_noise-5"]
+    assert sets[0].members == ((1,), (2,))
+
+
+@pytest.fixture
+def objectnet(tmp_path):
+    root = put(tmp_path, "images/Chair/1.png", "images/Mug/2.png", "images/Only here/3.png")
+    mappings = {
+        "folder_to_objectnet_label.json": {"Chair": "chair", "Mug": "mug", "Only here": "gizmo"},
+        "objectnet_to_imagenet_1k.json": {"chair": "folding chair; rocking chair", "mug": "cup"},
+        # class (sorted by WordNet id) -> line of the text file
+        "pytorch_to_imagenet_2012_id.json": {"0": 2, "1": 0, "2": 1},
+    }
+    (root / "mappings").mkdir()
+    for name, told in mappings.items():
+        (root / "mappings" / name).write_text(json.dumps(told))
+    (root / "mappings/imagenet_to_label_2012_v2").write_text("cup\nrocking chair\nfolding chair\n")
+    return root
+
+
+def test_objectnet_maps_a_class_to_several_and_leaves_the_others_out(objectnet):
+    (found,) = open_shifted("objectnet", objectnet, WNIDS)
+    assert found.names == ("chair", "mug")
+    # folding chair is class 0 = n01 (index 1), rocking chair class 2 = n03 (0), cup class 1 = n02
+    assert found.members == ((1, 0), (2,))
+    assert found.split.labels.tolist() == [0, 1]
+    assert found.border == 2
+    logits = np.array([[0.9, 0.1, 0.5]], dtype=np.float32)
+    assert found.restrict(logits).argmax(1).tolist() == [0]
+
+
+def test_objectnet_without_mapping_or_with_another_model_is_named(objectnet):
+    with pytest.raises(DataError, match="needs a model of all 1,000 ImageNet classes"):
+        open_shifted("objectnet", objectnet, WNIDS[:2])
+    (objectnet / "mappings/objectnet_to_imagenet_1k.json").unlink()
+    with pytest.raises(DataError, match=r"objectnet_to_imagenet_1k\.json: cannot be read"):
+        open_shifted("objectnet", objectnet, WNIDS)
+
+
+def test_unknown_class_names_the_folder(tmp_path):
+    with pytest.raises(DataError, match="unknown classes: 'zebra'"):
+        open_shifted("other", put(tmp_path, "zebra/1.png", "n01/1.png"), WNIDS)
+
+
+def test_pacs_domains_share_their_classes(shared):
+    data = open_data(shared / "pacs" / "photo.parquet")
+    for domain in ("art_painting", "cartoon", "sketch"):
+        (shifted,) = open_shifted(domain, shared / "pacs" / f"{domain}.parquet", data.class_names)
+        assert shifted.names == data.class_names
+        assert len(shifted.split) == {"art_painting": 2048, "cartoon": 2344, "sketch": 3929}[domain]
+
+
+# Corruptions
+
+
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+def test_severity_moves_an_image_further_from_its_original(kind):
+    image = picture(3, 96)
+    clean = np.asarray(image, dtype=float)
+    distances = []
+    for severity in SEVERITIES:
+        corrupted = Corruption(kind, severity)(image)
+        assert (corrupted.size, corrupted.mode) == (image.size, "RGB")
+        distances.append(np.abs(np.asarray(corrupted, dtype=float) - clean).mean())
+    assert distances == sorted(distances)
+    assert distances[0] > 1
+
+
+def test_noise_differs_between_images_and_repeats_between_evaluations(make_folder):
+    root = make_folder({"a": 3, "b": 3})
+    first = (root / "a/000.png").read_bytes()
+    for path in root.rglob("*.png"):
+        path.write_bytes(first)  # six copies of one image
+    split = open_data(root, test_fraction=0, val_fraction=0).splits["train"]
+    half = (0.5, 0.5, 0.5)
+    transform = eval_transform(
+        10, half, half, resize=10, rule="squash", corruption=Corruption("noise", 3)
+    )
+    dataset = ImageDataset(split, transform)
+    one, two = (
+        next(iter(make_loader(dataset, EvalBatches(6, 6)))).images.numpy() for _ in range(2)
+    )
+    assert np.array_equal(one, two)
+    assert len({image.tobytes() for image in one}) == 6
+
+
+@pytest.mark.parametrize(("kind", "severity"), [("fog", 1), ("blur", 0), ("blur", 6)])
+def test_unknown_corruption_names_the_known(kind, severity):
+    with pytest.raises(ConfigError, match="noise, blur, contrast, jpeg"):
+        Corruption(kind, severity)

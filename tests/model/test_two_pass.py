@@ -1,0 +1,260 @@
+"""The method as a whole: equal to two full passes with appended tokens; what may learn, learns."""
+
+from collections.abc import Callable
+
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from timm.layers import QuickGELU
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from lpt.backbones import FrozenViT, hash_weights
+from lpt.errors import ConfigError
+from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+from lpt.records import Output
+from lpt.reference.plain_model import PlainModel
+
+WIDTH, DEPTH, CLASSES = 32, 4, 5
+KINDS: dict[str, dict[str, object]] = {
+    "plain": {},
+    "layer scale": {"init_values": 0.5},
+    "registers": {"reg_tokens": 3},
+    "pre-norm, quick GELU": {"pre_norm": True, "act_layer": QuickGELU},
+    "query-key norm": {"qk_norm": True},
+    "no qkv bias": {"qkv_bias": False},
+}
+
+
+def vit(**changes: object) -> VisionTransformer:
+    """9 patches of 4 px; every weight random."""
+    sizes = {"img_size": 12, "patch_size": 4, "embed_dim": WIDTH, "depth": DEPTH, "num_heads": 2}
+    model = VisionTransformer(**{**sizes, "num_classes": 0, **changes})
+    randomise(model, 0.2)
+    return model
+
+
+def randomise(module: nn.Module, spread: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(spread * torch.randn(parameter.shape, generator=generator))
+
+
+def build(shape: PromptShape | None = None, dropout: float = 0.0, **changes: object):
+    """Prompts as large as tokens, so that their effect is."""
+    backbone = FrozenViT(vit(**changes))
+    shape = shape or PromptShape(length=3, pool_size=6)
+    model = LongTailedPromptModel(backbone, CLASSES, shape, dropout=dropout)
+    for trainable in (model.shared, model.pool, model.classifier):
+        randomise(trainable, 1.0)
+    return model
+
+
+def images(count: int = 3) -> Tensor:
+    return torch.randn(count, 3, 12, 12, generator=torch.Generator().manual_seed(1))
+
+
+def step(
+    model: nn.Module, forward: Callable[[Tensor], object], count: int = 3
+) -> dict[str, Tensor]:
+    """Logits, query and every gradient of one step, by name."""
+    model.zero_grad()
+    out = forward(images(count))
+    loss = F.cross_entropy(20 * out.logits, torch.arange(count) % CLASSES)
+    if out.match is not None:
+        loss = loss - out.match.similarity.mean()
+    torch.autograd.backward(loss)
+    trainable = {"shared": model.shared, "pool": model.pool, "classifier": model.classifier}
+    gradients = {
+        f"{role}.{name}": parameter.grad
+        for role, module in trainable.items()
+        for name, parameter in module.named_parameters()
+        if parameter.grad is not None
+    }
+    return {"logits": out.logits.detach(), "query": out.query.detach(), **gradients}
+
+
+def assert_same(actual: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert actual.keys() == expected.keys()
+    for name, value in expected.items():
+        scale = max(1.0, float(value.abs().max()))
+        torch.testing.assert_close(
+            actual[name], value, atol=2e-5 * scale, rtol=0, msg=lambda m, n=name: f"{n}: {m}"
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_phase_one_equals_appended_tokens_with_their_gradients(kind):
+    model = build(**KINDS[kind])
+    assert_same(step(model, model.phase1), step(model, PlainModel(model).phase1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_phase_two_equals_two_full_passes_with_their_gradients(kind):
+    model = build(**KINDS[kind])
+    assert_same(step(model, model), step(model, PlainModel(model)))
+
+
+@settings(max_examples=15)
+@given(data=st.data())
+def test_any_shape_of_prompts_equals_the_plain_method(data):
+    pool = data.draw(st.integers(1, 5), "M")
+    shape = PromptShape(
+        length=data.draw(st.integers(1, 4), "P"),
+        shared_blocks=data.draw(st.integers(1, DEPTH - 1), "K"),
+        pool_size=pool,
+        top=data.draw(st.integers(1, pool), "T"),
+    )
+    model = build(shape)
+    count = data.draw(st.integers(1, 3), "B")
+    assert_same(step(model, model, count), step(model, PlainModel(model), count))
+
+
+def test_prompts_and_matching_matter():
+    model = build()
+    first, second = model.phase1(images()), model(images())
+    assert (first.logits - second.logits).abs().max() > 1e-3
+    before = model.phase1(images()).logits
+    with torch.no_grad():
+        model.shared.prompts.neg_()
+    assert (model.phase1(images()).logits - before).abs().max() > 1e-2
+
+
+def test_the_query_of_phase_two_is_the_feature_of_phase_one():
+    model = build()
+    query, feature = model(images()).query, model.phase1(images()).feature
+    torch.testing.assert_close(query, feature, atol=1e-6, rtol=0)
+
+
+def test_phase_two_from_a_kept_prefix_is_phase_two():
+    model = build()
+    with torch.no_grad():
+        prefix = model.prefix(images())
+    torch.testing.assert_close(
+        model.phase2(prefix).logits, model(images()).logits, atol=1e-6, rtol=0
+    )
+
+
+def test_predict_runs_the_passes_that_the_model_was_trained_for():
+    model = build().eval()
+    expected = model(images())
+    assert_predicts(model, expected)
+    torch.testing.assert_close(model.predict(images()).match.ids, expected.match.ids)
+    model.phases = 1
+    assert_predicts(model, model.phase1(images()))
+
+
+@pytest.mark.parametrize("top", [1, 2, 3])
+def test_predict_notices_every_change_of_a_prompt(top):
+    model = build(PromptShape(length=3, pool_size=4, top=top)).eval()
+    assert_predicts(model, model(images()))
+    for parameter in (model.shared.prompts, model.pool.prompts, model.pool.keys):
+        before = model.predict(images()).logits
+        with torch.no_grad():
+            parameter.neg_()
+        assert (model.predict(images()).logits - before).abs().max() > 1e-4
+        assert_predicts(model, model(images()))
+
+
+def assert_predicts(model: LongTailedPromptModel, expected: Output) -> None:
+    found = model.predict(images())
+    torch.testing.assert_close(found.logits, expected.logits.detach(), atol=1e-6, rtol=0)
+    assert not found.logits.requires_grad
+
+
+# --- what may learn ---------------------------------------------------------------------------
+
+
+def test_phase_one_teaches_shared_prompts_and_classifier_alone():
+    model = build()
+    found = step(model, model.phase1)
+    assert found.keys() - {"logits", "query"} == {"shared.prompts", "classifier.weight"}
+    assert (found["shared.prompts"].abs().amax(dim=-1) > 0).all()
+
+
+def test_phase_two_teaches_the_matched_prompts_their_keys_and_the_classifier_alone():
+    model = build()
+    ids = model(images()).match.ids.unique()
+    assert 2 <= len(ids) < model.pool.size
+    found = step(model, model)
+    assert found.keys() - {"logits", "query"} == {
+        "pool.prompts",
+        "pool.keys",
+        "classifier.weight",
+    }
+    touched = [found[name].flatten(1).abs().amax(1) > 0 for name in ("pool.prompts", "pool.keys")]
+    for rows in touched:
+        assert rows.nonzero().flatten().tolist() == ids.tolist()
+    assert (found["pool.prompts"][ids].abs().amax(dim=-1) > 0).all()
+
+
+def test_no_gradient_leaves_through_the_query():
+    out = build()(images())
+    assert not out.query.requires_grad
+    assert out.match.similarity.requires_grad
+
+
+def test_the_backbone_is_bit_identical_after_training_in_both_phases():
+    model = build().train()
+    before = hash_weights(model.backbone.model.state_dict())
+    trainable = [
+        *model.shared.parameters(),
+        *model.pool.parameters(),
+        *model.classifier.parameters(),
+    ]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+    start = [p.detach().clone() for p in trainable]
+    for forward in (model.phase1, model, model.phase1, model):
+        step(model, forward)
+        optimizer.step()
+    assert hash_weights(model.backbone.model.state_dict()) == before
+    assert not any(torch.equal(p, s) for p, s in zip(trainable, start, strict=True))
+
+
+def test_dropout_acts_on_the_feature_in_training_and_never_on_the_query():
+    model = build(dropout=0.5).train()
+    torch.manual_seed(0)
+    first, second = model(images()), model(images())
+    assert torch.equal(first.query, second.query)
+    assert torch.equal(first.feature, second.feature)
+    assert not torch.equal(first.logits, second.logits)
+    model.eval()
+    assert torch.equal(model(images()).logits, model(images()).logits)
+
+
+# --- sizes ------------------------------------------------------------------------------------
+
+
+def test_vit_b_16_with_defaults_learns_the_papers_number_of_prompt_parameters():
+    with torch.device("meta"):
+        backbone = FrozenViT(timm.create_model("vit_base_patch16_224", num_classes=0))
+        model = LongTailedPromptModel(backbone, num_classes=365)
+    assert model.shared.prompts.numel() == 92_160
+    assert model.pool.prompts.numel() == 921_600
+    assert model.shared.prompts.numel() + model.pool.prompts.numel() == 1_013_760
+    assert model.pool.keys.numel() == 15_360
+
+
+def test_half_of_the_blocks_hold_the_shared_prompt_alone_unless_said_otherwise():
+    assert PromptShape().resolved(12).shared_blocks == 6
+    assert PromptShape(shared_blocks=4).resolved(12).shared_blocks == 4
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (PromptShape(shared_blocks=0), r"shared_blocks=0: choose 1\.\.11 for 12 blocks"),
+        (PromptShape(shared_blocks=12), r"shared_blocks=12: choose 1\.\.11"),
+        (PromptShape(length=0), r"prompts\.length=0"),
+        (PromptShape(pool_size=0), r"prompts\.pool_size=0"),
+        (PromptShape(top=0), r"prompts\.top=0: choose 1\.\.20"),
+        (PromptShape(top=21), r"prompts\.top=21: choose 1\.\.20"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused_by_name_value_and_range(shape, message):
+    with pytest.raises(ConfigError, match=message):
+        shape.resolved(12)

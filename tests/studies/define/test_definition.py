@@ -1,0 +1,93 @@
+"""Every study of the paper is there, whole, and can be trained: its cells can all be planned."""
+
+import re
+
+import pytest
+
+from lpt.baselines import baseline_names
+from lpt.errors import ConfigError
+from lpt.studies.define.definition import OWN_METHODS, load_study, study_names
+from lpt.studies.define.lr_grid import DEFAULT_LRS, LearningRate
+from lpt.studies.define.overrides import Conditions
+from lpt.studies.plan.plan_runs import lines_of, plan_cell
+
+TABLES = {
+    "probe-vs-vpt": "1", "features": "2 13", "sota": "3 4 5", "shift": "6 16", "size": "7",
+    "phases": "8", "joint": "9", "query": "10", "pretraining": "11", "pool": "12", "fair": "14",
+    "tuning": "15", "split": "17", "ensemble": "18", "sampling": "19", "loss": "20",
+    "multitask": "21",
+}  # fmt: skip
+
+studies = pytest.mark.parametrize("name", study_names())
+
+
+def test_every_comparison_of_the_paper_has_a_study():
+    assert set(study_names()) == {"main", *TABLES}
+    for name, tables in TABLES.items():
+        assert re.findall(r"\d+", load_study(name).source) == tables.split()
+
+
+def test_the_main_study_compares_six_methods_and_both_recipes():
+    rows = load_study("main").rows
+    assert {row.method for row in rows} == {"lpt", "linear-probe", "vpt-deep", "full", "lift"}
+    assert [row.recipe for row in rows if row.method == "lpt"] == ["default", "paper", "default"]
+
+
+@studies
+def test_all_cells_of_a_study_can_be_planned(name, vit, material):
+    """Definitions name only methods, settings and options that there are."""
+    conditions = Conditions(epochs=2, other="elsewhere")
+    names = set()
+    lines = lines_of(load_study(name), (str(vit),))
+    for line in lines:
+        for lr in DEFAULT_LRS:
+            cell = plan_cell(line, conditions, material, lr=lr, seed=0, part="selection")
+            names.add(cell.name)
+        cell = plan_cell(line, conditions, material, lr=lr, seed=0, part="final")
+        names.add(cell.name)
+    assert len(names) >= len(lines)
+
+
+@studies
+def test_rows_of_a_study_are_told_apart(name):
+    rows = load_study(name).rows
+    assert len({row.label for row in rows}) == len(rows)
+    assert all(row.method in (*OWN_METHODS, *baseline_names()) for row in rows)
+
+
+@pytest.mark.parametrize("name", [name for name in study_names() if name != "split"])
+def test_rows_differ_in_what_they_train(name, vit, material):
+    """But for rows of the recipe itself, whose loss may be any; a ViT of 3 blocks has 2 splits."""
+    cells = [
+        plan_cell(line, Conditions(other="x"), material, lr=LearningRate(1.0), seed=0, part="final")
+        for line in lines_of(load_study(name), (str(vit),))
+        if line.label not in ("phase 1 of the recipe", "the recipe")
+    ]
+    assert len({cell.name for cell in cells}) == len(cells)
+
+
+def test_numbers_of_the_paper_are_shares():
+    for name in study_names():
+        for row in load_study(name).rows:
+            for paper in row.paper:
+                assert all(0 < value < 1 for value in paper.values.values())
+
+
+def test_the_published_checkpoint_is_the_mean_of_its_groups():
+    """50.07 % of 36,500 images: 18,276 hits, of which 6,454, 8,212 and 3,610 in the groups."""
+    (paper,) = load_study("fair").rows[0].paper
+    exact = {"overall": 18276 / 36500, "many": 6454 / 13100, "medium": 8212 / 15700}
+    for measure, share in exact.items():
+        assert paper.values[measure] == pytest.approx(share, abs=5e-5)
+    assert paper.values["few"] == pytest.approx(3610 / 7700, abs=5e-5)
+
+
+def test_an_unknown_study_is_named_with_the_known_ones():
+    with pytest.raises(ConfigError, match=r"study tables: unknown\. Known: main, probe-vs-vpt"):
+        load_study("tables")
+
+
+def test_backbones_of_a_study_give_way_to_those_that_are_named():
+    study = load_study("size")
+    assert [line.backbone for line in lines_of(study, ())][::2] == list(study.backbones)
+    assert {line.backbone for line in lines_of(study, ("random:vit",))} == {"random:vit"}

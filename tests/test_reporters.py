@@ -1,0 +1,118 @@
+"""The live view: a table on a terminal, lines elsewhere, TensorBoard beside either."""
+
+import io
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from lpt.errors import ConfigError
+from lpt.progress import Reporter, SilentReporter
+from lpt.reporters import PlainReporter, RichReporter, check_log, reporter_for, with_log
+
+
+def record(epoch: int, **changes: Any) -> dict[str, Any]:
+    val = {"overall": 0.5, "many": 0.75, "medium": None, "few": 0.125, "macro": 0.4}
+    numbers = {"loss": 1.25, "images_per_second": 43.2, "val": val, "seconds": 12.0}
+    return {"stage": "phase1", "epoch": epoch, "epochs": 20, **numbers, **changes}
+
+
+def a_phase(reporter: Reporter, epochs: int) -> None:
+    reporter.message("data      birds")
+    reporter.begin("phase1", 2 * epochs)
+    for epoch in range(epochs):
+        reporter.advance(note="loss 1.25")
+        reporter.advance(note="loss 1.24")
+        reporter.epoch(record(epoch))
+    reporter.end()
+
+
+def terminal() -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=110, height=40)
+
+
+def text_of(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_terminal_shows_groups_speed_and_time_left() -> None:
+    console = terminal()
+    reporter = RichReporter(console)
+    reporter.begin("phase1", 10, done=4)
+    reporter.advance(note="loss 1.25")
+    reporter.epoch(record(0))
+    while_running = text_of(console)
+    for shown in ("overall", "many", "medium", "few", "images/s", "50.0", "75.0", "12.5", "43"):
+        assert shown in while_running
+    assert "5/10" in while_running
+    assert "left" in while_running
+    reporter.end()
+
+
+def test_the_whole_table_stays_when_a_phase_is_over() -> None:
+    console = terminal()
+    a_phase(RichReporter(console), 20)
+    rest = text_of(console).rpartition("phase1: validation")[2]
+    assert [f"{epoch}/20" in rest for epoch in range(1, 21)] == [True] * 20
+    assert "data      birds" in text_of(console)
+
+
+def test_names_in_brackets_are_not_markup() -> None:
+    console = terminal()
+    reporter = RichReporter(console)
+    reporter.message("data [bold]birds[/bold]")
+    reporter.begin("features of [red]x", 2)
+    reporter.advance()
+    reporter.end()
+    assert "[bold]birds[/bold]" in text_of(console)
+    assert "features of [red]x" in text_of(console)
+
+
+def test_a_stream_that_is_no_terminal_gets_plain_lines() -> None:
+    stream = io.StringIO()
+    assert isinstance(reporter_for(stream), PlainReporter)
+    a_phase(PlainReporter(stream, every_seconds=0), 2)
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 1 + 2 * 3
+    assert "\x1b" not in stream.getvalue()
+    assert "phase1  1/4 steps" in lines[1]
+    assert "left" in lines[1]
+    assert lines[3].startswith(
+        "phase1  epoch 1/20  loss 1.250  val overall 50.0 many 75.0 medium -"
+    )
+
+
+def test_without_a_log_the_reporter_stays_as_it_is(tmp_path: Path) -> None:
+    silent = SilentReporter()
+    assert with_log(silent, None, tmp_path) is silent
+    with pytest.raises(ConfigError, match="--log wandb: unknown"):
+        check_log("wandb")
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is not None, reason="TensorBoard is installed")
+def test_a_log_that_cannot_be_kept_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ConfigError, match=r"pip install 'lpt\[tensorboard\]'"):
+        check_log("tensorboard")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_tensorboard_gets_every_number_of_an_epoch(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="extra 'tensorboard' is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    stream = io.StringIO()
+    a_phase(with_log(PlainReporter(stream), "tensorboard", tmp_path), 3)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert set(events.Tags()["scalars"]) == {
+        f"phase1/{name}"
+        for name in (
+            *("loss", "images_per_second", "seconds"),
+            *("val/overall", "val/many", "val/few", "val/macro"),
+        )
+    }
+    few = events.Scalars("phase1/val/few")
+    assert [(e.step, e.value) for e in few] == [(1, 0.125), (2, 0.125), (3, 0.125)]
+    assert "epoch 3/20" in stream.getvalue()

@@ -1,0 +1,136 @@
+"""One step: what it changes, what it refuses, and what it leaves behind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from lpt.backbones import FrozenViT
+from lpt.errors import ConfigError, TrainingError
+from lpt.training.engine.stage import Progress
+from lpt.training.engine.step import train_step
+from lpt.training.run import environment as launch
+from lpt.training.run.environment import default_workers, make_accelerator
+from lpt.training.trainer import Trainer
+
+from ..tiny import config, opened
+
+
+@pytest.fixture
+def trainer(photos: Path, backbone: FrozenViT, tmp_path: Path) -> Iterator[Trainer]:
+    with opened(config(photos), tmp_path / "run", backbone) as trainer:
+        yield trainer
+
+
+@pytest.fixture
+def step(trainer: Trainer):
+    """One step of phase 1 on random images."""
+    stage = trainer._stage("phase1").train()
+    images, labels = torch.randn(8, 3, 16, 16), torch.arange(8) % 4
+
+    def take(optimizer: torch.optim.Optimizer | None = None, **changes: object):
+        progress = Progress(0, 2)
+        return train_step(
+            trainer.context.accelerator,
+            stage,
+            optimizer,
+            {"images": images},
+            labels,
+            progress,
+            **changes,
+        )
+
+    take.stage = stage
+    take.learning = [p for group in stage.param_groups().values() for p in group]
+    return take
+
+
+def test_without_an_optimizer_no_weight_changes_and_no_gradient_stays(step):
+    before = [p.detach().clone() for p in step.learning]
+    assert step()["loss"] > 0
+    assert all(torch.equal(p, b) for p, b in zip(step.learning, before, strict=True))
+    assert all(p.grad is None for p in step.stage.parameters())
+
+
+def test_with_one_what_learns_changes(step):
+    before = [p.detach().clone() for p in step.learning]
+    step(torch.optim.SGD(step.learning, lr=0.1))
+    assert not any(torch.equal(p, b) for p, b in zip(step.learning, before, strict=True))
+
+
+def test_clipping_bounds_the_length_of_a_step(step):
+    before = [p.detach().clone() for p in step.learning]
+    step(torch.optim.SGD(step.learning, lr=1.0), clip_norm=1e-3)
+    moved = torch.cat([(p - b).flatten() for p, b in zip(step.learning, before, strict=True)])
+    assert 0 < moved.norm() <= 1.01e-3
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights_change(step):
+    with torch.no_grad():
+        step.learning[0].fill_(torch.nan)
+    kept = step.learning[1].detach().clone()
+    optimizer = torch.optim.SGD([{"params": step.learning, "peak": 0.5}], lr=0.1)
+    with pytest.raises(TrainingError, match=r"phase1: loss is not finite .* rate of 0\.5"):
+        step(optimizer)
+    assert torch.equal(step.learning[1], kept)
+
+
+def test_a_loss_that_is_not_finite_before_training_blames_no_rate(step):
+    with torch.no_grad():
+        step.learning[0].fill_(torch.inf)
+    with pytest.raises(TrainingError, match=r"phase1: .* before anything was learned") as caught:
+        step()
+    assert "lr" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes"),
+    ],
+)
+def test_memory_that_runs_out_names_the_batch(step, error, monkeypatch):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(step.stage, "output", fail)
+    with pytest.raises(TrainingError, match=r"out of memory with 8 .* Lower phase1\.batch"):
+        step()
+
+
+def test_other_errors_pass(step, monkeypatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(step.stage, "output", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        step()
+
+
+def test_bf16_is_refused_where_it_would_crawl(monkeypatch):
+    monkeypatch.setattr(launch, "_cpu_has_fast_bf16", lambda: False)
+    with pytest.raises(ConfigError, match="precision=bf16: this device has no bf16 instructions"):
+        make_accelerator("bf16", "cpu")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_cpu_computes_in_bf16_where_it_has_instructions_for_it(fast, monkeypatch):
+    monkeypatch.setattr(launch, "_cpu_has_fast_bf16", lambda: fast)
+    assert launch.uses_bf16("auto", torch.device("cpu")) is fast
+    assert launch.uses_bf16("float32", torch.device("cpu")) is False
+
+
+def test_a_process_keeps_its_precision(monkeypatch):
+    make_accelerator("float32", "cpu")
+    monkeypatch.setattr(launch, "_cpu_has_fast_bf16", lambda: True)
+    with pytest.raises(ConfigError, match=r"has trained with others before\. Start a new process"):
+        make_accelerator("bf16", "cpu")
+
+
+def test_beside_a_cpu_that_computes_no_process_loads_unless_asked():
+    accelerator: Accelerator = make_accelerator("auto", "cpu")
+    assert default_workers(accelerator, None) == 0
+    assert default_workers(accelerator, 3) == 3

@@ -1,0 +1,243 @@
+"""Micro-batches: the same step in parts, and what happens where memory runs out."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lpt.backbones import FrozenViT
+from lpt.errors import TrainingError
+from lpt.training.engine.stage import Progress, Stage
+from lpt.training.engine.step import MicroBatch, train_step
+from lpt.training.engine.step_batch import StepBatch
+from lpt.training.run import environment as launch
+from lpt.training.run.environment import make_accelerator
+
+from ..contracts.test_stages import STAGES
+from ..tiny import config, opened, tensors_of, train
+
+IMAGES = torch.randn(12, 3, 16, 16, generator=torch.Generator().manual_seed(8))
+LABELS = torch.tensor([0, 1, 2, 0, 1, 0] * 2)
+CPU_ERROR = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 TB")
+GPU_ERROR = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+
+@pytest.fixture(params=STAGES)
+def make(request: pytest.FixtureRequest) -> Callable[[str, float], Stage]:
+    torch.manual_seed(1)
+    return STAGES[request.param]
+
+
+def step_of(
+    stage: Stage,
+    images: int | None,
+    tell: Callable[[str], None] = lambda _: None,
+    precision: str = "auto",
+) -> tuple[dict[str, float], list[Tensor]]:
+    """Terms and weights after one step, in parts of so many images, from the same start."""
+    trainable = [p for group in stage.param_groups().values() for p in group]
+    start = [p.detach().clone() for p in trainable]
+    torch.manual_seed(7)
+    values = train_step(
+        make_accelerator(precision, "cpu"),
+        stage,
+        torch.optim.SGD(trainable, lr=1.0),
+        {"images": IMAGES},
+        LABELS,
+        Progress(1, 4),
+        micro=MicroBatch(images, tell),
+    )
+    moved = [p.detach() - s for p, s in zip(trainable, start, strict=True)]
+    with torch.no_grad():
+        for parameter, value in zip(trainable, start, strict=True):
+            parameter.copy_(value)
+    return values, moved
+
+
+def with_dropout(stage: Stage) -> Stage:
+    if hasattr(stage, "model"):
+        stage.model.classifier.dropout = 0.3
+    return stage.train()
+
+
+@pytest.mark.parametrize("images", [1, 4, 5, 12, 100])
+@pytest.mark.parametrize(("sampler", "mixup"), [("balanced", 0.0), ("dual", 0.0), ("dual", 0.4)])
+def test_any_parts_give_the_step_of_the_whole(make, sampler, mixup, images):
+    """Noise, dropout and partners included; parts that end within a branch or hold one image."""
+    stage = with_dropout(make(sampler, mixup))
+    whole, wanted = step_of(stage, None)
+    values, found = step_of(stage, images)
+    assert values.keys() == whole.keys()
+    for name, value in whole.items():
+        assert values[name] == pytest.approx(value, rel=1e-6)
+    for one, other in zip(found, wanted, strict=True):
+        assert (one - other).abs().max() <= 1e-6 * other.abs().max()
+
+
+@given(st.integers(1, 9), st.integers(1, 3), st.integers(1, 40))
+def test_parts_cover_every_image_once_and_know_their_branch(size, branches, images):
+    total = size * branches
+    labels = torch.arange(total)
+    whole = StepBatch({"images": labels}, labels, None, None, None, first=0, total=total)
+    parts = list(whole.parts(images))
+    assert torch.equal(torch.cat([part.labels for part in parts]), labels)
+    assert all(len(part.labels) <= images for part in parts)
+    for branch in range(branches):
+        owned = [part.labels[part.rows_of_branch(branch, branches)] for part in parts]
+        assert torch.equal(torch.cat(owned), labels[branch * size : (branch + 1) * size])
+
+
+def out_of_memory_above(monkeypatch, stage: Stage, most: int, error: RuntimeError) -> list[int]:
+    """Let a stage fail for more images than that; after half of the work was done."""
+    sizes: list[int] = []
+    output = stage.output
+
+    def fail(inputs):
+        sizes.append(len(next(iter(inputs.values()))))
+        if sizes[-1] > most:
+            torch.rand(3)
+            raise error
+        return output(inputs)
+
+    monkeypatch.setattr(stage, "output", fail)
+    return sizes
+
+
+@pytest.mark.parametrize("error", [CPU_ERROR, GPU_ERROR])
+def test_a_step_that_exceeds_memory_is_repeated_in_parts_with_the_same_result(
+    make, error, monkeypatch
+):
+    stage, told = with_dropout(make("dual", 0.4)), []
+    _, wanted = step_of(stage, 3)
+    sizes = out_of_memory_above(monkeypatch, stage, 3, error)
+    _, found = step_of(stage, None, told.append)
+    assert sizes == [12, 6, 3, 3, 3, 3]
+    assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
+    assert len(told) == 1
+    assert "12 images at once are too many" in told[0]
+    assert "3 at a time" in told[0]
+
+
+@pytest.fixture
+def in_bf16(monkeypatch: pytest.MonkeyPatch) -> Iterator[Accelerator]:
+    """Accelerate keeps one precision a process, which is forgotten before and after."""
+    monkeypatch.setattr(launch, "_cpu_has_fast_bf16", lambda: True)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield make_accelerator("bf16", "cpu")
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_bf16_steps_move_the_weights_nearly_as_float32_ones_do(make, request):
+    stage = make("dual", 0.4).train()
+    _, wanted = step_of(stage, None)
+    request.getfixturevalue("in_bf16")
+    _, found = step_of(stage, 5, precision="bf16")
+    for one, other in zip(found, wanted, strict=True):
+        assert 0 < (one - other).norm() <= 0.1 * other.norm()
+
+
+def test_a_run_in_bf16_trains_both_phases(in_bf16, photos: Path, backbone, tmp_path: Path):
+    _, result = train(config(photos).changed({"precision": "bf16"}), tmp_path / "r", backbone)
+    assert result.metrics.keys() == {"phase1", "phase2"}
+    assert all(
+        t.dtype == torch.float32
+        for t in tensors_of(tmp_path / "r").values()
+        if t.is_floating_point()
+    )
+
+
+def test_steps_that_follow_keep_the_size_and_say_nothing(make, monkeypatch):
+    stage, told = make("dual", 0.0).train(), []
+    sizes = out_of_memory_above(monkeypatch, stage, 6, GPU_ERROR)
+    micro = MicroBatch(None, told.append)
+    for _ in range(2):
+        train_step(
+            make_accelerator("auto", "cpu"),
+            stage,
+            None,
+            {"images": IMAGES},
+            LABELS,
+            Progress(0, 4),
+            micro=micro,
+        )
+    assert micro.images == 6
+    assert sizes == [12, 6, 6, 6, 6]
+    assert len(told) == 1
+
+
+def test_one_image_that_is_too_much_is_an_error(make, monkeypatch):
+    stage = make("dual", 0.0).train()
+    sizes = out_of_memory_above(monkeypatch, stage, 0, GPU_ERROR)
+    with pytest.raises(TrainingError, match=rf"{stage.name}: out of memory with 12 .* Lower"):
+        step_of(stage, None)
+    assert sizes == [12, 6, 3, 1]
+    assert all(p.grad is None for p in stage.parameters())
+
+
+@pytest.fixture
+def halving(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Phase 2 runs out of memory in its third step, and at more than five images from then on."""
+    from lpt.training.phases.prompt_stages import GroupStage
+
+    output, steps = GroupStage.output, []
+
+    def fail(self, inputs):
+        if self.training and torch.is_grad_enabled():
+            steps.append(len(inputs["tokens"]))
+            if len(steps) > 2 and steps[-1] > 5:
+                raise GPU_ERROR
+        return output(self, inputs)
+
+    monkeypatch.setattr(GroupStage, "output", fail)
+    return steps
+
+
+@pytest.mark.slow
+def test_a_run_whose_memory_ran_out_goes_on_bit_identical(
+    halving, photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch
+):
+    """The size found is in the checkpoint: a resumed run computes the same parts."""
+    from lpt.training.run.run_folder import RunFolder
+
+    whole, parted = tmp_path / "whole", tmp_path / "killed"
+    train(config(photos), whole, backbone)
+    halving.clear()
+    save, saved = RunFolder.save, []
+
+    def kill(self, checkpoint):
+        save(self, checkpoint)
+        saved.append(checkpoint)
+        if checkpoint.position.stage == 1 and checkpoint.micro_batch:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "save", kill)
+        with pytest.raises(KeyboardInterrupt):
+            train(config(photos), parted, backbone)
+    assert saved[-1].micro_batch == 4
+    with opened(config(photos), parted, backbone) as trainer:
+        trainer.run()
+    expected, found = tensors_of(whole), tensors_of(parted)
+    assert [name for name in expected if not torch.equal(found[name], expected[name])] == []
+
+
+def test_the_setting_reaches_the_steps(photos: Path, backbone, tmp_path: Path, monkeypatch):
+    from lpt.training.engine import step
+
+    sizes: set[int | None] = set()
+    gradients = step._gradients
+
+    def watched(*arguments):
+        sizes.add(arguments[4])
+        return gradients(*arguments)
+
+    monkeypatch.setattr(step, "_gradients", watched)
+    settings = {"phase1.epochs": 1, "phase2.epochs": 0, "micro_batch": 3}
+    train(config(photos).changed(settings), tmp_path / "run", backbone)
+    assert sizes == {3}
