@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from lpt.data.images.decode import decode
 from lpt.errors import DataError
 
-from .conftest import encoded
+from ..conftest import encoded
 
 
 def save(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -8,7 +8,7 @@ from lpt.data.image_stores import ImageRef
 from lpt.data.sources.open_data import open_data, open_test
 from lpt.errors import DataError
 
-from .conftest import encoded, write_parquet
+from ..conftest import encoded, write_parquet
 
 
 def names(split, manifest):

@@ -9,7 +9,7 @@ from lpt.data.manifest import Manifest, Split
 from lpt.data.sources.open_data import open_data
 from lpt.data.tools.inspect_data import inspect_data, render
 
-from .conftest import encoded
+from ..conftest import encoded
 
 
 def synthetic(counts: list[int]) -> Manifest:

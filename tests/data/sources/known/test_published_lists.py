@@ -11,7 +11,7 @@ from lpt.data.sources.known.known_datasets import NAMED, NamedSet
 from lpt.data.sources.open_data import open_data
 from lpt.errors import DataError
 
-from ..conftest import encoded
+from ...conftest import encoded
 
 PLACES = {
     "train": ["data_256/a/airfield/1.jpg 0", "data_256/a/airfield/2.jpg 0",

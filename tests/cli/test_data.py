@@ -19,7 +19,7 @@ from lpt.data.longtail import profile_counts
 from lpt.data.sources.known.known_datasets import NAMED
 from lpt.data.sources.open_data import open_data
 
-from .tiny import write_photos
+from ..tiny import write_photos
 
 Lpt = Callable[..., tuple[int, str, str]]
 
