@@ -16,7 +16,7 @@ from PIL import Image
 
 from lpt.cli import main
 from lpt.data.longtail import profile_counts
-from lpt.data.sources.known.known_datasets import NAMED
+from lpt.data.sources.known.known_datasets import DATASETS
 from lpt.data.sources.open_data import open_data
 
 from ..tiny import write_photos
@@ -218,7 +218,7 @@ def test_check_goes_on_where_nothing_can_be_remembered(lpt, tmp_path):
 def test_list_names_every_known_set_with_its_options(lpt):
     code, out, _ = lpt("data", "list")
     assert code == 0
-    for name, known in NAMED.items():
+    for name, known in DATASETS.items():
         line = next(line for line in out.splitlines() if line.startswith(f"{name} "))
         assert all(option in line for option in known.options)
 

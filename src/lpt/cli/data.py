@@ -21,9 +21,9 @@ TestFraction = Annotated[
 @app.command("list")
 def list_sets() -> None:
     """The data sets that are known by name."""
-    from lpt.data.sources.known.known_datasets import NAMED
+    from lpt.data.sources.known.known_datasets import DATASETS
 
-    rows = [(name, ", ".join(known.options), known.about) for name, known in NAMED.items()]
+    rows = [(name, ", ".join(known.options), known.about) for name, known in DATASETS.items()]
     rows.append(("hf:NAME", "config, image, label", "a Hugging Face data set; needs lpt[datasets]"))
     for name, options, about in [("name", "options", "what it is and needs"), *rows]:
         print(f"{name:<17}{options:<22}{about}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lpt.data.image_stores import FileStore, Strings
-from lpt.data.parquet_reader import open_parquet
+from lpt.data.parquet_reader import row_count
 from lpt.data.sources.listing import Listing, canonical_split, class_indices
 from lpt.errors import DataError
 
@@ -142,7 +142,7 @@ def _store(path: Path, root: Path, files: list[str], rows: list[str] | None) -> 
     np.maximum.at(highest, file, row)
     for name, low, high in zip(distinct, lowest, highest, strict=True):
         if _is_parquet(name):
-            size = open_parquet(root / name).metadata.num_rows
+            size = row_count(root / name)
             if low < 0 or high >= size:
                 raise DataError(
                     f"{path}: row {low if low < 0 else high} of {name}, which has rows 0 to "

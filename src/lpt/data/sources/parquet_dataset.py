@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from lpt.data.image_stores import FileStore, Strings
 from lpt.data.parquet_reader import image_column, open_parquet
@@ -64,6 +63,8 @@ def read_parquet(files: Sequence[Path], *, root: Path, group_by: str | None = No
 
 
 def _read_one(path: Path, group_by: str | None) -> dict[str, Any]:
+    import pyarrow as pa
+
     file = open_parquet(path)
     schema = file.schema_arrow
     image_column(schema, path)

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from lpt.data.image_stores import FileStore
 from lpt.data.longtail import profile_counts
+from lpt.data.parquet_reader import row_count
 from lpt.data.sources.data_string import DataSpec
 from lpt.data.sources.listing import Listing
 from lpt.data.sources.parquet_dataset import read_parquet
@@ -98,7 +98,7 @@ def read_cifar(archive: Archive, spec: DataSpec, seed: int) -> Listing:
     if not all(path.exists() for path in files):
         _convert(archive, root)
     whole = read_parquet(files, root=root)
-    splits = np.repeat(["train", "test"], [_rows(path) for path in files])
+    splits = np.repeat(["train", "test"], [row_count(path) for path in files])
     kept = _tail(whole.labels, splits, imbalance, seed)
     store = whole.store
     if not isinstance(store, FileStore):
@@ -110,10 +110,6 @@ def read_cifar(archive: Archive, spec: DataSpec, seed: int) -> Listing:
         labels=whole.labels[kept],
         splits=splits[kept],
     )
-
-
-def _rows(path: Path) -> int:
-    return int(pq.read_metadata(path).num_rows)
 
 
 def _tail(
@@ -156,7 +152,9 @@ def _convert(archive: Archive, root: Path) -> None:
         raise DataError(f"{path}: damaged ({error}). Remove it and fetch it again.") from error
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def _write(table: Any, path: Path) -> None:
+    import pyarrow.parquet as pq
+
     pq.write_table(table, path, row_group_size=2_000, compression="NONE")
 
 
@@ -171,7 +169,9 @@ def _member(tar: tarfile.TarFile, name: str) -> bytes:
     return stream.read()
 
 
-def _table(records: bytes, label_bytes: int, names: list[str]) -> pa.Table:
+def _table(records: bytes, label_bytes: int, names: list[str]) -> Any:
+    import pyarrow as pa
+
     rows = np.frombuffer(records, dtype=np.uint8).reshape(-1, label_bytes + _PIXELS)
     labels = rows[:, label_bytes - 1].astype(np.int64)
     images = rows[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
