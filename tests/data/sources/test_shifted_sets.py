@@ -48,6 +48,7 @@ def test_imagenet_c_gives_a_set_for_each_corruption_and_severity(tmp_path, group
     root = put(tmp_path, *(f"{group}shot_noise/{s}/n0{c}/a.png" for s in (1, 5) for c in (1, 2)))
     sets = open_shifted("c", root, WNIDS)
     assert [s.name for s in sets] == ["c shot_noise-1", "c shot_noise-5"]
+    assert [(s.kind, s.severity) for s in sets] == [("shot_noise", 1), ("shot_noise", 5)]
     assert sets[0].members == ((1,), (2,))
 
 
