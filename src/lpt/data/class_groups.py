@@ -14,6 +14,7 @@ __all__ = ["ClassGroups", "imbalance"]
 
 Counts = npt.NDArray[np.integer[Any]] | Sequence[int]
 
+
 @dataclass(frozen=True)
 class ClassGroups:
     """Bounds of the shot groups, by the number of training images of a class.

@@ -11,6 +11,7 @@ __all__ = ["hold_out"]
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
+
 def hold_out(
     labels: Ids,
     *,
