@@ -1,6 +1,5 @@
 """Splits, class lists, options and groups, whatever the source."""
 
-
 import numpy as np
 import pytest
 

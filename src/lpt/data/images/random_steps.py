@@ -62,10 +62,10 @@ class RandomResizedCrop(RandomStep):
         self, width: int, height: int, generator: torch.Generator | None
     ) -> tuple[int, int, int, int]:
         """Draw left, top, width and height of the crop."""
-        log_ratios = torch.tensor(_ASPECT_RATIOS).log().tolist()
+        lowest, highest = torch.tensor(_ASPECT_RATIOS).log().tolist()
         for _ in range(_ATTEMPTS):
             area = width * height * _uniform(*self.scale, generator).item()
-            ratio = _uniform(*log_ratios, generator).exp().item()
+            ratio = _uniform(lowest, highest, generator).exp().item()
             w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
             if 0 < w <= width and 0 < h <= height:
                 top = _below(height - h + 1, generator)

@@ -32,7 +32,7 @@ def test_a_registered_data_set_opens_by_name_with_its_options(make_folder):
     data = open_data(f"birds:at={root},year=2024", test_fraction=0)
     assert data.counts().tolist() == [5, 5]
     assert data.split("train").ref(0) == ImageRef(root / "2024/owl/000.png")
-    with pytest.raises(DataError, match="unknown option 'month'. Choose one of: year, at, list"):
+    with pytest.raises(DataError, match=r"unknown option 'month'\. Choose one of: year, at, list"):
         open_data("birds:month=5")
 
 
