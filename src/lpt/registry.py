@@ -50,9 +50,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         Raises: ConfigError if the name is invalid or taken.
         """
         if not name or name != name.strip() or any(c in name for c in "/:=, "):
-            raise ConfigError(f"{self.kind} {name!r}: choose a name without blanks and / : = ,")
+            raise ConfigError(f"{self.kind} {name!r}: a name has no blanks and none of / : = ,")
         if name in self._builtin or (name in self._entries and not replace):
-            raise ConfigError(f"{self.kind} '{name}' already exists. Choose another name.")
+            raise ConfigError(f"{self.kind} '{name}' exists already. Choose another name.")
         self._entries[name] = entry
 
     def unregister(self, name: str) -> None:

@@ -63,8 +63,8 @@ def balanced_sampler(labels: npt.ArrayLike, *, seed: int, phase: int, epoch: int
 
     >>> labels = [0] * 900 + [1] * 100
     >>> drawn = balanced_sampler(labels, seed=0, phase=2, epoch=0)
-    >>> 0.45 < (drawn >= 900).mean() < 0.55
-    True
+    >>> round(float((drawn >= 900).mean()), 1)
+    0.5
 
     Args:
         labels: (n,) class indices; classes without images are skipped.

@@ -114,4 +114,4 @@ def _check_free(out: Path) -> None:
     if out.suffix != ".csv" or "," in out.name:
         raise DataError(f"{out}: give the list a name that ends in .csv and has no comma.")
     if out.exists():
-        raise DataError(f"{out}: already exists. Choose another name, or remove it first.")
+        raise DataError(f"{out}: exists already. Choose another name, or remove it first.")

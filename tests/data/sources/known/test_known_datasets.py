@@ -44,7 +44,7 @@ def test_options_that_are_paths_become_absolute_and_others_do_not(tmp_path, monk
 
 
 def test_taken_names_and_options_are_refused():
-    with pytest.raises(ConfigError, match="data set 'digits' already exists"):
+    with pytest.raises(ConfigError, match="data set 'digits' exists already"):
         register_dataset("digits", lambda spec, seed: read_folder(Path()))
     with pytest.raises(ConfigError, match="every data set has an option 'test'"):
         register_dataset("mine", lambda spec, seed: read_folder(Path()), options=["test"])
