@@ -48,7 +48,7 @@ def test_an_epoch_has_n_valid_draws(kind, labels):
 
 @samplers
 @given(labels=label_lists)
-def test_within_a_class_no_image_repeats_before_all_were_sampled(kind, labels):
+def test_within_a_class_no_image_repeats_before_all_are_sampled(kind, labels):
     y = np.array(labels)
     order = sample_epoch(kind, y, seed=5, phase=2, epoch=1)
     for c in np.unique(y[order]):
@@ -60,7 +60,7 @@ def test_within_a_class_no_image_repeats_before_all_were_sampled(kind, labels):
 
 
 @samplers
-def test_global_random_state_is_left_alone(kind):
+def test_global_random_state_does_not_change(kind):
     np.random.seed(0)
     before = np.random.get_state()[1].copy()
     sample_epoch(kind, [0, 0, 1], seed=0, phase=1, epoch=0)
@@ -68,7 +68,7 @@ def test_global_random_state_is_left_alone(kind):
 
 
 @samplers
-def test_labels_are_left_alone(kind):
+def test_labels_do_not_change(kind):
     labels = np.array([3, 1, 1, 0])
     sample_epoch(kind, labels, seed=0, phase=1, epoch=0)
     assert labels.tolist() == [3, 1, 1, 0]

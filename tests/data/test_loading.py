@@ -94,7 +94,7 @@ def test_loading_resumes_at_any_step_from_the_batches_that_remain(dataset):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_global_random_state_is_left_alone(dataset, workers):
+def test_global_random_state_does_not_change(dataset, workers):
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     list(make_loader(dataset, BATCHES, workers=workers))
     assert torch.equal(before[0], torch.get_rng_state())
@@ -165,7 +165,7 @@ TRANSFORMS = {
 
 
 @pytest.mark.parametrize("kind", TRANSFORMS)
-def test_threads_at_once_give_what_one_gives_and_leave_the_global_generator_alone(dataset, kind):
+def test_concurrent_threads_give_the_same_tensors_and_keep_the_global_generator(dataset, kind):
     watch, transform = _Watch(), TRANSFORMS[kind]
     dataset.transform = Transform((*transform.steps, watch), transform.decode_target)
     draws = [Draw(i % 12, (1, i)) for i in range(240)]

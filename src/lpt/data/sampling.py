@@ -165,18 +165,18 @@ def steps_per_epoch(n: int, batch: int) -> int:
     return -(-n // _positive(batch))
 
 
-def epoch_batches(order: Ids, batch: int) -> list[Ids]:
+def epoch_batches(ids: Ids, batch: int) -> list[Ids]:
     """Cut the (n,) ids of an epoch into equal batches; the last is filled up from the start.
 
-    >>> [ids.tolist() for ids in epoch_batches(np.array([4, 0, 2]), 2)]
+    >>> [part.tolist() for part in epoch_batches(np.array([4, 0, 2]), 2)]
     [[4, 0], [2, 4]]
 
     Raises: DataError if the epoch has no images.
     """
-    if len(order) == 0:
+    if len(ids) == 0:
         raise DataError("an epoch without images has no batches. Check the training split.")
-    steps = steps_per_epoch(len(order), batch)
-    return list(np.resize(np.asarray(order, dtype=np.int64), (steps, batch)))
+    steps = steps_per_epoch(len(ids), batch)
+    return list(np.resize(np.asarray(ids, dtype=np.int64), (steps, batch)))
 
 
 def _instance_of_labels(labels: npt.ArrayLike, *, seed: int, phase: int, epoch: int) -> Ids:

@@ -7,7 +7,7 @@ from .corpus import encode, picture
 from .flawed import kinds, put
 
 
-def test_two_labels_and_leaks_are_told_apart(flawed):
+def test_two_labels_and_leaks_are_distinguished(flawed):
     report = check_data(flawed, workers=0)
     assert kinds(report) == ["empty", "leak", "not-image", "two-labels"]
     (double,) = [f for f in report.findings if f.kind == "two-labels"]

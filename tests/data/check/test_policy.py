@@ -21,7 +21,7 @@ def test_policy_error_lists_the_files(flawed):
         apply_policy(flawed, report, "error")
 
 
-def test_policy_skip_leaves_out_what_spoils_and_keeps_sound_test_images(flawed):
+def test_policy_skip_leaves_out_what_spoils_and_keeps_valid_test_images(flawed):
     kept = apply_policy(flawed, check_data(flawed, workers=0), "skip")
     names = {split: [s.name_of(i).rsplit("/", 2)[1:] for i in range(len(s))]
              for split, s in kept.splits.items()}  # fmt: skip

@@ -22,7 +22,7 @@ def test_folder_with_splits_is_taken_as_it_is(make_folder):
     assert data.splits["train"].read(0) == (root / "train/ant/000.png").read_bytes()
 
 
-def test_other_files_and_hidden_files_are_passed_over(make_folder):
+def test_other_files_and_hidden_files_are_ignored(make_folder):
     root = make_folder({"a": 2, "b": 2})
     (root / "a" / "notes.txt").write_text("x")
     (root / "a" / ".cache.png").write_bytes(b"")
@@ -30,12 +30,12 @@ def test_other_files_and_hidden_files_are_passed_over(make_folder):
     assert open_data(root, test_fraction=0).counts().tolist() == [2, 2]
 
 
-def test_images_may_lie_deeper_in_a_class_folder(make_folder):
+def test_images_may_be_in_subfolders_of_a_class_folder(make_folder):
     root = make_folder({"a/2019/june": 2, "b": 2})
     assert open_data(root, test_fraction=0).counts().tolist() == [2, 2]
 
 
-def test_image_that_cannot_be_decoded_is_not_left_out_in_silence(make_folder):
+def test_images_of_unsupported_formats_are_not_ignored_silently(make_folder):
     root = make_folder({"a": 2, "b": 2})
     (root / "a" / "phone.HEIC").write_bytes(b"x")
     with pytest.raises(DataError, match=r"phone\.HEIC: \.heic images are not supported"):

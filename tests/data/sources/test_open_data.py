@@ -26,7 +26,7 @@ def test_splits_share_no_image_and_lose_none(make_folder):
     assert sum(map(len, parts)) == 55 == len(set.union(*parts))
 
 
-def test_seed_decides_the_split(make_folder):
+def test_seed_determines_the_split(make_folder):
     root = make_folder({"a": 30, "b": 30})
     assert refs(open_data(root, seed=1).splits["test"]) == refs(
         open_data(root, seed=1).splits["test"]

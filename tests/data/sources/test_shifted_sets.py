@@ -62,8 +62,8 @@ def objectnet(tmp_path):
         "pytorch_to_imagenet_2012_id.json": {"0": 2, "1": 0, "2": 1},
     }
     (root / "mappings").mkdir()
-    for name, told in mappings.items():
-        (root / "mappings" / name).write_text(json.dumps(told))
+    for name, content in mappings.items():
+        (root / "mappings" / name).write_text(json.dumps(content))
     (root / "mappings/imagenet_to_label_2012_v2").write_text("cup\nrocking chair\nfolding chair\n")
     return root
 

@@ -31,14 +31,14 @@ def inat(tmp_path, monkeypatch):
             {"id": 10 * number + i, "file_name": f"train_val2018/{path}"}
             for i, (path, _) in enumerate(rows)
         ]
-        told = {
+        content = {
             "images": images,
             "annotations": [
                 {"id": i, "image_id": 10 * number + i, "category_id": c}
                 for i, (_, c) in reversed(list(enumerate(rows)))
             ],
         }
-        (tmp_path / file).write_text(json.dumps(told))
+        (tmp_path / file).write_text(json.dumps(content))
         for image in images:
             path = tmp_path / image["file_name"]
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,8 +60,8 @@ def test_inaturalist_reads_json_and_tests_on_its_validation_images(inat):
 
 
 def test_inaturalist_species_names_come_from_categories(inat):
-    told = [{"id": 3, "name": "Parus major"}, {"id": 7477, "name": "Poa annua"}]
-    (inat / "categories.json").write_text(json.dumps(told))
+    content = [{"id": 3, "name": "Parus major"}, {"id": 7477, "name": "Poa annua"}]
+    (inat / "categories.json").write_text(json.dumps(content))
     assert open_data(f"inaturalist2018:root={inat}").class_names == ("Parus major", "Poa annua")
 
 

@@ -63,7 +63,7 @@ def test_official_splits_and_class_names(brought):
     assert data.splits["train"].read(0)
 
 
-def test_lists_may_lie_elsewhere(brought, tmp_path):
+def test_lists_may_be_in_another_folder(brought, tmp_path):
     name, root, known = brought
     other = tmp_path / "lists"
     other.mkdir()

@@ -39,12 +39,7 @@ def read_inaturalist(known: PublishedLists, spec: DataSpec) -> Listing:
     The validation images of the competition are the test split, as is usual. Species names come
     from `categories.json` if it is in the folder of the lists; else classes are named by number.
 
-    Args:
-        known: the published lists.
-        spec: options `root`, the folder of the images, and `lists`, the folder of the lists if they
-            are elsewhere.
-    Raises: DataError naming the missing file and where to get it, or the list whose numbers differ
-        from the published ones.
+    Args and Raises: as `lpt.data.sources.known.published_lists.read_published`.
     """
     root, lists = folders_of(known, spec)
     listed = ListedImages()
