@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, load_backbone
+from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
 from lpt.errors import ConfigError, TaskFileError
 from lpt.files import write_atomic
 from lpt.model.two_pass import LongTailedPromptModel, PromptShape
@@ -76,8 +77,8 @@ class TaskSpec(_Record):
     phases: Literal[1, 2] = 2
     resize_rule: Literal["squash", "short-side"]
     resize: Pixels
-    many_above: Annotated[int, Field(ge=0)] = 100
-    few_below: Annotated[int, Field(ge=0)] = 20
+    many_above: Annotated[int, Field(ge=0)] = MANY_ABOVE
+    few_below: Annotated[int, Field(ge=0)] = FEW_BELOW
     temperature: Positive = 0.05
     metrics: dict[str, dict[str, dict[str, float | None]]] = {}
 

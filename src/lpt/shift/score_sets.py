@@ -138,15 +138,14 @@ class _Scorer:
         counts = np.array([self.counts[list(own)].sum() for own in found.members])
         restricted = Predictions(found.restrict(said.logits), said.labels)
         metrics = self._metrics(found.name, restricted, counts, found.names)
-        kind, _, severity = found.name.removeprefix(family).strip().rpartition("-")
         return SetScore(
             found.name,
             metrics,
             float((_places(found, len(self.counts))[said.logits.argmax(1)] == said.labels).mean()),
             self._source(found),
             family,
-            kind if family else "",
-            int(severity) if family else 0,
+            found.kind if family else "",
+            found.severity if family else 0,
         )
 
     def corrupted(self, corruption: Corruption) -> SetScore:
