@@ -1,4 +1,7 @@
-"""Image bytes out of Parquet files, one row group at a time."""
+"""Image bytes out of Parquet files, one row group at a time.
+
+pyarrow is imported on first use, so that predicting image files needs none of it.
+"""
 
 import os
 import threading
@@ -7,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lpt.errors import DataError
 
@@ -19,6 +20,9 @@ _IMAGE_NAMES = ("image", "img", "image_bytes", "bytes", "jpg", "png", "webp")
 
 def open_parquet(path: Path) -> Any:
     """Open a Parquet file. Raises: DataError if it is missing, damaged or no Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         return pq.ParquetFile(path, memory_map=True)
     except FileNotFoundError as error:
@@ -38,6 +42,8 @@ def image_column(schema: Any, path: Path) -> str:
 
     Raises: DataError listing the columns if none or several qualify.
     """
+    import pyarrow as pa
+
     found: dict[str, str] = {}
     for column in schema:
         if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
@@ -107,6 +113,8 @@ class RowGroupReader:
         return group, row - int(starts[group])
 
     def _group(self, path: Path, group: int) -> Any:
+        import pyarrow as pa
+
         key = (path, group)
         if key in self._groups:
             self._groups.move_to_end(key)
