@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lpt.data.images.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from lpt.data.images.transforms import Transform
-from lpt.data.manifest import Manifest, Split
+from lpt.data.manifest import Split
 from lpt.data.sources.data_string import same_data
 from lpt.data.sources.shifted_sets import ShiftedSet
 from lpt.errors import DataError, RunError
@@ -219,7 +219,7 @@ def _accuracy(found: Predictions | None) -> float | None:
 
 
 def _is_same(data: TestData, source: str | None) -> bool:
-    if source is None or isinstance(data, Manifest | Split):
+    if source is None or not isinstance(data, str | os.PathLike):
         return False
     return same_data(os.fspath(data), source)
 
