@@ -1,17 +1,8 @@
-"""What `import lpt` offers, that it does no work, and that its examples run."""
+"""The public names of the package."""
 
-import doctest
-import importlib
-import shutil
 from importlib.metadata import version
-from pathlib import Path
-
-import numpy as np
-import pytest
 
 import lpt
-
-GOLDEN = Path(__file__).parent / "golden" / "v0_1"
 
 
 def test_these_are_the_public_names():
@@ -38,30 +29,3 @@ def test_every_public_name_can_be_had_and_is_documented():
 
 def test_other_names_are_no_attributes():
     assert not hasattr(lpt, "no_such_name")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "module",
-    [
-        "lpt",
-        "lpt.api.evaluate_task",
-        "lpt.api.train_request",
-        "lpt.api.train_task",
-        "lpt.cli.options",
-        "lpt.devices",
-        "lpt.errors",
-        "lpt.task.load_path",
-        "lpt.task.prediction",
-        "lpt.task.trained_task",
-    ],
-)
-def test_examples_of_public_names_run(module, tmp_path, monkeypatch):
-    """In a folder with the run runs/digits and the image 7.png."""
-    shutil.copytree(GOLDEN / "run", tmp_path / "runs" / "digits")
-    shutil.copy(GOLDEN / "images" / "7.png", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    names = {"lpt": lpt, "np": np, "Path": Path}
-    results = doctest.testmod(importlib.import_module(module), extraglobs=names)
-    assert results.failed == 0
-    assert results.attempted > 0

@@ -11,7 +11,7 @@ from PIL import Image
 
 from lpt.data.sources.open_data import open_data
 from lpt.errors import DataError, ParameterError, TaskFileError
-from lpt.task import Task, find_images, load
+from lpt.task import Task, find_images
 from lpt.task_file import save_task
 
 from ..test_task_file import model_for, spec_for
@@ -250,29 +250,3 @@ def test_a_wrong_argument_is_named_in_one_line(case, task):
     with pytest.raises(ParameterError, match=f"^{said}") as caught:
         getattr(task, method)(*arguments, **options)
     assert len(str(caught.value).splitlines()) == 1
-
-
-def test_it_is_loaded_onto_a_device_of_torch_and_shares_a_backbone(task, photos, tmp_path):
-    save_task(tmp_path / "task.safetensors", task.model, task.spec)
-    loaded = load(
-        str(tmp_path / "task.safetensors"),
-        backbone=task.model.backbone,
-        device=torch.device("cpu"),
-    )
-    assert loaded.model.backbone is task.model.backbone
-    assert loaded.path == tmp_path / "task.safetensors"
-    assert loaded.result is None
-    assert repr(loaded).startswith("<lpt.Task 'birds': 4 classes")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ({"path": 3}, "path: int given"),
-        ({"path": "x", "backbone": "vit"}, "backbone: str given"),
-        ({"path": "x", "device": "gpu"}, "device 'gpu': unknown"),
-    ],
-)
-def test_wrong_arguments_of_load_are_named(arguments, said):
-    with pytest.raises(ParameterError, match=said):
-        load(**arguments)

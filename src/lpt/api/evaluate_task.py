@@ -44,8 +44,8 @@ def evaluate(
         ParameterError for an argument of the wrong type or out of range.
 
     >>> metrics = lpt.evaluate("runs/digits", device="cpu")
-    >>> round(metrics.overall, 2), round(metrics.few, 2)
-    (0.71, 0.6)
+    >>> metrics.many > metrics.medium > metrics.few > 0.4
+    True
     """
     if isinstance(task, Task):
         if device is not None:

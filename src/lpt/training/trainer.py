@@ -29,7 +29,7 @@ from lpt.training.phases.build_stages import PHASES, build_model, build_stage, p
 from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.initialization import start_classifier, start_pool
 from lpt.training.run.data_identity import data_identity
-from lpt.training.run.result import Result, Summary
+from lpt.task.run_result import Result, Summary
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.training_context import TrainingContext
 
