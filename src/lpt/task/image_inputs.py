@@ -124,7 +124,7 @@ def _checked(content: Any, name: str) -> ImageInput:
     if isinstance(content, str | os.PathLike):
         path = os.fspath(content)
         if isinstance(path, str) and path and "\0" not in path:
-            return ImageInput(str(content), content)
+            return ImageInput(path, path)
         raise ParameterError(f"`{name}`: the path {path!r} is not valid. Give a file.")
     if isinstance(content, np.ndarray | Tensor):
         _check_pixels(content, name)
