@@ -20,9 +20,9 @@ import lpt
 from lpt.cli import app
 from lpt.config import RunConfig, load_config, parse_settings
 from lpt.losses import build_loss
+from lpt.task.run_result import Result
 from lpt.task_file import BackboneRecord, TaskSpec
 from lpt.training.engine.checkpoint import Checkpoint, Position
-from lpt.training.run.result import Result
 from lpt.training.run.run_folder import environment
 
 ROOT = Path(__file__).parents[1]

@@ -47,7 +47,7 @@ class RunConfig(Section):
     backbone: str = "vit_tiny_patch8_64"
     image_size: Count | None = None
     layer_norm_eps: Positive | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     prompts: PromptConfig = PromptConfig()

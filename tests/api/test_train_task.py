@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import lpt
-from lpt.api import finish, prepare
+from lpt.api import TrainRequest, finish, prepare
 from lpt.config import load_config
 from lpt.errors import BackboneError, ConfigError, DataError, LptError, RunError, TrainingError
 from lpt.files import write_bytes
@@ -20,7 +21,7 @@ from lpt.training.engine.checkpoint import Checkpoint
 from lpt.training.run.run_data import data_of_run
 from lpt.training.run.run_folder import RunFolder
 
-from .tiny import SETTINGS, write_backbone, write_photos
+from ..tiny import SETTINGS, write_backbone, write_photos
 
 Train = Callable[..., lpt.Task]
 
@@ -43,7 +44,10 @@ def train(photos: Path, vit: Path, tmp_path: Path) -> Train:
     """`lpt.train` on the tiny task, into `run`."""
 
     def call(data: str | Path = photos, **changes: Any) -> lpt.Task:
-        settings = {**QUICK, **changes.pop("settings", {})}
+        changes = dict(changes)
+        settings = changes.pop("settings", {})
+        if isinstance(settings, dict):
+            settings = {**QUICK, **settings}
         own = {"backbone": str(vit), "out": tmp_path / "run", "device": "cpu"}
         return lpt.train(data, **{**own, "settings": settings, **changes})
 
@@ -65,7 +69,7 @@ def run(trained: Path, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def go_on(tmp_path: Path, photos: Path) -> lpt.Task:
+def resume(tmp_path: Path, photos: Path) -> lpt.Task:
     return lpt.train(photos, out=tmp_path / "run", resume=True, device="cpu")
 
 
@@ -80,6 +84,36 @@ def test_a_trained_task_predicts_the_same_from_its_folder_and_its_file(trained, 
         assert len(prediction.labels) == len(prediction.matched) == 2
     again = lpt.load(trained / "task.safetensors", device="cpu")
     assert again.predict(pictures, top=2) == predicted
+
+
+def test_the_result_comes_with_the_task_and_with_its_run_folder(train, tmp_path):
+    task = train(settings=UNTRAINED)
+    assert task.result is not None
+    assert task.result.metrics == task.spec.metrics
+    assert task.path == tmp_path / "run"
+    assert lpt.load(tmp_path / "run").result == task.result
+    assert lpt.load(tmp_path / "run" / "task.safetensors").result is None
+
+
+def test_progress_is_shown_if_asked_for(train, tmp_path, capsys):
+    train(settings=UNTRAINED)
+    assert capsys.readouterr() == ("", "")
+    train(settings=UNTRAINED, out=tmp_path / "shown", verbose=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "4 classes" in err
+
+
+def test_other_types_are_accepted_where_their_meaning_is_clear(train, tmp_path):
+    task = train(
+        settings=UNTRAINED,
+        budget=600,
+        seed=np.int64(3),
+        out=str(tmp_path / "other"),
+        device=torch.device("cpu"),
+    )
+    assert task.path == tmp_path / "other"
+    assert load_config(tmp_path / "other" / "config.yaml").seed == 3
 
 
 def test_a_run_folder_holds_what_it_should_and_nothing_unfinished(run):
@@ -149,14 +183,8 @@ def test_the_selected_weights_are_those_of_the_best_or_the_last_epoch(selection,
 
 
 def test_the_first_lines_say_what_will_happen(photos, vit, tmp_path, capsys):
-    trainer = prepare(
-        str(photos),
-        backbone=str(vit),
-        out=tmp_path / "run",
-        settings=QUICK,
-        device="cpu",
-        reporter=PlainReporter(),
-    )
+    request = TrainRequest(photos, backbone=vit, out=tmp_path / "run", settings=QUICK, device="cpu")
+    trainer = prepare(request, PlainReporter())
     trainer.folder.release()
     said = capsys.readouterr().err
     assert "4 classes" in said
@@ -180,6 +208,15 @@ REFUSED: dict[str, tuple[dict[str, Any], type[LptError], str]] = {
     "impossible size": ({"settings": {"image_size": 17}}, BackboneError, "image_size 17"),
     "short budget": ({"budget": "0.01s"}, ConfigError, "--budget .*: too short"),
     "no budget": ({"budget": "soon"}, ConfigError, "--budget soon"),
+    "negative budget": ({"budget": -1}, ConfigError, "budget -1: give seconds above 0"),
+    "endless budget": ({"budget": float("nan")}, ConfigError, "budget nan: give seconds"),
+    "large seed": ({"seed": 2**64 + 1}, ConfigError, "seed"),
+    "seed of another type": ({"seed": "3"}, ConfigError, "seed '3': give a whole number"),
+    "two data sets": ({"data": ["a", "b"]}, ConfigError, "data: list given"),
+    "settings as text": ({"settings": "a=b"}, ConfigError, "settings: str given"),
+    "unknown device": ({"device": "gpu"}, ConfigError, "device 'gpu': unknown"),
+    "number as device": ({"device": 0}, ConfigError, "device: int given"),
+    "number as folder": ({"out": 5}, ConfigError, "out: int given"),
 }
 
 
@@ -220,15 +257,15 @@ def test_a_second_process_in_the_same_folder_is_refused(run, photos, tmp_path):
     first = RunFolder(run)
     first.open()
     with pytest.raises(RunError, match="run: another process is training in this folder"):
-        go_on(tmp_path, photos)
+        resume(tmp_path, photos)
     first.release()
-    go_on(tmp_path, photos)
+    resume(tmp_path, photos)
 
 
 def test_a_refused_resume_does_not_keep_the_folder_locked(run, photos, tmp_path):
     with pytest.raises(ConfigError, match=r"trained on .*photos, and digits is not the same"):
         lpt.train("digits", out=run, resume=True, device="cpu")
-    go_on(tmp_path, photos)
+    resume(tmp_path, photos)
 
 
 def test_a_run_begun_with_relative_paths_goes_on_from_any_folder(
@@ -242,8 +279,8 @@ def test_a_run_begun_with_relative_paths_goes_on_from_any_folder(
     options = {"settings": UNTRAINED, "backbone": "vit.safetensors", "device": "cpu"}
     begun = lpt.train("photos", out="run", **options)
     monkeypatch.chdir(elsewhere)
-    again = prepare(None, out=home / "run", resume=True, device="cpu", reporter=SilentReporter())
-    assert finish(again)[0].spec == begun.spec
+    again = prepare(TrainRequest(out=home / "run", resume=True, device="cpu"), SilentReporter())
+    assert finish(again).spec == begun.spec
     assert data_of_run(home / "run", begun.spec.class_names) is not None
     assert lpt.load(home / "run", device="cpu").spec == begun.spec
 
@@ -259,7 +296,7 @@ def test_a_run_whose_data_moved_asks_for_the_new_place_and_keeps_it(train, photo
         lpt.train(old, out=run, resume=True)
     with pytest.raises(RunError, match=asked):
         data_of_run(run, ["ant", "bee", "cat", "dog"])
-    assert go_on(tmp_path, new).spec.class_names == ("ant", "bee", "cat", "dog")
+    assert resume(tmp_path, new).spec.class_names == ("ant", "bee", "cat", "dog")
     assert load_config(run / "config.yaml").data.source == str(new)
     assert data_of_run(run, ["ant", "bee", "cat", "dog"]) is not None
 
@@ -275,15 +312,15 @@ def test_a_run_whose_data_moved_asks_for_the_new_place_and_keeps_it(train, photo
     ],
 )
 def test_resume_refuses_what_it_would_ignore(ignored, photos, tmp_path):
-    with pytest.raises(ConfigError, match=r"--resume: --\w+ would change the run"):
+    with pytest.raises(ConfigError, match=r"^resume: \w+ would change the run"):
         lpt.train(photos, out=tmp_path / "run", resume=True, **ignored)
 
 
 def test_resume_without_a_run_is_refused(photos, tmp_path):
-    with pytest.raises(ConfigError, match="--resume: name the run"):
+    with pytest.raises(ConfigError, match=r"^resume: needs out"):
         lpt.train(photos, resume=True)
     with pytest.raises(RunError, match="run: holds no run to resume"):
-        go_on(tmp_path, photos)
+        resume(tmp_path, photos)
     assert not (tmp_path / "run").exists()
 
 
@@ -306,7 +343,7 @@ def test_a_damaged_run_is_named_and_left_as_it_is(case, run, photos, tmp_path):
     name, content, said = DAMAGE[case]
     (run / name).write_bytes(content)
     with pytest.raises(LptError, match=said) as caught:
-        go_on(tmp_path, photos)
+        resume(tmp_path, photos)
     assert len(str(caught.value).splitlines()) <= 2
     assert (run / name).read_bytes() == content
 
@@ -325,7 +362,7 @@ def test_a_full_disk_in_training_loses_nothing(train, photos, tmp_path, monkeypa
         patch.setattr(Path, "replace", full)
         with pytest.raises(RunError, match=r"cannot be written .No space left on device.. Free"):
             train()
-    assert go_on(tmp_path, photos).spec.phases == 2
+    assert resume(tmp_path, photos).spec.phases == 2
 
 
 @pytest.mark.slow
@@ -344,7 +381,7 @@ def test_divergence_names_the_rate_of_its_phase_and_the_run_goes_on_with_a_lower
     lower = run.open().changed({f"{phase}.optim.{name}": 1e-3 for name in ("lr", "classifier_lr")})
     run.release()
     run.config_file.write_text(lower.to_yaml())
-    assert go_on(tmp_path, photos).spec.phases == 2
+    assert resume(tmp_path, photos).spec.phases == 2
 
 
 def test_a_broken_picture_is_named_in_training_and_in_prediction(trained, train, photos, tmp_path):
@@ -365,14 +402,8 @@ def test_a_broken_picture_is_named_in_training_and_in_prediction(trained, train,
 
 
 def test_a_budget_reaches_the_validation_of_the_very_same_process(photos, vit, tmp_path):
-    trainer = prepare(
-        str(photos),
-        backbone=str(vit),
-        out=tmp_path / "run",
-        settings=QUICK,
-        device="cpu",
-        reporter=SilentReporter(),
-    )
+    request = TrainRequest(photos, backbone=vit, out=tmp_path / "run", settings=QUICK, device="cpu")
+    trainer = prepare(request, SilentReporter())
     trainer.context.config = trainer.config.changed({"data.max_val_images": 2})
     assert len(trainer.context.validation) == 2
     trainer.folder.release()

@@ -1,12 +1,8 @@
-"""lpt evaluate beside the source, and lpt train on data that has groups or bad images."""
+"""lpt evaluate, lpt predict, lpt backbones."""
 
-import csv
 import io
 import json
 import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,53 +11,113 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from lpt import api
-from lpt.cli import main
-from lpt.config import load_config
 from lpt.data.images.corruptions import CORRUPTIONS, SEVERITIES
 from lpt.data.sources.open_data import open_data
 from lpt.data.sources.shifted_sets import open_shifted
-from lpt.records import Predictions
-from lpt.shift import score_sets as shift
-from lpt.shift.score_sets import score_sets
 from lpt.task import Task
 
-from .tiny import SETTINGS, write_backbone, write_photos
-
-Lpt = Callable[..., tuple[int, str, str]]
-
-QUICK = {**SETTINGS, "checkpoint_seconds": 60, "phase1.epochs": 1, "phase2.epochs": 1}
-FLAGS = [word for name, value in QUICK.items() for word in ("--set", f"{name}={value}")]
+from ..tiny import write_photos
+from .running import refused, train
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with photos, a backbone and a finished run."""
-    root = tmp_path_factory.mktemp("home")
-    vit, photos = write_backbone(root / "vit.safetensors"), write_photos(root / "photos")
-    write_photos(root / "half", {"cat": 6, "ant": 4})
-    api.train(photos, backbone=str(vit), out=root / "run", settings=QUICK, device="cpu")
-    return root
+def test_predict_names_classes_of_files_and_folders(lpt):
+    code, out, _ = lpt("predict", "run", "photos/ant/00.png", "photos/dog", "--top", "2")
+    lines = out.splitlines()
+    assert code == 0
+    assert [line.split()[0] for line in lines] == [
+        "photos/ant/00.png",
+        *(f"photos/dog/{i:02d}.png" for i in range(3)),
+    ]
+    assert all(line.count("%") == 2 for line in lines)
 
 
-@pytest.fixture
-def lpt(
-    home: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Lpt:
-    """Run a command in `home`: exit code, stdout, stderr."""
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("LPT_CACHE", str(tmp_path / "cache"))
+def test_predict_as_json_is_one_object_a_line(lpt):
+    _, out, _ = lpt("predict", "run/task.safetensors", "photos/dog", "--json", "--top", "9")
+    objects = [json.loads(line) for line in out.splitlines()]
+    assert [o["path"] for o in objects] == [f"photos/dog/{i:02d}.png" for i in range(3)]
+    assert all(sum(o["probabilities"]) == pytest.approx(1) for o in objects)
+    assert all(set(o["labels"]) == {"ant", "bee", "cat", "dog"} for o in objects)
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lpt", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return (ended.value.code, *capfd.readouterr())
 
-    return call
+def test_evaluate_repeats_the_numbers_of_the_end_of_training(lpt, home):
+    code, out, _ = lpt("evaluate", "run", "--json")
+    results = json.loads((home / "run" / "results.json").read_text())
+    assert code == 0
+    assert json.loads(out)["test"]["overall"] == results["metrics"]["phase2"]["test"]["overall"]
+
+
+def test_evaluate_writes_a_line_a_class(lpt, tmp_path):
+    code, out, _ = lpt("evaluate", "run", "--out", str(tmp_path / "scores"))
+    assert code == 0
+    assert "overall" in out
+    lines = (tmp_path / "scores" / "test.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == ["ant", "bee", "cat", "dog"]
+
+
+def test_evaluate_puts_shifted_data_beside_the_source_with_its_drop(lpt, home, tmp_path):
+    shutil.copytree(home / "photos" / "ant", tmp_path / "sketch" / "ant")
+    shutil.copytree(home / "photos" / "bee", tmp_path / "sketch" / "bee")
+    other = f"drawn={tmp_path / 'sketch'}"
+    code, out, _ = lpt("evaluate", "run", str(tmp_path / "sketch"), other, "--out", str(tmp_path))
+    assert code == 0
+    rows = [line.split()[0] for line in out.splitlines() if line.strip()]
+    assert {"sketch", "drawn"} <= set(rows)
+    assert "drop" in out
+
+
+def test_two_data_sets_of_one_name_are_not_mixed_up(lpt):
+    refused(lpt("evaluate", "run", "photos", "./photos"), "the name 'photos' is taken")
+
+
+def test_a_task_file_alone_needs_data_to_be_named(lpt, home, tmp_path):
+    shutil.copy(home / "run" / "task.safetensors", tmp_path / "birds.safetensors")
+    refused(lpt("evaluate", str(tmp_path / "birds.safetensors")), "birds.safetensors")
+
+
+def test_backbones_lists_the_embedded_one_first(lpt):
+    code, out, _ = lpt("backbones")
+    heading, first, *_ = out.splitlines()
+    assert code == 0
+    assert heading.split()[:4] == ["name", "where", "size", "input"]
+    assert first.startswith("vit_tiny_patch8_64 ")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", None], ids=["empty", "no image", "truncated"])
+def test_a_broken_picture_is_named(content, lpt, home, tmp_path):
+    broken = tmp_path / "broken.png"
+    whole = (home / "photos" / "ant" / "00.png").read_bytes()
+    broken.write_bytes(whole[:100] if content is None else content)
+    refused(lpt("predict", "run", str(broken)), str(broken))
+
+
+def test_a_broken_picture_does_not_cost_the_others_their_predictions(lpt, home, tmp_path):
+    pictures = shutil.copytree(home / "photos" / "ant", tmp_path / "ant")
+    broken = pictures / "03.png"
+    broken.write_bytes(broken.read_bytes()[:100])
+    code, out, err = lpt("predict", "run", str(pictures))
+    whole = sorted(p for p in pictures.iterdir() if p != broken)
+    assert code == 2
+    assert [line.split()[0] for line in out.splitlines()] == [str(p) for p in whole]
+    assert str(broken) in err
+    assert f"1 of {len(whole) + 1} images could not be read" in err
+
+
+def test_evaluate_refuses_data_that_changed_since_training(lpt, home, tmp_path):
+    """Its test images could be images of training."""
+    shutil.copytree(home / "run", tmp_path / "run")
+    moved = home / "photos" / "ant" / "00.png"
+    moved.rename(home / "photos" / "ant" / "new.png")
+    try:
+        refused(lpt("evaluate", str(tmp_path / "run")), "training images changed")
+    finally:
+        (home / "photos" / "ant" / "new.png").rename(moved)
+
+
+def test_inspect_tells_the_tail(lpt):
+    code, out, _ = lpt("data", "inspect", "photos")
+    assert code == 0
+    assert "4" in out
+    assert "ant" in out
 
 
 def write_domain(path: Path, seed: int, each: int = 30) -> None:
@@ -82,9 +138,6 @@ def write_domain(path: Path, seed: int, each: int = 30) -> None:
 
 def row(out: str, name: str) -> list[str]:
     return next(line for line in out.splitlines() if line.startswith(f"{name} ")).split()
-
-
-# Beside the source
 
 
 def test_a_subset_is_scored_over_its_own_classes_as_the_source_is(lpt, home, tmp_path):
@@ -148,24 +201,6 @@ def test_corruptions_of_every_kind_and_severity_with_their_means(lpt, tmp_path):
     assert len(list(tmp_path.glob("corrupted *-*.json"))) == 20
 
 
-def test_corruptions_reach_the_model(home, monkeypatch):
-    monkeypatch.chdir(home)
-    seen = {}
-    run = Task.run
-
-    def spy(task: Task, split: object, **options: object) -> Predictions:
-        found = run(task, split, **options)
-        seen[len(seen)] = found.logits
-        return found
-
-    monkeypatch.setattr(Task, "run", spy)
-    scores = score_sets("run", Task.load("run", device="cpu"), corruptions=True)
-    assert len(scores) == len(seen) == 21
-    # At 16 pixels the mildest blur is none; everything else changes what the model says.
-    assert len({logits.tobytes() for logits in seen.values()}) >= 20
-    assert all(score.source == scores[0].metrics.overall for score in scores[1:])
-
-
 def test_a_folder_of_corruptions_is_averaged_over_kinds_and_severities(lpt, home, tmp_path):
     for kind in ("fog", "snow"):
         for severity in (1, 2):
@@ -176,23 +211,6 @@ def test_a_folder_of_corruptions_is_averaged_over_kinds_and_severities(lpt, home
     assert row(out, "c")[1:5] == ["(mean", "of", "4)", "2"]
     assert row(out, "fog")[1:3] == [f"{100 * half:.1f}"] * 2
     assert row(out, "snow") == ["snow", *row(out, "fog")[1:]]
-
-
-def test_the_border_of_objectnet_is_taken_off(home, monkeypatch):
-    monkeypatch.chdir(home)
-    task = Task.load("run", device="cpu")
-    found = open_shifted("half", "half", task.spec.class_names)
-    borders = []
-    view = Task.transform_with
-    monkeypatch.setattr(
-        Task,
-        "transform_with",
-        lambda self, **options: borders.append(options.get("border")) or view(self, **options),
-    )
-    bordered = (replace(found[0], border=2),)
-    monkeypatch.setattr(shift, "open_shifted", lambda *_: bordered)
-    score_sets("run", task, {"objects": "half"})
-    assert 2 in borders
 
 
 def test_one_domain_made_long_tailed_is_tested_on_the_others(lpt, tmp_path):
@@ -218,7 +236,7 @@ def test_one_domain_made_long_tailed_is_tested_on_the_others(lpt, tmp_path):
     [
         (("run", "nowhere"), "nowhere: no such folder"),
         (("run", "sketch=nowhere"), "nowhere: no such folder"),
-        (("run", "a=half", "a=photos"), "'a' is named already"),
+        (("run", "a=half", "a=photos"), "the name 'a' is taken"),
         (("run", "strange"), "unknown classes: 'yak'"),
         (("nowhere", "half"), "nowhere: no such file"),
     ],
@@ -239,90 +257,3 @@ def test_a_task_file_far_from_its_run_has_no_own_images_to_corrupt(lpt, home, tm
     code, _, err = lpt("evaluate", str(tmp_path / "birds.safetensors"), "half", "--corruptions")
     assert code == 2
     assert "does not say where its data is" in err
-
-
-# Training on data with groups or bad images
-
-
-@pytest.fixture
-def spoilt(home: Path, tmp_path: Path) -> Path:
-    photos = tmp_path / "spoilt"
-    shutil.copytree(home / "photos", photos)
-    (photos / "ant" / "bad.png").write_bytes(b"no image")
-    return photos
-
-
-def train(lpt: Lpt, data: Path | str, out: Path, *flags: str) -> tuple[int, str, str]:
-    backbone = ("--backbone", "vit.safetensors")
-    return lpt("train", str(data), *backbone, "--out", str(out), *FLAGS, *flags)
-
-
-def test_a_bad_image_stops_the_run_with_its_name(lpt, spoilt, tmp_path):
-    code, _, err = train(lpt, spoilt, tmp_path / "run")
-    assert code == 2
-    assert "ant/bad.png: not an image" in err
-
-
-def test_error_stops_before_anything_is_trained(lpt, spoilt, tmp_path):
-    code, _, err = train(lpt, spoilt, tmp_path / "run", "--bad-images", "error")
-    assert code == 2
-    assert "1 images would spoil training" in err
-    assert "ant/bad.png (not-image)" in err
-    assert not (tmp_path / "run").exists()
-
-
-def test_skip_leaves_it_out_and_evaluation_does_too(lpt, spoilt, tmp_path):
-    run = tmp_path / "run"
-    code, _, err = train(lpt, spoilt, run, "--bad-images", "skip")
-    assert code == 0
-    assert "left out  1 images (1 not-image)" in err
-    assert load_config(run / "config.yaml").data.bad_images == "skip"
-    assert lpt("evaluate", str(run))[0] == 0
-
-
-def test_a_quarantine_list_is_left_out_by_training(lpt, spoilt, tmp_path):
-    leave = tmp_path / "leave.csv"
-    assert lpt("data", "check", str(spoilt), "--quarantine", str(leave), "--workers", "0")[0] == 1
-    assert train(lpt, spoilt, tmp_path / "run", "--bad-images", str(leave))[0] == 0
-    assert lpt("evaluate", str(tmp_path / "run"))[0] == 0
-
-
-def test_a_list_that_is_not_there_is_a_setting_out_of_range(lpt, spoilt, tmp_path):
-    code, _, err = train(lpt, spoilt, tmp_path / "run", "--bad-images", "none.csv")
-    assert code == 2
-    assert "data.bad_images=none.csv: choose error, skip, or a list" in err
-    assert not (tmp_path / "run").exists()
-
-
-def test_groups_are_kept_together_and_recorded(lpt, tmp_path):
-    images = []
-    for i in range(48):
-        stream = io.BytesIO()
-        Image.new("RGB", (18, 18), (5 * i, 250 - 5 * i, 9)).save(stream, "PNG")
-        images.append(stream.getvalue())
-    columns = {"label": [i % 2 for i in range(48)], "video": [f"v{i // 4}" for i in range(48)]}
-    path = tmp_path / "videos.parquet"
-    pq.write_table(pa.table({"image": images, **columns}), path)
-    run = tmp_path / "run"
-    assert train(lpt, path, run, "--group-by", "video")[0] == 0
-    config = load_config(run / "config.yaml")
-    assert config.data.group_by == "video"
-    data = open_data(path, seed=config.seed, group_by="video")
-    videos = {
-        name: {(split.ref(i).row or 0) // 4 for i in range(len(split))}
-        for name, split in data.splits.items()
-    }
-    assert not videos["train"] & videos["test"]
-    with (run / "metrics.jsonl").open() as lines:
-        assert all(0 <= json.loads(line)["loading_share"] <= 1 for line in lines)
-    assert lpt("evaluate", str(run))[0] == 0
-    with (run / "evaluation" / "test.csv").open(newline="") as stream:
-        tested = sum(int(row["test_images"]) for row in csv.DictReader(stream))
-    assert tested == len(data.split("test"))
-
-
-def test_flags_that_would_change_a_run_are_refused_when_it_goes_on(lpt):
-    for flag in (("--group-by", "video"), ("--bad-images", "skip")):
-        code, _, err = lpt("train", "--resume", "--out", "run", *flag)
-        assert code == 2
-        assert f"--resume: {flag[0]} would change the run" in err
