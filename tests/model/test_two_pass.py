@@ -107,7 +107,7 @@ def test_any_shape_of_prompts_equals_the_plain_method(data):
         length=data.draw(st.integers(1, 4), "P"),
         shared_blocks=data.draw(st.integers(1, DEPTH - 1), "K"),
         pool_size=pool,
-        top=data.draw(st.integers(1, pool), "T"),
+        top_k=data.draw(st.integers(1, pool), "T"),
     )
     model = build(shape)
     count = data.draw(st.integers(1, 3), "B")
@@ -150,7 +150,7 @@ def test_predict_runs_the_passes_that_the_model_was_trained_for():
 
 @pytest.mark.parametrize("top", [1, 2, 3])
 def test_predict_notices_every_change_of_a_prompt(top):
-    model = build(PromptShape(length=3, pool_size=4, top=top)).eval()
+    model = build(PromptShape(length=3, pool_size=4, top_k=top)).eval()
     assert_predicts(model, model(images()))
     for parameter in (model.shared.prompts, model.pool.prompts, model.pool.keys):
         before = model.predict(images()).logits
@@ -251,8 +251,8 @@ def test_half_of_the_blocks_hold_the_shared_prompt_alone_unless_said_otherwise()
         (PromptShape(shared_blocks=12), r"shared_blocks=12: choose 1\.\.11"),
         (PromptShape(length=0), r"prompts\.length=0"),
         (PromptShape(pool_size=0), r"prompts\.pool_size=0"),
-        (PromptShape(top=0), r"prompts\.top=0: choose 1\.\.20"),
-        (PromptShape(top=21), r"prompts\.top=21: choose 1\.\.20"),
+        (PromptShape(top_k=0), r"prompts\.top_k=0: choose 1\.\.20"),
+        (PromptShape(top_k=21), r"prompts\.top_k=21: choose 1\.\.20"),
     ],
 )
 def test_sizes_that_cannot_be_are_refused_by_name_value_and_range(shape, message):

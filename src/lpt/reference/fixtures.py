@@ -80,7 +80,7 @@ def _forward(tensors: dict[str, Tensor], spec: dict[str, Any]) -> Iterator[tuple
         model.shared.prompts.copy_(tensors["lpt.shared_prompts"])
         model.pool.prompts.copy_(tensors["lpt.group_prompts"])
         model.pool.keys.copy_(tensors["lpt.keys"])
-        model.classifier.weight.copy_(tensors["lpt.model.classifier"])
+        model.classifier.weight.copy_(tensors["lpt.classifier"])
     images, labels = tensors["in.images"], tensors["in.labels"]
 
     first = model.phase1(images)
