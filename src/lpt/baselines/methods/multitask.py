@@ -97,7 +97,13 @@ class SetsStage(EncoderStage):
         ):
             own = (labels >= first) & (labels < end)
             drawn = None if noise is None else noise[own, first:end]
-            values = loss(logits[own, first:end], labels[own] - first, drawn)
+            values = loss(
+                logits[own, first:end],
+                labels[own] - first,
+                drawn,
+                feature=output.feature[rows][own],
+                progress=progress,
+            )
             terms[f"set {number + 1}"] = values.sum() / len(labels)
         return Terms(terms, dict.fromkeys(terms, branch.beta(progress)))
 
