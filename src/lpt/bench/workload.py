@@ -14,13 +14,15 @@ from torch import Tensor, nn
 
 from lpt.backbones import load_backbone
 from lpt.backbones.linear import torch_products
-from lpt.model.two_pass import LongTailedPromptModel, Prefix
+from lpt.model.two_pass import LongTailedPromptModel, Prefix, PromptShape
 from lpt.records import Output
 from lpt.reference.plain_model import PlainModel
 
 __all__ = ["CLASSES", "Workload"]
 
 CLASSES = 100
+SHAPE = PromptShape(length=10, shared_blocks=None, pool_size=20, top_k=2)
+"""The paper's sizes."""
 COMPARED = 32
 SCALE = 20.0
 LR = 1e-4
@@ -42,7 +44,7 @@ class Workload:
         torch.manual_seed(0)
         frozen = load_backbone(backbone)
         self.vit = _as_timm_made_it(frozen.model).to(device)
-        self.model = LongTailedPromptModel(frozen, CLASSES).to(device)
+        self.model = LongTailedPromptModel(frozen, CLASSES, SHAPE).to(device)
         self.plain = PlainModel(self.model, self.vit)
         size = frozen.spec.image_size
         self.images = torch.randn(batch, 3, size, size).to(device)
