@@ -138,8 +138,7 @@ def load_task(
     _check_tensors(path, spec, found, backbone)
     # A task of phase 1 has no pool; the model gets the smallest possible one.
     shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top_k=1)
-    model = LongTailedPromptModel(backbone, len(spec.class_names), shape)
-    model.phases = spec.phases
+    model = LongTailedPromptModel(backbone, len(spec.class_names), shape, phases=spec.phases)
     with safe_open(path, framework="pt") as file, torch.no_grad():
         for name, target in _tensors(model, spec.phases).items():
             value = file.get_tensor(name)

@@ -32,10 +32,10 @@ def test_200_bad_files_are_each_named_with_their_reason(corpus, manifest, worker
     reported: dict[str, set[str]] = {}
     for finding in report.findings:
         for place in finding.images:
-            content.setdefault(place.name.rsplit("/", 1)[1], set()).add(finding.kind)
-    missed = {name: why for name, why in reasons.items() if why not in content.get(name, ())}
+            reported.setdefault(place.name.rsplit("/", 1)[1], set()).add(finding.kind)
+    missed = {name: why for name, why in reasons.items() if why not in reported.get(name, ())}
     assert not missed
-    assert not [name for name in content if name.startswith("ok-")]
+    assert not [name for name in reported if name.startswith("ok-")]
     assert report.spoiled
 
 
