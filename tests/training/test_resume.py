@@ -216,7 +216,7 @@ def test_a_phase_begun_on_cached_views_never_goes_on_without(
     shutil.rmtree(folder / "cache")
     with monkeypatch.context() as patch:
         fill_disk(patch)
-        with pytest.raises(RunError, match="no room for the cached views that phase 2 began with"):
+        with pytest.raises(RunError, match="no room for the cached views that phase2 started with"):
             train(cached, folder, backbone)
     train(cached, folder, backbone)
 
@@ -343,14 +343,14 @@ def test_changed_data_is_refused(photos: Path, backbone: FrozenViT, tmp_path: Pa
     shutil.copytree(photos, own)
     train(config(own, phase1__epochs=0, phase2__epochs=0), tmp_path / "run", backbone)
     (own / "ant" / "00.png").rename(own / "ant" / "other.png")
-    with pytest.raises(RunError, match="run: training images changed since the run began"):
+    with pytest.raises(RunError, match="run: training images changed since the run started"):
         train(config(own), tmp_path / "run", backbone)
 
 
 def test_another_backbone_is_refused(photos: Path, backbone: FrozenViT, tmp_path: Path) -> None:
     train(config(photos, phase1__epochs=0, phase2__epochs=0), tmp_path / "run", backbone)
     other = backbone_of(write_backbone(tmp_path / "other.safetensors", seed=1))
-    with pytest.raises(RunError, match="backbone changed since the run began"):
+    with pytest.raises(RunError, match="backbone changed since the run started"):
         train(config(photos), tmp_path / "run", other)
 
 

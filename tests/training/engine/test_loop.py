@@ -15,7 +15,7 @@ from lpt.training.run import environment as launch
 from lpt.training.run.environment import default_workers, make_accelerator
 from lpt.training.trainer import Trainer
 
-from ..tiny import config, opened
+from ...tiny import config, opened
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def trainer(photos: Path, backbone: FrozenViT, tmp_path: Path) -> Iterator[Train
 @pytest.fixture
 def step(trainer: Trainer):
     """One step of phase 1 on random images."""
-    stage = trainer._stage("phase1").train()
+    stage = trainer.stage(trainer.phases[0]).train()
     images, labels = torch.randn(8, 3, 16, 16), torch.arange(8) % 4
 
     def take(optimizer: torch.optim.Optimizer | None = None, **changes: object):
@@ -39,6 +39,7 @@ def step(trainer: Trainer):
             {"images": images},
             labels,
             progress,
+            seed=0,
             **changes,
         )
 
@@ -80,7 +81,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(step):
 def test_a_loss_that_is_not_finite_before_training_blames_no_rate(step):
     with torch.no_grad():
         step.learning[0].fill_(torch.inf)
-    with pytest.raises(TrainingError, match=r"phase1: .* before anything was learned") as caught:
+    with pytest.raises(TrainingError, match=r"phase1: .* before the first update") as caught:
         step()
     assert "lr" not in str(caught.value)
 
@@ -126,7 +127,7 @@ def test_a_cpu_computes_in_bf16_where_it_has_instructions_for_it(fast, monkeypat
 def test_a_process_keeps_its_precision(monkeypatch):
     make_accelerator("float32", "cpu")
     monkeypatch.setattr(launch, "_cpu_has_fast_bf16", lambda: True)
-    with pytest.raises(ConfigError, match=r"has trained with others before\. Start a new process"):
+    with pytest.raises(ConfigError, match=r"has trained with other values\. Start a new process"):
         make_accelerator("bf16", "cpu")
 
 

@@ -19,8 +19,8 @@ from lpt.training.engine.step_batch import StepBatch
 from lpt.training.run import environment as launch
 from lpt.training.run.environment import make_accelerator
 
-from ..contracts.test_stages import STAGES
-from ..tiny import config, opened, tensors_of, train
+from ...contracts.test_stages import STAGES
+from ...tiny import config, opened, tensors_of, train
 
 IMAGES = torch.randn(12, 3, 16, 16, generator=torch.Generator().manual_seed(8))
 LABELS = torch.tensor([0, 1, 2, 0, 1, 0] * 2)
@@ -37,13 +37,12 @@ def make(request: pytest.FixtureRequest) -> Callable[[str, float], Stage]:
 def step_of(
     stage: Stage,
     images: int | None,
-    tell: Callable[[str], None] = lambda _: None,
+    notify: Callable[[str], None] = lambda _: None,
     precision: str = "auto",
 ) -> tuple[dict[str, float], list[Tensor]]:
     """Terms and weights after one step, in parts of so many images, from the same start."""
     trainable = [p for group in stage.param_groups().values() for p in group]
     start = [p.detach().clone() for p in trainable]
-    torch.manual_seed(7)
     values = train_step(
         make_accelerator(precision, "cpu"),
         stage,
@@ -51,7 +50,8 @@ def step_of(
         {"images": IMAGES},
         LABELS,
         Progress(1, 4),
-        micro=MicroBatch(images, tell),
+        seed=7,
+        micro=MicroBatch(images, notify),
     )
     moved = [p.detach() - s for p, s in zip(trainable, start, strict=True)]
     with torch.no_grad():
@@ -120,8 +120,8 @@ def test_a_step_that_exceeds_memory_is_repeated_in_parts_with_the_same_result(
     assert sizes == [12, 6, 3, 3, 3, 3]
     assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
     assert len(told) == 1
-    assert "12 images at once are too many" in told[0]
-    assert "3 at a time" in told[0]
+    assert "out of memory with 12 images at once" in told[0]
+    assert "micro-batch reduced to 3 (same optimisation step)" in told[0]
 
 
 @pytest.fixture
@@ -164,6 +164,7 @@ def test_steps_that_follow_keep_the_size_and_say_nothing(make, monkeypatch):
             {"images": IMAGES},
             LABELS,
             Progress(0, 4),
+            seed=7,
             micro=micro,
         )
     assert micro.images == 6

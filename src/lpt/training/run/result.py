@@ -1,4 +1,4 @@
-"""What a finished run measured."""
+"""The record of a finished run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,20 +6,36 @@ from dataclasses import dataclass
 __all__ = ["Result", "Summary"]
 
 Summary = Mapping[str, float | None]
+"""Metrics by name, as fractions in [0, 1]; None for a shot group without images.
+
+The names are those of `lpt.evaluation.Metrics.summary`.
+"""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run measured.
+    """The record of a finished run; results.json holds these fields.
+
+    Numbers of parameters and bytes describe the trained task: a run without phase 2 has neither
+    group prompts nor keys.
 
     Attributes:
-        metrics: summaries by phase ("phase1", "phase2") and data ("val", "test").
-        task_bytes: size of the prompt file.
-        prompt_parameters: in shared and group prompts.
-        other_parameters: in keys and classifier.
-        phase_seconds: of training and validation by phase; where it starts, cached views and
-            resumed parts included.
-        peak_memory_bytes: held at most (`lpt.devices.peak_memory`), resumed parts included.
+        metrics: metrics of the model at the end of each phase: by phase ("phase1", "phase2"), then
+            by split ("val", "test"). Computed in float32 on all test images, and on at most
+            `data.max_val_images` validation images. A split without images is missing.
+        task_bytes: size of the task file in bytes.
+        prompt_parameters: number of trained parameters in shared and group prompts, as the paper
+            counts them.
+        other_parameters: number of trained parameters in keys and classifier.
+        phase_seconds: wall-clock seconds of each phase: initialisation, cached views, training,
+            validation after every epoch, class means; without the final evaluation. Includes
+            interrupted processes of the run up to their last checkpoint.
+        peak_memory_bytes: highest memory use in bytes over all processes of the run: of the GPU if
+            it was used, else of the process (`lpt.devices.peak_memory`).
+
+    >>> record = Result({}, 50_000, 1_000, 200, {"phase1": 60.0, "phase2": 90.0}, 10**9)
+    >>> record.seconds
+    150.0
     """
 
     metrics: Mapping[str, Mapping[str, Summary]]
@@ -31,5 +47,10 @@ class Result:
 
     @property
     def seconds(self) -> float:
-        """Of both phases."""
+        """Wall-clock seconds of all phases."""
         return sum(self.phase_seconds.values())
+
+    @property
+    def parameters(self) -> int:
+        """Number of all trained parameters."""
+        return self.prompt_parameters + self.other_parameters
