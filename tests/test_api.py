@@ -160,7 +160,7 @@ def test_the_first_lines_say_what_will_happen(photos, vit, tmp_path, capsys):
     trainer.folder.release()
     said = capsys.readouterr().err
     assert "4 classes" in said
-    assert "learns    352 prompt parameters" in said
+    assert "trainable 352 prompt parameters" in said
     assert "estimate  " in said
 
 
@@ -373,6 +373,6 @@ def test_a_budget_reaches_the_validation_of_the_very_same_process(photos, vit, t
         device="cpu",
         reporter=SilentReporter(),
     )
-    trainer.context.config = trainer.config.changed({"data.max_val_images": 2})
+    trainer.context.update(trainer.config.changed({"data.max_val_images": 2}))
     assert len(trainer.context.validation) == 2
     trainer.folder.release()
