@@ -254,7 +254,7 @@ def test_a_run_whose_data_moved_asks_for_the_new_place_and_keeps_it(train, photo
     train(old, settings=UNTRAINED)
     old.rename(new)
     run = tmp_path / "run"
-    asked = r"run: its data is no longer at .*photos\. Name the new place: lpt train PLACE --out"
+    asked = r"run: its data is no longer at .*photos\. Give the new path: lpt train PATH --out"
     with pytest.raises(RunError, match=asked):
         lpt.train(old, out=run, resume=True)
     with pytest.raises(RunError, match=asked):

@@ -124,5 +124,5 @@ def _checked(data: Manifest, settings: DataConfig, policy: str, reporter: Report
     bad = Counter(spoiling_images(report).values())
     if bad:
         kinds = ", ".join(f"{count} {kind}" for kind, count in bad.items())
-        reporter.message(f"excluded  {bad.total():,} images ({kinds}); lpt data check lists them")
+        reporter.message(f"left out  {bad.total():,} images ({kinds}); lpt data check lists them")
     return remaining

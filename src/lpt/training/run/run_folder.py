@@ -117,7 +117,7 @@ class RunFolder:
         Raises: RunError if there is no run or another process has locked it.
         """
         if not self.config_file.is_file():
-            raise RunError(f"{self.path}: there is no run to resume (no config.yaml).")
+            raise RunError(f"{self.path}: holds no run to resume (no config.yaml).")
         config = self.read_config()
         self._claim()
         return config
