@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from lpt.devices import choose_device
 from lpt.errors import ConfigError
 
-__all__ = ["default_workers", "fast_bf16", "make_accelerator", "uses_bf16"]
+__all__ = ["cpu_has_bf16", "default_workers", "fast_bf16", "make_accelerator", "uses_bf16"]
 
 
 def make_accelerator(precision: str = "auto", device: str | None = None) -> Accelerator:
@@ -60,7 +60,7 @@ def fast_bf16(device: torch.device) -> bool:
     """Whether a device has bf16 matrix instructions."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return _cpu_has_fast_bf16()
+    return cpu_has_bf16()
 
 
 def default_workers(accelerator: Accelerator, wanted: int | None) -> int:
@@ -72,6 +72,7 @@ def default_workers(accelerator: Accelerator, wanted: int | None) -> int:
     return max(1, min(8, (os.cpu_count() or 2) - 1))
 
 
-def _cpu_has_fast_bf16() -> bool:
+def cpu_has_bf16() -> bool:
+    """Whether this CPU has bf16 matrix instructions."""
     capability = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(capability()) if capability is not None else False
