@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, load_backbone
-from lpt.data.class_groups import ClassGroups
+from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
 from lpt.errors import ConfigError, TaskFileError
 from lpt.files import write_atomic
 from lpt.model.two_pass import LongTailedPromptModel, PromptShape
@@ -81,8 +81,8 @@ class TaskSpec(_Record):
     phases: Literal[1, 2] = 2
     resize_rule: Literal["squash", "short-side"]
     resize: Pixels
-    many_above: Annotated[int, Field(ge=0)] = ClassGroups.many_above
-    few_below: Annotated[int, Field(ge=0)] = ClassGroups.few_below
+    many_above: Annotated[int, Field(ge=0)] = MANY_ABOVE
+    few_below: Annotated[int, Field(ge=0)] = FEW_BELOW
     temperature: Positive = 0.05
     metrics: dict[str, dict[str, dict[str, float | None]]] = {}
 
@@ -138,8 +138,7 @@ def load_task(
     _check_tensors(path, spec, found, backbone)
     # A task of phase 1 has no pool; the model gets the smallest possible one.
     shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top_k=1)
-    model = LongTailedPromptModel(backbone, len(spec.class_names), shape)
-    model.phases = spec.phases
+    model = LongTailedPromptModel(backbone, len(spec.class_names), shape, phases=spec.phases)
     with safe_open(path, framework="pt") as file, torch.no_grad():
         for name, target in _tensors(model, spec.phases).items():
             value = file.get_tensor(name)

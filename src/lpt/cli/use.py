@@ -108,7 +108,14 @@ def backbones() -> None:
 
     rows = [("name", "where", "size", "input", "trained on", "")]
     rows += [
-        (e.name, e.place, f"{e.parameters:.0f} M", f"{e.image_size} px", e.data, e.note)
+        (
+            e.name,
+            e.place,
+            "" if e.parameters is None else f"{e.parameters:.0f} M",
+            "" if e.image_size is None else f"{e.image_size} px",
+            e.data,
+            e.note,
+        )
         for e in list_backbones()
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(5)]

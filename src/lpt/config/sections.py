@@ -2,7 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticKnownError
+
+from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
+from lpt.data.sampling import DUAL, SAMPLERS
 
 __all__ = [
     "AugmentConfig",
@@ -20,7 +24,25 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
-Sampler = Literal["instance", "balanced", "class-cycle", "square-root", "dual"]
+
+
+def _one_of(name: str, *known: str) -> str:
+    if name not in known:
+        expected = f"{', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
+        raise PydanticKnownError("literal_error", {"expected": expected})
+    return name
+
+
+def _dual_sampler(name: str) -> str:
+    return _one_of(name, *(known for known in SAMPLERS if known != "instance"))
+
+
+def _sampler(name: str) -> str:
+    return _one_of(name, *SAMPLERS, DUAL)
+
+
+Sampler = Annotated[str, AfterValidator(_sampler)]
+DualSampler = Annotated[str, AfterValidator(_dual_sampler)]
 
 
 class Section(BaseModel):
@@ -39,13 +61,13 @@ class DataConfig(Section):
     """
 
     source: str = ""
-    val_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    test_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    val_fraction: Annotated[float, Field(ge=0, lt=1)] = VAL_FRACTION
+    test_fraction: Annotated[float, Field(ge=0, lt=1)] = TEST_FRACTION
     group_by: str | None = None
     bad_images: str | None = None
     max_val_images: Count = 2000
-    many_above: Count = 100
-    few_below: Count = 20
+    many_above: Count = MANY_ABOVE
+    few_below: Count = FEW_BELOW
     workers: Annotated[int, Field(ge=0)] | None = None
     start_method: Literal["fork", "spawn", "forkserver"] | None = None
 
@@ -157,7 +179,7 @@ class PhaseConfig(Section):
     batch_size: Annotated[int, Field(ge=0)] = 0
     epoch_images: Count | None = None
     sampler: Sampler = "instance"
-    dual_sampler: Literal["balanced", "class-cycle", "square-root"] = "balanced"
+    dual_sampler: DualSampler = "balanced"
     eta: NonNegative = 0.5
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig(lr=0.03, classifier_lr=0.009)

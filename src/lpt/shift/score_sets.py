@@ -150,15 +150,14 @@ class _Scorer:
         restricted = Predictions(opened.restrict(found.logits), found.labels)
         metrics = self._metrics(opened.name, restricted, counts, opened.names)
         places = _places(opened, len(self.counts))
-        kind, _, severity = opened.name.removeprefix(family).strip().rpartition("-")
         return SetScore(
             opened.name,
             metrics,
             float((places[found.logits.argmax(1)] == found.labels).mean()),
             self._source(opened),
             family,
-            kind if family else "",
-            int(severity) if family else 0,
+            opened.kind if family else "",
+            opened.severity if family else 0,
         )
 
     def corrupted(self, corruption: Corruption) -> SetScore:

@@ -1,7 +1,7 @@
 """From a study's rows to its cells: one training each, with everything that decides it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lpt.baselines import BaselineSettings, baseline_names, baseline_settings, baseline_stages
@@ -137,7 +137,7 @@ def plan_cell(
         assert chosen.lr is not None
         base = scaled_config(base, LearningRate(lr.factor(chosen.lr)))
     default_baseline = baseline_settings(row.method)
-    default_baseline = replace(default_baseline, epochs=default_baseline.epochs * row.epochs)
+    default_baseline = default_baseline.changed({"epochs": default_baseline.epochs * row.epochs})
     standard = baseline_stages(row.method, default_baseline)
     return _cell(line, base, settings, conditions, material, part, None, standard)
 
@@ -196,10 +196,11 @@ def _baseline(row: Row, base: RunConfig, conditions: Conditions, images: int) ->
         if not conditions.for_baselines:
             raise
         raise ConfigError(f"--set rival, for {row.label}: {error}") from error
-    return replace(
-        settings,
-        epochs=settings.epochs * row.epochs,
-        batch_size=settings.batch_size or automatic_batch(images),
+    return settings.changed(
+        {
+            "epochs": settings.epochs * row.epochs,
+            "batch_size": settings.batch_size or automatic_batch(images),
+        }
     )
 
 
@@ -240,7 +241,7 @@ def _cell(
 
 def _content(baseline: BaselineSettings, material: Material) -> dict[str, Any]:
     """Settings as JSON has them; a second data set by its images, wherever it lies."""
-    found: dict[str, Any] = _plain(asdict(baseline))
+    found: dict[str, Any] = _plain(baseline.model_dump())
     if "other" in found["options"]:
         found["options"]["other"] = material.other_identity
     if not found["mean_weight"]:

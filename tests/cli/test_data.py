@@ -1,4 +1,4 @@
-"""lpt data: lists that open again, checks with an exit code, nothing written on an error."""
+"""lpt data: lists that open again, exit codes of checks, nothing written on an error."""
 
 import csv
 import io
@@ -16,10 +16,10 @@ from PIL import Image
 
 from lpt.cli import main
 from lpt.data.longtail import profile_counts
-from lpt.data.sources.known.known_datasets import NAMED
+from lpt.data.sources.known.known_datasets import DATASETS
 from lpt.data.sources.open_data import open_data
 
-from .tiny import write_photos
+from ..tiny import write_photos
 
 Lpt = Callable[..., tuple[int, str, str]]
 
@@ -72,7 +72,7 @@ def spoil(photos: Path) -> None:
 # Lists
 
 
-def test_longtail_writes_the_counts_of_the_profile_and_what_it_names_opens(lpt, tmp_path):
+def test_longtail_writes_the_counts_of_the_profile_and_a_command_that_opens_them(lpt, tmp_path):
     for name in ("bee", "cat", "dog"):
         shutil.rmtree(tmp_path / "photos" / name)
         shutil.copytree(tmp_path / "photos" / "ant", tmp_path / "photos" / name)
@@ -87,7 +87,7 @@ def test_longtail_writes_the_counts_of_the_profile_and_what_it_names_opens(lpt, 
     assert len(named) == 24 + 12 + 6 + 3 + 24
 
 
-def test_longtail_leaves_test_images_that_the_data_names_to_the_data(lpt, tmp_path):
+def test_longtail_keeps_the_test_split_of_the_data(lpt, tmp_path):
     for split in ("train", "test"):
         shutil.copytree(tmp_path / "photos", tmp_path / "set" / split)
     assert lpt("data", "longtail", "set", "set/lt.csv", "--imbalance", "2")[0] == 0
@@ -133,14 +133,14 @@ def test_split_by_group_is_kept_by_its_list(lpt, animals, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("longtail", "photos", "x.csv", "--imbalance", "0"), "imbalance 0"),
         (("longtail", "photos", "x.csv", "--imbalance", "nan"), "imbalance nan"),
         (("longtail", "photos", "x.csv", "--profile", "linear"), "exponential, step, pareto"),
         (("longtail", "photos", "x.csv", "--counts-of", "nowhere"), "nowhere: no such"),
         (("longtail", "photos", "x.csv", "--counts-of", "digits"), "10 counts for 4 classes"),
-        (("longtail", "photos", "x.parquet"), "x.parquet: name the list as a .csv file"),
+        (("longtail", "photos", "x.parquet"), "x.parquet: give the list a name that ends in .csv"),
         (("longtail", "photos", "taken.csv"), "taken.csv: exists already"),
         (("longtail", "photos", "taken.csv/x.csv"), "taken.csv/x.csv: cannot be written"),
         (("longtail", "nowhere", "x.csv"), "nowhere: no such folder"),
@@ -158,14 +158,14 @@ def test_split_by_group_is_kept_by_its_list(lpt, animals, tmp_path):
         (("check", "photos", "--json", "taken.csv"), "taken.csv: exists already"),
     ],
 )
-def test_bad_input_is_told_in_two_lines_and_nothing_is_written(
-    lpt, animals, tmp_path, arguments, said
+def test_bad_input_is_explained_in_two_lines_and_nothing_is_written(
+    lpt, animals, tmp_path, arguments, message
 ):
     (tmp_path / "taken.csv").write_text("mine")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     code, out, err = lpt("data", *arguments)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert err.startswith("lpt: ")
     assert len(err.splitlines()) <= 2
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
@@ -174,13 +174,13 @@ def test_bad_input_is_told_in_two_lines_and_nothing_is_written(
 # Checks
 
 
-def test_check_of_sound_data_ends_with_0(lpt):
+def test_check_of_flawless_data_exits_with_0(lpt):
     code, out, _ = lpt("data", "check", "photos", "--workers", "0")
     assert code == 0
     assert "nothing that would spoil training" in out
 
 
-def test_check_names_what_spoils_ends_with_1_and_writes_what_it_is_asked_for(lpt, tmp_path):
+def test_check_reports_what_spoils_exits_with_1_and_writes_the_files(lpt, tmp_path):
     spoil(tmp_path / "photos")
     code, out, _ = lpt(
         *("data", "check", "photos", "--json", "found.json", "--sheet", "worst.png"),
@@ -199,14 +199,14 @@ def test_check_names_what_spoils_ends_with_1_and_writes_what_it_is_asked_for(lpt
     assert list((tmp_path / "cache").iterdir())
 
 
-def test_check_as_json_prints_json_alone(lpt, tmp_path):
+def test_check_as_json_prints_only_json(lpt, tmp_path):
     spoil(tmp_path / "photos")
     code, out, _ = lpt("data", "check", "photos", "--json", "-", "--workers", "0")
     assert code == 1
     assert json.loads(out)["spoiled"] is True
 
 
-def test_check_goes_on_where_nothing_can_be_remembered(lpt, tmp_path):
+def test_check_works_without_a_writable_cache(lpt, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, _ = lpt("data", "check", "photos", "--cache", "file/below", "--workers", "0")
     assert code == 0
@@ -218,7 +218,7 @@ def test_check_goes_on_where_nothing_can_be_remembered(lpt, tmp_path):
 def test_list_names_every_known_set_with_its_options(lpt):
     code, out, _ = lpt("data", "list")
     assert code == 0
-    for name, known in NAMED.items():
+    for name, known in DATASETS.items():
         line = next(line for line in out.splitlines() if line.startswith(f"{name} "))
         assert all(option in line for option in known.options)
 
