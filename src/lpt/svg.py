@@ -91,12 +91,9 @@ class Chart:
         self._axes()
 
     def line(self, points: Points, series: str, label: str = "") -> None:
-        """Draw a line.
+        """Draw a line through points in units of the axes, and add its label to the legend.
 
-        Args:
-            points: (x, y) in units of the axes; without points nothing is drawn.
-            series: class of the style sheet, for colour and dashes.
-            label: entry of the legend; "" for none.
+        `series` is a class of the style sheet, for colour and dashes.
         """
         if not points:
             return
@@ -108,14 +105,7 @@ class Chart:
             self.legend.append((series, label))
 
     def dots(self, points: Points, series: str, label: str = "", names: Sequence[str] = ()) -> None:
-        """Draw dots.
-
-        Args:
-            points: (x, y) in units of the axes.
-            series: class of the style sheet, for the colour.
-            label: entry of the legend; "" for none.
-            names: tooltips, one per point; ignored for more than 300 points.
-        """
+        """Draw dots like the points of `line`; up to 300 dots show their names as tooltips."""
         if names and len(points) <= DOTS_WITH_NAMES:
             for point, name in zip(points, names, strict=True):
                 x, y = self._at(*point).split()
