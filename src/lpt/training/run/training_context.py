@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, load_backbone
@@ -105,6 +106,12 @@ class TrainingContext:
     @property
     def eval_transform(self) -> Transform:
         """Resize by the configured rule, centre crop."""
+        return self.eval_transform_with()
+
+    def eval_transform_with(
+        self, border: int = 0, corruption: Callable[[Image.Image], Image.Image] | None = None
+    ) -> Transform:
+        """Return `eval_transform` with a border removed first, and a corruption after the crop."""
         spec = self.backbone.spec
         return eval_transform(
             spec.image_size,
@@ -113,6 +120,8 @@ class TrainingContext:
             resize=self.resize,
             rule=self.config.augment.resize_rule,
             interpolation=spec.interpolation,
+            border=border,
+            corruption=corruption,
         )
 
     @property
@@ -135,28 +144,35 @@ class TrainingContext:
         for batch in loader:
             yield {"images": batch.images}, batch.labels
 
-    def whole_images(self, split: Split) -> Loader:
-        """A split in order, transformed for evaluation."""
+    def whole_images(self, split: Split, transform: Transform | None = None) -> Loader:
+        """A split in order, by `eval_transform` or another one."""
         return make_loader(
-            ImageDataset(split, self.eval_transform),
+            ImageDataset(split, transform or self.eval_transform),
             EvalBatches(len(split), EVAL_BATCH),
             workers=self.workers,
             start_method=self.config.data.start_method,
         )
 
     def predict(
-        self, model: Model, split: Split, task: str = "", *, exact: bool = False
+        self,
+        model: Model,
+        split: Split,
+        task: str = "",
+        *,
+        exact: bool = False,
+        transform: Transform | None = None,
     ) -> Predictions:
         """Run a model over a split; shown as progress if the piece of work has a name.
 
         Args:
             exact: in float32 whatever the precision of training, as a loaded task predicts.
+            transform: in place of `eval_transform`.
         """
         if task:
             self.reporter.begin(task, len(split), unit="images")
         found = predict(
             model,
-            self.whole_images(split),
+            self.whole_images(split, transform),
             device=self.accelerator.device,
             autocast=nullcontext if exact else self.autocast,
             on_batch=self.reporter.advance if task else _quiet,
