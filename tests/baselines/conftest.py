@@ -1,4 +1,4 @@
-"""One tiny backbone for all rivals, of random weights."""
+"""One tiny backbone with random weights for all baselines."""
 
 import gc
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from ..tiny import backbone_of, write_backbone
 
 @pytest.fixture(scope="session")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrozenViT]:
-    gc.freeze()  # every training collects garbage; what is loaded by now is none
+    gc.freeze()  # every training collects garbage; exclude what is loaded by now
     yield backbone_of(write_backbone(tmp_path_factory.mktemp("backbone") / "vit.safetensors"))
     gc.unfreeze()
 

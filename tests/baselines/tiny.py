@@ -1,11 +1,13 @@
-"""A bench in memory: four classes of noise around a brightness each, a ViT of width 16."""
+"""A training context in memory: four classes of noise of different brightness, a tiny ViT."""
 
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from lpt.backbones import FrozenViT
 from lpt.config import load_config
@@ -19,7 +21,7 @@ NAMES = ("ant", "bee", "cat", "dog")
 
 
 class Recorder(SilentReporter):
-    """Remembers the lines of metrics."""
+    """Records the metrics of epochs."""
 
     def __init__(self) -> None:
         self.records: list[Mapping[str, Any]] = []
@@ -29,7 +31,7 @@ class Recorder(SilentReporter):
 
 
 def pictures(counts: Sequence[int] = COUNTS, seed: int = 0) -> Split:
-    """Class after class, so many of each."""
+    """Images of each class, one class after the other."""
     noise = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(counts)), counts)
     encoded = []
@@ -50,9 +52,22 @@ def manifest(counts: Sequence[int] = COUNTS, val: bool = False) -> Manifest:
 
 
 def context(backbone: FrozenViT, data: Manifest | None = None, **settings: Any) -> TrainingContext:
-    """A bench that records; settings dotted with double underscores."""
+    """A context that records; double underscores in names of settings stand for dots."""
     dotted = {name.replace("__", "."): value for name, value in settings.items()}
     config = load_config("default").changed({"data.workers": 0, **dotted})
     return TrainingContext(
         config, Recorder(), device="cpu", backbone=backbone, data=data or manifest()
     )
+
+
+def disturb(encoder: torch.nn.Module) -> None:
+    """Add noise to trainable parameters, some of which start at zero."""
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for parameters in encoder.param_groups().values():
+            for parameter in parameters:
+                parameter.add_(0.1 * torch.randn(parameter.shape))
+
+
+def class_token(vit: FrozenViT, tokens: Tensor) -> Tensor:
+    return vit.final_norm(tokens[:, 0])

@@ -1,49 +1,28 @@
-"""What every rival promises, tested by being listed in the registry."""
+"""The contract of every baseline, tested for all that are registered."""
 
 import gc
 from collections.abc import Callable, Iterator
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from lpt.backbones import hash_weights
-from lpt.baselines import (
-    BaselineSettings,
-    Trained,
-    baseline_names,
-    baseline_settings,
-    train_baseline,
-)
+from lpt.baselines import baseline_names, baseline_settings, train_baseline
 from lpt.errors import ConfigError, RunError
 from lpt.training.engine.optim import ROLES
 from lpt.training.engine.stage import Progress
-from lpt.training.run.training_context import TrainingContext
 
-from ..baselines.tiny import COUNTS, Recorder, context
-from ..tiny import Killed, backbone_of, write_backbone, write_photos
+from ..baselines.tiny import COUNTS, Recorder
+from ..baselines.trainings import POOL, PROMPTS, Trainings
+from ..tiny import Killed
 
-C, D, L, P, M = len(COUNTS), 16, 3, 2, 4
+C, D, L, P, M = len(COUNTS), 16, 3, PROMPTS, POOL
 CLASSIFIER = C * D
 NORMS = 2 * D * (2 * L + 1)
 BLOCK_BIASES = 3 * D + D + 4 * D + D + 2 * D
 ADAPTERS = L * (4 * D + 4 + 4 * D + D)
 LPT = L * P * D + M * (L - L // 2) * P * D + M * D
-
-OPTIONS: dict[str, dict[str, Any]] = {
-    "vpt-shallow": {"prompt_length": P},
-    "vpt-deep": {"prompt_length": P},
-    "adapter": {"bottleneck": 4},
-    "lift": {"bottleneck": 4},
-    "lora": {"rank": 2},
-    "pro-tuning": {"channels": 4, "kernel": 3},
-    "lpt-adapter": {"bottleneck": 4},
-    "paco": {"contrast_width": 8, "queue": 12},
-}
-"""Small."""
 
 PARAMETERS: dict[str, Callable[[int], int]] = {
     "linear-probe": lambda _: 0,
@@ -65,42 +44,17 @@ PARAMETERS: dict[str, Callable[[int], int]] = {
     "lift": lambda _: ADAPTERS + L,  # a scale each
     "multitask": lambda vit: vit,
 }
-"""Of the backbone's parameters, by hand, without the classifier."""
+"""Trained parameters, counted by hand, without the classifier."""
 
 WITH_VIEWS = {"linear-probe", "crt", "gcl"}
 PROMPTED = {"vpt-shallow", "vpt-deep", "lpt-norm", "lpt-adapter"}
-"""Prompts start at random, so that the first features are not the plain backbone's."""
-
-
-class Ground:
-    """One bench for all; trains the same rival only once."""
-
-    def __init__(self, root: Path) -> None:
-        self.backbone = backbone_of(write_backbone(root / "vit.safetensors"))
-        self.context = self.bench_of(Recorder())
-        self.other = str(write_photos(root / "other", {"cow": 6, "hen": 4}))
-        self.train = cache(self._train)
-
-    def bench_of(self, reporter: Recorder, **settings: Any) -> TrainingContext:
-        """The same for every training, but for who is told."""
-        small = {"prompts__length": P, "prompts__pool_size": M}
-        own = context(self.backbone, **small, **settings)
-        own.reporter = reporter
-        return own
-
-    def settings(self, name: str, **changes: Any) -> BaselineSettings:
-        own = {"other": self.other} if name == "multitask" else OPTIONS.get(name, {})
-        options = {**own, **changes.pop("options", {})}
-        return baseline_settings(name, **{"batch_size": 8, "options": options, **changes})
-
-    def _train(self, name: str, again: int = 0, **changes: Any) -> Trained:
-        return train_baseline(name, self.context, self.settings(name, **changes))
+"""Prompts start at random, so that the initial features differ from those of the backbone."""
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    gc.freeze()  # every training collects garbage; what is loaded by now is none
-    yield Ground(tmp_path_factory.mktemp("baselines"))
+def trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainings]:
+    gc.freeze()  # every training collects garbage; exclude what is loaded by now
+    yield Trainings(tmp_path_factory.mktemp("baselines"))
     gc.unfreeze()
 
 
@@ -114,10 +68,10 @@ def some_images(number: int = 4) -> tuple[Tensor, Tensor]:
     return images, torch.arange(number) % C
 
 
-def test_training_changes_the_loss_and_everything_stays_finite(name, ground):
-    ground.context.reporter.records.clear()
-    trained = ground.train(name, epochs=2, init="uniform")
-    losses = [record["loss"] for record in ground.context.reporter.records]
+def test_training_changes_the_loss_and_everything_stays_finite(name, trainings):
+    trainings.context.reporter.records.clear()
+    trained = trainings.train(name, epochs=2, init="uniform")
+    losses = [record["loss"] for record in trainings.context.reporter.records]
     assert losses
     assert torch.tensor(losses).isfinite().all()
     assert losses[0] != losses[1]
@@ -125,61 +79,61 @@ def test_training_changes_the_loss_and_everything_stays_finite(name, ground):
     assert trained.seconds > 0
 
 
-def test_gradients_reach_exactly_what_is_said_to_learn(name, ground):
-    stage = ground.train(name, epochs=0).stage.train()
-    learning = [p for parameters in stage.param_groups().values() for p in parameters]
+def test_gradients_reach_exactly_the_declared_parameters(name, trainings):
+    stage = trainings.train(name, epochs=0).stage.train()
+    trainable = [p for parameters in stage.param_groups().values() for p in parameters]
     assert set(stage.param_groups()) <= set(ROLES)
-    assert {id(p) for p in learning} <= {id(p) for p in stage.parameters()}
+    assert {id(p) for p in trainable} <= {id(p) for p in stage.parameters()}
     with torch.no_grad():
-        for parameter in learning:  # what starts at zero hides what lies before it
+        for parameter in trainable:  # zeros stop gradients to earlier layers
             parameter.add_(0.05 * torch.randn(parameter.shape))
     images, labels = some_images(4 * len(stage.branches))
     step = stage.draw({"images": images}, labels)
     stage(step, Progress(0, 2)).total.backward()
     reached = {id(p) for p in stage.parameters() if p.grad is not None and p.grad.abs().max() > 0}
-    assert reached == {id(p) for p in learning}
+    assert reached == {id(p) for p in trainable}
 
 
-def test_the_given_backbone_is_bit_identical_after_training(name, ground):
-    ground.train(name, epochs=2, init="uniform")
+def test_the_given_backbone_is_bit_identical_after_training(name, trainings):
+    trainings.train(name, epochs=2, init="uniform")
     assert (
-        hash_weights(ground.context.backbone.model.state_dict())
-        == ground.context.backbone.spec.sha256
+        hash_weights(trainings.context.backbone.model.state_dict())
+        == trainings.context.backbone.spec.sha256
     )
-    assert not any(p.requires_grad for p in ground.context.backbone.parameters())
+    assert not any(p.requires_grad for p in trainings.context.backbone.parameters())
 
 
-def test_the_first_features_are_the_plain_backbones(name, ground):
+def test_the_initial_features_are_those_of_the_backbone(name, trainings):
     images, _ = some_images()
-    feature = ground.train(name, again=1, epochs=0).stage.predict(images).feature
+    feature = trainings.train(name, again=1, epochs=0).stage.predict(images).feature
     with torch.inference_mode():
-        plain = ground.context.backbone(images)
+        plain = trainings.context.backbone(images)
     if name in PROMPTED:
         assert not torch.allclose(feature, plain, atol=1e-5)
     else:
         torch.testing.assert_close(feature, plain, atol=1e-5, rtol=1e-5)
 
 
-def test_predictions_are_logits_of_every_class_without_gradient_or_chance(name, ground):
-    trained = ground.train(name, epochs=2, init="uniform")
+def test_predictions_are_deterministic_logits_of_every_class_without_gradient(name, trainings):
+    trained = trainings.train(name, epochs=2, init="uniform")
     images, _ = some_images()
     logits = trained.predict(images).logits
     assert logits.shape == (4, C)
     assert not logits.requires_grad
     assert torch.equal(trained.predict(images).logits, logits)
-    alone = torch.cat([trained.predict(image.unsqueeze(0)).logits for image in images])
-    torch.testing.assert_close(alone, logits, atol=1e-5, rtol=1e-4)
+    one_by_one = torch.cat([trained.predict(image.unsqueeze(0)).logits for image in images])
+    torch.testing.assert_close(one_by_one, logits, atol=1e-5, rtol=1e-4)
 
 
-def test_the_same_seed_gives_the_same_weights(name, ground):
-    one = ground.train(name, epochs=2, init="uniform").stage.state_dict()
-    other = ground.train(name, again=2, epochs=2, init="uniform").stage.state_dict()
+def test_the_same_seed_gives_the_same_weights(name, trainings):
+    one = trainings.train(name, epochs=2, init="uniform").stage.state_dict()
+    other = trainings.train(name, again=2, epochs=2, init="uniform").stage.state_dict()
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-class Mortal(Recorder):
-    """Dies in a step of training, after so many whole ones."""
+class KillingReporter(Recorder):
+    """Kills the training after a number of steps."""
 
     def __init__(self, left: int) -> None:
         super().__init__()
@@ -195,14 +149,14 @@ class Mortal(Recorder):
             raise Killed
 
 
-def test_a_training_killed_again_and_again_ends_with_the_same_weights(name, ground, tmp_path):
-    settings = ground.settings(name, epochs=2, init="uniform")
-    expected = ground.train(name, epochs=2, init="uniform")
+def test_a_training_killed_repeatedly_ends_with_the_same_weights(name, trainings, tmp_path):
+    settings = trainings.settings(name, epochs=2, init="uniform")
+    expected = trainings.train(name, epochs=2, init="uniform")
     trained, kills = None, 0
     while trained is None:
-        mortal = ground.bench_of(Mortal(left=3), checkpoint_seconds=0.0)
+        killed = trainings.new_context(KillingReporter(left=3), checkpoint_seconds=0.0)
         try:
-            trained = train_baseline(name, mortal, settings, tmp_path)
+            trained = train_baseline(name, killed, settings, tmp_path)
         except Killed:
             kills += 1
             assert kills < 20, "no progress from one kill to the next"
@@ -213,90 +167,70 @@ def test_a_training_killed_again_and_again_ends_with_the_same_weights(name, grou
     assert trained.parameters == expected.parameters
 
 
-def test_a_finished_training_is_taken_from_its_folder(name, ground, tmp_path):
-    settings = ground.settings(name, epochs=1)
-    first = train_baseline(name, ground.context, settings, tmp_path)
-    ground.context.reporter.records.clear()
-    again = train_baseline(name, ground.context, settings, tmp_path)
-    assert not ground.context.reporter.records
+def test_a_finished_training_is_taken_from_its_folder(name, trainings, tmp_path):
+    settings = trainings.settings(name, epochs=1)
+    first = train_baseline(name, trainings.context, settings, tmp_path)
+    trainings.context.reporter.records.clear()
+    again = train_baseline(name, trainings.context, settings, tmp_path)
+    assert not trainings.context.reporter.records
     one, other = first.stage.state_dict(), again.stage.state_dict()
     assert all(torch.equal(one[key], other[key]) for key in one)
     assert again.seconds > 0
 
 
-def test_a_checkpoint_of_another_rival_is_refused_by_name(ground, tmp_path):
-    train_baseline("norm", ground.context, ground.settings("norm", epochs=1), tmp_path)
+def test_a_checkpoint_of_another_baseline_is_refused_by_name(trainings, tmp_path):
+    train_baseline("norm", trainings.context, trainings.settings("norm", epochs=1), tmp_path)
     with pytest.raises(RunError, match=r"stage-0\.safetensors: .* do not fit"):
-        train_baseline("bitfit", ground.context, ground.settings("bitfit", epochs=1), tmp_path)
+        train_baseline(
+            "bitfit", trainings.context, trainings.settings("bitfit", epochs=1), tmp_path
+        )
 
 
-def test_what_learned_is_counted(name, ground):
-    vit = sum(p.numel() for p in ground.context.backbone.parameters())
-    found = ground.train(name, epochs=2, init="uniform").parameters
+def test_trained_parameters_are_counted(name, trainings):
+    vit = sum(p.numel() for p in trainings.context.backbone.parameters())
+    found = trainings.train(name, epochs=2, init="uniform").parameters
     assert found == PARAMETERS[name](vit) + CLASSIFIER
 
 
-def test_class_means_are_offered_to_all(name, ground):
+def test_every_baseline_can_start_at_class_means(name, trainings):
     images, _ = some_images()
     starts = [
-        ground.train(name, again=1, epochs=0, init=i).predict(images)
+        trainings.train(name, again=1, epochs=0, init=i).predict(images)
         for i in ("class-means", "uniform")
     ]
     assert not torch.allclose(starts[0].logits, starts[1].logits, atol=1e-3)
 
 
-def test_a_dropout_of_its_own_reaches_every_rival(name, ground):
+def test_dropout_reaches_every_baseline(name, trainings):
     images, _ = some_images()
     none, half = (
-        ground.train(name, again=2, epochs=1, dropout=dropout).predict(images).logits
+        trainings.train(name, again=2, epochs=1, dropout=dropout).predict(images).logits
         for dropout in (0.0, 0.5)
     )
     assert not torch.equal(none, half)
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"epochs": "many"}, "epochs=many: choose a whole number"),
-        ({"batch_size": 2.5}, r"batch_size=2\.5: choose a whole number"),
-        ({"cached_views": -1}, "cached_views=-1"),
-        ({"lr": "fast"}, "lr=fast: choose a number above 0"),
-        ({"lr": 0}, "lr=0"),
-        ({"weight_decay": -1}, "weight_decay=-1"),
-        ({"dropout": 1}, "dropout=1: choose a number from 0 to below 1"),
-        ({"options": 5}, r"options=5: write options\.NAME=VALUE"),
-        ({"tta": "yes"}, "tta=yes"),
-        ({"sampler": "random"}, "sampler=random: choose one of"),
-        ({"loss": "l2"}, "loss=l2: choose one of"),
-        ({"init": "zeros"}, "init=zeros: choose one of"),
-    ],
-)
-def test_settings_out_of_range_are_refused(change, told):
-    with pytest.raises(ConfigError, match=f"^{told}"):
-        BaselineSettings(**change)
-
-
-def test_the_ensemble_is_offered_to_all(name, ground):
+def test_every_baseline_offers_test_time_augmentation(name, trainings):
     images, _ = some_images()
-    trained = train_baseline(name, ground.context, ground.settings(name, epochs=0, tta=True))
+    trained = train_baseline(name, trainings.context, trainings.settings(name, epochs=0, tta=True))
     assert trained.predict(images).logits.shape == (4, C)
-    once = trained.stage.predict(images).logits
-    assert not torch.allclose(trained.predict(images).logits, once, atol=1e-4)
+    single = trained.stage.predict(images).logits
+    assert not torch.allclose(trained.predict(images).logits, single, atol=1e-4)
 
 
-def test_an_unknown_option_is_refused_with_those_there_are(name, ground):
-    with pytest.raises(ConfigError, match=f"rival {name}, option surplus: unknown"):
-        ground.settings(name, options={"surplus": 1})
+def test_an_unknown_option_is_refused_with_the_known_ones(name, trainings):
+    with pytest.raises(ConfigError, match=f"baseline {name}: option surplus: unknown"):
+        trainings.settings(name, options={"surplus": 1})
 
 
-def test_settings_are_written_out_and_come_back(name, ground):
-    settings = ground.settings(name)
+def test_settings_survive_a_round_trip(name, trainings):
+    settings = trainings.settings(name)
     assert settings.lr is not None
-    assert baseline_settings(name, **vars(settings)) == settings
+    assert baseline_settings(name, **dict(settings)) == settings
 
 
-def test_views_are_refused_where_nothing_is_fixed(name, ground):
+def test_cached_views_are_refused_without_a_frozen_part(name, trainings):
     if name in WITH_VIEWS:
         return
     with pytest.raises(ConfigError, match="Set cached_views=0"):
-        train_baseline(name, ground.context, ground.settings(name, cached_views=2))
+        train_baseline(name, trainings.context, trainings.settings(name, cached_views=2))

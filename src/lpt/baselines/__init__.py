@@ -1,21 +1,35 @@
-"""Rivals of long-tailed prompt tuning, each a small stage against the same loop."""
+"""Baselines for long-tailed prompt tuning: each is a small stage, trained by the same loop."""
 
-from lpt.baselines.settings import BaselineSettings
-from lpt.baselines.train_baseline import (
-    Trained,
+from lpt.baselines.baseline import COMMON_READS, Baseline
+from lpt.baselines.baseline_trainer import BaselineTrainer
+from lpt.baselines.encoder import Encoder, EncoderStage
+from lpt.baselines.named_baselines import (
+    BASELINES,
     baseline_names,
+    baseline_reads,
     baseline_settings,
     baseline_stages,
-    train_baseline,
-    train_multitask,
+    register_baseline,
 )
+from lpt.baselines.settings import BaselineSettings
+from lpt.baselines.train_baseline import TrainedBaseline, train_baseline, train_multitask
+from lpt.baselines.tuned_vit import TunedViT
 
 __all__ = [
+    "BASELINES",
+    "COMMON_READS",
+    "Baseline",
     "BaselineSettings",
-    "Trained",
+    "BaselineTrainer",
+    "Encoder",
+    "EncoderStage",
+    "TrainedBaseline",
+    "TunedViT",
     "baseline_names",
+    "baseline_reads",
     "baseline_settings",
     "baseline_stages",
+    "register_baseline",
     "train_baseline",
     "train_multitask",
 ]

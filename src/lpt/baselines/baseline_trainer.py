@@ -1,8 +1,8 @@
-"""One rival on one bench: the parts of training that all rivals share."""
+"""Train one baseline in one training context: everything that baselines share."""
 
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.settings import BaselineSettings
-from lpt.baselines.stage_checkpoint import StageFile
+from lpt.baselines.stage_checkpoint import StageCheckpoint
 from lpt.config import OptimConfig
 from lpt.config.sections import Section
 from lpt.losses import build_loss
@@ -26,46 +26,17 @@ from lpt.training.engine.view_cache import NoRoomError, build_cache
 from lpt.training.phases.class_means import interpolate_with_class_means, means_of
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["Baseline", "BaselineTrainer", "NoOptions"]
-
-
-class NoOptions(Section):
-    """The rival has none of its own."""
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """An entry of the registry.
-
-    Attributes:
-        train: trains it; gives the stage that predicts.
-        options: its own options with their ranges and defaults.
-        defaults: settings of `BaselineSettings` that differ from the common ones; `lr` always.
-        uses_cached_views: whether `cached_views` has a meaning: part of the
-            computation is frozen during training.
-        has_own_loss: whether it minimises a loss of its own, with the scale of
-            `loss_options`.
-        blends: whether Mixup has a meaning.
-        stages: epochs of each stage that it trains, given those of the settings and its options.
-    """
-
-    train: Callable[["BaselineTrainer"], Stage]
-    defaults: Mapping[str, Any]
-    options: type[Section] = NoOptions
-    uses_cached_views: bool = False
-    has_own_loss: bool = False
-    blends: bool = True
-    stages: Callable[[int, Any], tuple[int, ...]] = lambda epochs, _: (epochs,)
+__all__ = ["BaselineTrainer", "Usage"]
 
 
 @dataclass
-class Account:
-    """What the stages of a trial taught and took.
+class Usage:
+    """What the stages of a baseline have trained and used so far.
 
     Attributes:
-        learned: every parameter that learned in any stage, by its id.
-        seconds: of training before the process was killed, for what was found in checkpoints.
-        peak_memory: bytes held at most in that time.
+        trainable: every parameter that was trained in any stage, by its id.
+        seconds: of training in earlier processes, as checkpoints record them.
+        peak_memory: peak memory of these processes in bytes.
     """
 
     trainable: dict[int, nn.Parameter] = field(default_factory=dict)
@@ -74,13 +45,17 @@ class Account:
 
 
 class BaselineTrainer:
-    """What the training of a rival needs; whatever `fit` has taught is remembered.
+    """Builds and trains the stages of a baseline.
 
     Args:
-        name: of the rival; names stages.
-        settings: with a rate.
-        options: the rival's own, checked.
-        folder: where checkpoints are kept, and looked for; None keeps none.
+        name: of the baseline; names its stages.
+        context: data, backbone and device.
+        settings: with a learning rate and a batch size.
+        options: of the baseline, checked.
+        folder: for checkpoints; None saves none.
+
+    Attributes:
+        usage: what all calls of `fit` have trained and used.
     """
 
     def __init__(
@@ -94,32 +69,42 @@ class BaselineTrainer:
         self.name, self.context, self.settings = name, context, settings
         self.options: Any = options
         self.folder = folder
-        self.account = Account()
+        self.usage = Usage()
 
-    def on(self, context: TrainingContext) -> "BaselineTrainer":
-        """The same trial on another bench; what either teaches is remembered by both."""
+    def with_context(self, context: TrainingContext) -> "BaselineTrainer":
+        """The same trainer in another context; both record their usage in the same place."""
         other = BaselineTrainer(self.name, context, self.settings, self.options, self.folder)
-        other.account = self.account
+        other.usage = self.usage
         return other
 
     @property
     def dropout(self) -> float:
-        """The settings' own, else that of the bench's classifier."""
+        """That of the settings, or else of the run's classifier."""
         own = self.settings.dropout
         return self.context.config.classifier.dropout if own is None else own
 
     def classifier(self, kind: type[CosineClassifier] = CosineClassifier) -> CosineClassifier:
-        """A classifier of that kind for the bench's classes."""
+        """Make a classifier for the classes of the context."""
         context = self.context
         return kind(context.data.num_classes, context.backbone.width, dropout=self.dropout)
 
-    def start(self, classifier: CosineClassifier, encode: Callable[[Tensor], Tensor]) -> None:
-        """Point a classifier at class means of these features, if the settings say so."""
+    def init_classifier(
+        self, classifier: CosineClassifier, encode: Callable[[Tensor], Tensor]
+    ) -> None:
+        """Initialise a classifier with class means of features, if the settings ask for it.
+
+        Args:
+            encode: images (B, 3, H, H) to features (B, D).
+        """
         if self.settings.init == "class-means":
             classifier.start_at(means_of(self.context, encode, f"{self.name}: classifier start"))
 
     def branches(self, sampler: str | None = None, loss: str | None = None) -> list[Branch]:
-        """The mini-batches of a step, as the settings say or with another order or loss."""
+        """The mini-batches of a step.
+
+        Args:
+            sampler, loss: in place of those of the settings; another loss has default options.
+        """
         options = self.settings.loss_options if loss is None else {}
         made = build_loss(loss or self.settings.loss, self.context.counts, **options)
         return branches_of(sampler or self.settings.sampler, made, made)
@@ -131,7 +116,12 @@ class BaselineTrainer:
         *,
         branches: list[Branch] | None = None,
     ) -> EncoderStage:
-        """An encoder with a classifier that starts as the settings say, on the bench's device."""
+        """Build the stage of an encoder and an initialised classifier, on the context's device.
+
+        Args:
+            classifier: None for `self.classifier()`.
+            branches: None for `self.branches()`.
+        """
         stage = EncoderStage(
             self.name,
             encoder,
@@ -140,7 +130,7 @@ class BaselineTrainer:
             self.context.config.augment.mixup,
         )
         stage.to(self.context.accelerator.device).eval()
-        self.start(stage.classifier, encoder)
+        self.init_classifier(stage.classifier, encoder)
         return stage
 
     def fit(
@@ -149,21 +139,21 @@ class BaselineTrainer:
         *,
         number: int = 0,
         epochs: int | None = None,
-        views: int = 0,
+        cached_views: int = 0,
         optim: OptimConfig | None = None,
         mean_weight: float | None = None,
     ) -> None:
-        """Train a stage to its last epoch; then its classes lean towards their means.
+        """Train a stage to its last epoch, then interpolate its classifier with class means.
 
-        It goes on from its checkpoint if the trial's folder has one.
+        Training resumes from the stage's checkpoint if the trainer's folder has one.
 
         Args:
-            number: of the stage within the rival: another order of images each.
-            epochs, optim, mean_weight: in place of the settings'.
-            views: V fixed views an image, whose frozen half is computed once.
+            number: of the stage within the baseline; stages sample images in different orders.
+            epochs, optim, mean_weight: in place of those of the settings.
+            cached_views: V fixed views per image, whose frozen half is computed once; 0 for none.
+        Raises: as `lpt.training.engine.loop.fit`; RunError for a checkpoint that does not fit.
         """
         context, settings = self.context, self.settings
-        assert settings.lr is not None
         plan = EpochPlan.of(
             stage.branches,
             labels=context.train_split.labels,
@@ -171,62 +161,68 @@ class BaselineTrainer:
             epochs=settings.epochs if epochs is None else epochs,
             seed=context.config.seed,
             stage=number,
-            views=views,
+            views=cached_views,
         )
-        self.mark_trainable(p for parameters in stage.param_groups().values() for p in parameters)
-        kept = StageFile(self.folder, number)
-        checkpoint = kept.checkpoint()
+        self.mark_trained(p for parameters in stage.param_groups().values() for p in parameters)
+        store = StageCheckpoint(self.folder, number)
+        checkpoint = store.load()
         if checkpoint is not None:
-            put_back(stage.changing(), checkpoint.trainable, f"{kept.path}")
-            self.account.seconds += sum(checkpoint.seconds.values())
-            self.account.peak_memory = max(self.account.peak_memory, checkpoint.peak_memory)
+            put_back(stage.changing(), checkpoint.trainable, f"{store.path}")
+            self.usage.seconds += sum(checkpoint.seconds.values())
+            self.usage.peak_memory = max(self.usage.peak_memory, checkpoint.peak_memory)
         if checkpoint is None or checkpoint.position.epoch < plan.epochs:
             with self._source(stage, plan) as source:
                 loop = Loop(
-                    context.accelerator,
-                    source,
-                    kept,
-                    stage.changing,
-                    lambda _: None,
-                    context.reporter,
-                    math.inf if self.folder is None else context.config.checkpoint_seconds,
-                    context.workers,
-                    context.config.micro_batch,
+                    accelerator=context.accelerator,
+                    source=source,
+                    store=store,
+                    trainable=stage.changing,
+                    validate=lambda _: None,
+                    reporter=context.reporter,
+                    checkpoint_seconds=(
+                        math.inf if self.folder is None else context.config.checkpoint_seconds
+                    ),
+                    workers=context.workers,
+                    micro_batch=context.config.micro_batch,
                 )
-                optim = optim or OptimConfig(
-                    lr=settings.lr,
-                    classifier_lr=settings.classifier_lr,
-                    weight_decay=settings.weight_decay,
-                )
-                fit(loop, stage, plan, optim, checkpoint)
-        torch.manual_seed(context.config.seed)  # what follows starts alike, trained here or found
+                fit(loop, stage, plan, optim or self._optim(), checkpoint)
+        # Whatever follows draws the same numbers after a training and after a finished checkpoint.
+        torch.manual_seed(context.config.seed)
         stage.eval()
-        interpolate_with_class_means(
-            stage, context, settings.mean_weight if mean_weight is None else mean_weight
-        )
+        weight = settings.mean_weight if mean_weight is None else mean_weight
+        interpolate_with_class_means(stage, context, weight or 0.0)
 
     def tune(self, encoder: Encoder) -> EncoderStage:
-        """Train an encoder and its classifier together: all that most rivals do."""
+        """Train an encoder and its classifier together, as most baselines do."""
         stage = self.stage(encoder)
         self.fit(stage)
         return stage
 
-    def mark_trainable(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Count these among what learned."""
-        self.account.trainable |= {id(parameter): parameter for parameter in parameters}
+    def mark_trained(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Count these parameters as trained."""
+        self.usage.trainable |= {id(parameter): parameter for parameter in parameters}
 
-    def parameters(self, stage: Stage) -> int:
-        """Numbers of a stage that learned in any `fit`."""
-        return sum(p.numel() for p in stage.parameters() if id(p) in self.account.trainable)
+    def trained_parameters(self, stage: Stage) -> int:
+        """Number of a stage's parameters that any `fit` trained."""
+        return sum(p.numel() for p in stage.parameters() if id(p) in self.usage.trainable)
+
+    def _optim(self) -> OptimConfig:
+        settings = self.settings
+        assert settings.lr is not None
+        return OptimConfig(
+            lr=settings.lr,
+            classifier_lr=settings.classifier_lr,
+            weight_decay=settings.weight_decay or 0.0,
+        )
 
     @contextmanager
     def _source(self, stage: Stage, plan: EpochPlan) -> Iterator[Source]:
-        """Images augmented afresh, or features of fixed views in a folder that does not stay."""
+        """Freshly augmented images, or features of fixed views in a temporary folder."""
         context = self.context
         if not plan.views or not plan.epochs:
             yield context.image_source
             return
-        stage.mixup = 0.0  # what is kept of an image cannot be blended with another
+        stage.mixup = 0.0  # cached features of two images cannot be blended
         with tempfile.TemporaryDirectory() as folder:
             try:
                 source: Source = build_cache(
@@ -239,9 +235,9 @@ class BaselineTrainer:
                     device=context.accelerator.device,
                     autocast=context.autocast,
                 )
-            except NoRoomError as full:
+            except NoRoomError as error:
                 context.reporter.message(
-                    f"cache     {full}; views are computed when they are drawn"
+                    f"cache     {error}; views are computed at each step instead"
                 )
                 source = context.image_source
             yield source

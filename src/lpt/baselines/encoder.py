@@ -1,4 +1,4 @@
-"""What most rivals are: an encoder of images, some of which learns, and a classifier."""
+"""The form of most baselines: an encoder of images, partly trainable, and a classifier."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,36 +14,45 @@ __all__ = ["Encoder", "EncoderStage", "Fixed"]
 
 
 class Encoder(nn.Module, ABC):
-    """Images (B, 3, H, H) to features (B, D)."""
+    """A module from images (B, 3, H, H) to features (B, D)."""
 
     @abstractmethod
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """What learns, by role (`lpt.training.engine.optim.ROLES`)."""
+        """Trainable parameters by role (`lpt.training.engine.optim.ROLES`)."""
 
     @abstractmethod
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B D"]:
-        """Encode."""
+        """Encode images."""
 
 
 class Fixed(Encoder):
-    """Any encoder of which nothing learns."""
+    """An encoder without trainable parameters.
+
+    Args:
+        encode: module from images (B, 3, H, H) to features (B, D); its parameters are frozen.
+    """
 
     def __init__(self, encode: nn.Module) -> None:
         super().__init__()
         self.encode = encode.requires_grad_(False)
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Nothing."""
+        """Return no groups."""
         return {}
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B D"]:
-        """What the encoder says."""
+        """Apply the frozen module."""
         feature: Tensor = self.encode(images)
         return feature
 
 
 class EncoderStage(Stage):
-    """An encoder and a classifier; where the encoder is fixed, its features can be cached."""
+    """An encoder and a classifier; features of an encoder without trainable parameters are frozen.
+
+    Args:
+        name: of the baseline.
+        mixup: alpha of Mixup's Beta distribution; 0 for no Mixup.
+    """
 
     def __init__(
         self,
@@ -59,20 +68,20 @@ class EncoderStage(Stage):
         self.losses = nn.ModuleList(b.loss for b in branches if isinstance(b.loss, nn.Module))
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """What the encoder declares, and the classifier."""
+        """Groups of the encoder, and the classifier."""
         return {**self.encoder.param_groups(), "classifier": list(self.classifier.parameters())}
 
     def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
-        """The feature, where nothing before the classifier learns; else the images."""
-        return (
-            {"images": images} if self.encoder.param_groups() else {"feature": self.encoder(images)}
-        )
+        """The feature if only the classifier is trained, else the images."""
+        if self.encoder.param_groups():
+            return {"images": images}
+        return {"feature": self.encoder(images)}
 
     def random_inputs(self, images: int) -> Inputs:
-        """Dropout of the classifier."""
+        """Draw the dropout mask of the classifier."""
         return dropout_of(self.classifier, images)
 
     def output(self, inputs: Inputs) -> Output:
-        """What was not computed yet, then the classifier."""
+        """Encode images unless their feature is given, then classify."""
         feature = inputs["feature"] if "feature" in inputs else self.encoder(inputs["images"])
         return Output(self.classifier(feature, inputs.get("dropout_mask")), feature, feature)

@@ -1,89 +1,81 @@
-"""How a rival is trained."""
+"""How a baseline is trained."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from lpt.data.sampling import SAMPLERS
-from lpt.errors import ConfigError
+from pydantic import AfterValidator, ConfigDict, Field
+
+from lpt.config.old_names import BASELINE_SETTINGS, current_names
+from lpt.config.sections import NonNegative, Positive, Sampler, Section, Share
+from lpt.config.validation import validated
 from lpt.losses import loss_names
 
-__all__ = ["INITS", "BaselineSettings"]
-
-INITS = ("class-means", "uniform")
+__all__ = ["BaselineSettings"]
 
 
-@dataclass(frozen=True)
-class BaselineSettings:
-    """Everything that decides the training of a rival, beside its bench.
+def _known_loss(name: str) -> str:
+    if name not in loss_names():
+        raise ValueError(f"'{name}' is unknown; choose one of {', '.join(loss_names())}")
+    return name
+
+
+class BaselineSettings(Section):
+    """Everything that decides the training of a baseline, apart from the run's configuration.
+
+    Make one with `lpt.baselines.baseline_settings`, which fills in the baseline's own defaults and
+    reports invalid values in one line.
 
     Attributes:
-        epochs: of the first stage; a second has its own option.
-        batch_size: images a step and branch; 0 chooses as for the phases of LPT.
-        rate: peak learning rate; None for the rival's own default.
-        classifier_lr: of the classifier; None for `lr`.
-        weight_decay: of everything that learns.
+        epochs: of the first stage; a second stage has an option of its own.
+        batch_size: images per step and branch; 0 chooses as for the phases of LPT.
+        lr: peak learning rate; None for the baseline's default.
+        classifier_lr: peak learning rate of the classifier; None for `lr`.
+        weight_decay: of all trainable parameters. None for that of the run's
+            `phase1.optim` in baselines that train the phases of LPT, 0 in others.
         sampler: instance, balanced, square-root, class-cycle or dual.
         loss, loss_options: as for `lpt.losses.build_loss`.
-        init: where the classifier starts: class-means of the features that the method starts with,
-            or uniform.
-        mean_weight: after training, share of the class means of the features then learned in the
-            directions of the classes (`lpt.training.phases.class_means`), 0 to 1.
-        dropout: on the feature before the classifier, in training only; None for that of the run's
-            classifier (`classifier.dropout`), so that methods differ in nothing but themselves.
+        init: where the classifier starts: at the class means of the initial features, or uniform.
+        mean_weight: interpolates the trained classifier with the class means of the trained
+            features (`lpt.training.phases.class_means`): 0 for the classifier, 1 for the means.
+            None for the run's `classifier.mean_weight` in baselines that train the phases of LPT,
+            0 in others.
+        dropout: on the feature before the classifier, in training only. None for the run's
+            `classifier.dropout`, so that all methods are compared with the same.
         cached_views: V > 0 samples from V fixed views per image, whose frozen part is computed
-            once; only for baselines with a frozen part. Kept views are not blended: no Mixup.
-        tta: predict on five crops (`lpt.evaluation.tta`).
-        options: the rival's own, by name.
-
-    Raises: ConfigError naming a value out of range.
+            once; only for baselines with a frozen part. Cached views exclude Mixup.
+        tta: predict with test-time augmentation (`lpt.evaluation.tta`).
+        options: of this baseline only, by name.
     """
 
-    epochs: int = 20
-    batch_size: int = 0
-    lr: float | None = None
-    classifier_lr: float | None = None
-    weight_decay: float = 0.0
-    sampler: str = "instance"
-    loss: str = "ce"
-    loss_options: Mapping[str, Any] = field(default_factory=dict)
-    init: str = "class-means"
-    mean_weight: float = 0.0
-    dropout: float | None = None
-    cached_views: int = 0
+    model_config = ConfigDict(strict=True)
+
+    epochs: Annotated[int, Field(ge=0)] = 20
+    batch_size: Annotated[int, Field(ge=0)] = 0
+    lr: Positive | None = None
+    classifier_lr: Positive | None = None
+    weight_decay: NonNegative | None = 0.0
+    sampler: Sampler = "instance"
+    loss: Annotated[str, AfterValidator(_known_loss)] = "ce"
+    loss_options: dict[str, Any] = Field(default_factory=dict)
+    init: Literal["class-means", "uniform"] = "class-means"
+    mean_weight: Share | None = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    cached_views: Annotated[int, Field(ge=0)] = 0
     tta: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "cached_views"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise ConfigError(f"{name}={value}: choose a whole number, 0 or more.")
-        if not _is_number(self.weight_decay) or not self.weight_decay >= 0:
-            raise ConfigError(f"weight_decay={self.weight_decay}: choose 0 or more.")
-        if not _is_number(self.mean_weight) or not 0 <= self.mean_weight <= 1:
-            raise ConfigError(f"mean_weight={self.mean_weight}: choose a number from 0 to 1.")
-        if self.dropout is not None and not (_is_number(self.dropout) and 0 <= self.dropout < 1):
-            raise ConfigError(
-                f"dropout={self.dropout}: choose a number from 0 to below 1, or None."
-            )
-        for name in ("lr", "classifier_lr"):
-            lr = getattr(self, name)
-            if lr is not None and not (_is_number(lr) and lr > 0):
-                raise ConfigError(f"{name}={lr}: choose a number above 0, or None.")
-        for name in ("loss_options", "options"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise ConfigError(f"{name}={getattr(self, name)}: write {name}.NAME=VALUE.")
-        if not isinstance(self.tta, bool):
-            raise ConfigError(f"tta={self.tta}: choose true or false.")
-        known = {"init": INITS, "sampler": (*SAMPLERS, "dual"), "loss": loss_names()}
-        for name, words in known.items():
-            if getattr(self, name) not in words:
-                raise ConfigError(
-                    f"{name}={getattr(self, name)}: choose one of {', '.join(words)}."
-                )
+    def changed(
+        self, changes: Mapping[str, Any], origin: str = "baseline setting"
+    ) -> "BaselineSettings":
+        """Return a copy with some settings changed.
 
+        Args:
+            changes: by name; names of lpt 0.1 are accepted with a `RenamedWarning`.
+            origin: begins the message of an error.
+        Raises: ConfigError naming setting, value and what is allowed.
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        >>> BaselineSettings(lr=0.01).changed({"epochs": 5}).epochs
+        5
+        """
+        current = current_names(changes, BASELINE_SETTINGS)
+        return validated(BaselineSettings, {**dict(self), **current}, origin)

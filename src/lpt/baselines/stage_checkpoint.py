@@ -1,4 +1,4 @@
-"""Where a stage of a rival keeps what it needs to go on after a kill."""
+"""The checkpoint of one stage of a baseline, from which an interrupted training resumes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,16 +9,18 @@ from torch import Tensor
 from lpt.files import remove_unfinished
 from lpt.training.engine.checkpoint import Checkpoint
 
-__all__ = ["StageFile"]
+__all__ = ["StageCheckpoint"]
 
 
-class StageFile:
+class StageCheckpoint:
     """The last checkpoint of one stage: FOLDER/stage-NUMBER.safetensors.
 
-    A study keeps a rival's answers, not its weights, so the folder goes when the cell is finished.
+    A study keeps a baseline's predictions, not its weights, so the caller removes the folder when
+    the run is finished.
 
     Args:
-        folder: made when there is something to keep; None keeps nothing.
+        folder: created with the first checkpoint; None saves none.
+        number: of the stage within the baseline.
     """
 
     def __init__(self, folder: Path | None, number: int) -> None:
@@ -26,19 +28,19 @@ class StageFile:
         if folder is not None and folder.is_dir():
             remove_unfinished(folder)
 
-    def checkpoint(self) -> Checkpoint | None:
-        """The last one, or None. Raises: RunError naming the file if it is damaged."""
+    def load(self) -> Checkpoint | None:
+        """Return the last checkpoint, if any. Raises: RunError naming the file if it is damaged."""
         if self.path is None or not self.path.is_file():
             return None
         return Checkpoint.load(self.path)
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Replace the last one."""
+        """Replace the last checkpoint."""
         if self.path is not None:
             checkpoint.save(self.path)
 
     def save_best(self, stage: str, trainable: Mapping[str, Tensor]) -> None:
-        """Ignore: the last epoch is reported."""
+        """Do nothing: baselines report the last epoch."""
 
     def log(self, record: Mapping[str, Any]) -> None:
-        """Ignore."""
+        """Do nothing: metrics go to the reporter only."""

@@ -1,36 +1,18 @@
-"""Rivals by name, and how one is trained."""
+"""Train a baseline by name."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
-from lpt.baselines.methods import (
-    adapter,
-    bitfit,
-    combined,
-    decoupled,
-    full,
-    lift,
-    linear_probe,
-    lora,
-    multitask,
-    norm,
-    paco,
-    pro_tuning,
-    visual_prompt,
-    vpt,
-)
+from lpt.baselines.baseline_trainer import BaselineTrainer
+from lpt.baselines.methods import multitask
+from lpt.baselines.named_baselines import BASELINES, baseline_options, baseline_settings
 from lpt.baselines.settings import BaselineSettings
 from lpt.config import automatic_batch
-from lpt.config.old_names import BASELINE_SETTINGS, current_names
-from lpt.config.sections import Section
-from lpt.config.validation import validated
 from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import ConfigError
 from lpt.evaluation.tta import expansion, with_tta
@@ -38,47 +20,21 @@ from lpt.records import Output
 from lpt.training.engine.stage import Stage
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = [
-    "Trained",
-    "baseline_names",
-    "baseline_settings",
-    "baseline_stages",
-    "train_baseline",
-    "train_multitask",
-]
-
-_BASELINES: Mapping[str, Baseline] = {
-    "linear-probe": linear_probe.BASELINE,
-    "full": full.BASELINE,
-    "norm": norm.BASELINE,
-    "bitfit": bitfit.BASELINE,
-    "vpt-shallow": vpt.SHALLOW,
-    "vpt-deep": vpt.DEEP,
-    "adapter": adapter.BASELINE,
-    "lora": lora.BASELINE,
-    "visual-prompt": visual_prompt.BASELINE,
-    "pro-tuning": pro_tuning.BASELINE,
-    "lpt-norm": combined.LPT_NORM,
-    "lpt-adapter": combined.LPT_ADAPTER,
-    "crt": decoupled.CRT,
-    "tau-norm": decoupled.TAU_NORM,
-    "paco": paco.BASELINE,
-    "gcl": decoupled.GCL,
-    "lift": lift.BASELINE,
-    "multitask": multitask.BASELINE,
-}
+__all__ = ["TrainedBaseline", "train_baseline", "train_multitask"]
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What training a rival gives.
+class TrainedBaseline:
+    """A trained baseline, and what its training took.
 
     Attributes:
-        stage: the trained stage; `stage.predict` looks at an image once.
-        parameters: learned numbers, classifier included.
+        stage: the trained stage, in evaluation mode; `stage.predict` is without test-time
+            augmentation.
+        parameters: number of parameters that were trained, classifier included.
         seconds: of training, resumed parts included.
-        peak_memory: bytes held at most while training (`lpt.devices.peak_memory`).
-        predict: images (B, 3, H, H) -> Output, over five crops if the settings ask for it.
+        peak_memory: peak memory of training in bytes (`lpt.devices.peak_memory`).
+        predict: images (B, 3, H, H) -> `lpt.records.Output`, with test-time augmentation if the
+            settings ask for it.
     """
 
     stage: Stage
@@ -88,111 +44,87 @@ class Trained:
     predict: Callable[[Tensor], Output]
 
 
-def baseline_names() -> tuple[str, ...]:
-    """The names that `train_baseline` knows."""
-    return tuple(_BASELINES)
-
-
-def baseline_settings(name: str, **changes: Any) -> BaselineSettings:
-    """The rival's own defaults, rates and options written out, with changes.
-
-    Args:
-        changes: fields of `BaselineSettings`; `options` may name some of the rival's options only.
-    Raises: ConfigError naming what is unknown and what is known, or a value out of range.
-    """
-    baseline = _baseline(name)
-    changes = current_names(changes, BASELINE_SETTINGS)
-    unknown = [field for field in changes if field not in BaselineSettings.__dataclass_fields__]
-    if unknown:
-        known = ", ".join(BaselineSettings.__dataclass_fields__)
-        raise ConfigError(f"rival {name}: unknown setting '{unknown[0]}'. Known: {known}.")
-    settings = BaselineSettings(**{**baseline.defaults, **changes})
-    options = _options(name, baseline, settings).model_dump(mode="json")
-    return replace(settings, options=options)
-
-
-def baseline_stages(name: str, settings: BaselineSettings) -> tuple[int, ...]:
-    """Epochs of each stage that a rival trains with these settings."""
-    baseline = _baseline(name)
-    return baseline.stages(settings.epochs, _options(name, baseline, settings))
-
-
 def train_baseline(
     name: str,
     context: TrainingContext,
     settings: BaselineSettings | None = None,
     folder: Path | None = None,
-) -> Trained:
-    """Train a rival on a bench's training images.
+) -> TrainedBaseline:
+    """Train a baseline on the training images of a context.
 
-    The bench's backbone stays as it is: what changes weights changes those of a copy.
+    The backbone of the context is not modified: baselines that tune weights tune those of a copy.
 
     Args:
         settings: None for `baseline_settings(name)`.
-        folder: keeps checkpoints of this very training and goes on from those it finds, to the
-            same weights; None keeps none. Whoever gives it removes it.
-    Raises: ConfigError if settings or options do not fit the rival or the backbone; TrainingError
-        as `lpt.training.engine.loop.fit`; RunError for a checkpoint that is damaged or of another
-        rival.
+        folder: for checkpoints. A training that was interrupted resumes from them, with
+            bit-identical final weights. None saves none. The caller removes the folder.
+    Raises: ConfigError if settings or options do not fit the baseline or the backbone;
+        TrainingError as `lpt.training.engine.loop.fit`; RunError for a checkpoint that is damaged
+        or belongs to another baseline.
     """
     trainer = _trainer(name, context, settings or baseline_settings(name), folder)
-    (trained,) = _trained(trainer, lambda: [_baseline(name).train(trainer)])
+    (trained,) = _trained(trainer, lambda: [BASELINES[name].train(trainer)])
     return trained
 
 
 def train_multitask(
     contexts: Sequence[TrainingContext], settings: BaselineSettings | None = None
-) -> tuple[Trained, ...]:
-    """Train one backbone on the training images of several benches.
+) -> tuple[TrainedBaseline, ...]:
+    """Train one backbone on the training images of several contexts.
 
     Args:
-        benches: two or more, with the same backbone.
-        settings: None for `baseline_settings("multitask")`; their option `other` is not read.
-    Returns: for each bench what predicts its classes. Their seconds are those of all together.
+        contexts: two or more, with the same backbone.
+        settings: None for `baseline_settings("multitask")`; the option `other` is not read.
+    Returns: a model for the classes of each context. `seconds` are those of the joint training.
+    Raises: as `train_baseline`.
     """
     settings = settings or baseline_settings("multitask")
-    trainer = _trainer("multitask", multitask.join(contexts), settings)
+    trainer = _trainer("multitask", multitask.joined_context(contexts), settings)
     return tuple(_trained(trainer, lambda: multitask.train_jointly(trainer, contexts)))
 
 
 def _trainer(
     name: str, context: TrainingContext, settings: BaselineSettings, folder: Path | None = None
 ) -> BaselineTrainer:
-    """Checked against what the rival can do."""
-    baseline = _baseline(name)
+    """Check that the baseline supports the settings, and fill in those left open."""
+    baseline = BASELINES[name]
     if settings.lr is None:
-        settings = replace(settings, lr=baseline.defaults["lr"])
+        settings = settings.changed({"lr": baseline.defaults["lr"]})
     if not settings.batch_size:
-        settings = replace(settings, batch_size=automatic_batch(len(context.train_split)))
+        settings = settings.changed({"batch_size": automatic_batch(len(context.train_split))})
     if settings.cached_views and not baseline.uses_cached_views:
         raise ConfigError(
-            f"rival {name}: cached_views={settings.cached_views}, but it trains layers before "
+            f"baseline {name}: cached_views={settings.cached_views}, but it trains layers before "
             "the last features, so none can be cached. Set cached_views=0."
         )
     if baseline.has_own_loss and settings.loss != "ce":
         raise ConfigError(
-            f"rival {name}: loss={settings.loss}, but it has a loss of its own. Set loss=ce; "
-            "loss_options gives its scale."
+            f"baseline {name}: loss={settings.loss}, but it has a loss of its own. Set loss=ce; "
+            "loss_options sets its scale."
         )
     mixup = context.config.augment.mixup
-    if mixup and not baseline.blends:
+    if mixup and not baseline.allows_mixup:
         raise ConfigError(
-            f"rival {name}: augment.mixup={mixup:g}, but its images belong to one class each. "
-            "Set augment.mixup=0."
+            f"baseline {name}: augment.mixup={mixup:g}, but each of its images must belong to one "
+            "class. Set augment.mixup=0."
         )
-    return BaselineTrainer(name, context, settings, _options(name, baseline, settings), folder)
+    return BaselineTrainer(name, context, settings, baseline_options(name, settings), folder)
 
 
-def _trained(trainer: BaselineTrainer, train: Callable[[], Sequence[Stage]]) -> list[Trained]:
-    device, before = trainer.context.accelerator.device, trainer.account
+def _trained(
+    trainer: BaselineTrainer, train: Callable[[], Sequence[Stage]]
+) -> list[TrainedBaseline]:
+    device, usage = trainer.context.accelerator.device, trainer.usage
     torch.manual_seed(trainer.context.config.seed)
     reset_peak_memory(device)
     began = time.monotonic()
     stages = [stage.eval() for stage in train()]
-    seconds = before.seconds + time.monotonic() - began
-    peak = max(before.peak_memory, peak_memory(device))
+    seconds = usage.seconds + time.monotonic() - began
+    peak = max(usage.peak_memory, peak_memory(device))
     return [
-        Trained(stage, trainer.parameters(stage), seconds, peak, _predictor(trainer, stage))
+        TrainedBaseline(
+            stage, trainer.trained_parameters(stage), seconds, peak, _predictor(trainer, stage)
+        )
         for stage in stages
     ]
 
@@ -201,13 +133,3 @@ def _predictor(trainer: BaselineTrainer, stage: Stage) -> Callable[[Tensor], Out
     if not trainer.settings.tta:
         return stage.predict
     return with_tta(stage.predict, expansion(trainer.context.backbone.spec.patch_size))
-
-
-def _baseline(name: str) -> Baseline:
-    if name not in _BASELINES:
-        raise ConfigError(f"rival '{name}': unknown. Choose one of: {', '.join(_BASELINES)}.")
-    return _BASELINES[name]
-
-
-def _options(name: str, baseline: Baseline, settings: BaselineSettings) -> Section:
-    return validated(baseline.options, settings.options, f"rival {name}, option")

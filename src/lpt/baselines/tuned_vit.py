@@ -1,4 +1,4 @@
-"""A copy of the backbone of which some weights, or layers put into it, learn."""
+"""A copy of the backbone in which some weights, or inserted layers, are trained."""
 
 import copy
 from collections.abc import Callable, Iterable
@@ -11,18 +11,22 @@ from lpt.backbones import FrozenViT
 from lpt.backbones.linear import FrozenLinear
 from lpt.baselines.encoder import Encoder
 
-__all__ = ["TrainableLinear", "TunedViT", "norms_of", "replace_linears"]
+__all__ = ["TrainableLinear", "TunedViT", "norm_parameters", "replace_linears"]
 
 
 class TunedViT(Encoder):
-    """The backbone's copy, changed; the backbone itself stays as it is.
+    """A copy of the backbone, partly trainable; the backbone itself is not modified.
 
     Args:
-        backbone: copied.
-        change: puts layers into the copy or chooses weights of it; returns what learns.
-        inside_products: whether weights of linear layers learn, or layers in their place. Then
-            timm's own blocks run: the frozen backbone's compute with constant weights, and the last
-            of them for the class token alone.
+        backbone: is copied.
+        change: selects parameters of the copy, or inserts layers; returns what is trained.
+        trains_linears: whether linear layers are trained or replaced. Then timm's own blocks run,
+            since those of the frozen backbone multiply by constant weights and compute only the
+            class token in the last block.
+
+    Attributes:
+        vit: the copy.
+        tuned: its trainable parameters.
     """
 
     def __init__(
@@ -30,24 +34,24 @@ class TunedViT(Encoder):
         backbone: FrozenViT,
         change: Callable[[FrozenViT], Iterable[nn.Parameter]],
         *,
-        inside_products: bool = False,
+        trains_linears: bool = False,
     ) -> None:
         super().__init__()
         self.vit = copy.deepcopy(backbone)
-        self.inside_products = inside_products
+        self.trains_linears = trains_linears
         self.tuned = list(change(self.vit))
         for parameter in self.tuned:
             parameter.requires_grad_(True)
-        for block in self.vit.blocks:  # timm's own, slower in bf16 on CPUs where torch fuses it
+        for block in self.vit.blocks:  # fused attention is slower in bf16 on CPUs
             block.attn.fused_attn &= next(self.vit.parameters()).device.type != "cpu"
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """What `change` chose."""
+        """The parameters that `change` returned."""
         return {"backbone": self.tuned}
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B D"]:
         """The class token after the final norm."""
-        if not self.inside_products:
+        if not self.trains_linears:
             feature: Tensor = self.vit(images)
             return feature
         tokens = self.vit.model.blocks(self.vit.embed(images))
@@ -55,7 +59,7 @@ class TunedViT(Encoder):
 
 
 class TrainableLinear(FrozenLinear):
-    """A linear layer of the backbone whose weights learn after all."""
+    """A linear layer of the backbone whose weight and bias are trained."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return input @ weight.T + bias, with gradients for all three."""
@@ -63,13 +67,13 @@ class TrainableLinear(FrozenLinear):
 
 
 def replace_linears(module: nn.Module, replacement: Callable[[FrozenLinear], nn.Module]) -> None:
-    """Put a replacement into the place of every frozen linear layer."""
+    """Replace every frozen linear layer in a module."""
     for name, layer in list(module.named_modules()):
         if type(layer) is FrozenLinear:
             module.set_submodule(name, replacement(layer))
 
 
-def norms_of(vit: FrozenViT) -> list[nn.Parameter]:
+def norm_parameters(vit: FrozenViT) -> list[nn.Parameter]:
     """Weights and biases of all LayerNorms."""
     norms = (module for module in vit.modules() if isinstance(module, nn.LayerNorm))
     return [parameter for norm in norms for parameter in norm.parameters()]

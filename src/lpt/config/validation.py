@@ -18,6 +18,7 @@ _WORDS = {
     "float_": "a number, such as 0.5",
     "bool_": "true or false",
     "string_type": "text",
+    "dict_type": "a mapping, written as NAME.KEY=VALUE",
     "greater_than_equal": "at least {ge:g}",
     "greater_than": "more than {gt:g}",
     "less_than_equal": "at most {le:g}",

@@ -1,4 +1,4 @@
-"""The rival learns a classifier alone, from the same images by the same loop."""
+"""The linear probe trains a classifier only, in the same loop as every method."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from lpt.backbones import hash_weights
-from lpt.baselines import Trained, baseline_settings, train_baseline
+from lpt.baselines import TrainedBaseline, baseline_settings, train_baseline
 from lpt.progress import SilentReporter
 from lpt.training.run.training_context import TrainingContext
 
-from ..tiny import backbone_of, config, write_backbone, write_photos
+from ...tiny import backbone_of, config, write_backbone, write_photos
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainingContex
     return TrainingContext(config(source), SilentReporter(), device="cpu", backbone=backbone)
 
 
-def train(context: TrainingContext, **settings: object) -> Trained:
+def train(context: TrainingContext, **settings: object) -> TrainedBaseline:
     changes = {"epochs": 2, "batch_size": 8, **settings}
     return train_baseline("linear-probe", context, baseline_settings("linear-probe", **changes))
 
@@ -38,7 +38,7 @@ def test_it_separates_classes_that_differ_in_brightness(context):
     assert scores.overall > 0.6
 
 
-def test_the_backbone_is_left_as_it_was(context):
+def test_the_backbone_is_not_modified(context):
     before = hash_weights(context.backbone.model.state_dict())
     train(context, epochs=1)
     assert hash_weights(context.backbone.model.state_dict()) == before
@@ -52,7 +52,7 @@ CHANGES = [{"init": "uniform"}, {"sampler": "instance"}, {"cached_views": 2}]
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_setting_counts(context, change):
+def test_every_setting_changes_the_probe(context, change):
     assert not torch.equal(weights(context), weights(context, **change))
 
 
@@ -62,7 +62,7 @@ def test_without_epochs_it_is_the_classifier_of_class_means(context):
     assert not torch.equal(start, weights(context, epochs=0, init="uniform"))
 
 
-def test_no_file_of_its_cached_features_stays(context, tmp_path: Path, monkeypatch):
+def test_cached_features_are_removed_after_training(context, tmp_path: Path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     weights(context, cached_views=2)
     assert list(tmp_path.iterdir()) == []

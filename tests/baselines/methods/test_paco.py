@@ -11,22 +11,24 @@ from lpt.baselines.methods.paco import paco_loss
 from lpt.errors import ConfigError
 from lpt.training.engine.stage import Progress
 
-from .tiny import COUNTS, context
+from ..tiny import COUNTS, context
 
 
-def plain(
+def reference(
     centres: Tensor, similarity: Tensor, labels, others, present, alpha: float
 ) -> list[float]:
-    """The printed sums, one exponential after the other."""
+    """The equations of the paper, as plain sums."""
     values = []
     for i, label in enumerate(labels.tolist()):
         among = [j for j in range(len(others)) if present[i, j]]
         total = sum(math.exp(v) for v in centres[i].tolist())
         total += sum(math.exp(float(similarity[i, j])) for j in among)
-        near = [j for j in among if int(others[j]) == label]
+        positives = [j for j in among if int(others[j]) == label]
         value = -math.log(math.exp(float(centres[i, label])) / total)
-        value += sum(-alpha * math.log(math.exp(float(similarity[i, j])) / total) for j in near)
-        values.append(value / (1 + alpha * len(near)))
+        value += sum(
+            -alpha * math.log(math.exp(float(similarity[i, j])) / total) for j in positives
+        )
+        values.append(value / (1 + alpha * len(positives)))
     return values
 
 
@@ -39,11 +41,11 @@ def test_the_loss_is_that_of_the_equations(alpha):
     present[:, 6] = False
     present[torch.arange(3), torch.arange(3)] = False
     found = paco_loss(centres, similarity, labels, others, present, alpha)
-    wanted = torch.tensor(plain(centres, similarity, labels, others, present, alpha))
+    wanted = torch.tensor(reference(centres, similarity, labels, others, present, alpha))
     torch.testing.assert_close(found, wanted)
 
 
-def test_what_is_not_there_changes_neither_loss_nor_gradient():
+def test_absent_features_change_neither_loss_nor_gradient():
     similarity = torch.tensor([[1.0, 2.0, 50.0]], requires_grad=True)
     present = torch.tensor([[True, True, False]])
     arguments = torch.zeros(1, 2), torch.tensor([0]), torch.tensor([0, 1, 0])
@@ -74,23 +76,22 @@ def test_second_views_enter_the_queue_in_front(stage, images):
     assert stage.queue_labels.tolist() == [3, 2, 1, 0, 0]
 
 
-def test_the_follower_goes_half_of_the_way_at_momentum_one_half(stage, images):
-    leader, follower = stage.projection[0].bias, stage.follower[1][0].bias
-    before = follower.detach().clone()
+def test_momentum_one_half_moves_the_momentum_encoder_half_way(stage, images):
+    parameter, momentum_encoder = stage.projection[0].bias, stage.momentum_encoder[1][0].bias
+    before = momentum_encoder.detach().clone()
     with torch.no_grad():
-        leader.add_(1.0)
+        parameter.add_(1.0)
     stage(step_of(stage, images, torch.tensor([0, 1, 2, 3])), Progress(0, 1))
-    torch.testing.assert_close(follower, before + 0.5)
+    torch.testing.assert_close(momentum_encoder, before + 0.5)
 
 
-def test_both_views_are_of_the_same_images_drawn_differently(backbone):
-    ground = context(backbone)
-    stage = train_baseline("paco", ground, baseline_settings("paco", epochs=0)).stage
-    assert [branch.order for branch in stage.branches] == ["instance", "instance"]
+def test_both_views_show_the_same_images(backbone):
+    stage = train_baseline("paco", context(backbone), baseline_settings("paco", epochs=0)).stage
+    assert [branch.sampler for branch in stage.branches] == ["instance", "instance"]
     torch.testing.assert_close(stage.prior.exp(), torch.tensor(COUNTS) / sum(COUNTS))
 
 
-def test_a_step_is_not_cut(stage, images):
+def test_micro_batches_are_refused(stage, images):
     step = step_of(stage, images, torch.tensor([0, 1, 2, 3]))
     with pytest.raises(ConfigError, match="micro_batch=null"):
         stage(step.part(slice(0, 4)), Progress(0, 1))
@@ -104,7 +105,7 @@ def test_a_step_is_not_cut(stage, images):
         ({}, {"augment__mixup": 0.2, "phase2__cached_views": 0}, "Set augment.mixup=0"),
     ],
 )
-def test_what_it_cannot_do_is_refused(backbone, change, settings, words):
+def test_unsupported_settings_are_refused(backbone, change, settings, words):
     with pytest.raises(ConfigError, match=words):
         train_baseline(
             "paco", context(backbone, **settings), baseline_settings("paco", epochs=0, **change)

@@ -42,5 +42,5 @@ def test_the_plain_backbone_reads_no_training():
 
 def test_unknown_names_of_a_baseline_are_refused(monkeypatch):
     monkeypatch.setattr(method_reads, "baseline_reads", lambda name: ("phase9",))
-    with pytest.raises(ConfigError, match="^method full: declares to read 'phase9'"):
+    with pytest.raises(ConfigError, match=r"^method full: declares to read 'phase9'"):
         settings_read("full", BOTH)

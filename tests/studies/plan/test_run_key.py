@@ -1,7 +1,6 @@
 """Keys depend on facts only: not on names, order, types of sequences or the last digits."""
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -77,7 +76,7 @@ def test_settings_that_are_not_read_are_left_out():
 
 
 def test_facts_of_a_baseline_leave_defaults_out_but_not_its_own_options():
-    settings = replace(baseline_settings("lora"), epochs=20, batch_size=8, lr=0.002)
+    settings = baseline_settings("lora", epochs=20, batch_size=8, lr=0.002)
     facts = baseline_facts(settings)
     assert facts["learning rate"] == 0.002
     assert facts["batch size"] == 8
@@ -86,7 +85,7 @@ def test_facts_of_a_baseline_leave_defaults_out_but_not_its_own_options():
 
 
 def test_a_second_data_set_is_named_by_its_identity():
-    settings = replace(baseline_settings("linear-probe"), options={"other": "/some/where"})
+    settings = baseline_settings("multitask", options={"other": "/some/where"})
     assert baseline_facts(settings, {"images": "abc"})["options"] == {"other": {"images": "abc"}}
 
 

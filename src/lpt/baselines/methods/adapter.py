@@ -1,12 +1,12 @@
-"""AdaptFormer: a bottleneck beside the MLP of every block.
+"""AdaptFormer: a bottleneck in parallel to the MLP of every block.
 
 Source: Chen, Ge, Tong, Wang, Song, Wang and Luo, NeurIPS 2022, section 3.2:
 
-    x <- x + MLP(norm(x)) + s ReLU(norm(x) W_down) W_up,    W_up zero at the start, s = 0.1.
+    x <- x + MLP(norm(x)) + s ReLU(norm(x) W_down) W_up,    W_up starts at zero, s = 0.1.
 
-That is the paper's equation; its code leaves the norm before the bottleneck out. Departures: norm
-is the block's own, frozen; no dropout within the bottleneck; where a backbone scales its layers,
-the bottleneck is scaled as the MLP is.
+This is the paper's equation; its code omits the norm before the bottleneck. Departures: norm is the
+frozen norm of the block; no dropout in the bottleneck; in a backbone with layer scale, the output
+of the bottleneck is scaled like that of the MLP.
 """
 
 import math
@@ -17,16 +17,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
-from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
+from lpt.baselines.baseline import Baseline
 from lpt.baselines.tuned_vit import TunedViT
 from lpt.config.sections import Count, Positive, Section
-from lpt.training.engine.stage import Stage
 
-__all__ = ["BASELINE", "Adapter", "AdapterOptions", "put_adapters"]
+__all__ = ["BASELINE", "Adapter", "AdapterOptions", "insert_adapters"]
 
 
 class AdapterOptions(Section):
-    """Width of the bottleneck, and the scale s."""
+    """Options of AdaptFormer.
+
+    Attributes:
+        bottleneck: width of the hidden layer.
+        scale: s.
+        train_scale: whether s is trained, starting from `scale`.
+    """
 
     bottleneck: Count = 64
     scale: Positive = 0.1
@@ -34,7 +39,7 @@ class AdapterOptions(Section):
 
 
 class Adapter(nn.Module):
-    """The bottleneck: s ReLU(x W_down + b) W_up + s c, b and c zero at the start."""
+    """The bottleneck s (ReLU(x W_down + b) W_up + c); b and c start at zero."""
 
     def __init__(self, width: int, options: AdapterOptions) -> None:
         super().__init__()
@@ -46,36 +51,34 @@ class Adapter(nn.Module):
         self.scale = nn.Parameter(torch.tensor(options.scale), options.train_scale)
 
     def forward(self, x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
-        """What is added to the MLP's result."""
+        """Return the term that is added to the MLP's output."""
         added: Tensor = self.scale * self.up(F.relu(self.down(x)))
         return added
 
 
 class AdaptedMlp(nn.Module):
-    """The MLP of a block with an adapter beside it."""
+    """The MLP of a block with an adapter in parallel."""
 
     def __init__(self, mlp: nn.Module, adapter: Adapter) -> None:
         super().__init__()
         self.mlp, self.adapter = mlp, adapter
 
     def forward(self, x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
-        """Both, added."""
-        both: Tensor = self.mlp(x) + self.adapter(x)
-        return both
+        """Return the sum of both."""
+        total: Tensor = self.mlp(x) + self.adapter(x)
+        return total
 
 
-def put_adapters(vit: FrozenViT, options: AdapterOptions) -> list[nn.Parameter]:
-    """Put an adapter into every block; returns what learns."""
+def insert_adapters(vit: FrozenViT, options: AdapterOptions) -> list[nn.Parameter]:
+    """Add an adapter to every block; return the trainable parameters."""
     adapters = [Adapter(vit.width, options).to(block.norm2.weight) for block in vit.blocks]
     for block, adapter in zip(vit.blocks, adapters, strict=True):
         block.mlp = AdaptedMlp(block.mlp, adapter)
     return [p for adapter in adapters for p in adapter.parameters() if p.requires_grad]
 
 
-def _train(trainer: BaselineTrainer) -> Stage:
-    return trainer.tune(
-        TunedViT(trainer.context.backbone, lambda vit: put_adapters(vit, trainer.options))
-    )
+def _encoder(backbone: FrozenViT, options: AdapterOptions) -> TunedViT:
+    return TunedViT(backbone, lambda vit: insert_adapters(vit, options))
 
 
-BASELINE = Baseline(_train, {"lr": 1e-3}, AdapterOptions)
+BASELINE = Baseline.of_encoder(_encoder, {"lr": 1e-3}, AdapterOptions)

@@ -1,4 +1,4 @@
-"""BitFit: the biases learn, of linear layers, LayerNorms and the patch embedding.
+"""BitFit: the biases of linear layers, LayerNorms and the patch embedding are trained.
 
 Source: Ben Zaken, Ravfogel and Goldberg, ACL 2022. Departure: a ViT in place of BERT.
 """
@@ -7,15 +7,14 @@ from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
 from lpt.backbones.linear import FrozenLinear, frozen_linear
-from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
+from lpt.baselines.baseline import Baseline
 from lpt.baselines.tuned_vit import TunedViT, replace_linears
-from lpt.training.engine.stage import Stage
 
 __all__ = ["BASELINE", "BiasLinear"]
 
 
 class BiasLinear(FrozenLinear):
-    """A linear layer whose bias learns."""
+    """A linear layer with a frozen weight and a trainable bias."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return input @ weight.T + bias, with gradients for input and bias."""
@@ -28,8 +27,6 @@ def _biases(vit: FrozenViT) -> list[nn.Parameter]:
     return [p for name, p in vit.model.named_parameters() if name.endswith("bias")]
 
 
-def _train(trainer: BaselineTrainer) -> Stage:
-    return trainer.tune(TunedViT(trainer.context.backbone, _biases, inside_products=True))
-
-
-BASELINE = Baseline(_train, {"lr": 1e-3})
+BASELINE = Baseline.of_encoder(
+    lambda vit, _: TunedViT(vit, _biases, trains_linears=True), {"lr": 1e-3}
+)

@@ -1,8 +1,8 @@
-"""LoRA: products of two thin matrices, added to the projections of queries and values.
+"""LoRA: low-rank updates of the query and value projections of attention.
 
 Source: Hu, Shen, Wallis, Allen-Zhu, Li, Wang, Wang and Chen, ICLR 2022, section 4.1 (h = W x +
-alpha / r B A x, B zero at the start) and 4.2 (queries and values). Departures: A starts uniform as
-torch's linear layers do; no dropout on x.
+alpha / r B A x, B starts at zero) and 4.2 (queries and values). Departures: A is initialised
+uniformly, like torch's linear layers; no dropout on x.
 """
 
 import math
@@ -14,18 +14,20 @@ from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
 from lpt.backbones.linear import FrozenLinear
-from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
+from lpt.baselines.baseline import Baseline
 from lpt.baselines.tuned_vit import TunedViT
 from lpt.config.sections import Count, Positive, Section
-from lpt.training.engine.stage import Stage
 
-__all__ = ["BASELINE", "LoraOptions", "LoraQKV"]
+__all__ = ["BASELINE", "LoraOptions", "LoraQKV", "insert_lora"]
 
 
 class LoraOptions(Section):
-    """Rank r, alpha, and which projections of attention are changed.
+    """Options of LoRA.
 
-    alpha / r multiplies the change.
+    Attributes:
+        rank: r of the update.
+        alpha: the update is multiplied by alpha / r.
+        targets: projections that are updated: queries (q), keys (k), values (v).
     """
 
     rank: Count = 4
@@ -34,7 +36,7 @@ class LoraOptions(Section):
 
 
 class LoraQKV(nn.Module):
-    """Queries, keys and values of timm's joint projection, changed by low rank.
+    """timm's joint projection to queries, keys and values, with low-rank updates.
 
     Attributes:
         down: (targets, r, D), A.
@@ -52,27 +54,29 @@ class LoraQKV(nn.Module):
             nn.init.kaiming_uniform_(down, a=math.sqrt(5))
 
     def forward(self, x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows three_widths"]:
-        """The frozen projection plus alpha / r B A x on each target."""
+        """Return the frozen projection, plus alpha / r B A x for each target."""
         parts = list(self.qkv(x).chunk(3, dim=-1))
         for target, down, up in zip(self.targets, self.down, self.up, strict=True):
             parts[target] = parts[target] + self.scale * (x @ down.T) @ up.T
         return torch.cat(parts, dim=-1)
 
     def merged(self) -> Float[Tensor, "three_widths D"]:
-        """The weight of a plain linear layer that does the same."""
+        """Return the weight of the equivalent linear layer."""
         weights = list(self.qkv.weight.detach().chunk(3))
         for target, down, up in zip(self.targets, self.down, self.up, strict=True):
             weights[target] = weights[target] + self.scale * up @ down
         return torch.cat(weights)
 
 
-def _train(trainer: BaselineTrainer) -> Stage:
-    def change(vit: FrozenViT) -> list[nn.Parameter]:
-        for block in vit.blocks:
-            block.attn.qkv = LoraQKV(block.attn.qkv, trainer.options).to(block.attn.qkv.weight)
-        return [p for b in vit.blocks for p in (b.attn.qkv.down, b.attn.qkv.up)]
-
-    return trainer.tune(TunedViT(trainer.context.backbone, change, inside_products=True))
+def insert_lora(vit: FrozenViT, options: LoraOptions) -> list[nn.Parameter]:
+    """Add low-rank updates to the attention of every block; return their parameters."""
+    for block in vit.blocks:
+        block.attn.qkv = LoraQKV(block.attn.qkv, options).to(block.attn.qkv.weight)
+    return [p for b in vit.blocks for p in (b.attn.qkv.down, b.attn.qkv.up)]
 
 
-BASELINE = Baseline(_train, {"lr": 1e-3}, LoraOptions)
+def _encoder(backbone: FrozenViT, options: LoraOptions) -> TunedViT:
+    return TunedViT(backbone, lambda vit: insert_lora(vit, options), trains_linears=True)
+
+
+BASELINE = Baseline.of_encoder(_encoder, {"lr": 1e-3}, LoraOptions)

@@ -1,8 +1,8 @@
-"""Multi-task fine-tuning: one backbone tuned fully on several data sets, a classifier each.
+"""Multi-task fine-tuning: one backbone, fully tuned on several data sets, a classifier each.
 
-Source: the rival of LPT (Dong et al., ICLR 2023), table 21, which gives no details. Here images of
-all sets are shuffled together, an image counts alike whatever set it is of, and each is told apart
-among the classes of its own set only.
+Source: the baseline of LPT (Dong et al., ICLR 2023), table 21, which gives no details. Here the
+images of all data sets are shuffled together and weighted equally, and each image is classified
+among the classes of its own data set only.
 """
 
 from bisect import bisect_right
@@ -13,7 +13,8 @@ from itertools import accumulate, pairwise
 import numpy as np
 import torch
 
-from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
+from lpt.baselines.baseline import COMMON_READS, Baseline
+from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.methods.full import DEFAULTS, fully_tuned
 from lpt.config.sections import Section
@@ -27,36 +28,40 @@ from lpt.training.engine.stage import Branch, Progress, Stage
 from lpt.training.engine.step_batch import StepBatch
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["BASELINE", "JoinedStore", "SetsStage", "join", "train_jointly"]
+__all__ = ["BASELINE", "ConcatStore", "MultitaskStage", "joined_context", "train_jointly"]
 
 
 class OtherOptions(Section):
-    """The second data set, as `data.source` names one; the other settings of data are the same."""
+    """Options of multi-task training.
+
+    Attributes:
+        other: the second data set, named as in `data.source`; all other data settings are shared.
+    """
 
     other: str = ""
 
 
 @dataclass(frozen=True)
-class JoinedStore:
-    """The images of several stores, one store after the other."""
+class ConcatStore:
+    """The images of several stores, concatenated."""
 
     stores: tuple[ImageStore, ...]
 
     @property
     def starts(self) -> list[int]:
-        """Position of the first image of each store, and the number of all images."""
+        """Position of the first image of each store, then the total number of images."""
         return list(accumulate(map(len, self.stores), initial=0))
 
     def __len__(self) -> int:
         return self.starts[-1]
 
     def ref(self, position: int) -> ImageRef:
-        """Where the image is in its own store."""
+        """Name the image in its own store."""
         store, own = self._find(position)
         return store.ref(own)
 
     def read(self, position: int) -> bytes:
-        """The bytes that its own store reads."""
+        """Read an image from its own store."""
         store, own = self._find(position)
         return store.read(own)
 
@@ -66,12 +71,12 @@ class JoinedStore:
         return self.stores[index], position - starts[index]
 
 
-class SetsStage(EncoderStage):
-    """One encoder; one classifier, whose classes are those of all sets one after the other.
+class MultitaskStage(EncoderStage):
+    """An encoder and a classifier for the classes of all data sets, concatenated.
 
     Args:
-        own_losses: of each set, for its own classes.
-        sizes: number of classes of each set.
+        set_losses: of each data set, for its own classes.
+        sizes: number of classes of each data set.
     """
 
     def __init__(
@@ -79,30 +84,30 @@ class SetsStage(EncoderStage):
         encoder: Encoder,
         classifier: CosineClassifier,
         branches: Sequence[Branch],
-        own_losses: Sequence[Loss],
+        set_losses: Sequence[Loss],
         sizes: Sequence[int],
     ) -> None:
         super().__init__("multitask", encoder, classifier, branches)
-        self.own_losses, self.bounds = own_losses, list(pairwise(accumulate(sizes, initial=0)))
+        self.set_losses, self.bounds = set_losses, list(pairwise(accumulate(sizes, initial=0)))
 
     def objective(
         self, branch: Branch, output: Output, step: StepBatch, rows: slice, progress: Progress
     ) -> Terms:
-        """A term a set: the loss of its images among its classes, over all images of the branch."""
+        """One term per data set: the summed loss of its images, over all images of the branch."""
         terms = {}
         labels, logits = step.labels[rows], output.logits[rows]
         noise = None if step.noise is None else step.noise[rows]
         for number, (loss, (first, end)) in enumerate(
-            zip(self.own_losses, self.bounds, strict=True)
+            zip(self.set_losses, self.bounds, strict=True)
         ):
             own = (labels >= first) & (labels < end)
-            drawn = None if noise is None else noise[own, first:end]
-            values = loss(logits[own, first:end], labels[own] - first, drawn)
+            own_noise = None if noise is None else noise[own, first:end]
+            values = loss(logits[own, first:end], labels[own] - first, own_noise)
             terms[f"set {number + 1}"] = values.sum() / len(labels)
         return Terms(terms, dict.fromkeys(terms, branch.beta(progress)))
 
-    def of_set(self, number: int) -> EncoderStage:
-        """The shared encoder with the classifier of one set."""
+    def for_dataset(self, number: int) -> EncoderStage:
+        """Return the shared encoder with the classifier of one data set."""
         first, end = self.bounds[number]
         weight = self.classifier.weight.detach()[first:end]
         classifier = CosineClassifier(len(weight), weight.shape[1]).to(weight.device)
@@ -111,16 +116,18 @@ class SetsStage(EncoderStage):
         return EncoderStage(self.name, self.encoder, classifier, self.branches)
 
 
-def join(contexts: Sequence[TrainingContext]) -> TrainingContext:
-    """A bench of the training images of all, whose labels follow one another.
+def joined_context(contexts: Sequence[TrainingContext]) -> TrainingContext:
+    """Return a context with the training images of all, and with their classes concatenated.
 
-    Raises: ConfigError if the benches have different backbones.
+    Raises: ConfigError if the contexts have different backbones.
     """
     first = contexts[0]
-    if any(b.backbone.spec != first.backbone.spec for b in contexts):
-        raise ConfigError("multitask: the benches have different backbones. Give all the same.")
+    if any(c.backbone.spec != first.backbone.spec for c in contexts):
+        raise ConfigError(
+            "baseline multitask: the contexts have different backbones. Load all with the same one."
+        )
     splits = [context.train_split for context in contexts]
-    store = JoinedStore(tuple(split.store for split in splits))
+    store = ConcatStore(tuple(split.store for split in splits))
     classes = list(accumulate((context.data.num_classes for context in contexts), initial=0))
     joined = Split(
         "train",
@@ -130,8 +137,8 @@ def join(contexts: Sequence[TrainingContext]) -> TrainingContext:
         ),
         np.concatenate([s.labels + start for s, start in zip(splits, classes, strict=False)]),
     )
-    names = tuple(f"{b.data.name}: {name}" for b in contexts for name in b.data.class_names)
-    data = Manifest(" and ".join(b.data.name for b in contexts), names, {"train": joined})
+    names = tuple(f"{c.data.name}: {name}" for c in contexts for name in c.data.class_names)
+    data = Manifest(" and ".join(c.data.name for c in contexts), names, {"train": joined})
     return TrainingContext(
         first.config,
         first.reporter,
@@ -144,21 +151,24 @@ def join(contexts: Sequence[TrainingContext]) -> TrainingContext:
 def train_jointly(
     trainer: BaselineTrainer, contexts: Sequence[TrainingContext]
 ) -> list[EncoderStage]:
-    """Train on a trial's bench, which `join` made of these; a stage a set."""
+    """Train in the trainer's context, which `joined_context` made of these.
+
+    Returns: one stage per context, for its classes.
+    """
     settings = trainer.settings
     plain = trainer.stage(fully_tuned(trainer.context.backbone))
-    own_losses = [build_loss(settings.loss, b.counts, **settings.loss_options) for b in contexts]
-    stage = SetsStage(
+    set_losses = [build_loss(settings.loss, c.counts, **settings.loss_options) for c in contexts]
+    stage = MultitaskStage(
         plain.encoder,
         plain.classifier,
         plain.branches,
-        [loss.to(trainer.context.accelerator.device) for loss in own_losses],
+        [loss.to(trainer.context.accelerator.device) for loss in set_losses],
         [context.data.num_classes for context in contexts],
     )
     trainer.fit(stage)
-    parts = [stage.of_set(number).eval() for number in range(len(contexts))]
+    parts = [stage.for_dataset(number).eval() for number in range(len(contexts))]
     for part in parts:
-        trainer.mark_trainable([part.classifier.weight])
+        trainer.mark_trained([part.classifier.weight])
     return parts
 
 
@@ -166,8 +176,8 @@ def _train(trainer: BaselineTrainer) -> Stage:
     context = trainer.context
     if not trainer.options.other:
         raise ConfigError(
-            "multitask: needs a second data set. Name it: options other=SOURCE, or train two "
-            "benches with lpt.baselines.train_multitask."
+            "baseline multitask: needs a second data set. Name it with the option other=SOURCE, "
+            "or call lpt.baselines.train_multitask with two contexts."
         )
     other = TrainingContext(
         context.config.changed({"data.source": trainer.options.other}),
@@ -176,7 +186,7 @@ def _train(trainer: BaselineTrainer) -> Stage:
         backbone=context.backbone,
     )
     contexts = [context, other]
-    return train_jointly(trainer.on(join(contexts)), contexts)[0]
+    return train_jointly(trainer.with_context(joined_context(contexts)), contexts)[0]
 
 
-BASELINE = Baseline(_train, DEFAULTS, OtherOptions, blends=False)
+BASELINE = Baseline(_train, DEFAULTS, OtherOptions, reads=COMMON_READS, allows_mixup=False)

@@ -1,19 +1,13 @@
-"""Norm tuning: weights and biases of all LayerNorms learn, the final one's included.
+"""Norm tuning: weights and biases of all LayerNorms are trained, including the final norm.
 
-Source: the rival "norm tuning" of LPT (Dong et al., ICLR 2023), table 15; affine parameters of
-norms alone in Frankle, Schwab and Morcos, ICLR 2021. Departure: those train the norms of random
-convolutional networks; here they belong to a trained ViT.
+Source: the baseline "norm tuning" of LPT (Dong et al., ICLR 2023), table 15; affine parameters of
+norms only in Frankle, Schwab and Morcos, ICLR 2021. Departure: they train the norms of random
+convolutional networks; here the norms belong to a pretrained ViT.
 """
 
-from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
-from lpt.baselines.tuned_vit import TunedViT, norms_of
-from lpt.training.engine.stage import Stage
+from lpt.baselines.baseline import Baseline
+from lpt.baselines.tuned_vit import TunedViT, norm_parameters
 
 __all__ = ["BASELINE"]
 
-
-def _train(trainer: BaselineTrainer) -> Stage:
-    return trainer.tune(TunedViT(trainer.context.backbone, norms_of))
-
-
-BASELINE = Baseline(_train, {"lr": 1e-3})
+BASELINE = Baseline.of_encoder(lambda vit, _: TunedViT(vit, norm_parameters), {"lr": 1e-3})

@@ -1,12 +1,13 @@
-"""PaCo: supervised contrast of two views against a queue, with the classes as learned centres.
+"""PaCo: supervised contrastive learning with a queue and parametric class centres.
 
 Source: parametric contrastive learning, Cui, Zhong, Liu, Yu and Jia, ICCV 2021, section 3.
-For an anchor, all other features of the step and those of a queue are what it is told apart from,
-and so are the centres of all classes; those of its own class pull with weight alpha, the centre of
-its class with weight 1, centres shifted by the log of their classes' shares. Departures: full
-tuning of a pretrained ViT with a slowly following copy; cosine centres at the scale of the losses;
-the queue starts empty, not with random features, and stays small, as data is here; both views are
-the recipe's crops, without the source's stronger augmentation (RandAugment, colour, blur).
+An anchor is contrasted with the other features of the step, the features in a queue, and the
+centres of all classes. Positives are the features of its own class, with weight alpha, and the
+centre of its class, with weight 1; the logits of centres are shifted by the log of the class
+priors. Departures: full fine-tuning of a pretrained ViT with a momentum encoder; cosine centres at
+the scale of the loss; the queue starts empty, not with random features, and is shorter, since data
+sets are smaller here; both views are the recipe's crops, without the source's stronger augmentation
+(RandAugment, colour jitter, blur).
 """
 
 import copy
@@ -17,7 +18,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
+from lpt.baselines.baseline import COMMON_READS, Baseline
+from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.methods.full import DEFAULTS, fully_tuned
 from lpt.config.sections import Count, NonNegative, Positive, Section, Share
@@ -31,7 +33,15 @@ __all__ = ["BASELINE", "PacoOptions", "PacoStage", "paco_loss"]
 
 
 class PacoOptions(Section):
-    """alpha, temperature and width of contrast; length of the queue; the copy's momentum."""
+    """Options of PaCo.
+
+    Attributes:
+        alpha: weight of a positive feature; that of the class centre is 1.
+        temperature: divides similarities of features.
+        contrast_width: dimensions of the projected features.
+        queue: number of features in the queue.
+        momentum: of the momentum encoder.
+    """
 
     alpha: NonNegative = 0.05
     temperature: Positive = 0.2
@@ -48,28 +58,35 @@ def paco_loss(
     present: Bool[Tensor, "B F"],
     alpha: float,
 ) -> Float[Tensor, " B"]:
-    """Weighted mean of -log p over what an anchor should be near, a value an anchor.
+    """Weighted mean of -log p over the positives of each anchor: (B,) values.
 
     Args:
-        centres: logits of the class centres, shifted.
+        centres: logits of the class centres, shifted by the log of the class priors.
         similarity: logits of anchors and other features.
+        labels: of the anchors.
         others: labels of the other features.
-        present: which of them an anchor is told apart from (not itself, not an empty place).
+        present: features that an anchor is contrasted with; not itself, nor empty queue entries.
+        alpha: weight of a positive feature.
+    Source: Cui et al., ICCV 2021, section 3.
     """
     logits = torch.cat([centres, similarity.masked_fill(~present, -torch.inf)], dim=1)
     log_p = logits.log_softmax(dim=1)
     own_centre = log_p.gather(1, labels[:, None]).squeeze(1)
-    near = present & (others == labels[:, None])
-    pulled = log_p[:, centres.shape[1] :].masked_fill(~near, 0.0).sum(1)
-    return -(own_centre + alpha * pulled) / (1 + alpha * near.sum(1))
+    positive = present & (others == labels[:, None])
+    positives = log_p[:, centres.shape[1] :].masked_fill(~positive, 0.0).sum(1)
+    return -(own_centre + alpha * positives) / (1 + alpha * positive.sum(1))
 
 
 class PacoStage(EncoderStage):
-    """Two branches of one order are the two views of a step.
+    """Full fine-tuning with PaCo's loss; two branches of one sampler are the two views of a step.
+
+    Args:
+        prior: share of each class in the training images.
 
     Attributes:
-        follower: copy of encoder and projection that follows them slowly and encodes second views.
-        queue, queue_labels: (Q, d) features of earlier second views; label -1 where there is none.
+        momentum_encoder: moving average of encoder and projection, which encodes second views.
+        queue, queue_labels: (Q, d) features of earlier second views, and their labels; -1 for an
+            empty entry.
     """
 
     queue: Tensor
@@ -90,39 +107,43 @@ class PacoStage(EncoderStage):
         self.projection = nn.Sequential(
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, options.contrast_width)
         )
-        self.follower = copy.deepcopy(nn.Sequential(encoder, self.projection)).requires_grad_(False)
+        self.momentum_encoder = copy.deepcopy(
+            nn.Sequential(encoder, self.projection)
+        ).requires_grad_(False)
         self.register_buffer("queue", torch.zeros(options.queue, options.contrast_width))
         self.register_buffer("queue_labels", torch.full((options.queue,), -1))
         self.register_buffer("prior", prior.log())
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Encoder, classifier and projection; the follower does not learn."""
+        """Encoder, classifier and projection."""
         own = super().param_groups()
         return {**own, "classifier": [*own["classifier"], *self.projection.parameters()]}
 
     def changing(self) -> dict[str, Tensor]:
-        """What learns, what follows it, and the queue."""
-        follower = {f"follower.{name}": p for name, p in self.follower.state_dict().items()}
+        """Trainable parameters, the momentum encoder and the queue."""
+        average = {
+            f"momentum_encoder.{k}": p for k, p in self.momentum_encoder.state_dict().items()
+        }
         queue = {"queue": self.queue, "queue_labels": self.queue_labels}
-        return {**super().changing(), **follower, **queue}
+        return {**super().changing(), **average, **queue}
 
     def forward(self, step: StepBatch, progress: Progress) -> Terms:  # noqa: ARG002
-        """The loss of first views; second views enter the queue.
+        """Compute the loss of first views and add second views to the queue.
 
-        Raises: ConfigError for a part of a step: its images are contrasted with each other.
+        Raises: ConfigError for a micro-batch: the images of a step are contrasted with each other.
         """
         if len(step.labels) != step.total:
             raise ConfigError(
-                "paco: a step cannot be cut into micro-batches, as its images are contrasted with "
-                "each other. Set micro_batch=null and a smaller batch."
+                "baseline paco: a step cannot be split into micro-batches, since its images are "
+                "contrasted with each other. Set micro_batch=null and a smaller batch_size."
             )
         anchors = step.part(slice(0, len(step.labels) // 2))
         labels, second = anchors.labels, step.inputs["images"][len(anchors.labels) :]
         output = self.output(anchors.inputs)
         query = F.normalize(self.projection(output.feature).float(), dim=1)
         with torch.no_grad():
-            self._follow()
-            key = F.normalize(self.follower(second).float(), dim=1)
+            self._update_momentum_encoder()
+            key = F.normalize(self.momentum_encoder(second).float(), dim=1)
         others = torch.cat([labels, labels, self.queue_labels])
         itself = torch.eye(len(labels), len(others), dtype=torch.bool, device=labels.device)
         with torch.autocast(query.device.type, enabled=False):
@@ -144,13 +165,13 @@ class PacoStage(EncoderStage):
         assert isinstance(scale, float)
         return scale
 
-    def _follow(self) -> None:
-        leaders = [*self.encoder.parameters(), *self.projection.parameters()]
-        for follower, leader in zip(self.follower.parameters(), leaders, strict=True):
-            follower.lerp_(leader, 1 - self.options.momentum)
+    def _update_momentum_encoder(self) -> None:
+        parameters = [*self.encoder.parameters(), *self.projection.parameters()]
+        for average, current in zip(self.momentum_encoder.parameters(), parameters, strict=True):
+            average.lerp_(current, 1 - self.options.momentum)
 
     def _enqueue(self, key: Tensor, labels: Tensor) -> None:
-        """Put in front; the oldest fall out."""
+        """Insert in front; the oldest entries leave the queue."""
         size = len(self.queue)
         self.queue = torch.cat([key, self.queue])[:size]
         self.queue_labels = torch.cat([labels, self.queue_labels])[:size]
@@ -160,7 +181,8 @@ def _train(trainer: BaselineTrainer) -> Stage:
     context, views = trainer.context, 2 * trainer.branches()
     if len(views) != 2:
         raise ConfigError(
-            "paco: sampler=dual, but it shows two views of the same images. Take another sampler."
+            "baseline paco: sampler=dual, but both branches are views of the same images. "
+            "Choose another sampler."
         )
     plain = trainer.stage(fully_tuned(context.backbone))
     prior = context.counts.clamp(min=1) / context.counts.clamp(min=1).sum()
@@ -170,4 +192,6 @@ def _train(trainer: BaselineTrainer) -> Stage:
     return stage
 
 
-BASELINE = Baseline(_train, DEFAULTS, PacoOptions, has_own_loss=True, blends=False)
+BASELINE = Baseline(
+    _train, DEFAULTS, PacoOptions, reads=COMMON_READS, has_own_loss=True, allows_mixup=False
+)

@@ -1,10 +1,10 @@
-"""Visual Prompting: a frame of learned pixels, added to every image.
+"""Visual Prompting: a trainable frame of pixels is added to every image.
 
 Source: Bahng, Jahanian, Sankaranarayanan and Isola, 2022 (arXiv:2203.17274), section 3: padding of
-30 of 224 pixels a side. Departures: the frame starts at zero; the classifier learns beside it, as
+30 of 224 pixels per side. Departures: the frame starts at zero; a classifier is trained with it, as
 in LPT's comparison (Dong et al., ICLR 2023, table 15), where the source maps old classes to new
-ones; AdamW in place of SGD at rate 40; `shrink` fits the image into the frame, which
-otherwise is added to the image's border.
+ones; AdamW in place of SGD with a learning rate of 40; `shrink` fits the image into the frame,
+which otherwise is added to the border of the image.
 """
 
 import torch
@@ -13,29 +13,33 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
-from lpt.baselines.baseline_trainer import Baseline, BaselineTrainer
+from lpt.baselines.baseline import Baseline
 from lpt.baselines.encoder import Encoder
 from lpt.config.sections import Count, Section
 from lpt.errors import ConfigError
-from lpt.training.engine.stage import Stage
 
 __all__ = ["BASELINE", "FrameOptions", "FramedImages"]
 
 
 class FrameOptions(Section):
-    """Pixels of the frame a side, null for 30 of 224; whether the image is shrunk into it."""
+    """Options of Visual Prompting.
+
+    Attributes:
+        border: pixels of the frame per side; None for 30 of 224.
+        shrink: whether the image is resized to fit into the frame.
+    """
 
     border: Count | None = None
     shrink: bool = False
 
 
 class FramedImages(Encoder):
-    """The frozen backbone behind a frame.
+    """A frozen backbone that encodes framed images.
 
     Attributes:
         pixels: (3, pixels within `border` of the edge), in normalised colours.
 
-    Raises: ConfigError if the frame leaves nothing of the image.
+    Raises: ConfigError if the frame covers the whole image.
     """
 
     edge: Tensor
@@ -57,7 +61,7 @@ class FramedImages(Encoder):
         return {"prompts": [self.pixels]}
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B D"]:
-        """The plain backbone's class token of framed images."""
+        """Add the frame to images and return the backbone's class token."""
         if self.shrink:
             size = images.shape[-1] - 2 * self.border
             small = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
@@ -68,8 +72,4 @@ class FramedImages(Encoder):
         return feature
 
 
-def _train(trainer: BaselineTrainer) -> Stage:
-    return trainer.tune(FramedImages(trainer.context.backbone, trainer.options))
-
-
-BASELINE = Baseline(_train, {"lr": 1e-2, "classifier_lr": 3e-3}, FrameOptions)
+BASELINE = Baseline.of_encoder(FramedImages, {"lr": 1e-2, "classifier_lr": 3e-3}, FrameOptions)

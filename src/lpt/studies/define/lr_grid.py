@@ -1,6 +1,6 @@
 """Candidate learning rates: the same small grid for every method."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from lpt.baselines import BaselineSettings
@@ -69,10 +69,11 @@ def scaled_baseline(settings: BaselineSettings, lr: LearningRate) -> BaselineSet
     assert settings.lr is not None
     factor = lr.factor(settings.lr)
     own = settings.classifier_lr
-    return replace(
-        settings,
-        lr=factor * settings.lr,
-        classifier_lr=None if own is None else factor * own,
+    return settings.changed(
+        {
+            "lr": factor * settings.lr,
+            "classifier_lr": None if own is None else factor * own,
+        }
     )
 
 

@@ -66,8 +66,8 @@ class Overrides:
                     "Keep one."
                 )
         for name in self.for_baselines:
-            if name not in BaselineSettings.__dataclass_fields__:
-                known = ", ".join(BaselineSettings.__dataclass_fields__)
+            if name not in BaselineSettings.model_fields:
+                known = ", ".join(BaselineSettings.model_fields)
                 raise ConfigError(f"--set baseline.{name}: unknown. Known: {known}.")
 
     @property

@@ -3,6 +3,7 @@
 A method sees only these (`lpt.studies.plan.run_key.visible_config`), and they decide its key.
 """
 
+from lpt.baselines import baseline_reads
 from lpt.config import RunConfig
 from lpt.studies.define.definition import OWN_METHODS
 from lpt.studies.plan.run_key import expand_names
@@ -22,10 +23,6 @@ _BY_EVERY_METHOD = (
 _PLAIN = ("classifier.init_images_per_class",)
 _TRAINED = ("augment", "classifier", "compile")
 
-_BASELINE = ("augment", "classifier.dropout", "classifier.init_images_per_class")
-_PHASED_BASELINE = ("augment", "classifier", "prompts", "phase1", "phase2")
-_PHASED_BASELINES = ("lpt-norm", "lpt-adapter")
-
 
 def settings_read(method: str, config: RunConfig) -> frozenset[str]:
     """Return the dotted names of the settings that decide a method's result.
@@ -38,11 +35,6 @@ def settings_read(method: str, config: RunConfig) -> frozenset[str]:
     own = method in OWN_METHODS
     names = _own_reads(method, config) if own else baseline_reads(method)
     return expand_names((*_BY_EVERY_METHOD, *names), f"method {method}")
-
-
-def baseline_reads(name: str) -> tuple[str, ...]:
-    """Return what a baseline reads of the configuration beside its own settings."""
-    return _PHASED_BASELINE if name in _PHASED_BASELINES else _BASELINE
 
 
 def _own_reads(method: str, config: RunConfig) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def plan_run(
         # The learning rates of the phases too, for baselines that train them.
         config = scaled_config(base, LearningRate(lr.factor(chosen.lr)))
         usual = baseline_settings(row.method)
-        usual = replace(usual, epochs=usual.epochs * row.epochs)
+        usual = usual.changed({"epochs": usual.epochs * row.epochs})
         standard = baseline_stages(row.method, usual)
         return make(line, config, scaled_baseline(chosen, lr), None, standard)
     config = scaled_config(_own_config(row, base, overrides, study_data), lr)
@@ -228,10 +228,11 @@ def _baseline(row: Row, base: RunConfig, overrides: Overrides, images: int) -> B
         if not overrides.for_baselines:
             raise
         raise ConfigError(f"--set baseline, for {row.label}: {error}") from error
-    return replace(
-        settings,
-        epochs=settings.epochs * row.epochs,
-        batch_size=settings.batch_size or automatic_batch(images),
+    return settings.changed(
+        {
+            "epochs": settings.epochs * row.epochs,
+            "batch_size": settings.batch_size or automatic_batch(images),
+        }
     )
 
 

@@ -7,7 +7,6 @@ run. A value at its omitted default adds nothing, so that a new setting renames 
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from lpt.baselines import BaselineSettings
@@ -66,7 +65,7 @@ def baseline_facts(settings: BaselineSettings, other: object = None) -> dict[str
         other: identity of the second data set, in place of the text that names it.
     Raises: ConfigError for a field that has no fact.
     """
-    missing = [f.name for f in fields(settings) if f.name not in BASELINE_FACTS]
+    missing = [name for name in BaselineSettings.model_fields if name not in BASELINE_FACTS]
     if missing:
         raise ConfigError(f"baseline setting {missing[0]}: has no fact. Add it to BASELINE_FACTS.")
     tree = {name: getattr(settings, name) for name in BASELINE_FACTS}

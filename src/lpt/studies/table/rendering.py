@@ -153,8 +153,8 @@ def _legend(table: StudyTable, most_seeds: int) -> list[str]:
         lines.append("~ computed from a difference printed in the paper: ± 0.5.")
     if any(row.paper for row in table.rows):
         lines.append(
-            "paper: ViT-B/16 (ImageNet-21k) on Places-LT unless noted; numbers differ on other data and "
-            "backbones."
+            "paper: ViT-B/16 (ImageNet-21k) on Places-LT unless noted; other data and backbones "
+            "give other numbers."
         )
     return lines
 

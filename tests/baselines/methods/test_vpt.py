@@ -1,0 +1,24 @@
+"""Deep prompts are phase 1 of LPT; shallow prompts are tokens of the first block."""
+
+import torch
+
+from lpt.baselines.methods.vpt import DeepPrompts, PromptOptions, ShallowPrompts
+from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+
+from ..tiny import class_token
+
+
+def test_deep_prompts_are_phase_one(backbone, images):
+    encoder = DeepPrompts(backbone, PromptOptions(prompt_length=2))
+    model = LongTailedPromptModel(backbone, 3, PromptShape(length=2, pool_size=2))
+    model.shared = encoder.shared
+    torch.testing.assert_close(encoder(images), model.phase1(images).query)
+
+
+def test_shallow_prompts_pass_through_all_blocks_as_tokens(backbone, images):
+    encoder = ShallowPrompts(backbone, PromptOptions(prompt_length=2))
+    prompts = encoder.shared.prompts.expand(len(images), -1, -1)
+    tokens = backbone.embed(images)
+    tokens = torch.cat([tokens[:, :1], prompts, tokens[:, 1:]], 1)
+    wanted = class_token(backbone, backbone.model.blocks(tokens))
+    torch.testing.assert_close(encoder(images), wanted, atol=1e-5, rtol=1e-4)
