@@ -146,6 +146,15 @@ def test_an_empty_recipe_is_the_default(tmp_path):
     assert load_config(path) == RunConfig()
 
 
+def test_a_recipe_starts_from_the_packaged_one_it_names(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("recipe: paper\nphase1: { epochs: 3 }\n")
+    mine, paper = load_config(path), load_config("paper")
+    assert mine == paper.changed({"phase1.epochs": 3})
+    path.write_text("recipe: my own\nphase1: { epochs: 3 }\n")
+    assert load_config(path).phase2 == load_config("default").phase2
+
+
 def test_a_recipe_starts_from_the_file_it_names(tmp_path):
     (tmp_path / "bases").mkdir()
     base = tmp_path / "bases" / "base.yaml"

@@ -255,10 +255,10 @@ def test_invalid_requests_are_refused_before_anything_is_written(ask, photos):
         (ask("phases", ALONE, reference=BOTH), "--reference both phases: excluded by --only"),
         (ask("multitask"), "--other DATA"),
         (ask("phases", overrides=Overrides(other=str(photos))), "takes no --other"),
-        (ask("phases", overrides=Overrides(settings={"baseline.epochs": "ab"})), "epochs=ab"),
+        (ask("phases", overrides=Overrides(settings={"baseline.epochs": "ab"})), "epochs='ab'"),
         (
             ask("phases", overrides=Overrides(settings={"baseline.loss": "x"})),
-            "--set baseline, for no prompt, cross-entropy, balanced: loss=x: choose",
+            "--set baseline, for no prompt, cross-entropy, balanced: .*loss",
         ),
         (ask("phases", device="tpu"), "--device tpu: unknown"),
     ):
