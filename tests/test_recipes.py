@@ -14,7 +14,7 @@ from lpt.backbones.catalog import canonical_name
 from lpt.cli import app
 from lpt.config import RunConfig, load_config
 from lpt.data.sources.data_string import parse_spec
-from lpt.data.sources.known.known_datasets import NAMED
+from lpt.data.sources.known.known_datasets import DATASETS
 from lpt.studies.define.definition import load_study
 from lpt.training.phases.build_stages import PHASES, build_model, build_stage
 
@@ -76,8 +76,8 @@ def test_the_head_comment_has_command_and_expected_result(path):
     data, given = arguments(found["command"])
     assert given == {"--recipe": [str(path.relative_to(ROOT))]}
     spec = parse_spec(data)
-    assert spec.source in NAMED
-    spec.allow(*NAMED[spec.source].options)
+    assert spec.source in DATASETS
+    spec.allow(*DATASETS[spec.source].options)
 
 
 @recipes
@@ -135,7 +135,7 @@ def test_commands_of_studies_name_existing_rows():
         recipe = ROOT / given["--recipe"][0]
         labels = {row.label for row in load_study(name, str(recipe)).rows}
         assert set(given.get("--only", [])) <= labels
-        assert parse_spec(given["--data"][0]).source in NAMED
+        assert parse_spec(given["--data"][0]).source in DATASETS
         config = load_config(recipe)
         assert warn_if_leaky(config.backbone) is None
         assert (config.phase1.epochs, config.layer_norm_eps) == (40, 1e-5)

@@ -151,7 +151,7 @@ def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | No
         shared_blocks=model.split,
         prompt_length=shape.length,
         pool_size=shape.pool_size,
-        top_k=shape.top,
+        top_k=shape.top_k,
         resize_rule="squash",
         resize=round(backbone.spec.image_size * RESIZE_RATIO),
         few_below=21,  # the published row counts a class of exactly 20 images as few-shot

@@ -140,8 +140,13 @@ class TensorBoardReporter:
 
 
 def reporter_for(stream: TextIO | None = None) -> Reporter:
-    """Live on a terminal, plain lines in a file or a pipe."""
+    """Show a live table in a terminal or a notebook, and plain lines in a file or a pipe.
+
+    A live table in a notebook needs ipywidgets.
+    """
     target = stream or sys.stderr
+    if stream is None and Console().is_jupyter and find_spec("ipywidgets") is not None:
+        return RichReporter(Console())
     return RichReporter() if target.isatty() else PlainReporter(target)
 
 

@@ -36,7 +36,7 @@ def released_like(prefix: str) -> dict[str, torch.Tensor]:
     state[SHARED] = golden["lpt.shared_prompts"]
     state[POOL] = golden["lpt.group_prompts"]
     state[KEYS] = golden["lpt.keys"]
-    state[HEAD] = golden["lpt.model.classifier"].T.contiguous()
+    state[HEAD] = golden["lpt.classifier"].T.contiguous()
     return {prefix + name: value for name, value in state.items()}
 
 

@@ -7,7 +7,7 @@ from lpt.backbones.catalog import EMBEDDED
 from lpt.evaluation import COLUMNS, render_table
 from lpt.progress import human_time
 from lpt.task import Task
-from lpt.training.run.result import Result
+from lpt.task.run_result import Result
 from lpt.training.trainer import Trainer
 
 __all__ = ["LABELS", "describe", "result_rows", "summarise"]

@@ -17,6 +17,7 @@ from lpt.files import write_json
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.progress import human_time
 from lpt.task import Task
+from lpt.task.run_result import Result, Summary
 from lpt.task_file import BackboneRecord, TaskSpec, save_task
 from lpt.training.budget import fit_budget, run_seconds
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
@@ -29,7 +30,6 @@ from lpt.training.phases.build_stages import PHASES, build_model, build_stage, p
 from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.initialization import start_classifier, start_pool
 from lpt.training.run.data_identity import data_identity
-from lpt.training.run.result import Result, Summary
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.training_context import TrainingContext
 

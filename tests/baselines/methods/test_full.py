@@ -1,6 +1,7 @@
 """Full fine-tuning trains every parameter with exact gradients."""
 
 import pytest
+import torch
 
 from lpt.baselines.methods.full import fully_tuned
 

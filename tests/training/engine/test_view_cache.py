@@ -59,7 +59,7 @@ def stage(mixup: float = 0.0) -> GroupStage:
         img_size=12, patch_size=4, embed_dim=32, depth=4, num_heads=2, num_classes=0
     )
     generator = torch.Generator().manual_seed(3)
-    model = LongTailedPromptModel(FrozenViT(vit), 3, PromptShape(length=3, pool_size=6))
+    model = LongTailedPromptModel(FrozenViT(vit), 3, PromptShape(3, None, 6, 2))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             spread = 0.2 if name.startswith("backbone") else 1.0

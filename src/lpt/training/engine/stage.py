@@ -16,18 +16,10 @@ from torch import Tensor, nn
 
 from lpt.losses import Loss, Terms, draw_noise, eta_weight, phase1_objective
 from lpt.model.classifier import CosineClassifier
-from lpt.records import Output
+from lpt.records import Output, Progress
 from lpt.training.engine.step_batch import Inputs, StepBatch
 
 __all__ = ["Branch", "Inputs", "Progress", "Stage", "branches_of", "dropout_of", "randomness_of"]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a step stands: epoch e = 0 .. E-1 of E."""
-
-    epoch: int
-    epochs: int
 
 
 @dataclass(frozen=True)
@@ -169,6 +161,8 @@ class Stage(nn.Module, ABC):
             output.logits[rows],
             step.labels[rows],
             **randomness_of(branch.loss, step, rows),
+            feature=output.feature[rows],
+            progress=progress,
         )
         return Terms(terms.terms, {"classification": branch.beta(progress)})
 

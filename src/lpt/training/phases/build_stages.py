@@ -51,7 +51,6 @@ def build_stage(
     group = config.phase2
     loss = _loss(group.loss, counts)
     settings = Phase2Settings(
-        eta=group.eta,
         key_weight=group.key_weight,
         weight_key_term=group.weight_key_term,
         instance_lambda_pos=group.instance_lambda_pos,

@@ -105,4 +105,6 @@ class GroupStage(_PromptStage):
             beta=branch.beta(progress),
             settings=self.settings,
             **randomness_of(branch.loss, step, rows),
+            feature=output.feature[rows],
+            progress=progress,
         )
