@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, load_backbone
@@ -139,6 +140,12 @@ class TrainingContext:
     @property
     def eval_transform(self) -> Transform:
         """Resize by the configured rule, then centre crop."""
+        return self.eval_transform_with()
+
+    def eval_transform_with(
+        self, border: int = 0, corruption: Callable[[Image.Image], Image.Image] | None = None
+    ) -> Transform:
+        """Return `eval_transform` with a border removed first, and a corruption after the crop."""
         spec = self.backbone.spec
         return eval_transform(
             spec.image_size,
@@ -147,6 +154,8 @@ class TrainingContext:
             resize=self.resize,
             rule=self.config.augment.resize_rule,
             interpolation=spec.interpolation,
+            border=border,
+            corruption=corruption,
         )
 
     @property
@@ -175,17 +184,23 @@ class TrainingContext:
         for batch in loader:
             yield {"images": batch.images}, batch.labels
 
-    def whole_images(self, split: Split) -> Loader:
-        """Load a split in its own order, transformed for evaluation."""
+    def whole_images(self, split: Split, transform: Transform | None = None) -> Loader:
+        """Load a split in its own order, by `eval_transform` or another transform."""
         return make_loader(
-            ImageDataset(split, self.eval_transform),
+            ImageDataset(split, transform or self.eval_transform),
             EvalBatches(len(split), EVAL_BATCH),
             workers=self.workers,
             start_method=self.config.data.start_method,
         )
 
     def predict(
-        self, model: Model, split: Split, task: str = "", *, exact: bool = False
+        self,
+        model: Model,
+        split: Split,
+        task: str = "",
+        *,
+        exact: bool = False,
+        transform: Transform | None = None,
     ) -> Predictions:
         """Run a model over a split.
 
@@ -193,12 +208,13 @@ class TrainingContext:
             model: maps images (B, 3, H, H) to an Output.
             task: name of this work in progress reports; "" reports nothing.
             exact: compute in float32, as a loaded task does, instead of the training precision.
+            transform: in place of `eval_transform`.
         """
         if task:
             self.reporter.begin(task, len(split), unit="images")
         predictions = predict(
             model,
-            self.whole_images(split),
+            self.whole_images(split, transform),
             device=self.accelerator.device,
             autocast=nullcontext if exact else self.autocast,
             on_batch=self.reporter.advance if task else lambda _: None,
