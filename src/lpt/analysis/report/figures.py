@@ -198,7 +198,9 @@ def key_map(found: Matching) -> Markup:
         names,
         names,
         [(i, j, v) for i, row in enumerate(found.key_similarity) for j, v in enumerate(row)],
-        "prompt (second colour: below 0)",
+        "prompt (shade: cosine; second colour below 0)"
+        if any(v < 0 for v in pairs)
+        else "prompt (shade: cosine)",
     ).render()
 
 
