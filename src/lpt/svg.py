@@ -245,8 +245,8 @@ def bar_chart(
                     low, high = (axis.position(share + side * spread) for side in (-1, 1))
                     middle, across = y + thick / 2 - 1, high * (right - left)
                     _line(svg, "spread", left + low * (right - left), middle, left + across, middle)
-                shown = f"{100 * share:.1f}" if axis.kind == "percent" else f"{share:.3g}"
-                _text(svg, left + across + 4, y + thick - 3.5, shown, "small")
+                number = f"{100 * share:.1f}" if axis.kind == "percent" else f"{share:.3g}"
+                _text(svg, left + across + 4, y + thick - 3.5, number, "small")
             y += thick
         y += 8
     _line(svg, "axis", left, TOP, left, bottom)

@@ -1,6 +1,7 @@
 """analysis.json and the CSV tables."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,16 @@ def test_a_damaged_analysis_is_named(tmp_path: Path, found: Analysis) -> None:
         read_analysis(tmp_path)
     with pytest.raises(RunError, match="lpt analyze"):
         read_analysis(tmp_path / "nowhere")
+
+
+def test_the_old_name_of_coverage_is_read(tmp_path: Path, found: Analysis) -> None:
+    write_analysis(tmp_path, found, found.confusions)
+    file = tmp_path / "analysis.json"
+    data = json.loads(file.read_text())
+    for row in data["abstention"]:
+        row["answered"] = row.pop("coverage")
+    file.write_text(json.dumps(data))
+    assert read_analysis(tmp_path) == found
 
 
 def test_another_version_is_refused(tmp_path: Path, found: Analysis) -> None:

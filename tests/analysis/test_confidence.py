@@ -72,7 +72,7 @@ def test_one_threshold_leaves_groups_differently_covered() -> None:
     groups = {"many": np.array([True, True, False, False])}
     groups["few"] = ~groups["many"]
     half = abstention(scores, groups)[-1]
-    assert half.answered == 0.5
+    assert half.coverage == 0.5
     assert half.threshold == pytest.approx(0.8)
     assert half.share == {"overall": 0.5, "many": 1.0, "few": 0.0}
     assert half.accuracy["few"] is None

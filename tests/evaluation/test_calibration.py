@@ -1,4 +1,4 @@
-"""Temperatures that make the labels most likely, and errors of confidence by hand."""
+"""Temperatures that make the labels likeliest, and calibration errors worked by hand."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from lpt.errors import ShapeError
 from lpt.evaluation import calibration_error, calibration_errors, fit_temperature
-from lpt.evaluation.calibration import TEMPERATURES
+from lpt.evaluation.calibration import TEMPERATURES, confidence_error, reliability_bins
 
 
 def sampled(temperature: float, images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines, and labels drawn from softmax(cosine / temperature) itself."""
+    """Sample cosines, and labels from softmax(cosine / temperature)."""
     generator = np.random.default_rng(seed)
     cosine = generator.uniform(-1, 1, size=(images, 5))
     gumbel = generator.gumbel(size=cosine.shape)
@@ -24,7 +24,7 @@ def likelihood(cosine: np.ndarray, labels: np.ndarray, temperature: float) -> fl
 
 
 @pytest.mark.parametrize("temperature", [0.05, 0.3, 2.0])
-def test_the_temperature_that_drew_the_labels_is_found(temperature: float) -> None:
+def test_the_temperature_that_sampled_the_labels_is_found(temperature: float) -> None:
     cosine, labels = sampled(temperature, images=20_000)
     assert fit_temperature(cosine, labels) == pytest.approx(temperature, rel=0.1)
 
@@ -33,10 +33,10 @@ def test_the_temperature_that_drew_the_labels_is_found(temperature: float) -> No
 @given(seed=st.integers(0, 1000))
 def test_no_temperature_nearby_is_more_likely(seed: int) -> None:
     cosine, labels = sampled(0.3, images=50, seed=seed)
-    fitted = fit_temperature(cosine, labels)
-    best = likelihood(cosine, labels, fitted)
+    calibrated = fit_temperature(cosine, labels)
+    best = likelihood(cosine, labels, calibrated)
     for factor in (0.9, 0.99, 1.01, 1.1):
-        assert likelihood(cosine, labels, fitted * factor) <= best + 1e-12
+        assert likelihood(cosine, labels, calibrated * factor) <= best + 1e-12
 
 
 def test_a_split_without_errors_gets_the_lowest_temperature() -> None:
@@ -55,7 +55,7 @@ def test_few_images_without_errors_leave_the_usual_temperature() -> None:
     assert fit_temperature(cosine, labels, usual=0.05) == pytest.approx(0.05, rel=0.01)
 
 
-def test_one_error_warms_the_usual_temperature_and_many_images_overrule_it() -> None:
+def test_one_error_raises_the_usual_temperature_and_many_images_override_it() -> None:
     cosine = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.1], [0.1, 0.6]])
     wrong = fit_temperature(cosine, np.array([0, 1, 0, 0]), usual=0.05)
     assert 0.06 < wrong < 0.5
@@ -77,11 +77,21 @@ def test_calibration_error_does_not_let_bins_cancel() -> None:
     assert calibration_error(cosine, np.array([0, 1]), 1.0, bins=1) == pytest.approx(0.2)
 
 
-def test_the_fitted_temperature_is_well_calibrated() -> None:
+def test_the_calibrated_temperature_has_a_small_error() -> None:
     cosine, labels = sampled(0.3, images=20_000)
-    fitted = fit_temperature(cosine, labels)
-    assert calibration_error(cosine, labels, fitted) < 0.02
+    calibrated = fit_temperature(cosine, labels)
+    assert calibration_error(cosine, labels, calibrated) < 0.02
     assert calibration_error(cosine, labels, 0.05) > 0.1
+
+
+def test_bins_are_closed_on_the_right_and_empty_ones_are_left_out() -> None:
+    confidence = np.array([0.25, 0.5, 0.75, 0.74])
+    correct = np.array([True, False, True, True])
+    found = reliability_bins(confidence, correct, bins=4)
+    assert [(b.accuracy, b.images) for b in found] == [(1.0, 1), (0.0, 1), (1.0, 2)]
+    assert [b.probability for b in found] == pytest.approx([0.25, 0.5, 0.745])
+    weighted = sum(abs(b.accuracy - b.probability) * b.images for b in found) / 4
+    assert confidence_error(confidence, correct, bins=4) == pytest.approx(weighted)
 
 
 def test_errors_by_group_of_the_true_class() -> None:

@@ -1,4 +1,4 @@
-"""Tables as people read them."""
+"""Tables of results: alignment, number formats, Markdown."""
 
 import doctest
 
@@ -51,7 +51,7 @@ def test_spread_shows_mean_and_deviation() -> None:
     assert table.splitlines()[-1] == "50.1 ± 0.3"
 
 
-def test_wide_letters_keep_columns_aligned() -> None:
+def test_wide_characters_keep_columns_aligned() -> None:
     table = render_table([{"model": "松", "few": 1.0}, {"model": "ab", "few": 0.0}])
     assert [line.rstrip() for line in table.splitlines()[2:]] == [
         "松           -     -       -  100.0      -       -        -",
@@ -70,7 +70,7 @@ def test_wide_letters_keep_columns_aligned() -> None:
         ("seconds", float("inf"), "-"),
     ],
 )
-def test_cells_are_written_by_kind(kind: str, value: object, text: str) -> None:
+def test_cells_are_formatted_by_kind(kind: str, value: object, text: str) -> None:
     table = render_table([{"x": value}], [Column("x", "x", kind)])
     assert table.splitlines()[-1].strip() == text
 

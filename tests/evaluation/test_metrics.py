@@ -53,9 +53,9 @@ def test_groups_pool_images_not_classes() -> None:
 
 
 def test_group_bounds_are_a_parameter() -> None:
-    answers = predictions([0, 1], [0, 1], 2)
-    usual = evaluate(answers, [20, 101])
-    published = evaluate(answers, [20, 101], ClassGroups(few_below=21))
+    predicted = predictions([0, 1], [0, 1], 2)
+    usual = evaluate(predicted, [20, 101])
+    published = evaluate(predicted, [20, 101], ClassGroups(few_below=21))
     assert (usual.medium, usual.few) == (1.0, None)
     assert (published.medium, published.few) == (None, 1.0)
 
@@ -71,16 +71,16 @@ def test_classes_without_test_images_are_left_out_of_macro_and_counted() -> None
 
 @pytest.mark.parametrize("seed", range(5))
 def test_agrees_with_scikit_learn(seed: int) -> None:
-    answers = random_predictions(seed, images=200, classes=12)
-    measured = evaluate(answers, np.arange(12) * 20)
-    chosen = answers.logits.argmax(axis=1)
+    predicted = random_predictions(seed, images=200, classes=12)
+    measured = evaluate(predicted, np.arange(12) * 20)
+    chosen = predicted.logits.argmax(axis=1)
     precision, recall, f1, support = precision_recall_fscore_support(
-        answers.labels, chosen, labels=range(12), zero_division=np.nan
+        predicted.labels, chosen, labels=range(12), zero_division=np.nan
     )
-    assert measured.overall == accuracy_score(answers.labels, chosen)
-    assert measured.macro == pytest.approx(balanced_accuracy_score(answers.labels, chosen))
+    assert measured.overall == accuracy_score(predicted.labels, chosen)
+    assert measured.macro == pytest.approx(balanced_accuracy_score(predicted.labels, chosen))
     assert measured.top5 == top_k_accuracy_score(
-        answers.labels, answers.logits, k=5, labels=range(12)
+        predicted.labels, predicted.logits, k=5, labels=range(12)
     )
     for i, score in enumerate(measured.class_scores):
         ours = [score.recall, score.precision, score.f1]
@@ -111,12 +111,12 @@ def test_ties_go_to_the_lowest_class() -> None:
 def test_any_split_is_counted_once_whatever_the_chunks(
     seed: int, images: int, classes: int, chunk: int
 ) -> None:
-    answers = random_predictions(seed, images, classes)
+    predicted = random_predictions(seed, images, classes)
     counts = np.random.default_rng(seed).integers(0, 200, size=classes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "CHUNK_VALUES", chunk)
-        chunked = evaluate(answers, counts)
-    whole = evaluate(answers, counts)
+        chunked = evaluate(predicted, counts)
+    whole = evaluate(predicted, counts)
     assert chunked == whole
     assert sum(score.images for score in whole.group_scores.values()) == images
     assert sum(score.classes for score in whole.group_scores.values()) == classes
@@ -128,19 +128,19 @@ def test_any_split_is_counted_once_whatever_the_chunks(
 @settings(deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_renaming_the_classes_changes_nothing(seed: int) -> None:
-    answers = random_predictions(seed, 40, 6)
+    predicted = random_predictions(seed, 40, 6)
     counts, order = np.array([500, 90, 40, 19, 3, 0]), np.random.default_rng(seed).permutation(6)
-    renamed = Predictions(answers.logits[:, order], order.argsort()[answers.labels])
-    before, after = evaluate(answers, counts), evaluate(renamed, counts[order])
+    renamed = Predictions(predicted.logits[:, order], order.argsort()[predicted.labels])
+    before, after = evaluate(predicted, counts), evaluate(renamed, counts[order])
     assert after.summary() == pytest.approx(before.summary())
     assert after.group_scores == before.group_scores
 
 
 def test_logits_may_be_a_memory_map(tmp_path: Path) -> None:
-    answers = random_predictions(0, 50, 7)
-    np.save(tmp_path / "logits.npy", answers.logits)
-    mapped = Predictions(np.load(tmp_path / "logits.npy", mmap_mode="r"), answers.labels)
-    assert evaluate(mapped, [3] * 7) == evaluate(answers, [3] * 7)
+    predicted = random_predictions(0, 50, 7)
+    np.save(tmp_path / "logits.npy", predicted.logits)
+    mapped = Predictions(np.load(tmp_path / "logits.npy", mmap_mode="r"), predicted.labels)
+    assert evaluate(mapped, [3] * 7) == evaluate(predicted, [3] * 7)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Five crops of an image, and what is said of them on average."""
+"""Test-time augmentation: the crops, and the mean of their predictions."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from lpt.records import Output
 
 
 def ramp(size: int = 8) -> Tensor:
-    """Brightness is the column plus a hundred times the row."""
+    """Images whose brightness is the column plus a hundred times the row."""
     row, column = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     return (100.0 * row + column).expand(2, 3, -1, -1)
 
@@ -25,7 +25,7 @@ def test_crops_are_centre_and_corners_of_the_enlarged_image():
     assert torch.equal(bottom_right[:-2, :-2], centre[2:, 2:])
 
 
-def test_a_plain_image_stays_plain():
+def test_a_constant_image_stays_constant():
     for crop in five_crops(torch.full((1, 3, 8, 8), 0.3), 3):
         torch.testing.assert_close(crop, torch.full((1, 3, 8, 8), 0.3))
 
@@ -43,6 +43,6 @@ def test_logits_are_averaged_and_the_feature_is_the_centres():
     assert torch.equal(found.feature, brightness(crops[0]).feature)
 
 
-def test_nothing_to_expand_by_is_refused():
+def test_an_expansion_of_0_is_refused():
     with pytest.raises(ConfigError, match="expand=0"):
         five_crops(ramp(), 0)

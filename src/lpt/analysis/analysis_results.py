@@ -130,7 +130,7 @@ def write_analysis(folder: Path, found: Analysis, confusions: Sequence[Confusion
             for p, a, n in r.bins
         ),
         "coverage": (
-            {"group": c.group, "answered": x, "accuracy": y}
+            {"group": c.group, "coverage": x, "accuracy": y}
             for c in found.coverage
             for x, y in c.points
         ),

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import AliasChoices, Field
 
 from lpt.analysis.logit_digest import ImageScores
 from lpt.evaluation.calibration import ReliabilityBin, confidence_error, reliability_bins
@@ -57,13 +59,13 @@ class Abstention:
     """Effect of one confidence threshold for all images.
 
     Attributes:
-        answered: coverage: share of all images whose confidence reaches the threshold.
+        coverage: share of all images whose confidence reaches the threshold.
         threshold: lowest confidence that is kept.
-        share: coverage by group; None for a group without images.
-        accuracy: accuracy of the kept images by group; None for a group that keeps none.
+        share: coverage of each group; None for a group without images.
+        accuracy: accuracy of the kept images of each group; None for a group that keeps none.
     """
 
-    answered: float
+    coverage: Annotated[float, Field(validation_alias=AliasChoices("coverage", "answered"))]
     threshold: float
     share: dict[str, float | None]
     accuracy: dict[str, float | None]
@@ -125,7 +127,7 @@ def abstention(scores: ImageScores, groups: Mapping[str, Flags]) -> tuple[Absten
         correct = {name: int((kept & rows & scores.correct).sum()) for name, rows in every.items()}
         found.append(
             Abstention(
-                answered=float(kept.mean()),
+                coverage=float(kept.mean()),
                 threshold=threshold,
                 share={name: ratio(left[name], images[name]) for name in every},
                 accuracy={name: ratio(correct[name], left[name]) for name in every},

@@ -65,6 +65,7 @@ def test_matching_maps_have_a_row_per_tested_class(found: Analysis, which: str) 
 def test_prompts_and_keys(found: Analysis) -> None:
     assert found.matching is not None
     assert str(figures.prompt_chart(found.matching)).count('class="bar') == 8
-    assert "Cosine of each pair of the 4 keys; maximum between" in str(
-        figures.key_map(found.matching)
-    )
+    drawn = str(figures.key_map(found.matching))
+    assert "Cosine of each pair of the 4 keys; maximum between" in drawn
+    negative = any(cosine < 0 for row in found.matching.key_similarity for cosine in row)
+    assert ("second colour" in drawn) == negative

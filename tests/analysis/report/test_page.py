@@ -63,9 +63,9 @@ def test_memory_in_training_is_among_the_costs(html: str) -> None:
 
 
 def test_the_table_of_classes_is_the_analysis(found: Analysis, html: str) -> None:
-    embedded = re.search(r'id="class-data">(.*?)</script>', html, re.DOTALL)
-    assert embedded is not None
-    assert json.loads(embedded[1]) == [
+    script = re.search(r'id="class-data">(.*?)</script>', html, re.DOTALL)
+    assert script is not None
+    assert json.loads(script[1]) == [
         [c.name, c.group, c.train_images, c.test_images]
         + [None if x is None else round(x, 4) for x in (c.recall, c.precision, c.f1)]
         for c in found.classes

@@ -40,10 +40,10 @@ FEWEST_IN_BIN = 5
 
 def validation_chart(records: Sequence[Record]) -> Markup | None:
     """Draw validation accuracy after each epoch of both phases; None without records."""
-    shown = [(i + 1, r["val"]) for i, r in enumerate(records) if r.get("val")]
-    if not shown:
+    validated = [(i + 1, r["val"]) for i, r in enumerate(records) if r.get("val")]
+    if not validated:
         return None
-    last = shown[-1][1]
+    last = validated[-1][1]
     chart = Chart(
         "Validation accuracy by epoch",
         f"After the last epoch: {_shares(last)}.",
@@ -52,7 +52,7 @@ def validation_chart(records: Sequence[Record]) -> Markup | None:
     )
     _mark_phases(chart, records)
     for name in GROUPS:
-        chart.line([(e, v[name]) for e, v in shown if v.get(name) is not None], name, name)
+        chart.line([(e, v[name]) for e, v in validated if v.get(name) is not None], name, name)
     return chart.render()
 
 
@@ -198,7 +198,9 @@ def key_map(found: Matching) -> Markup:
         names,
         names,
         [(i, j, v) for i, row in enumerate(found.key_similarity) for j, v in enumerate(row)],
-        "prompt (second colour: below 0)",
+        "prompt (shade: cosine; second colour below 0)"
+        if any(v < 0 for v in pairs)
+        else "prompt (shade: cosine)",
     ).render()
 
 

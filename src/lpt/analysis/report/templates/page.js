@@ -9,7 +9,7 @@
   const more = document.getElementById("class-more");
   const state = document.getElementById("class-state");
   const page = 25;
-  let shown = page;
+  let limit = page;
   let column = 2;
   let ascending = true;
   const percent = (share) => (share === null ? "-" : (100 * share).toFixed(1));
@@ -25,7 +25,7 @@
     const query = search.value.trim().toLowerCase();
     const found = classes.filter((row) => row[0].toLowerCase().includes(query) || row[1] === query)
       .sort((a, b) => compare(a[column], b[column]) || a[0].localeCompare(b[0], "en"));
-    body.replaceChildren(...found.slice(0, shown).map((row) => {
+    body.replaceChildren(...found.slice(0, limit).map((row) => {
       const line = document.createElement("tr");
       row.forEach((value, i) => {
         const cell = document.createElement(i ? "td" : "th");
@@ -36,8 +36,8 @@
       });
       return line;
     }));
-    state.textContent = `${Math.min(shown, found.length)} of ${found.length} classes`;
-    more.hidden = found.length <= shown;
+    state.textContent = `${Math.min(limit, found.length)} of ${found.length} classes`;
+    more.hidden = found.length <= limit;
   }
 
   [...table.tHead.rows[0].cells].forEach((head, i) => {
@@ -53,8 +53,8 @@
     });
     head.replaceChildren(button);
   });
-  search.addEventListener("input", () => { shown = page; draw(); });
-  more.addEventListener("click", () => { shown += 4 * page; draw(); });
+  search.addEventListener("input", () => { limit = page; draw(); });
+  more.addEventListener("click", () => { limit += 4 * page; draw(); });
   document.getElementById("class-tools").hidden = false;
   draw();
 })();
