@@ -23,14 +23,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def lpt(
-    home: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Lpt:
-    """Run a command in `home`: exit code, stdout, stderr."""
-    monkeypatch.chdir(home)
+    """Run a command in the current folder, with a cache of its own: exit code, stdout, stderr."""
     monkeypatch.setenv("LPT_CACHE", str(tmp_path / "cache"))
 
     def call(*arguments: str) -> tuple[int, str, str]:
@@ -40,3 +36,10 @@ def lpt(
         return (ended.value.code, *capfd.readouterr())
 
     return call
+
+
+@pytest.fixture
+def lpt(home: Path, monkeypatch: pytest.MonkeyPatch, command: Lpt) -> Lpt:
+    """Run a command in `home`: exit code, stdout, stderr."""
+    monkeypatch.chdir(home)
+    return command

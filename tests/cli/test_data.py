@@ -4,9 +4,7 @@ import csv
 import io
 import json
 import shutil
-import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,30 +12,20 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from lpt.cli import main
 from lpt.data.longtail import profile_counts
 from lpt.data.sources.known.known_datasets import DATASETS
 from lpt.data.sources.open_data import open_data
 
 from ..tiny import write_photos
-
-Lpt = Callable[..., tuple[int, str, str]]
+from .running import Lpt
 
 
 @pytest.fixture
-def lpt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Lpt:
-    """Run a command in a folder of its own: exit code, stdout, stderr."""
+def lpt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Lpt) -> Lpt:
+    """Run a command in a folder of its own with photos: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LPT_CACHE", str(tmp_path / "cache"))
     write_photos(tmp_path / "photos")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lpt", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return (ended.value.code, *capfd.readouterr())
-
-    return call
+    return command
 
 
 @pytest.fixture
