@@ -95,8 +95,8 @@ def test_stages_are_built_from_it(path, model_of):
     config = load_config(path)
     assert load_config(path).to_yaml() == RunConfig.model_validate(config.model_dump()).to_yaml()
     counts = torch.tensor([100, 30, 10, 3])
-    for name in PHASES[: 2 if config.phase2.epochs else 1]:
-        stage = build_stage(name, config, model_of(config), counts)
+    for phase in PHASES[: 2 if config.phase2.epochs else 1]:
+        stage = build_stage(phase.name, config, model_of(config), counts)
         assert stage.param_groups()
         assert (config.phase2.eta, len(stage.branches)) in ((0.5, 2), (0.5, 1))
 

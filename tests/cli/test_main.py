@@ -95,6 +95,7 @@ def test_the_version_is_that_of_the_package(lpt):
     assert lpt("--version")[:2] == (0, f"lpt {version('lpt')}\n")
 
 
+@pytest.mark.filterwarnings("default::lpt.deprecation.RenamedWarning")
 def test_an_old_option_works_with_a_warning_of_one_line(lpt):
     _, _, err = lpt("study", "ensemble", "--list")
     assert err.splitlines()[0].startswith("lpt: warning: study ensemble is now top-k.")

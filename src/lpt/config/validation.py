@@ -21,7 +21,7 @@ _WORDS = {
     "dict_type": "a mapping, written as NAME.KEY=VALUE",
     "greater_than_equal": "at least {ge:g}",
     "greater_than": "more than {gt:g}",
-    "less_than_equal": "at most {le:g}",
+    "less_than_equal": "at most {le:.10g}",
     "less_than": "less than {lt:g}",
     "finite_number": "a finite number",
     "literal_error": "one of {expected}",

@@ -87,7 +87,7 @@ def _train(
     begun = run_folder.config_file.is_file()
     try:
         if begun:
-            context.config = run_folder.open()
+            context.update(run_folder.open())
         trainer = _TRAINERS[run.line.row.method](context, run_folder)
         if begun:
             run_folder.check_identity(trainer.identity())
