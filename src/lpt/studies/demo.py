@@ -55,7 +55,7 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
         folder.release()
     own = trainer.model
     shared = own.shared.prompts.numel() + own.classifier.weight.numel()
-    parameters = {"phase1": shared, "phase2": result.prompt_parameters + result.other_parameters}
+    parameters = {"phase1": shared, "phase2": result.parameters}
     rows = [
         {
             "model": "linear probe",

@@ -2,67 +2,19 @@
 
 import csv
 import io
-import json
 import math
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
 
-from lpt.data.class_groups import ClassGroups
 from lpt.evaluation import Spread
-from lpt.studies.define.definition import Published
-from lpt.studies.table.bootstrap import Difference
+from lpt.studies.run.row_result import RowPlan
 from lpt.studies.table.chart import study_svg
 from lpt.studies.table.export import study_csv, study_json
-from lpt.studies.table.rendering import render_study
-from lpt.studies.table.study_table import StudyTable, TableRow
+from lpt.studies.table.rendering import render_plan, render_study
 
-PAPER = Published(values={"overall": 0.5007, "few": 0.4688}, source="table 8")
-ROW = TableRow(
-    label="LPT",
-    backbone="vit",
-    scores={"overall": Spread(0.5, 0.01), "macro": Spread(0.4, 0.02), "few": Spread(0.25, 0.0)},
-    tta={},
-    features={"gamma": Spread(1.25, 0.1), "knn": Spread(0.3, 0.1)},
-    seeds=3,
-    lr="x3",
-    absolute_lr=0.03,
-    tried={},
-    at_edge=False,
-    uses_tta=False,
-    made_with=("lpt 1, torch 2, 1 thread, cpu, bf16",),
-    parameters=1_013_760,
-    seconds=Spread(12.34, 0.5),
-    peak_memory_bytes=2_000_000_000,
-    epochs=(40, 40),
-    standard=(40, 40),
-    difference={},
-    tta_difference={},
-    paper=(PAPER,),
-    random=False,
-    failed="",
-)
-OTHER = replace(
-    ROW,
-    label="probe <a & b>",
-    scores={"overall": Spread(0.45, math.nan)},
-    difference={
-        "overall": Difference(-0.05, -0.08, -0.02),
-        "few": Difference(-0.01, -0.03, 0.01),
-    },
-    paper=(),
-    epochs=(20,),
-    standard=(20,),
-)
-
-
-def table(*rows: TableRow, **changes: object) -> StudyTable:
-    made = StudyTable(
-        "phases", "what helps?", "table 8", "photos", "LPT", rows or (ROW, OTHER), (),
-        ClassGroups(), False, ("Trained on 41 images.",),
-    )  # fmt: skip
-    return replace(made, **changes)
+from .rows import AUGMENTED, OTHER, ROW, table
 
 
 def line_of(text: str, label: str) -> str:
@@ -89,16 +41,6 @@ def test_differences_have_intervals():
     assert "-5.0 [-8.0, -2.0]" in line
     assert "-1.0 [-3.0, +1.0] ?" in line
     assert "minus LPT" in text
-
-
-AUGMENTED = (
-    replace(ROW, tta={"overall": Spread(0.525, 0.01)}),
-    replace(
-        OTHER,
-        tta={"overall": Spread(0.475, math.nan)},
-        tta_difference={"overall": Difference(-0.05, -0.06, -0.04)},
-    ),
-)
 
 
 def test_test_time_augmentation_has_its_own_table_with_differences():
@@ -178,36 +120,6 @@ def test_markdown_is_a_table():
     assert "- Trained on 41 images." in text
 
 
-def test_csv_keeps_full_precision():
-    first, second = csv.DictReader(io.StringIO(study_csv(table())))
-    assert (first["overall"], first["overall_deviation"]) == ("0.5", "0.01")
-    assert (first["paper_overall"], second["paper_overall"]) == ("0.5007", "")
-    assert (second["difference_overall_low"], second["overall_deviation"]) == ("-0.08", "")
-
-
-def test_json_has_null_for_undefined_numbers():
-    tree = json.loads(json.dumps(study_json(table()), allow_nan=False))
-    first, second = tree["rows"]
-    assert first["scores"]["overall"] == {"mean": 0.5, "deviation": 0.01}
-    assert second["scores"]["overall"]["deviation"] is None
-    assert second["difference"]["overall"]["high"] == -0.02
-    assert first["paper"][0]["source"] == "table 8"
-    assert (first["fewer_epochs_than_standard"], first["random"]) == (False, False)
-
-
-def test_the_chart_is_an_svg_with_one_bar_per_value():
-    chart = ET.fromstring(study_svg(table()))
-    assert chart.tag == "{http://www.w3.org/2000/svg}svg"
-    bars = [e for e in chart.iter() if e.attrib.get("class", "").startswith("bar ")]
-    assert [bar.attrib["class"] for bar in bars] == ["bar overall", "bar few", "bar overall"]
-    assert "probe <a & b>" in "".join(chart.itertext())
-    whiskers = [e.attrib for e in chart.iter() if e.attrib.get("class") == "spread"]
-    (whisker,) = whiskers  # one seed and a deviation of 0 have none
-    width = float(bars[0].attrib["width"])
-    low, high = (float(whisker[end]) - float(bars[0].attrib["x"]) for end in ("x1", "x2"))
-    assert (low / width, high / width) == pytest.approx((0.49 / 0.5, 0.51 / 0.5), abs=0.005)
-
-
 def test_a_table_without_results_is_still_a_table():
     empty = replace(
         ROW, scores={}, features={}, seeds=0, seconds=None, epochs=(), standard=(), failed="no"
@@ -216,3 +128,9 @@ def test_a_table_without_results_is_still_a_table():
     ET.fromstring(study_svg(table(empty)))
     study_json(table(empty))
     assert study_csv(table(empty)).count("\n") == 2
+
+
+def test_a_plan_counts_the_runs_of_each_row():
+    text = render_plan([RowPlan("LPT", 3, 1, 2, 0), RowPlan("plain", 0, 0, 2, 2)])
+    assert line_of(text, "LPT").split()[1:] == ["1", "of", "3", "0", "of", "2"]
+    assert line_of(text, "plain").split()[1:] == ["-", "2", "of", "2"]

@@ -1,16 +1,14 @@
 """Train a run of a study, whatever its method."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import load_file
-from torch import Tensor
 
-from lpt.baselines import train_baseline
+from lpt.baselines import EncoderStage, TrainedBaseline, train_baseline
+from lpt.baselines.encoder import Fixed
 from lpt.model.classifier import CosineClassifier
-from lpt.records import Output
 from lpt.studies.define.variants import JointTrainer, PlainQueryTrainer
 from lpt.studies.plan.plan_runs import StudyRun
 from lpt.training.phases.class_means import means_of
@@ -18,30 +16,13 @@ from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer
 
-__all__ = ["TASK", "Start", "TrainedModel", "remove_checkpoints", "train_run"]
+__all__ = ["TASK", "Start", "remove_checkpoints", "train_run"]
 
 _TRAINERS = {"lpt": Trainer, "joint": JointTrainer, "plain-query": PlainQueryTrainer}
 _WITH_FILE = ("lpt", "joint")
 """Methods whose task file holds everything that they trained."""
 
 RUN, TASK = "run", "task.safetensors"
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A trained model and its cost.
-
-    Attributes:
-        predict: images (B, 3, H, H) -> Output.
-        parameters: number of trained parameters, classifier included.
-        seconds: of training, resumed parts included.
-        peak_memory: bytes, during training.
-    """
-
-    predict: Callable[[Tensor], Output]
-    parameters: int
-    seconds: float
-    peak_memory: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +41,7 @@ class Start:
 
 def train_run(
     run: StudyRun, context: TrainingContext, folder: Path, start: Start | None
-) -> TrainedModel:
+) -> TrainedBaseline:
     """Train a run in its folder, or resume it there.
 
     Args:
@@ -70,8 +51,7 @@ def train_run(
     """
     method = run.line.row.method
     if run.baseline is not None:
-        own = train_baseline(method, context, run.baseline, folder / RUN)
-        return TrainedModel(own.predict, own.parameters, own.seconds, own.peak_memory)
+        return train_baseline(method, context, run.baseline, folder / RUN)
     return _plain(context) if method == "plain" else _train(run, context, folder, start)
 
 
@@ -82,7 +62,7 @@ def remove_checkpoints(folder: Path) -> None:
 
 def _train(
     run: StudyRun, context: TrainingContext, folder: Path, start: Start | None
-) -> TrainedModel:
+) -> TrainedBaseline:
     run_folder = RunFolder(folder / RUN)
     begun = run_folder.config_file.is_file()
     try:
@@ -107,26 +87,20 @@ def _train(
             shutil.copyfile(run_folder.task_file, folder / TASK)
     finally:
         run_folder.release()
-    seconds, peak = result.seconds, result.peak_memory_bytes
-    return TrainedModel(trainer.model.predict, _parameters(trainer), seconds, peak)
+    stage = trainer.stage([p for p in trainer.phases if p.is_trained(trainer.config)][-1])
+    return TrainedBaseline(
+        stage,
+        result.parameters,
+        result.seconds,
+        result.peak_memory_bytes,
+        trainer.model.predict,
+    )
 
 
-def _parameters(trainer: Trainer) -> int:
-    if trainer.config.phase2.epochs:
-        return trainer.prompt_parameters + trainer.other_parameters
-    model = trainer.model
-    return model.shared.prompts.numel() + model.classifier.weight.numel()
-
-
-def _plain(context: TrainingContext) -> TrainedModel:
+def _plain(context: TrainingContext) -> TrainedBaseline:
     """The nearest class mean of the plain backbone: nothing is trained."""
-    means = means_of(context, context.backbone, "class means")
-    classifier = CosineClassifier(context.data.num_classes, context.backbone.width).eval()
-    classifier.start_at(means)
-    classifier.to(context.accelerator.device)
-
-    def predict(images: Tensor) -> Output:
-        feature = context.backbone(images)
-        return Output(classifier(feature), feature, feature)
-
-    return TrainedModel(predict, 0, 0.0, 0)
+    classifier = CosineClassifier(context.data.num_classes, context.backbone.width)
+    classifier.start_at(means_of(context, context.backbone, "class means"))
+    stage = EncoderStage("plain", Fixed(context.backbone), classifier, [])
+    stage.to(context.accelerator.device).eval()
+    return TrainedBaseline(stage, 0, 0.0, 0, stage.predict)
