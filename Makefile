@@ -1,21 +1,28 @@
-# make demo    the whole story on embedded data, minutes on two cores
-# make check   format, lint, types, contract, fast tests: under a minute once set up
-# make test    everything
+# make demo    end-to-end demo on bundled data: minutes on two cores
+# make check   format, lint, types, import contract, fast tests: under a minute once set up
+# make test    everything, with branch coverage
+# make docs    the documentation site, in site/
 # make fuzz    the property tests on thousands of new examples each: long
+# make dist    wheel and sdist, in dist/
+# make lock    add missing versions to constraints.txt; newer ones with LOCK=--upgrade
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := $(BIN)/uv
+# Which versions uv installs: the tested ones, or the lowest with VERSIONS='--resolution lowest-direct'.
+VERSIONS ?= -c constraints.txt
+# Types are checked against the tested versions: `make test STATIC=` leaves that out.
+STATIC ?= static
 
-.PHONY: demo test check fuzz setup format clean
+.PHONY: demo test check docs dist fuzz lock setup format clean
 
 demo: $(READY)
 	$(BIN)/lpt demo
 
 test: $(READY)
-	@$(MAKE) --no-print-directory static
-	$(BIN)/pytest -q -n 2 --dist worksteal
+	@test -z "$(STATIC)" || $(MAKE) --no-print-directory $(STATIC)
+	$(BIN)/pytest -q -n 2 --dist worksteal --cov --cov-report=term
 
 check: $(READY)
 	@$(MAKE) --no-print-directory static
@@ -23,6 +30,18 @@ check: $(READY)
 
 fuzz: $(READY)
 	$(BIN)/pytest -q -n 2 --dist worksteal -m hypothesis --hypothesis-profile fuzz
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+dist: $(READY)
+	$(BIN)/python -m build
+	$(BIN)/python -m readme_renderer README.md -o /dev/null
+
+lock: $(READY)
+	echo uv | $(UV) pip compile pyproject.toml - --extra dev --universal --python-version 3.11 \
+	  --no-annotate --custom-compile-command "make lock" --quiet $(LOCK) -o constraints.txt
 
 .PHONY: static
 static:
@@ -44,11 +63,11 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt || true
 	if test -x $(UV); then \
-	  $(UV) pip install --python $(BIN)/python -c constraints.txt -e '.[dev]'; \
+	  $(UV) pip install --python $(BIN)/python $(VERSIONS) -e '.[dev]'; \
 	else \
 	  $(BIN)/python -m pip install -c constraints.txt -e '.[dev]'; \
 	fi
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist site .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

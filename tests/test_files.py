@@ -1,4 +1,4 @@
-"""A file is whole or not there, whatever happens while it is written."""
+"""A file is complete or absent, whatever happens while it is written."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_text_bytes_and_json_are_written_and_folders_made(tmp_path):
+def test_text_bytes_and_json_are_written_and_folders_created(tmp_path):
     write_text(tmp_path / "a" / "b" / "t.txt", "größer\n")
     write_bytes(tmp_path / "x.bin", b"\0\1")
     write_json(tmp_path / "j.json", {"name": "größer"})
@@ -35,19 +35,19 @@ def test_text_bytes_and_json_are_written_and_folders_made(tmp_path):
     assert (tmp_path / "j.json").read_text("utf-8") == '{\n  "name": "größer"\n}\n'
 
 
-def test_files_can_be_read_by_everyone_whoever_writes_them(tmp_path):
+def test_files_are_readable_by_everyone(tmp_path):
     write_text(tmp_path / "text", "x")
     write_atomic(tmp_path / "tensors", lambda path: save_file({"a": torch.zeros(1)}, path))
     assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("text", "tensors")} == {0o644}
 
 
-def test_a_number_that_json_does_not_know_is_not_written(tmp_path):
+def test_a_number_without_a_json_form_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="Out of range float"):
         write_json(tmp_path / "j.json", float("nan"))
     assert files_in(tmp_path) == []
 
 
-def test_a_writer_that_fails_leaves_what_was_there(tmp_path):
+def test_a_writer_that_fails_keeps_the_old_file(tmp_path):
     path = tmp_path / "f"
     write_text(path, "old")
 
@@ -70,7 +70,7 @@ def save_text(path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [save_tensors, save_text])
-def test_a_full_disk_is_told_and_leaves_what_was_there(write, tmp_path, full_disk):
+def test_a_full_disk_is_an_error_and_keeps_the_old_file(write, tmp_path, full_disk):
     path = tmp_path / "f"
     path.write_text("old")
     with pytest.raises(RunError, match=r"f: cannot be written \(.*File too large.*\)\. Free some"):
@@ -79,7 +79,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(write, tmp_path, full_dis
     assert files_in(tmp_path) == ["f"]
 
 
-def test_a_disk_that_fills_up_when_it_is_synced_is_told(tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_during_sync_is_an_error(tmp_path, monkeypatch):
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -89,13 +89,13 @@ def test_a_disk_that_fills_up_when_it_is_synced_is_told(tmp_path, monkeypatch):
     assert files_in(tmp_path) == []
 
 
-def test_a_place_that_is_no_folder_is_told(tmp_path):
+def test_a_parent_that_is_not_a_folder_is_an_error(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(RunError, match="cannot be written"):
         write_text(tmp_path / "file" / "inside", "x")
 
 
-def test_unfinished_files_are_found_by_their_name_and_no_others(tmp_path, monkeypatch):
+def test_unfinished_files_and_no_others_are_removed(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", lambda *_, **__: None)  # a killed process does not tidy up
 

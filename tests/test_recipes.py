@@ -14,7 +14,7 @@ from lpt.backbones.catalog import canonical_name
 from lpt.cli import app
 from lpt.config import RunConfig, load_config
 from lpt.data.sources.data_string import parse_spec
-from lpt.data.sources.known.known_datasets import NAMED
+from lpt.data.sources.known.known_datasets import DATASETS
 from lpt.studies.define.definition import load_study
 from lpt.training.phases.build_stages import PHASES, build_model, build_stage
 
@@ -76,8 +76,8 @@ def test_the_header_says_how_and_what_to_expect(path):
     data, given = arguments(told["command"])
     assert given == {"--recipe": str(path.relative_to(ROOT))}
     spec = parse_spec(data)
-    assert spec.source in NAMED
-    spec.allow(*NAMED[spec.source].options)
+    assert spec.source in DATASETS
+    spec.allow(*DATASETS[spec.source].options)
 
 
 @recipes
@@ -95,8 +95,8 @@ def test_stages_are_built_from_it(path, model_of):
     config = load_config(path)
     assert load_config(path).to_yaml() == RunConfig.model_validate(config.model_dump()).to_yaml()
     counts = torch.tensor([100, 30, 10, 3])
-    for name in PHASES[: 2 if config.phase2.epochs else 1]:
-        stage = build_stage(name, config, model_of(config), counts)
+    for phase in PHASES[: 2 if config.phase2.epochs else 1]:
+        stage = build_stage(phase.name, config, model_of(config), counts)
         assert stage.param_groups()
         assert (config.phase2.eta, len(stage.branches)) in ((0.5, 2), (0.5, 1))
 
@@ -135,7 +135,7 @@ def test_commands_of_studies_name_rows_that_there_are():
         recipe = ROOT / given["--recipe"]
         labels = {row.label for row in load_study(name, str(recipe)).rows}
         assert given.get("--only", next(iter(labels))) in labels
-        assert parse_spec(given["--data"]).source in NAMED
+        assert parse_spec(given["--data"]).source in DATASETS
         config = load_config(recipe)
         assert warn_if_leaky(config.backbone) is None
         assert (config.phase1.epochs, config.layer_norm_eps) == (40, 1e-5)

@@ -1,4 +1,4 @@
-"""A prompt file gives back the same logits, and nothing else in it is trusted."""
+"""A task file gives back the same logits, and nothing in it is trusted."""
 
 import json
 import math
@@ -161,7 +161,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "no spec": ({"metadata": {"spec": None}}, "damaged metadata"),
     "spec no JSON": ({"metadata": {"spec": "{"}}, "damaged metadata"),
     "deep JSON": ({"metadata": {"spec": "[" * 100_000}}, "damaged metadata"),
-    "another kind of file": ({"metadata": {"lpt_task": None}}, "no prompt file of lpt"),
+    "another kind of file": ({"metadata": {"lpt_task": None}}, "not a task file of lpt"),
 }
 
 

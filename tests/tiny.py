@@ -16,7 +16,7 @@ from lpt.backbones import FrozenViT, load_backbone
 from lpt.config import RunConfig, load_config
 from lpt.progress import SilentReporter
 from lpt.task import Task
-from lpt.training.run.result import Result
+from lpt.task.run_result import Result
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer

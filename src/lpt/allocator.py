@@ -1,4 +1,4 @@
-"""How this process asks the system for memory."""
+"""The memory allocator of this process."""
 
 import ctypes
 import sys
@@ -10,11 +10,14 @@ _MMAP_MAX, _TRIM_THRESHOLD, _ARENA_MAX = -4, -1, -8
 
 
 def reuse_memory() -> bool:
-    """Let this process keep the memory it frees, for its next tensors; whether that was possible.
+    """Keep freed memory for the next tensors instead of returning it to the system.
 
-    glibc hands large blocks back to the system and asks for them again a moment later, and the
-    system clears every page: a fifth to a third of the time of a training step on a CPU
-    (docs/benchmarks.md). A change to the whole process, so for programs, not libraries, to make.
+    By default glibc returns large blocks and requests them again a moment later, and the system
+    clears every page. That takes a fifth to a third of the time of a training step on a CPU
+    (docs/benchmarks.md). The setting applies to the whole process, so only programs should call
+    this, not libraries.
+
+    Returns: whether the setting took effect; False for other systems and C libraries.
     """
     if not sys.platform.startswith("linux"):
         return False

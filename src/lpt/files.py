@@ -1,4 +1,4 @@
-"""Writing files so that a kill or a full disk never leaves half of one behind."""
+"""Write files atomically, so that an interruption or a full disk never leaves half of one."""
 
 import json
 import os
@@ -23,21 +23,24 @@ __all__ = [
 ]
 
 UNFINISHED = ".unfinished"
-"""Suffix of files that are being written; one that stays behind was cut short by a kill."""
+"""Suffix of files that are being written; one that is left over was interrupted."""
 
 
 def cache_folder() -> Path:
-    """Where files go that can be had again: LPT_CACHE, else the platform's folder for caches."""
+    """Folder of files that can be recreated: LPT_CACHE, or the cache folder of the platform."""
     named = os.environ.get("LPT_CACHE")
     return Path(named).expanduser() if named else user_cache_path("lpt", appauthor=False)
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
-    """Call `write` on a temporary neighbour of `path`, sync it to disk, then rename it to `path`.
+    """Call `write` on a temporary file beside `path`, sync it to disk, then rename it to `path`.
 
-    A reader sees the old file or the new one, never a part. The parent folder is made if needed.
+    A reader sees the old file or the new one, never a part of it. Missing folders are created.
 
-    Raises: RunError naming the file if the disk is full or the place cannot be written.
+    Args:
+        path: the file to write.
+        write: writes the content to the path that it is given.
+    Raises: RunError naming the file if the disk is full or the folder cannot be written.
     """
     temporary: Path | None = None
     try:
@@ -46,15 +49,15 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         os.close(handle)
         temporary = Path(name)
         write(temporary)
-        temporary.chmod(0o644)  # after the writer: safetensors puts a file of its own in its place
+        temporary.chmod(0o644)  # after writing: safetensors replaces the file
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
-    except (OSError, SafetensorError) as error:  # safetensors wraps errors of the disk in its own
+    except (OSError, SafetensorError) as error:  # safetensors wraps errors of the disk
         reason = getattr(error, "strerror", None) or error
         raise RunError(
             f"{path}: cannot be written ({reason}). "
-            "Free some space or choose another folder; what was there is unchanged."
+            "Free some space or choose another folder; an existing file is unchanged."
         ) from error
     finally:
         if temporary is not None:
@@ -72,12 +75,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, indented, non-ASCII kept, ending in a newline."""
+    """Write indented JSON atomically: UTF-8 without escapes, ending in a newline."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder that no other one writes to."""
+    """Remove files left by interrupted writers; no other process may be writing to the folder."""
     for path in folder.glob(f".*{UNFINISHED}"):
         path.unlink(missing_ok=True)
 
@@ -87,7 +90,9 @@ def _put(path: Path, data: bytes) -> None:
 
 
 def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

@@ -1,21 +1,22 @@
-"""Independent random generators, keyed by integers; and the one table of what draws from which.
+"""Independent random generators keyed by integers, and the table of their keys.
 
-Every random decision outside a model's own initialisation is a function of a key, so that it can be
-repeated alone, resumed, and shared out among processes. A key is a tuple of non-negative integers,
-usually beginning with the seed and ending with a `Stream`.
+Every random decision, apart from the initialisation of models, is a function of a key: it can be
+repeated in isolation, resumed, and distributed over processes. A key is a tuple of non-negative
+integers, which usually begins with the seed and ends with a `Stream`.
 """
 
+import threading
 from typing import Final
 
 import numpy as np
 
-__all__ = ["VIEW_KEY", "Stream", "random_stream"]
+__all__ = ["GENERATOR_LOCK", "VIEW_KEY", "Stream", "random_stream"]
 
 
 class Stream:
-    """Last number of a key: what is drawn.
+    """Last number of a key: the random decision.
 
-    The numbers are part of the results: changing one changes every run.
+    The numbers determine results, so changing one changes every run.
     """
 
     # (seed, stage, epoch, STREAM)
@@ -35,23 +36,29 @@ class Stream:
 
 
 VIEW_KEY = 1_000_003
-"""Marks the keys of cached views.
+"""Part of the keys of cached views.
 
-Keys: (seed, VIEW_KEY, view, image) and (seed, stage, epoch, branch, VIEW_KEY). No stage has this
-number.
+Keys are (seed, VIEW_KEY, view, image) and (seed, stage, epoch, branch, VIEW_KEY). It is never the
+number of a stage.
+"""
+
+GENERATOR_LOCK = threading.RLock()
+"""Held while torch's global generator is seeded and drawn from.
+
+Threads of one process share that generator; without the lock, they would take each other's numbers.
 """
 
 
 def random_stream(*key: int) -> np.random.Generator:
-    """Return an independent generator (NumPy's Philox) for a tuple of integers of any length.
+    """Make an independent generator (NumPy's Philox) for a tuple of integers of any length.
 
-    Held-out images are drawn from (seed, n), where n is the smallest class size that gives any;
-    bundled and derived data sets from (seed,).
+    Held-out images are drawn from (seed, n), where n is the smallest size of a class that loses
+    any; bundled and derived data sets are drawn from (seed,).
 
     >>> random_stream(0, Stream.BOOTSTRAP).integers(100, size=3).tolist() == [
     ...     int(n) for n in random_stream(0, 21).integers(100, size=3)
     ... ]
     True
     """
-    # SeedSequence pads with zeros, so (1,) and (1, 0) would agree without the length in front.
+    # SeedSequence pads with zeros: without the length in front, (1,) and (1, 0) would be equal.
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((len(key), *key))))

@@ -1,12 +1,12 @@
-"""START HERE: what flows through `lpt`, in the order in which it flows.
+"""The records that flow from images to predictions, in this order.
 
 Shape legend, used in every signature of the package:
 
     B  images in a batch             L  transformer blocks of the backbone
-    H  image height = width          K  leading blocks, which hold the shared prompt only
-    N  patch tokens                  P  prompt tokens a block
+    H  image height = width          K  leading blocks, which take the shared prompts only
+    N  patch tokens                  P  prompt tokens per block
     D  token width                   M  group prompts in the pool
-    C  classes                       T  group prompts matched to an image
+    C  classes                       T  group prompts matched per image
 
     Batch -> Prefix (tokens after block K, query; in lpt.model) -> Match -> Output -> Predictions
 """
@@ -17,12 +17,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["Batch", "Match", "Output", "Predictions"]
+__all__ = ["SUMMARY_METRICS", "Batch", "Match", "Output", "Predictions", "Progress"]
+
+SUMMARY_METRICS = ("overall", "many", "medium", "few", "macro")
+"""Names of the accuracies in every summary: overall, of the shot groups, averaged over classes."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images of one step, transformed and normalised, with what is needed to trace them.
+    """Images of one step, transformed and normalised, with their labels and positions.
 
     Attributes:
         images: (B, 3, H, H) float32.
@@ -37,11 +40,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Match:
-    """Which group prompts an image received.
+    """The group prompts that each image was matched to.
 
     Attributes:
         ids: (B, T) int64, by descending similarity.
-        similarity: (B, T) cosine of query and key, in [-1, 1]; carries the gradient to the keys.
+        similarity: (B, T) cosine of query and key, in [-1, 1]; the keys' gradients flow through it.
         prompts: (B, L-K, P, D) mean of the T matched group prompts.
     """
 
@@ -52,11 +55,11 @@ class Match:
 
 @dataclass(frozen=True)
 class Output:
-    """Everything one forward pass computed, by name.
+    """The results of one forward pass.
 
     Attributes:
         logits: (B, C) cosines of feature and class weights, in [-1, 1].
-        feature: (B, D) class token after the final norm, what the classifier saw.
+        feature: (B, D) class token after the final norm: the classifier's input.
         query: (B, D) class token of the shared-prompt pass (phase 1's feature).
         match: the matched group prompts; None in phase 1.
     """
@@ -69,7 +72,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model said of a whole split, in the split's order, on the CPU.
+    """A model's predictions for a whole split, in the split's order, on the CPU.
 
     Attributes:
         logits: (n, C) float32 cosines.
@@ -80,3 +83,16 @@ class Predictions:
     logits: np.ndarray
     labels: np.ndarray
     matched: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Position of a step in its stage.
+
+    Attributes:
+        epoch: index of the epoch, 0 .. epochs - 1.
+        epochs: number of epochs of the stage.
+    """
+
+    epoch: int
+    epochs: int

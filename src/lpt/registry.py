@@ -1,9 +1,9 @@
-"""Named entries that other packages can add to: losses, samplers, baselines, data sets, backbones.
+"""Registries of named entries that other packages can extend, such as losses and samplers.
 
-A package adds entries by calling a `register_*` function of `lpt`, or by an entry point of the
-group `lpt.plugins` that names a module (importing it registers) or a function (which is called).
-Entry points are loaded when a name is looked up that `lpt` itself does not have, or when all names
-are listed.
+A package adds entries by calling a `register_*` function of `lpt`. To do so without being imported,
+it declares an entry point of the group `lpt.plugins`: a module, which registers entries when it is
+imported, or a function, which is called. Entry points are loaded when a name is looked up that is
+not known yet, or when all names are listed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,11 +23,11 @@ _loaded: set[tuple[str, str]] = set()
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
-    """Entries of one kind by name; built-in ones first, then registered ones.
+    """Entries of one kind by name: the built-in ones, then the registered ones.
 
     Args:
-        kind: what an entry is, for messages, such as "loss".
-        builtin: entries that `lpt` has itself.
+        kind: the kind in messages, such as "loss".
+        builtin: entries of `lpt` itself.
 
     >>> colours = Registry("colour", {"red": 1})
     >>> colours.register("blue", 2)
@@ -44,8 +44,10 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """Add an entry.
 
         Args:
-            replace: whether a registered entry of that name may be replaced; a built-in one never.
-        Raises: ConfigError if the name is empty or taken.
+            name: name of the entry; not empty, without blanks and without / : = ,
+            entry: the entry.
+            replace: allow replacing a registered entry; a built-in one is never replaced.
+        Raises: ConfigError if the name is invalid or taken.
         """
         if not name or name != name.strip() or any(c in name for c in "/:=, "):
             raise ConfigError(f"{self.kind} {name!r}: a name has no blanks and none of / : = ,")
@@ -60,7 +62,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         del self._entries[name]
 
     def __getitem__(self, name: str) -> Entry:
-        """Return an entry. Raises: ConfigError naming the known ones."""
+        """Look up an entry. Raises: ConfigError naming the known ones."""
         if name not in self:
             raise ConfigError(f"{self.kind} '{name}': unknown. Choose one of: {', '.join(self)}.")
         return self._entries[name]
@@ -80,7 +82,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
 
 def load_plugins() -> None:
-    """Load every entry point of `GROUP` that has not been loaded yet.
+    """Load the entry points of `GROUP` that are not loaded yet.
 
     Raises: ConfigError naming the plugin that fails.
     """

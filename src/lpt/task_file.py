@@ -1,8 +1,11 @@
-"""The prompt file: all that one task adds to a backbone, in a few megabytes, read without trust.
+"""The task file: everything that a task adds to its backbone, in a few megabytes.
 
-A safetensors file with tensors shared_prompts (L, P, D), group_prompts (M, L-K, P, D), keys (M, D),
-classifier (C, D), float32, and two metadata entries: `lpt_task` (format version) and `spec` (JSON,
-the fields of `TaskSpec`). A task of phase 1 alone has neither group_prompts nor keys.
+A file may come from anyone, so it is validated completely before any tensor is allocated.
+
+It is a safetensors file with the float32 tensors shared_prompts (L, P, D),
+group_prompts (M, L-K, P, D), keys (M, D) and classifier (C, D), and two metadata entries:
+`lpt_task` (format version) and `spec` (JSON, the fields of `TaskSpec`). A task of phase 1 only has
+neither group_prompts nor keys.
 """
 
 from dataclasses import replace
@@ -16,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, load_backbone
+from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
 from lpt.errors import ConfigError, TaskFileError
 from lpt.files import write_atomic
 from lpt.model.two_pass import LongTailedPromptModel, PromptShape
@@ -23,11 +27,11 @@ from lpt.model.two_pass import LongTailedPromptModel, PromptShape
 __all__ = ["FORMAT", "BackboneRecord", "TaskSpec", "load_task", "read_spec", "save_task"]
 
 FORMAT = 1
-"""Version that this code writes; it reads all versions up to it."""
+"""The format version that this code writes. It reads every version up to this one."""
 
 MAX_SPEC_BYTES = 64 * 2**20
 MAX_SHOWN = 100
-"""Characters of a foreign file that an error repeats."""
+"""Maximum number of characters of a file that an error message quotes."""
 
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Pixels = Annotated[int, Field(ge=1, le=4096)]
@@ -35,7 +39,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 Kind = tuple[str | int, ...]
-"""Type of a tensor's numbers, as safetensors names it, and its sizes."""
+"""Data type of a tensor, as safetensors names it, followed by its sizes."""
 
 
 class _Record(BaseModel):
@@ -43,7 +47,7 @@ class _Record(BaseModel):
 
 
 class BackboneRecord(_Record):
-    """Which backbone a task was trained on, so that no other is taken for it."""
+    """The backbone that a task was trained on, and how its inputs are prepared."""
 
     name: str
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -55,14 +59,15 @@ class BackboneRecord(_Record):
 
 
 class TaskSpec(_Record):
-    """Metadata of a prompt file.
+    """Metadata of a task file.
 
     Attributes:
-        class_names, class_counts: names in index order, and training images of each.
-        phases: 2, or 1 for a model of shared prompts alone.
-        resize_rule, resize: how whole images are brought to input size before the centre crop.
+        class_names, class_counts: (C,) names in index order, and training images per class.
+        phases: 2, or 1 for a model with shared prompts only.
+        resize_rule, resize: how images are resized, in pixels, before the centre crop.
         temperature: softmax(cosine / temperature) gives probabilities.
-        metrics: at the end of training, by phase, data ("val", "test") and name.
+        many_above, few_below: bounds of the shot groups (`lpt.data.class_groups`).
+        metrics: at the end of training, by phase, split ("val", "test") and name.
     """
 
     name: str
@@ -76,8 +81,8 @@ class TaskSpec(_Record):
     phases: Literal[1, 2] = 2
     resize_rule: Literal["squash", "short-side"]
     resize: Pixels
-    many_above: Annotated[int, Field(ge=0)] = 100
-    few_below: Annotated[int, Field(ge=0)] = 20
+    many_above: Annotated[int, Field(ge=0)] = MANY_ABOVE
+    few_below: Annotated[int, Field(ge=0)] = FEW_BELOW
     temperature: Positive = 0.05
     metrics: dict[str, dict[str, dict[str, float | None]]] = {}
 
@@ -88,12 +93,12 @@ class TaskSpec(_Record):
 
     @property
     def source_accuracy(self) -> float | None:
-        """Overall accuracy on the test images of the training's own data; None without any."""
+        """Overall accuracy on the test images of the training data; None if it has none."""
         return self.metrics.get(f"phase{self.phases}", {}).get("test", {}).get("overall")
 
 
 def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
-    """Write a prompt file atomically. Returns its size in bytes."""
+    """Write a task file atomically and return its size in bytes."""
     tensors = {
         name: tensor.detach().to("cpu", torch.float32).contiguous()
         for name, tensor in _tensors(model, spec.phases).items()
@@ -104,7 +109,7 @@ def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
 
 
 def read_spec(path: Path) -> TaskSpec:
-    """Read the metadata of a prompt file, checked; no tensor is loaded.
+    """Read and validate the metadata of a task file without loading a tensor.
 
     Raises: TaskFileError naming the file and what is wrong with it.
     """
@@ -114,13 +119,13 @@ def read_spec(path: Path) -> TaskSpec:
 def load_task(
     path: Path, backbone: FrozenViT | None = None
 ) -> tuple[LongTailedPromptModel, TaskSpec]:
-    """Read a prompt file and set it on its backbone. Nothing is allocated before all sizes agree.
+    """Read a task file and build its model. All sizes are checked before anything is allocated.
 
     Args:
-        backbone: one that is loaded already, shared among tasks; None loads the one named.
+        backbone: a loaded backbone, which tasks can share; None loads the one named in the file.
     Raises: TaskFileError if the file is damaged or hostile (unknown version, missing tensors,
         shapes that contradict the metadata, values that are not finite), or if the backbone is
-        another one than it was trained on: both are named.
+        not the one it was trained on (both are named).
     """
     spec, found = _read(path)
     if backbone is None:
@@ -131,10 +136,9 @@ def load_task(
         )
     _check_backbone(path, spec, backbone)
     _check_tensors(path, spec, found, backbone)
-    # A task of phase 1 has no pool; the model's is then as small as it can be.
+    # A task of phase 1 has no pool; the model gets the smallest possible one.
     shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top_k=1)
-    model = LongTailedPromptModel(backbone, len(spec.class_names), shape)
-    model.phases = spec.phases
+    model = LongTailedPromptModel(backbone, len(spec.class_names), shape, phases=spec.phases)
     with safe_open(path, framework="pt") as file, torch.no_grad():
         for name, target in _tensors(model, spec.phases).items():
             value = file.get_tensor(name)
@@ -157,7 +161,7 @@ def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
 def _instead(path: Path) -> str:
     run = path.parent
     if (run / "config.yaml").is_file():
-        return f"The run is not finished; go on with it: lpt train --out {run} --resume"
+        return f"The run is not finished. Resume it: lpt train --out {run} --resume"
     return "Give a task file, or the folder of a run."
 
 
@@ -172,7 +176,7 @@ def _read(path: Path) -> tuple[TaskSpec, dict[str, Kind]]:
     except (OSError, SafetensorError) as error:
         raise TaskFileError(f"{path}: not a readable safetensors file ({error}).") from error
     if "lpt_task" not in metadata:
-        raise TaskFileError(f"{path}: no prompt file of lpt (its metadata has no 'lpt_task').")
+        raise TaskFileError(f"{path}: not a task file of lpt (its metadata has no 'lpt_task').")
     try:
         written = int(metadata["lpt_task"])
         if not 1 <= written <= FORMAT:
@@ -218,7 +222,7 @@ def _check_tensors(path: Path, spec: TaskSpec, found: dict[str, Kind], backbone:
             held = str(found.get(name))[:MAX_SHOWN]
             raise TaskFileError(
                 f"{path}: damaged: tensor {name[:MAX_SHOWN]} is {held}, "
-                f"its metadata asks for {wanted.get(name)}."
+                f"but its metadata requires {wanted.get(name)}."
             )
 
 
@@ -227,7 +231,8 @@ def _check_backbone(path: Path, spec: TaskSpec, backbone: FrozenViT) -> None:
     if wanted.sha256 != given.sha256:
         raise TaskFileError(
             f"{path}: made for backbone {wanted.name} (weights {wanted.sha256[:12]}), "
-            f"not for {given.name} (weights {given.sha256[:12]}). Give it the backbone it knows."
+            f"not for {given.name} (weights {given.sha256[:12]}). "
+            "Load it with the backbone it was trained on."
         )
     for name in ("image_size", "layer_norm_eps"):
         if getattr(wanted, name) != getattr(given, name):

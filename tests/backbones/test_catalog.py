@@ -4,8 +4,9 @@ import pytest
 import timm
 from huggingface_hub import constants
 
-from lpt.backbones import list_backbones, warn_if_leaky
+from lpt.backbones import BACKBONES, list_backbones, register_backbone, warn_if_leaky
 from lpt.backbones.catalog import EMBEDDED, canonical_name
+from lpt.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +88,33 @@ def test_names_are_completed_and_renamed_as_timm_does():
     assert canonical_name("vit_base_patch16_224_in21k") == "vit_base_patch16_224.augreg_in21k"
     assert canonical_name("vit_base_patch16_plus_240") == "vit_base_patch16_plus_240"
     assert canonical_name("nothing") is None
+
+
+@pytest.fixture
+def _clean():
+    yield
+    BACKBONES.unregister("mine")
+
+
+@pytest.mark.usefixtures("_clean")
+def test_a_registered_backbone_is_listed_last_with_what_is_known_of_it():
+    register_backbone("mine", "hf-hub:me/mine", data="our photos", parameters=5.5)
+    entry = list_backbones()[-1]
+    assert (entry.name, entry.place, entry.data) == ("mine", "registered", "our photos")
+    assert (entry.parameters, entry.image_size) == (5.5, None)
+    assert warn_if_leaky("mine") is None
+
+
+@pytest.mark.usefixtures("_clean")
+def test_a_registered_name_is_replaced_only_on_request():
+    register_backbone("mine", "hf-hub:me/mine")
+    with pytest.raises(ConfigError, match="exists already"):
+        register_backbone("mine", "hf-hub:me/other")
+    register_backbone("mine", "hf-hub:me/other", replace=True)
+    assert BACKBONES["mine"].source == "hf-hub:me/other"
+
+
+@pytest.mark.parametrize("name", [EMBEDDED.name, "vit_base_patch32_224", "a@b", "a/b", ""])
+def test_names_that_mean_something_already_cannot_be_registered(name):
+    with pytest.raises(ConfigError, match=r"^backbone "):
+        register_backbone(name, "hf-hub:me/mine")

@@ -10,7 +10,7 @@ from huggingface_hub import constants
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
-from lpt.backbones import BackboneSpec, load_backbone
+from lpt.backbones import BACKBONES, BackboneSpec, load_backbone, register_backbone
 from lpt.backbones import names as sources
 from lpt.backbones.catalog import EMBEDDED
 from lpt.errors import BackboneError
@@ -359,3 +359,74 @@ def test_random_weights_of_the_embedded_architecture_are_not_its_weights():
     spec = load_backbone(f"random:{EMBEDDED.name}").spec
     assert (spec.width, spec.depth) == (192, 12)
     assert spec.sha256 != EMBEDDED.sha256
+
+
+# ------------------------------------------------------------------------------ registered names
+
+
+@pytest.fixture
+def register():
+    """Register a backbone as "mine" for one test."""
+
+    def under_its_name(source, **about):
+        register_backbone("mine", source, **about)
+
+    yield under_its_name
+    BACKBONES.unregister("mine")
+
+
+def test_a_registered_file_loads_by_its_name(register, vit, write_vit):
+    path = write_vit(vit())
+    register(path)
+    backbone = load_backbone("mine")
+    assert backbone.spec.name == "mine"
+    assert backbone.spec.sha256 == load_backbone(str(path)).spec.sha256
+    assert load_backbone("mine", image_size=64).spec.num_patches == 64
+
+
+def test_a_registered_function_loads_with_the_hash_of_its_weights(register, vit, write_vit):
+    register(vit)
+    backbone, same = load_backbone("mine"), load_backbone(str(write_vit(vit())))
+    assert backbone.spec.sha256 == same.spec.sha256
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.equal(backbone(images), same(images))
+    assert not any(p.requires_grad for p in backbone.parameters())
+
+
+def test_a_registered_name_wins_over_a_folder_of_that_name(register, vit, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    register(vit)
+    assert load_backbone("mine").spec.name == "mine"
+
+
+def fails():
+    raise RuntimeError("no disk")
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (fails, ["RuntimeError: no disk"]),
+        (lambda: 3, ["returned int", "VisionTransformer"]),
+        (lambda: torch.nn.Linear(2, 2), ["Supported"]),
+    ],
+)
+def test_a_registered_function_that_makes_no_backbone_is_named(register, build, words):
+    register(build)
+    refused("mine", "mine", *words)
+
+
+def test_a_registered_function_with_broken_weights_is_refused(register, vit):
+    def broken():
+        model = vit()
+        model.norm.weight.data.fill_(float("nan"))
+        return model
+
+    register(broken)
+    refused("mine", "mine", "norm.weight", "NaN or infinity")
+
+
+def test_a_registered_function_has_no_random_weights(register, vit):
+    register(vit)
+    refused("random:mine", "random:mine", "registered function", "Load it as mine")

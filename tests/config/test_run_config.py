@@ -78,7 +78,7 @@ def test_any_text_is_a_setting_or_an_error_of_two_lines(path, text):
         ("data.val_fraction=1", "data.val_fraction=1: must be less than 1"),
         ("augment.flip=2", "augment.flip=2: must be at most 1"),
         ("precision=half", "precision='half': must be one of 'auto', 'float32' or 'bf16'"),
-        ("phase3.epochs=5", "setting phase3.epochs: unknown. There is no section 'phase3'"),
+        ("phase3.epochs=5", "setting phase3.epochs: unknown; there is no section 'phase3'"),
         ("phase1.optim.lr=nan", "setting phase1.optim.lr=nan: .* finite"),
         ("phase2.optim.name=adam", "setting phase2.optim.name='adam': .* 'sgd' or 'adamw'"),
         ("augment.crop_scale=[0.9, 0.1]", r"augment: crop_scale=\(0.9, 0.1\) must satisfy"),
@@ -96,10 +96,10 @@ def test_a_wrong_setting_is_named_with_value_and_remedy(setting, said):
 
 
 def test_automatic_batches_give_an_epoch_about_fifty_steps_between_8_and_64():
-    batches = [RunConfig().resolved(n).phase1.batch for n in (10, 400, 1000, 3200, 100_000)]
+    batches = [RunConfig().resolved(n).phase1.batch_size for n in (10, 400, 1000, 3200, 100_000)]
     assert batches == [8, 8, 20, 64, 64]
     own = RunConfig().changed({"phase1.batch_size": 5}).resolved(1000)
-    assert (own.phase1.batch, own.phase2.batch) == (5, 20)
+    assert (own.phase1.batch_size, own.phase2.batch_size) == (5, 20)
 
 
 def test_a_configuration_cannot_be_changed_in_place():

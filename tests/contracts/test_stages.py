@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lpt.backbones import FrozenViT, hash_weights
 from lpt.baselines.encoder import EncoderStage, Fixed
-from lpt.losses import Phase2Settings, build_loss, instance_loss
+from lpt.losses import PHASE2_RELEASED, build_loss, instance_loss
 from lpt.model.classifier import CosineClassifier
 from lpt.model.two_pass import LongTailedPromptModel, PromptShape
 from lpt.training.engine.optim import ROLES
@@ -35,7 +35,7 @@ def shared(sampler: str, mixup: float) -> Stage:
 
 
 def group(sampler: str, mixup: float) -> Stage:
-    settings = Phase2Settings()
+    settings = PHASE2_RELEASED
     loss = build_loss("agcl", COUNTS)
     model = LongTailedPromptModel(vit(), 3, PromptShape(2, 1, 4, 4))
     branches = branches_of(sampler, loss, instance_loss(loss, settings))

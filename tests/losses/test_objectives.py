@@ -1,5 +1,7 @@
 """The objectives of the two phases: what is added to what, with which weight."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +11,6 @@ from torch import Tensor
 from lpt.losses import (
     PHASE2_PAPER,
     PHASE2_RELEASED,
-    Phase2Settings,
     build_loss,
     draw_noise,
     eta_weight,
@@ -53,7 +54,7 @@ def test_phase_two_by_hand() -> None:
         LABELS,
         similarity,
         beta=0.25,
-        settings=Phase2Settings(key_weight=2.0),
+        settings=replace(PHASE2_RELEASED, key_weight=2.0),
     )
     torch.testing.assert_close(terms["classification"], classification)
     assert terms["key"].item() == pytest.approx(0.6)
@@ -73,7 +74,9 @@ def test_the_key_gradient_does_not_depend_on_how_many_keys_match() -> None:
     """Each image pulls with total weight 1 / B, shared among its T keys."""
     for matched in (1, 2, 5):
         similarity = torch.zeros(4, matched, dtype=torch.float64, requires_grad=True)
-        terms = phase2_objective(build_loss("ce", COUNTS), cosines(), LABELS, similarity)
+        terms = phase2_objective(
+            build_loss("ce", COUNTS), cosines(), LABELS, similarity, settings=PHASE2_RELEASED
+        )
         terms.total.backward()
         assert similarity.grad is not None
         torch.testing.assert_close(similarity.grad, torch.full_like(similarity, -1 / (4 * matched)))
@@ -130,6 +133,7 @@ def test_mixup_takes_a_share_for_each_image_in_both_phases() -> None:
         cosines(),
         LABELS,
         torch.ones(4, 2).double(),
+        settings=PHASE2_RELEASED,
         partner_labels=PARTNERS,
         lam=shares,
     )
@@ -138,6 +142,7 @@ def test_mixup_takes_a_share_for_each_image_in_both_phases() -> None:
 
 
 def test_terms_read_like_a_mapping() -> None:
-    terms = phase2_objective(build_loss("ce", COUNTS), cosines(), LABELS, torch.ones(4, 1).double())
+    loss, similarity = build_loss("ce", COUNTS), torch.ones(4, 1).double()
+    terms = phase2_objective(loss, cosines(), LABELS, similarity, settings=PHASE2_RELEASED)
     assert list(terms) == ["classification", "key"]
     assert len(terms) == 2

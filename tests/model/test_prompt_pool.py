@@ -53,7 +53,7 @@ def test_more_matches_than_keys_or_none_are_refused(top):
 
 def test_a_query_of_another_width_is_refused_with_both_sizes():
     with pytest.raises(ShapeError, match=r"\(4, 3\) for keys of width 2"):
-        pool(THREE).match(torch.ones(4, 3))
+        pool(THREE).match(torch.ones(4, 3), top=2)
 
 
 @given(

@@ -1,6 +1,7 @@
 """The method as a whole: equal to two full passes with appended tokens; what may learn, learns."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import timm
@@ -31,8 +32,14 @@ KINDS: dict[str, dict[str, object]] = {
 
 def vit(**changes: object) -> VisionTransformer:
     """9 patches of 4 px; every weight random."""
-    sizes = {"img_size": 12, "patch_size": 4, "embed_dim": WIDTH, "depth": DEPTH, "num_heads": 2}
-    model = VisionTransformer(**{**sizes, "num_classes": 0, **changes})
+    arguments = {
+        "img_size": 12,
+        "patch_size": 4,
+        "embed_dim": WIDTH,
+        "depth": DEPTH,
+        "num_heads": 2,
+    }
+    model = VisionTransformer(**{**arguments, "num_classes": 0, **changes})
     randomise(model, 0.2)
     return model
 
@@ -44,10 +51,16 @@ def randomise(module: nn.Module, spread: float) -> None:
             parameter.copy_(spread * torch.randn(parameter.shape, generator=generator))
 
 
+def sizes(**changes: int | None) -> PromptShape:
+    """The paper's sizes, changed."""
+    paper = PromptShape(length=10, shared_blocks=None, pool_size=20, top_k=2)
+    return replace(paper, **changes)
+
+
 def build(shape: PromptShape | None = None, dropout: float = 0.0, **changes: object):
     """Prompts as large as tokens, so that their effect is."""
     backbone = FrozenViT(vit(**changes))
-    shape = shape or PromptShape(length=3, pool_size=6)
+    shape = shape or sizes(length=3, pool_size=6)
     model = LongTailedPromptModel(backbone, CLASSES, shape, dropout=dropout)
     for trainable in (model.shared, model.pool, model.classifier):
         randomise(trainable, 1.0)
@@ -107,7 +120,7 @@ def test_any_shape_of_prompts_equals_the_plain_method(data):
         length=data.draw(st.integers(1, 4), "P"),
         shared_blocks=data.draw(st.integers(1, DEPTH - 1), "K"),
         pool_size=pool,
-        top=data.draw(st.integers(1, pool), "T"),
+        top_k=data.draw(st.integers(1, pool), "T"),
     )
     model = build(shape)
     count = data.draw(st.integers(1, 3), "B")
@@ -148,9 +161,17 @@ def test_predict_runs_the_passes_that_the_model_was_trained_for():
     assert_predicts(model, model.phase1(images()))
 
 
+def test_phases_are_an_argument_and_either_one_or_two():
+    model = LongTailedPromptModel(FrozenViT(vit()), CLASSES, sizes(), phases=1)
+    assert model.phases == 1
+    assert model.predict(images()).match is None
+    with pytest.raises(ValueError, match="phases=3: choose 1 or 2"):
+        model.phases = 3
+
+
 @pytest.mark.parametrize("top", [1, 2, 3])
 def test_predict_notices_every_change_of_a_prompt(top):
-    model = build(PromptShape(length=3, pool_size=4, top=top)).eval()
+    model = build(sizes(length=3, pool_size=4, top_k=top)).eval()
     assert_predicts(model, model(images()))
     for parameter in (model.shared.prompts, model.pool.prompts, model.pool.keys):
         before = model.predict(images()).logits
@@ -232,7 +253,7 @@ def test_dropout_acts_on_the_feature_in_training_and_never_on_the_query():
 def test_vit_b_16_with_defaults_learns_the_papers_number_of_prompt_parameters():
     with torch.device("meta"):
         backbone = FrozenViT(timm.create_model("vit_base_patch16_224", num_classes=0))
-        model = LongTailedPromptModel(backbone, num_classes=365)
+        model = LongTailedPromptModel(backbone, num_classes=365, shape=sizes())
     assert model.shared.prompts.numel() == 92_160
     assert model.pool.prompts.numel() == 921_600
     assert model.shared.prompts.numel() + model.pool.prompts.numel() == 1_013_760
@@ -240,19 +261,19 @@ def test_vit_b_16_with_defaults_learns_the_papers_number_of_prompt_parameters():
 
 
 def test_half_of_the_blocks_hold_the_shared_prompt_alone_unless_said_otherwise():
-    assert PromptShape().resolved(12).shared_blocks == 6
-    assert PromptShape(shared_blocks=4).resolved(12).shared_blocks == 4
+    assert sizes().resolved(12).shared_blocks == 6
+    assert sizes(shared_blocks=4).resolved(12).shared_blocks == 4
 
 
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        (PromptShape(shared_blocks=0), r"shared_blocks=0: choose 1\.\.11 for 12 blocks"),
-        (PromptShape(shared_blocks=12), r"shared_blocks=12: choose 1\.\.11"),
-        (PromptShape(length=0), r"prompts\.length=0"),
-        (PromptShape(pool_size=0), r"prompts\.pool_size=0"),
-        (PromptShape(top=0), r"prompts\.top=0: choose 1\.\.20"),
-        (PromptShape(top=21), r"prompts\.top=21: choose 1\.\.20"),
+        (sizes(shared_blocks=0), r"shared_blocks=0: choose 1\.\.11 for 12 blocks"),
+        (sizes(shared_blocks=12), r"shared_blocks=12: choose 1\.\.11"),
+        (sizes(length=0), r"prompts\.length=0"),
+        (sizes(pool_size=0), r"prompts\.pool_size=0"),
+        (sizes(top_k=0), r"prompts\.top_k=0: choose 1\.\.20"),
+        (sizes(top_k=21), r"prompts\.top_k=21: choose 1\.\.20"),
     ],
 )
 def test_sizes_that_cannot_be_are_refused_by_name_value_and_range(shape, message):

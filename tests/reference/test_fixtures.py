@@ -62,7 +62,7 @@ def test_a_changed_reference_is_noticed(path, tensor, by, tmp_path, capsys):
     assert main([str(path), str(copy)]) == 1
 
 
-def test_misuse_is_told_from_failure(tmp_path, capsys):
+def test_misuse_has_an_exit_code_of_its_own(tmp_path, capsys):
     assert main([]) == 2
     assert main([str(tmp_path / "absent.safetensors")]) == 2
     cut = tmp_path / "cut.safetensors"
@@ -72,4 +72,4 @@ def test_misuse_is_told_from_failure(tmp_path, capsys):
     with safe_open(AGCL, framework="pt") as file:
         save_file({"x": file.get_tensor("in.labels")}, other, {"kind": json.dumps("none")})
     assert main([str(other)]) == 2
-    assert "other.safetensors: no fixture" in capsys.readouterr().err
+    assert "other.safetensors: not a fixture" in capsys.readouterr().err

@@ -1,11 +1,18 @@
-"""Frozen Vision Transformers: finding, checking, loading and running them with prompts."""
+"""Frozen Vision Transformers: find, check and load them, and run them with prompts."""
 
-from lpt.backbones.catalog import CatalogEntry, list_backbones, warn_if_leaky
+from lpt.backbones.catalog import (
+    BACKBONES,
+    CatalogEntry,
+    list_backbones,
+    register_backbone,
+    warn_if_leaky,
+)
 from lpt.backbones.load import load_backbone
 from lpt.backbones.spec import BackboneSpec, hash_weights
 from lpt.backbones.vit import FrozenViT, PromptKV
 
 __all__ = [
+    "BACKBONES",
     "BackboneSpec",
     "CatalogEntry",
     "FrozenViT",
@@ -13,5 +20,6 @@ __all__ = [
     "hash_weights",
     "list_backbones",
     "load_backbone",
+    "register_backbone",
     "warn_if_leaky",
 ]

@@ -1,28 +1,36 @@
-"""Backbones worth knowing, as a table, and what their names mean.
+"""Recommended backbones as a table, registered ones beside them, and what timm's names mean.
 
 Any other timm ViT with a class token works as well; the table is advice, not a limit.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import timm
 from huggingface_hub import try_to_load_from_cache
 from timm.models import get_deprecated_models, get_pretrained_cfg, is_model_pretrained
+from torch import nn
+
+from lpt.errors import ConfigError
+from lpt.registry import Registry
 
 __all__ = [
+    "BACKBONES",
     "EMBEDDED",
     "HUB_WEIGHTS",
     "CatalogEntry",
     "canonical_name",
     "list_backbones",
+    "register_backbone",
     "warn_if_leaky",
 ]
 
 HUB_WEIGHTS = "model.safetensors"
 """The weights file of a hub repository or folder; the only one that is ever opened."""
 
-Place = Literal["embedded", "cached", "hub", "file"]
+Place = Literal["bundled", "cached", "hub", "file", "registered"]
 
 
 @dataclass(frozen=True)
@@ -30,25 +38,27 @@ class CatalogEntry:
     """A row of the catalog.
 
     Attributes:
-        name: what `load_backbone` takes.
-        role: what it is for, in the paper or in the field.
+        name: the name that `load_backbone` takes.
+        role: its use in the paper or in the field.
         data: pretraining data, and whether its labels were used.
-        parameters: millions, without a head.
-        image_size: native input side in pixels.
-        place: "embedded" in this package, "cached" on this machine, on the "hub", or a "file" that
-            the user brings.
-        note: what to beware of.
+        parameters: millions, without a head; None if unknown.
+        image_size: native input side in pixels; None if unknown.
+        place: "bundled" with this package, "cached" on this machine, on the "hub", a "file" that
+            the user brings, or "registered" by `register_backbone`.
+        note: a caveat.
         sha256: `hash_weights` where this project vouches for the weights, else "".
+        source: what a registered name stands for: another name, or a function that builds it.
     """
 
     name: str
     role: str
     data: str
-    parameters: float
-    image_size: int
+    parameters: float | None
+    image_size: int | None
     place: Place = "hub"
     note: str = ""
     sha256: str = ""
+    source: str | Callable[[], nn.Module] | None = None
 
 
 EMBEDDED = CatalogEntry(
@@ -57,8 +67,8 @@ EMBEDDED = CatalogEntry(
     data="Tiny ImageNet, 100 classes, labels",
     parameters=5.4,
     image_size=64,
-    place="embedded",
-    note="small and trained on 50,000 images: take another for real work",
+    place="bundled",
+    note="small, trained on 50,000 images: choose another for real work",
     sha256="b563db1cb2afbdb7603914370a159d0c81802690fae3c637d765a115386db5a7",
 )
 
@@ -100,7 +110,7 @@ _CATALOG = (
         85.8,
         224,
         place="file",
-        note="its authors' weights, converted to safetensors; DINO's preprocessing",
+        note="its authors' weights, re-saved as safetensors; DINO's preprocessing",
     ),
     CatalogEntry(
         "vit_base_patch16_224.mae",
@@ -126,19 +136,70 @@ _CATALOG = (
 )
 
 
+BACKBONES: Registry[CatalogEntry] = Registry("backbone", {e.name: e for e in _CATALOG})
+"""The catalog by name, and registered backbones."""
+
+
+def register_backbone(
+    name: str,
+    source: str | Path | Callable[[], nn.Module],
+    *,
+    role: str = "",
+    data: str = "",
+    note: str = "",
+    parameters: float | None = None,
+    image_size: int | None = None,
+    replace: bool = False,
+) -> None:
+    """Give a backbone a name of its own, which `load_backbone` and the settings then accept.
+
+    A task file stores this name and the hash of the weights, so the name must be registered (by a
+    plugin, for example) wherever the task is loaded.
+
+    Args:
+        name: not a name of timm, and without blanks and any of / : = , @
+        source: any name that `load_backbone` takes, such as a file, a folder or `hf-hub:ORG/REPO`;
+            or a function that returns a timm `VisionTransformer` with its weights loaded. Its head
+            is dropped.
+        role, data, note, parameters, image_size: for the table of `lpt backbones`; see
+            `CatalogEntry`.
+        replace: whether a registered backbone of that name may be replaced.
+    Raises: ConfigError if the name is taken or not allowed.
+
+    >>> register_backbone("our-vit", "hf-hub:our-group/our-vit", data="our photos")
+    >>> list_backbones()[-1].place
+    'registered'
+    >>> BACKBONES.unregister("our-vit")
+    """
+    if "@" in name or canonical_name(name) is not None:
+        raise ConfigError(
+            f"backbone '{name}': timm uses this name, or it has an @. Choose another."
+        )
+    if isinstance(source, (str, Path)):
+        path = Path(source).expanduser()
+        source = str(path.absolute() if path.exists() else source)
+    entry = CatalogEntry(
+        name, role, data, parameters, image_size, place="registered", note=note, source=source
+    )
+    BACKBONES.register(name, entry, replace=replace)
+
+
 def list_backbones() -> list[CatalogEntry]:
-    """Return the catalog, with `place` telling which weights are on this machine. No network."""
+    """Return the catalog and the registered backbones, in this order, without using the network.
+
+    `place` tells which weights are on this machine.
+    """
     return [
         replace(entry, place="cached") if entry.place == "hub" and _is_cached(entry.name) else entry
-        for entry in _CATALOG
+        for entry in BACKBONES.values()
     ]
 
 
 def canonical_name(name: str) -> str | None:
     """Return timm's full name, ARCHITECTURE.TAG; None if timm has no such architecture.
 
-    An untagged name gets timm's default tag (if the architecture has any weights), a name that timm
-    has renamed its present one. An unknown tag is left as it is.
+    An untagged name gets timm's default tag, if the architecture has any weights. A name that timm
+    has replaced becomes the new one. An unknown tag is left unchanged.
     """
     name = get_deprecated_models().get(name) or name
     if not timm.is_model(name):
@@ -151,11 +212,11 @@ def canonical_name(name: str) -> str | None:
 
 
 def warn_if_leaky(name: str) -> str | None:
-    """Return a warning if the backbone learned from ImageNet-1k's labels, else None.
+    """Return a warning if the backbone was trained with ImageNet-1k's labels, else None.
 
-    On ImageNet-LT, and on test sets with ImageNet's classes, such a backbone has already seen the
-    many images of the rare classes. One that was fine-tuned on ImageNet-1k after ImageNet-21k is
-    moreover not the paper's, though often called so.
+    On ImageNet-LT, and on test sets with ImageNet's classes, such a backbone has already seen many
+    images of the rare classes. One that was fine-tuned on ImageNet-1k after ImageNet-21k is often
+    called the paper's backbone, but is not.
     """
     full = canonical_name(name.removeprefix("hf-hub:timm/"))
     architecture, _, tag = (full or "").partition(".")

@@ -1,9 +1,9 @@
-"""The architecture of a ViT, read off the shapes of its tensors.
+"""Infer the architecture of a ViT from the shapes of its tensors.
 
-For files that carry weights and no timm name. Tensor names are timm's. What shapes cannot tell
-comes from the file's metadata:
+This serves weight files without the name of a timm architecture. Tensor names are timm's. The
+file's metadata states what shapes cannot:
 
-    num_heads       else D / 64, the width of a head in nearly all ViTs
+    num_heads       default D / 64, since a head is 64 wide in nearly all ViTs
     activation      "gelu" (default) or "quick_gelu"; required for pre-norm (CLIP) towers, which
                     exist with both
 """
@@ -25,7 +25,7 @@ _HEAD_WIDTH = 64
 
 
 def infer_vit(checkpoint: Checkpoint) -> VisionTransformer:
-    """Build the untrained model whose tensors have the shapes of this checkpoint.
+    """Build an untrained model whose tensors have the shapes of this checkpoint.
 
     Raises: BackboneError if the tensors are not those of a plain ViT with a class token.
     """
@@ -34,7 +34,7 @@ def infer_vit(checkpoint: Checkpoint) -> VisionTransformer:
         arguments = _arguments(tensors, metadata)
     except KeyError as error:
         raise BackboneError(
-            f"{path}: has no tensor {error}, so the architecture cannot be read off it.\n"
+            f"{path}: has no tensor {error}, so its architecture cannot be inferred.\n"
             "Name the architecture: TIMM_NAME@FILE."
         ) from error
     except ValueError as error:
@@ -48,12 +48,14 @@ def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
     positions = tensors["pos_embed"]
     hidden = tensors["blocks.0.mlp.fc1.weight"]
     if kernel.dim() != 4 or positions.dim() != 3 or tensors["cls_token"].dim() != 3:
-        raise ValueError("patch_embed.proj.weight, pos_embed or cls_token lacks an axis.")
+        raise ValueError("patch_embed.proj.weight, pos_embed or cls_token has too few axes.")
     width, channels, patch, across = kernel.shape
     if channels != 3 or patch != across:
-        raise ValueError(f"patches of {channels} x {patch} x {across}; 3 x P x P is needed.")
+        raise ValueError(f"patches of {channels} x {patch} x {across}; they must be 3 x P x P.")
     if tensors["blocks.0.mlp.fc2.weight"].shape != hidden.shape[::-1]:
-        raise ValueError("the MLP is not two plain layers (gated?), which shapes cannot tell.")
+        raise ValueError(
+            "the MLP is not two plain layers (perhaps gated), which shapes cannot show."
+        )
     registers = tensors["reg_token"].shape[1] if "reg_token" in tensors else 0
     special = 1 + registers + ("dist_token" in tensors)
     grid, no_embed_class = _grid(positions.shape[1], special)
@@ -81,16 +83,16 @@ def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
 
 
 def _grid(positions: int, special: int) -> tuple[int, bool]:
-    """Patches along a side, and whether class and register tokens have no position of their own.
+    """Return patches per side, and whether class and register tokens have no positions.
 
-    Registers usually have none (DINOv2), so that reading wins where both fit.
+    Registers usually have none (DINOv2), so that reading is preferred if both fit.
     """
     readings = [(positions - special, False), (positions, True)]
     for patches, no_embed_class in reversed(readings) if special > 1 else readings:
         grid = math.isqrt(max(patches, 0))
         if grid > 0 and grid * grid == patches:
             return grid, no_embed_class
-    raise ValueError(f"pos_embed of {positions} positions fits no square grid of patches.")
+    raise ValueError(f"pos_embed of {positions} positions does not fit a square grid of patches.")
 
 
 def _depth(tensors: Mapping[str, Tensor]) -> int:
@@ -105,7 +107,7 @@ def _heads(width: int, metadata: Mapping[str, str]) -> int:
     heads = int(text) if text.isdecimal() else 0
     if heads < 1 or width % heads:
         raise ValueError(
-            f"{text} heads do not divide width {width}; set num_heads in its metadata."
+            f"width {width} is not divisible by {text} heads; set num_heads in its metadata."
         )
     return heads
 
@@ -114,7 +116,7 @@ def _activation(metadata: Mapping[str, str], *, pre_norm: bool) -> str:
     activation = metadata.get("activation", "" if pre_norm else "gelu")
     if activation not in ("gelu", "quick_gelu"):
         raise ValueError(
-            f"activation {activation!r} in its metadata; a pre-norm (CLIP) tower must say gelu or "
-            "quick_gelu."
+            f"activation {activation!r} in its metadata; a pre-norm (CLIP) tower must state "
+            "gelu or quick_gelu."
         )
     return activation

@@ -1,8 +1,8 @@
-"""Products with frozen weights: the bulk of all arithmetic, by the fastest library at hand.
+"""Products with frozen weights, the bulk of all arithmetic, by the fastest available library.
 
-On CPUs torch multiplies float32 matrices with MKL, which leaves half of some processors unused
-(AVX-512 on AMD); oneDNN, which torch carries for convolutions, does not. docs/benchmarks.md has the
-rates. Results agree to rounding.
+On CPUs, torch multiplies float32 matrices with MKL, which reaches half the speed of oneDNN on some
+processors (AVX-512 on AMD). torch ships oneDNN for convolutions. docs/benchmarks.md has the
+measurements. Results agree to rounding.
 """
 
 from collections.abc import Iterator
@@ -25,10 +25,13 @@ def frozen_linear(
     *,
     gelu: bool = False,
 ) -> Float[Tensor, "*rows out_features"]:
-    """Return x @ weight.T + bias, or its exact GELU; gradients flow to x alone.
+    """Compute x @ weight.T + bias, or its exact GELU; gradients flow only to x.
 
-    oneDNN on a CPU in float32; `F.linear` everywhere else (GPUs, autocast, torch.compile, which has
-    choices of its own) and inside `torch_products()`.
+    On a CPU in float32 it uses oneDNN; everywhere else (GPUs, autocast, torch.compile) and inside
+    `torch_products()` it uses `F.linear`.
+
+    Args:
+        gelu: whether to apply GELU to the result.
     """
     if not _onednn_serves(x, weight):
         product = F.linear(x, weight.detach(), None if bias is None else bias.detach())
@@ -40,11 +43,11 @@ def frozen_linear(
 
 
 class FrozenLinear(nn.Linear):
-    """A linear layer whose weights never learn; computes as `frozen_linear`."""
+    """A linear layer whose weights are not trained; computes as `frozen_linear`."""
 
     @classmethod
     def of(cls, linear: nn.Linear) -> "FrozenLinear":
-        """Take the place of a linear layer, with its very parameters."""
+        """Make a frozen layer that shares the parameters of a linear layer."""
         with torch.device("meta"):
             frozen = cls(linear.in_features, linear.out_features, bias=linear.bias is not None)
         frozen.weight, frozen.bias = linear.weight, linear.bias
@@ -57,7 +60,7 @@ class FrozenLinear(nn.Linear):
 
 @contextmanager
 def torch_products() -> Iterator[None]:
-    """Compute with `F.linear` alone in this block: to compare, or to trace standard operators."""
+    """Use only `F.linear` in this context: to compare, or to trace standard operators."""
     global _onednn_allowed
     before, _onednn_allowed = _onednn_allowed, False
     try:
@@ -70,7 +73,7 @@ _onednn_allowed: bool = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_lin
 
 
 class _Product(torch.autograd.Function):
-    """The product with its gradient for x: no input is kept, no weight gradient computed."""
+    """The product with its gradient for x; stores no input and computes no weight gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -1,12 +1,13 @@
 """From the name of a backbone to its architecture and its weights file.
 
-vit_tiny_patch8_64            embedded in this package
+vit_tiny_patch8_64            bundled with this package
 NAME, NAME.TAG                timm's registry; weights from the hub or its cache
 hf-hub:ORG/REPO[@REVISION]    a hub repository in timm's layout
 FOLDER                        the same layout on disk: config.json, model.safetensors
 FILE.safetensors              architecture from its metadata or the shapes of its tensors
 NAME[.TAG]@FILE.safetensors   architecture and preprocessing of NAME, weights of FILE
 random:ANY_OF_THESE           that architecture with random weights, the same every time
+and names that `register_backbone` has added.
 """
 
 import difflib
@@ -28,9 +29,10 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from timm.models import get_pretrained_cfg
+from torch import nn
 
-from lpt.backbones.catalog import EMBEDDED, HUB_WEIGHTS, canonical_name
-from lpt.backbones.weight_file import PICKLE_SUFFIXES, read_metadata
+from lpt.backbones.catalog import BACKBONES, EMBEDDED, HUB_WEIGHTS, canonical_name
+from lpt.backbones.weight_file import PICKLE_SUFFIXES, RESAVE, read_metadata
 from lpt.errors import BackboneError
 
 __all__ = ["Source", "find_source"]
@@ -42,21 +44,24 @@ _MODEL_ARGUMENTS = frozenset({
     "class_token", "no_embed_class", "reg_tokens", "dynamic_img_size",
 })  # fmt: skip
 _LARGEST = 8192
-"""No argument of a real ViT is larger; a larger one would only fill the memory."""
+"""Upper bound of every argument; a larger one would only exhaust memory."""
 _IGNORED_ARGUMENTS = frozenset({"num_classes", "in_chans", "drop_rate", "drop_path_rate"})
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a backbone comes from.
+    """The origin of a backbone.
 
     Attributes:
-        name: name by which `load_backbone` finds it again, from any folder: local paths absolute.
+        name: name by which `load_backbone` finds it again from any folder; local paths are
+            absolute.
         file: fetches the weights file if needed and returns its path.
-        architecture: timm's name, with the tag whose preprocessing applies; None: ask the file.
-        model_arguments: of the architecture, on top of timm's own.
-        preprocessing: mean, std, interpolation where the source states them.
-        random: the weights are not to be loaded.
+        architecture: timm's name, with the tag whose preprocessing applies; None: read it off the
+            file.
+        model_arguments: arguments of the architecture, which override timm's.
+        preprocessing: mean, std and interpolation, where the source states them.
+        random: whether weights stay random instead of being loaded.
+        build: makes the model with its weights; None for all but registered functions.
     """
 
     name: str
@@ -65,18 +70,24 @@ class Source:
     model_arguments: Mapping[str, Any] = field(default_factory=dict)
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     random: bool = False
+    build: Callable[[], nn.Module] | None = None
 
 
 def find_source(name: str) -> Source:
-    """Understand a backbone's name (the module lists the forms). Fetches no weights yet.
+    """Resolve a backbone's name; the module's docstring lists the forms. Fetches no weights.
 
-    Raises: BackboneError for a name that means nothing, with close matches, and for files of
-        another kind than safetensors.
+    Raises: BackboneError for an unknown name, with close matches, and for files that are not
+        safetensors.
     """
     if name.startswith("random:"):
         shape = name.removeprefix("random:")
         drawn = find_source(shape)
-        own = shape if canonical_name(shape) else drawn.name  # a tag would speak of weights
+        if drawn.build is not None:
+            raise BackboneError(
+                f"{name}: {shape} is built by a registered function, weights included. "
+                f"Load it as {shape}."
+            )
+        own = shape if canonical_name(shape) else drawn.name  # without the tag, which names weights
         return replace(drawn, name=f"random:{own}", random=True)
     if name.startswith("hf-hub:"):
         return _hub_repository(name)
@@ -90,17 +101,31 @@ def find_source(name: str) -> Source:
         return _file(path.absolute())
     full = canonical_name(name)
     if full is not None:
-        return _registered(full)
+        return _timm_model(full)
+    if name in BACKBONES:
+        return _registered(name)
     if name and path.is_dir():
         return _folder(path.absolute())
     raise _unknown(name)
+
+
+def _registered(name: str) -> Source:
+    source = BACKBONES[name].source
+    assert source is not None  # every built-in name is timm's, or was recognised before
+    if isinstance(source, str):
+        return replace(find_source(source), name=name)
+
+    def no_file() -> Path:
+        raise BackboneError(f"{name}: is built by a registered function and has no weights file.")
+
+    return Source(name, no_file, build=source)
 
 
 def _embedded_file() -> Path:
     return Path(str(resources.files("lpt.backbones") / "embedded" / f"{EMBEDDED.name}.safetensors"))
 
 
-def _registered(name: str) -> Source:
+def _timm_model(name: str) -> Source:
     try:
         config = get_pretrained_cfg(name)
     except RuntimeError as error:
@@ -126,7 +151,7 @@ def _hub_repository(name: str) -> Source:
 def _folder(folder: Path) -> Source:
     config = folder / _CONFIG
     if not config.is_file():
-        raise BackboneError(f"{folder}: has no {_CONFIG}, so it is no backbone's folder.")
+        raise BackboneError(f"{folder}: has no {_CONFIG}, so it is not a backbone folder.")
     return replace(_configured(str(folder), config), file=lambda: folder / HUB_WEIGHTS)
 
 
@@ -140,11 +165,11 @@ def _named_file(architecture: str, path: Path) -> Source:
     if full is None:
         raise _unknown(architecture)
     read_metadata(path)
-    return replace(_registered(full), name=f"{architecture}@{path}", file=lambda: path)
+    return replace(_timm_model(full), name=f"{architecture}@{path}", file=lambda: path)
 
 
 def _configured(name: str, path: Path) -> Source:
-    """Read timm's config.json; its weights file is for the caller to add."""
+    """Read timm's config.json; the caller adds the weights file."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         preprocessing = config.get("pretrained_cfg", config)
@@ -178,7 +203,7 @@ def _configured(name: str, path: Path) -> Source:
 
 
 def _from_hub(name: str, repository: str, file: str) -> Path:
-    """Return a file of a hub repository, from the cache where it is there already."""
+    """Return a file of a hub repository, from the cache if it is there already."""
     repository, _, revision = repository.partition("@")
     try:
         cached = try_to_load_from_cache(repository, file, revision=revision or None)
@@ -189,8 +214,8 @@ def _from_hub(name: str, repository: str, file: str) -> Path:
         raise _unreachable(name, file, error) from error
     except EntryNotFoundError as error:
         raise BackboneError(
-            f"{name}: {repository} on the hub holds no {file}; pickled weights are never read.\n"
-            "Convert them once with the converter in tools/, then give the file."
+            f"{name}: {repository} on the hub has no {file}; pickled weights are never read. "
+            f"Download them;\n{RESAVE}; then give the file: TIMM_NAME@FILE.safetensors."
         ) from error
     except (
         GatedRepoError,
@@ -199,10 +224,10 @@ def _from_hub(name: str, repository: str, file: str) -> Path:
         RevisionNotFoundError,
     ) as error:
         raise BackboneError(
-            f"{name}: the hub has no repository {repository} that is open to you.\n"
+            f"{name}: the hub has no repository {repository} that you may read.\n"
             "Check the name, or log in with the hub's own client."
         ) from error
-    except Exception as error:  # the hub's client lets errors of its transports through
+    except Exception as error:  # the hub's client does not wrap the errors of its transports
         raise _unreachable(name, file, error) from error
 
 
@@ -210,7 +235,7 @@ def _unreachable(name: str, file: str, error: Exception) -> BackboneError:
     cause = type(error.__cause__ or error).__name__
     return BackboneError(
         f"{name}: {file} is not on this machine and the hub cannot be reached ({cause}).\n"
-        f"Connect once, or get it elsewhere and give the file: TIMM_NAME@FILE.safetensors; "
+        f"Connect once, or obtain the file elsewhere and name it: TIMM_NAME@FILE.safetensors; "
         f"{EMBEDDED.name} needs no download."
     )
 
@@ -221,9 +246,9 @@ def _unknown(name: str) -> BackboneError:
         tags = timm.list_pretrained(f"{architecture}.*")
         return BackboneError(f"{name}: no such weights. timm has {', '.join(tags) or 'none'}.")
     known = [EMBEDDED.name]
-    for module in ("vision_transformer", "deit"):  # the families that prompts fit
+    for module in ("vision_transformer", "deit"):  # the families that take prompts
         for pretrained in (False, True):
             known += timm.list_models(module=module, pretrained=pretrained)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"Did you mean {', '.join(close)}?" if close else "`lpt backbones` lists what there is."
+    hint = f"Did you mean {', '.join(close)}?" if close else "`lpt backbones` lists the known ones."
     return BackboneError(f"{name}: no such backbone, file or folder. {hint}")

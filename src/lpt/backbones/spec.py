@@ -1,4 +1,4 @@
-"""What identifies a backbone and what its images must look like."""
+"""Identity of a backbone, and the preprocessing of its images."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,20 +12,20 @@ __all__ = ["BackboneSpec", "hash_weights"]
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """Facts about a loaded backbone; a prompt file stores them and refuses another backbone.
+    """Facts about a loaded backbone; a task file stores them and rejects any other backbone.
 
     Attributes:
-        name: what `load_backbone` takes to load it again, with timm's pretraining tag.
-        sha256: `hash_weights` of all tensors but the head, at the size they were stored for. The
-            input size does not change it: a backbone has one hash, whatever images it is run on.
-        width: D, numbers in a token.
+        name: the name by which `load_backbone` loads it again, with timm's pretraining tag.
+        sha256: `hash_weights` of all tensors except the head, at the input size they were stored
+            for. A backbone has one hash, whatever its input size.
+        width: D, numbers per token.
         depth: L, transformer blocks.
-        heads: attention heads a block.
-        patch_size: pixels along the side of a patch.
-        image_size: pixels along the side of the square input.
-        num_patches: N, patch tokens of an image.
+        heads: attention heads per block.
+        patch_size: side of a patch in pixels.
+        image_size: side of the square input in pixels.
+        num_patches: N, patch tokens per image.
         mean, std: of red, green, blue in [0, 1]; pixels become (value - mean) / std.
-        interpolation: how images are resized, in Pillow's terms ("bicubic", ...).
+        interpolation: resampling filter by Pillow's name ("bicubic", ...).
         layer_norm_eps: of every LayerNorm.
     """
 
@@ -46,10 +46,13 @@ class BackboneSpec:
 def hash_weights(tensors: Mapping[str, Tensor]) -> str:
     """Return the SHA-256 of named tensors, as 64 hexadecimal digits.
 
-    Hashed, in ascending order of names, is for each tensor the UTF-8 line
-    `NAME DTYPE SHAPE` + newline (`norm.bias float32 192`; axes joined by `x`, a scalar's is empty),
-    then its values in row-major order, little-endian. Floating-point tensors count as float32, so
-    weights stored in float16 hash like their float32 copy. Device and strides do not matter.
+    For each tensor, in ascending order of names, it hashes the UTF-8 line `NAME DTYPE SHAPE` +
+    newline (`norm.bias float32 192`; axes are joined by `x`, a scalar's shape is empty), and then
+    the values in row-major order, little-endian. Floating-point tensors are converted to float32,
+    so weights stored in float16 hash like their float32 copy. Device and strides do not matter.
+
+    >>> hash_weights({"w": torch.zeros(2)})[:12] == hash_weights({"w": torch.zeros(2).half()})[:12]
+    True
     """
     digest = hashlib.sha256()
     for name in sorted(tensors):

@@ -1,4 +1,4 @@
-"""Reading backbone weights from a safetensors file, and putting them into a model.
+"""Read backbone weights from a safetensors file, and load them into a model.
 
 Only safetensors are read. A torch file is a pickle, which can run code when it is opened.
 """
@@ -14,16 +14,22 @@ from torch import Tensor
 
 from lpt.errors import BackboneError
 
-__all__ = ["PICKLE_SUFFIXES", "Checkpoint", "fill", "read_checkpoint", "read_metadata"]
+__all__ = ["PICKLE_SUFFIXES", "RESAVE", "Checkpoint", "fill", "read_checkpoint", "read_metadata"]
 
 PICKLE_SUFFIXES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl"})
+
+RESAVE = (
+    "if you trust their source, re-save them: state = torch.load(FILE, weights_only=True); "
+    'safetensors.torch.save_file(state, "FILE.safetensors")'
+)
+"""Remedy for weights in a torch file; the part of a sentence after a semicolon."""
 
 _NOT_BACKBONE = ("head.", "head_dist.", "pre_logits.", "mask_token")
 """Tensors that belong to pretraining, not to the backbone."""
 
 
 class Checkpoint(NamedTuple):
-    """The content of a weights file: tensors in float32, metadata as text."""
+    """The content of a weights file: floating-point tensors in float32, metadata as text."""
 
     path: Path
     tensors: dict[str, Tensor]
@@ -33,7 +39,7 @@ class Checkpoint(NamedTuple):
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read all tensors of a safetensors file.
 
-    Raises: BackboneError if the file is missing, damaged or of another kind.
+    Raises: BackboneError if the file is missing, damaged or not safetensors.
     """
     _check_kind(path)
     try:
@@ -44,13 +50,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (OSError, SafetensorError) as error:
         raise _damaged(path, error) from error
     if not tensors:
-        raise BackboneError(f"{path}: holds no tensors; get the weights file again.")
+        raise BackboneError(f"{path}: contains no tensors. Download it again.")
     floats = {n: t.to(torch.float32) if t.is_floating_point() else t for n, t in tensors.items()}
     return Checkpoint(path, floats, metadata)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Read the text metadata of a safetensors file, not its tensors.
+    """Read the metadata of a safetensors file without its tensors.
 
     Raises: BackboneError like `read_checkpoint`.
     """
@@ -63,10 +69,10 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def fill(model: VisionTransformer, checkpoint: Checkpoint) -> None:
-    """Load a checkpoint into a model of the same architecture, at the input size of the checkpoint.
+    """Load a checkpoint into a model of the same architecture, at the checkpoint's input size.
 
-    Position embeddings of another grid change the model's input size, not the embeddings. Names of
-    OpenCLIP and of the original DINOv2 are understood (timm's conversion). Heads are left out.
+    Position embeddings for another grid change the model's input size, not the embeddings. Tensor
+    names of OpenCLIP and of the original DINOv2 are converted (by timm). Heads are left out.
 
     Raises: BackboneError for missing, unknown, ill-shaped or non-finite tensors.
     """
@@ -81,21 +87,21 @@ def fill(model: VisionTransformer, checkpoint: Checkpoint) -> None:
     if missing := sorted(expected.keys() - found.keys()):
         raise BackboneError(
             f"{path}: lacks {_some(missing)}. "
-            "Get the file again, or name the architecture it was made for: TIMM_NAME@FILE."
+            "Download it again, or name its architecture: TIMM_NAME@FILE."
         )
     if unknown := sorted(found.keys() - expected.keys()):
         raise BackboneError(
             f"{path}: {_some(unknown)} do not belong to this architecture. "
-            "Name the one it was made for: TIMM_NAME@FILE."
+            "Name its architecture: TIMM_NAME@FILE."
         )
     for name, tensor in found.items():
         if tensor.shape != expected[name].shape:
             raise BackboneError(
-                f"{path}: {name} has shape {tuple(tensor.shape)}, the architecture needs "
-                f"{tuple(expected[name].shape)}. Name the one it was made for: TIMM_NAME@FILE."
+                f"{path}: {name} has shape {tuple(tensor.shape)}, but this architecture needs "
+                f"{tuple(expected[name].shape)}. Name its architecture: TIMM_NAME@FILE."
             )
         if not torch.isfinite(tensor).all():
-            raise BackboneError(f"{path}: {name} holds NaN or infinity; get the weights again.")
+            raise BackboneError(f"{path}: {name} contains NaN or infinity. Download it again.")
     model.load_state_dict(found)
 
 
@@ -105,8 +111,9 @@ def _adopt_input_size(model: VisionTransformer, checkpoint: Checkpoint) -> None:
     kernel = tensors.get("patch_embed.proj.weight")
     if kernel is not None and kernel.shape != model.patch_embed.proj.weight.shape:
         raise BackboneError(
-            f"{path}: patch_embed.proj.weight has shape {tuple(kernel.shape)}, the architecture "
-            f"needs {tuple(model.patch_embed.proj.weight.shape)}. Name another: TIMM_NAME@FILE."
+            f"{path}: patch_embed.proj.weight has shape {tuple(kernel.shape)}, but this "
+            f"architecture needs {tuple(model.patch_embed.proj.weight.shape)}. "
+            "Name its architecture: TIMM_NAME@FILE."
         )
     positions = tensors.get("pos_embed")
     if positions is None or model.pos_embed is None or positions.shape == model.pos_embed.shape:
@@ -116,8 +123,8 @@ def _adopt_input_size(model: VisionTransformer, checkpoint: Checkpoint) -> None:
     grid = math.isqrt(max(patches, 0))
     if grid == 0 or grid * grid != patches or positions.shape[::2] != model.pos_embed.shape[::2]:
         raise BackboneError(
-            f"{path}: pos_embed has shape {tuple(positions.shape)}, which is no square grid of "
-            f"patches and {others} more tokens. Name another architecture: TIMM_NAME@FILE."
+            f"{path}: pos_embed has shape {tuple(positions.shape)}, which is not a square grid "
+            f"of patches plus {others} tokens. Name its architecture: TIMM_NAME@FILE."
         )
     patch = model.patch_embed.img_size[0] // model.patch_embed.grid_size[0]
     model.set_input_size((grid * patch, grid * patch))
@@ -126,15 +133,15 @@ def _adopt_input_size(model: VisionTransformer, checkpoint: Checkpoint) -> None:
 def _check_kind(path: Path) -> None:
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise BackboneError(
-            f"{path}: backbones are read from .safetensors only; a torch file can run code when "
-            "opened.\nConvert it once with the converter in tools/, which loads weights only."
+            f"{path}: a torch file can run code when opened; only .safetensors files are read.\n"
+            f"{RESAVE[0].upper()}{RESAVE[1:]}."
         )
     if not path.is_file():
         raise BackboneError(f"{path}: no such weights file.")
 
 
 def _damaged(path: Path, error: Exception) -> BackboneError:
-    return BackboneError(f"{path}: not a readable safetensors file ({error}). Get the file again.")
+    return BackboneError(f"{path}: not a readable safetensors file ({error}). Download it again.")
 
 
 def _some(names: list[str]) -> str:

@@ -1,1 +1,1 @@
-"""`lpt bench`: speed as ratios measured in one run."""
+"""`lpt bench`: speed ratios, measured in one run."""

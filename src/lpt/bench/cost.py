@@ -1,8 +1,8 @@
-"""What the method must compute: floating-point operations and block runs of one image.
+"""Cost model of the method: floating-point operations and block runs per image.
 
-A multiplication with its addition counts as two operations. Norms, softmax, GELU and residuals are
-left out; they are memory traffic, below 1 % of the operations. What does not grow with the batch
-(keys and values of shared prompts) is left out too.
+A multiply-add counts as two operations. Norms, softmax, GELU and residuals are left out: they are
+memory traffic and below 1 % of the operations. Work that does not grow with the batch (keys and
+values of shared prompts) is left out too.
 """
 
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ __all__ = ["Sizes", "block_runs", "needed_flops", "sizes_of"]
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes that decide the cost.
+    """Sizes that determine the cost.
 
     Attributes:
         tokens: image tokens, class and register tokens included.
-        width, hidden: D and the MLP's inner width.
+        width, hidden: D and the hidden width of the MLP.
         depth, split: L and K.
         length: P.
         heads: attention heads.
-        patch_inputs: numbers in a patch (3 * size * size).
+        patch_inputs: numbers per patch (3 * size * size).
     """
 
     tokens: int
@@ -37,7 +37,7 @@ class Sizes:
 
 
 def sizes_of(model: LongTailedPromptModel) -> Sizes:
-    """Read the sizes off a model."""
+    """Read the sizes from a model."""
     vit = model.backbone.model
     patches = vit.patch_embed.num_patches
     return Sizes(
@@ -53,12 +53,12 @@ def sizes_of(model: LongTailedPromptModel) -> Sizes:
 
 
 def needed_flops(sizes: Sizes) -> Mapping[str, float]:
-    """Operations an image that each task needs, by name.
+    """Compute the operations per image that each task needs, by name of the task.
 
-    "bare" is the backbone without prompts, all tokens through all blocks. A pass of the method runs
-    its last block for the class token alone. Going backward, a block costs its products once (for
-    its input; frozen weights have no gradient) and its attention twice; the first block that holds
-    learning prompts needs neither its query, key and value products nor attention to its tokens.
+    "bare" is the backbone without prompts, with all tokens in all blocks. A pass of the method runs
+    its last block for the class token only. In the backward pass, a block costs its products once
+    (for its input; frozen weights have no gradient) and its attention twice. The first block with
+    trainable prompts needs neither its query, key and value products nor attention to its tokens.
     """
     n, d, h, p = sizes.tokens, sizes.width, sizes.hidden, sizes.length
     suffix = sizes.depth - sizes.split
@@ -73,15 +73,15 @@ def needed_flops(sizes: Sizes) -> Mapping[str, float]:
     def block(prompts: int) -> float:
         return qkv + after + attention(prompts)
 
-    def backward(blocks: int, prompts: int, learning: int) -> float:
+    def backward(blocks: int, prompts: int, trainable: int) -> float:
         full = qkv + after + 2 * attention(prompts)
-        first = after + 8.0 * n * learning * d
+        first = after + 8.0 * n * trainable * d
         return first + (blocks - 2) * full + class_block
 
     one_pass = embed + (sizes.depth - 1) * block(p) + class_block
     second = (suffix - 1) * block(2 * p) + class_block
-    learning = suffix * project
-    cached = second + learning + backward(suffix, 2 * p, p) + learning
+    prompts_kv = suffix * project
+    cached = second + prompts_kv + backward(suffix, 2 * p, p) + prompts_kv
     return {
         "bare": embed + sizes.depth * block(0),
         "inference": one_pass + second,
@@ -92,7 +92,7 @@ def needed_flops(sizes: Sizes) -> Mapping[str, float]:
 
 
 def block_runs(sizes: Sizes) -> Mapping[str, float]:
-    """Forward runs of a block an image, a block for the class token alone counted as none."""
+    """Count forward block runs per image; a block for the class token only counts as zero."""
     suffix = sizes.depth - sizes.split
     return {
         "bare": sizes.depth,

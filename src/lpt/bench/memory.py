@@ -1,8 +1,7 @@
-"""Peak memory of a training step, measured in a process of its own.
+"""Peak memory of a training step, measured in a separate process.
 
-`python -m lpt.bench.memory VARIANT BACKBONE BATCH DEVICE PRECISION` prints JSON: bytes that the
-step added to what the loaded model holds, and the peak of the whole process (of the device on a
-GPU).
+`python -m lpt.bench.memory VARIANT BACKBONE BATCH DEVICE PRECISION` prints JSON: the bytes that the
+step needs beyond the loaded model, and the peak of the whole process (of the device, on a GPU).
 """
 
 import json
@@ -17,11 +16,11 @@ from lpt.errors import LptError
 __all__ = ["Peak", "step_memory"]
 
 RETURN_FREED = {"MALLOC_MMAP_THRESHOLD_": "65536"}
-"""Makes glibc give every freed tensor back at once, so that resident memory is memory in use."""
+"""Make glibc return freed tensors at once, so that resident memory is memory in use."""
 
 
 class Peak(TypedDict):
-    """Bytes: added by the step, and in all."""
+    """Bytes that the step adds, and bytes in total."""
 
     step: int
     total: int
@@ -32,7 +31,7 @@ def step_memory(
 ) -> Peak:
     """Measure one variant of `Workload` in a child process.
 
-    Raises: LptError with what the child said if it failed.
+    Raises: LptError with the last line of the child's errors if it fails.
     """
     settings = [variant, backbone, str(batch), device, precision]
     command = [sys.executable, "-m", "lpt.bench.memory", *settings]

@@ -1,4 +1,4 @@
-"""`lpt bench`: speed as ratios measured in one run, results compared first."""
+"""`lpt bench`: speed ratios measured in one run, after results have been compared."""
 
 import os
 import platform
@@ -38,25 +38,26 @@ def bench(
     *,
     memory: bool = True,
 ) -> dict[str, Any]:
-    """Measure lpt against the plain implementation, the bare backbone and the machine.
+    """Compare lpt with the plain implementation, the bare backbone and the machine's peak.
 
-    Variants run in turn, so that whatever else the machine does meets all of them; a ratio is the
-    median over rounds of the ratio within a round. "torch_*" is lpt with torch's own products:
-    what the structure alone saves.
+    Variants run in turn, so that other load on the machine affects all of them alike; a ratio is
+    the median over rounds of the ratio within a round. "torch_*" variants use torch's own products
+    and show the savings of the structure only.
 
     Args:
         backbone: as for `load_backbone`.
-        batch: images a step.
-        repeats: rounds, after one to warm up.
+        batch: images per step.
+        repeats: rounds, after one warm-up round.
         device: "cpu", "cuda", or None for a GPU if there is one.
-        precision: float32 or bf16; auto is bf16 on GPUs, float32 on CPUs. Results are compared in
-            float32 always.
-        memory: also measure peak memory, in a child process a variant.
+        precision: float32 or bf16; auto is bf16 on GPUs and float32 on CPUs. Results are always
+            compared in float32.
+        memory: whether to measure peak memory too, in one child process per variant.
     Returns: numbers by name, ready for JSON; ratios above 1 are in favour of lpt.
-    Raises: LptError if cosine logits differ by more than 1e-5 or gradients by more than 1e-4.
+    Raises: LptError if batch or repeats is below 1, if cosine logits differ by more than 1e-5, or
+        if gradients differ by more than 1e-4.
     """
     if batch < 1 or repeats < 1:
-        raise LptError(f"bench: batch={batch}, repeats={repeats}: choose 1 or more of each.")
+        raise LptError(f"bench: batch={batch}, repeats={repeats}: both must be at least 1.")
     chosen = choose_device(device)
     device = str(chosen)
     on_cpu = precision == "auto" and chosen.type == "cpu"
@@ -67,26 +68,26 @@ def bench(
         raise LptError(
             f"bench: results differ: cosine logits by {logit_error:.1e} (allowed "
             f"{LOGIT_TOLERANCE:g}), gradients by {gradient_error:.1e} (allowed "
-            f"{GRADIENT_TOLERANCE:g}). Speed is not measured; please report it."
+            f"{GRADIENT_TOLERANCE:g}). Speed was not measured. Please report this."
         )
-    products = _product_rates(device, torch.bfloat16 if bf16 else torch.float32)
+    products = _product_speeds(device, torch.bfloat16 if bf16 else torch.float32)
     peak = max(products.values())
     seconds = _in_turn(work.variants(), repeats, device)
     sizes = sizes_of(work.model)
     needed = needed_flops(sizes)
-    rates = {name: batch / statistics.median(times) for name, times in seconds.items()}
+    speeds = {name: batch / statistics.median(times) for name, times in seconds.items()}
     result: dict[str, Any] = {
         **_speedups("lpt", seconds),
         "structure_only": _speedups("torch", seconds),
         "max_logit_error": logit_error,
         "max_gradient_error": gradient_error,
-        "images_per_second": rates,
+        "images_per_second": speeds,
         "spread": {name: _spread(times) for name, times in seconds.items()},
         "matmul_gflops": peak / 1e9,
         "matmul_side": _product_side(device),
         "matmul_gflops_by_library": {k: v / 1e9 for k, v in products.items()},
-        "share_of_peak": {t: needed[t] * rates[f"lpt_{t}"] / peak for t in TASKS}
-        | {"bare": needed["bare"] * rates["bare"] / peak},
+        "share_of_peak": {t: needed[t] * speeds[f"lpt_{t}"] / peak for t in TASKS}
+        | {"bare": needed["bare"] * speeds["bare"] / peak},
         "gflop_per_image": {name: value / 1e9 for name, value in needed.items()},
         "block_runs": dict(block_runs(sizes)),
         "backbone": backbone,
@@ -106,8 +107,8 @@ def bench(
 
 
 def render(result: Mapping[str, Any]) -> str:
-    """The result as a table for people."""
-    rates, spread, needed = (
+    """Format the result of `bench` as a table."""
+    speeds, spread, needed = (
         result[name] for name in ("images_per_second", "spread", "gflop_per_image")
     )
     lines = [
@@ -117,13 +118,13 @@ def render(result: Mapping[str, Any]) -> str:
         f"{result['max_logit_error']:.1e}, gradients {result['max_gradient_error']:.1e}",
         "",
         f"{'':<26}{'images/s':>9}{'spread':>9}{'GFLOP':>8}{'of peak':>9}{'speed-up':>10}"
-        f"{'structure alone':>17}",
+        f"{'structure only':>17}",
     ]
-    for name, rate in rates.items():
+    for name, speed in speeds.items():
         if name.startswith("torch_"):
             continue
         task = name.removeprefix("lpt_")
-        line = f"{name:<26}{rate:9.1f}{100 * spread[name]:8.0f}%"
+        line = f"{name:<26}{speed:9.1f}{100 * spread[name]:8.0f}%"
         if task in needed:
             line += f"{needed[task]:8.1f}{100 * result['share_of_peak'][task]:8.0f}%"
         if name.startswith("lpt_"):
@@ -134,10 +135,10 @@ def render(result: Mapping[str, Any]) -> str:
     runs = result["block_runs"]
     lines += [
         "",
-        f"inference runs at {result['backbone_share']:.2f} of the bare backbone's rate "
+        f"inference runs at {result['backbone_share']:.2f} of the bare backbone's speed "
         f"({result['structure_only']['backbone_share']:.2f} with torch's own products; "
-        f"{runs['inference']:.0f} block runs for {runs['bare']:.0f})",
-        f"matrix products of this machine, {result['matmul_side']} cubed in {result['precision']}, "
+        f"{runs['inference']:.0f} block runs instead of {runs['bare']:.0f})",
+        f"matrix products on this machine, {result['matmul_side']} cubed in {result['precision']}, "
         f"GFLOP/s: {products}",
     ]
     if "memory_ratio" in result:
@@ -187,15 +188,15 @@ def _speedups(prefix: str, seconds: Mapping[str, Sequence[float]]) -> dict[str, 
 
 
 def _spread(times: Sequence[float]) -> float:
-    """Half the distance between the quartiles, relative to the median."""
+    """Half the interquartile range, relative to the median."""
     if len(times) < 2:
         return 0.0
     low, middle, high = statistics.quantiles(times, n=4)
     return (high - low) / 2 / middle
 
 
-def _product_rates(device: str, dtype: torch.dtype) -> dict[str, float]:
-    """Operations a second of a large matrix product, by library: what the machine can do."""
+def _product_speeds(device: str, dtype: torch.dtype) -> dict[str, float]:
+    """Measure operations per second of a large matrix product, by library."""
     on_gpu = device != "cpu"
     side = _product_side(device)
     a, b = (torch.randn(side, side, dtype=dtype, device=device) for _ in range(2))

@@ -1,6 +1,6 @@
-"""The work that is measured: inference and training steps of lpt and of the plain implementation.
+"""The measured work: inference and training steps of lpt and of the plain implementation.
 
-Weights are random: speed does not depend on them.
+Weights are random; speed does not depend on them.
 """
 
 import copy
@@ -14,26 +14,28 @@ from torch import Tensor, nn
 
 from lpt.backbones import load_backbone
 from lpt.backbones.linear import torch_products
-from lpt.model.two_pass import LongTailedPromptModel, Prefix
+from lpt.model.two_pass import LongTailedPromptModel, Prefix, PromptShape
 from lpt.records import Output
 from lpt.reference.plain_model import PlainModel
 
 __all__ = ["CLASSES", "Workload"]
 
 CLASSES = 100
+SHAPE = PromptShape(length=10, shared_blocks=None, pool_size=20, top_k=2)
+"""The paper's sizes."""
 COMPARED = 32
 SCALE = 20.0
 LR = 1e-4
 
 
 class Workload:
-    """One model, the same parameters in the plain implementation, one batch of random images.
+    """A model, the plain implementation with the same parameters, and a batch of random images.
 
     Args:
-        backbone: as for `load_backbone`; random weights unless the name says otherwise.
-        batch: images.
+        backbone: as for `load_backbone`.
+        batch: number of images.
         device: "cpu" or "cuda".
-        bf16: whether work runs under bf16 autocast.
+        bf16: whether to run under bf16 autocast.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Workload:
         torch.manual_seed(0)
         frozen = load_backbone(backbone)
         self.vit = _as_timm_made_it(frozen.model).to(device)
-        self.model = LongTailedPromptModel(frozen, CLASSES).to(device)
+        self.model = LongTailedPromptModel(frozen, CLASSES, SHAPE).to(device)
         self.plain = PlainModel(self.model, self.vit)
         size = frozen.spec.image_size
         self.images = torch.randn(batch, 3, size, size).to(device)
@@ -63,16 +65,16 @@ class Workload:
 
     @cached_property
     def prefix(self) -> Prefix:
-        """What a cache of views would hold of these images."""
+        """The content of a view cache for these images."""
         with torch.no_grad(), self.precision():
             return self.model.prefix(self.images)
 
     def precision(self) -> AbstractContextManager[object]:
-        """The context that steps run in."""
+        """Return the autocast context of the steps."""
         return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
 
     def variants(self) -> Mapping[str, Callable[[], object]]:
-        """What is timed, by name; "torch_*" is lpt without oneDNN: the savings of structure."""
+        """Return the timed work by name; "torch_*" is lpt without oneDNN."""
         own = {
             "inference": lambda: self._infer(self.model.predict),
             "phase1": lambda: self._step("phase1", self.model.phase1),
@@ -89,11 +91,12 @@ class Workload:
         }
 
     def errors(self) -> tuple[float, float]:
-        """Largest differences from the plain implementation, in float32 throughout.
+        """Compute the largest differences from the plain implementation, in float32.
 
-        On 32 images at most, so that a large batch needs no more memory here than when it is timed.
+        It uses at most 32 images, so that a large batch needs no more memory here than in timing.
 
-        Returns: of cosine logits, and of gradients relative to the largest entry of each (or to 1).
+        Returns: the difference of cosine logits, and of gradients relative to the largest entry of
+            each (or to 1, if larger).
         """
         logits, gradients = 0.0, 0.0
         images = self.images[:COMPARED]
@@ -143,7 +146,7 @@ class Workload:
 
 
 def _as_timm_made_it(model: nn.Module) -> nn.Module:
-    """A copy whose linear layers are torch's own again."""
+    """Copy a model and restore torch's own linear layers."""
     vit = copy.deepcopy(model)
     for name, module in list(vit.named_modules()):
         if isinstance(module, nn.Linear):

@@ -1,4 +1,4 @@
-"""lpt data: look at a data set, check it, make lists of it."""
+"""lpt data: inspect and check data sets, split them, and make them long-tailed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,26 +6,30 @@ from typing import Annotated
 import typer
 
 from lpt.cli.options import Data, Seed, check_free
+from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
 
 __all__ = ["app"]
 
 app = typer.Typer(
-    name="data", help="Look at a data set, check it, split it, thin it out.", no_args_is_help=True
+    name="data",
+    help="Inspect and check data sets, split them, make them long-tailed.",
+    no_args_is_help=True,
 )
-Out = Annotated[Path, typer.Argument(help="A .csv file to write.", show_default=False)]
+Out = Annotated[Path, typer.Argument(help="The .csv file to write.", show_default=False)]
 TestFraction = Annotated[
-    float, typer.Option(min=0, max=0.9, help="Share set aside if the data names no test images.")
+    float,
+    typer.Option(min=0, max=0.9, help="Share held out for testing if the data has no test split."),
 ]
 
 
 @app.command("list")
 def list_sets() -> None:
-    """The data sets that are known by name."""
-    from lpt.data.sources.known.known_datasets import NAMED
+    """List the data sets known by name."""
+    from lpt.data.sources.known.known_datasets import DATASETS
 
-    rows = [(name, ", ".join(known.options), known.about) for name, known in NAMED.items()]
+    rows = [(name, ", ".join(known.options), known.about) for name, known in DATASETS.items()]
     rows.append(("hf:NAME", "config, image, label", "a Hugging Face data set; needs lpt[datasets]"))
-    for name, options, about in [("name", "options", "what it is and needs"), *rows]:
+    for name, options, about in [("name", "options", "contents and requirements"), *rows]:
         print(f"{name:<17}{options:<22}{about}")
     print("\nOptions follow a colon: cifar100-lt:imbalance=50,root=DIR")
 
@@ -33,14 +37,19 @@ def list_sets() -> None:
 @app.command()
 def inspect(
     data: Data,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
-    many_above: Annotated[int, typer.Option(help="Many-shot: more images than this.")] = 100,
-    few_below: Annotated[int, typer.Option(help="Few-shot: fewer images than this.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    many_above: Annotated[
+        int, typer.Option(help="Classes with more training images are many-shot.")
+    ] = MANY_ABOVE,
+    few_below: Annotated[
+        int, typer.Option(help="Classes with fewer training images are few-shot.")
+    ] = FEW_BELOW,
     val_fraction: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Set validation images aside as lpt train does.")
+        float,
+        typer.Option(min=0, max=0.9, help="Share held out for validation, as lpt train does."),
     ] = 0.0,
 ) -> None:
-    """Classes, counts, imbalance, many/medium/few, and a picture of the tail."""
+    """Show classes, counts, imbalance, shot groups and a chart of the tail."""
     from lpt.data.class_groups import ClassGroups
     from lpt.data.sources.open_data import open_data
     from lpt.data.tools.inspect_data import inspect_data, render
@@ -55,25 +64,30 @@ def inspect(
 def check(
     data: Data,
     as_json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE|-", help="All findings as JSON.")
+        str | None,
+        typer.Option("--json", metavar="FILE|-", help="Write all findings as JSON; - prints them."),
     ] = None,
     sheet: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Contact sheet of the worst.")
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Write a contact sheet of the worst findings."),
     ] = None,
     quarantine: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.csv", help="List of images to leave out, for lpt train --bad-images."
+            metavar="FILE.csv",
+            help="Write the list of images to leave out, for lpt train --bad-images.",
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes that read; by default one a core.")
+        int | None,
+        typer.Option(min=0, help="Processes that read images; default: one per core, up to 8."),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Where to remember what was seen; by default LPT_CACHE.")
+        Path | None,
+        typer.Option(help="Folder of the cache; default: LPT_CACHE, or the platform's."),
     ] = None,
 ) -> None:
-    """Read every image and say what would spoil training; exit code 1 if anything would."""
+    """Read every image and report what would spoil training; exit code 1 if anything would."""
     from lpt.data.check.check_result import check_data, render_check
     from lpt.data.check.contact_sheet import contact_sheet
     from lpt.data.check.policy import write_quarantine
@@ -111,16 +125,17 @@ def split(
     group_by: Annotated[
         str | None,
         typer.Option(
-            metavar="COLUMN", help="Column whose values never lie on both sides (animal, patient)."
+            metavar="COLUMN",
+            help="Column whose values are never divided between splits (animal, patient).",
         ),
     ] = None,
     val_fraction: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of training set aside for validation.")
-    ] = 0.1,
-    test_fraction: TestFraction = 0.2,
+        float, typer.Option(min=0, max=0.9, help="Share of train held out for validation.")
+    ] = VAL_FRACTION,
+    test_fraction: TestFraction = TEST_FRACTION,
     seed: Seed = 0,
 ) -> None:
-    """Split as lpt train does, once and for all: a list that names the split of every image."""
+    """Write a list with the split of every image, made as lpt train would make it."""
     from lpt.data.tools.make_lists import list_split, with_list
 
     made = list_split(
@@ -140,19 +155,21 @@ def split(
 def longtail(
     data: Data,
     out: Out,
-    imbalance: Annotated[float, typer.Option(help="Largest over smallest class.")] = 100,
+    imbalance: Annotated[
+        float, typer.Option(help="Size of the largest class over the smallest.")
+    ] = 100,
     profile: Annotated[str, typer.Option(help="exponential, step or pareto.")] = "exponential",
     counts_of: Annotated[
         str | None,
-        typer.Option(metavar="DATA", help="Take the counts of other data instead of a profile."),
+        typer.Option(metavar="DATA", help="Use the class sizes of other data, not a profile."),
     ] = None,
     shuffle_classes: Annotated[
-        bool, typer.Option("--shuffle-classes", help="Draw which classes are frequent.")
+        bool, typer.Option("--shuffle-classes", help="Assign sizes to classes at random.")
     ] = False,
-    test_fraction: TestFraction = 0.2,
+    test_fraction: TestFraction = TEST_FRACTION,
     seed: Seed = 0,
 ) -> None:
-    """Thin the training images out to a long tail: writes a list, copies nothing."""
+    """Write a list that reduces the training images to a long tail; no image is copied."""
     from lpt.data.tools.make_lists import list_long_tailed, with_list
 
     made = list_long_tailed(
@@ -168,22 +185,25 @@ def longtail(
     counts = made.counts()
     print(
         f"{out}: {counts.sum():,} training images of {made.num_classes} classes, "
-        f"{counts.max():,} to {counts.min():,} a class"
+        f"{counts.max():,} to {counts.min():,} per class"
     )
     print(f"next  lpt train {with_list(data, out)}")
 
 
 @app.command()
-def context(
+def bench(
     data: Data,
-    image_size: Annotated[int, typer.Option(min=1, help="Pixels of the model's input.")] = 224,
-    batch: Annotated[int, typer.Option(min=1, help="Images a batch.")] = 64,
-    images: Annotated[int, typer.Option(min=1, help="Images to load for each row.")] = 2000,
+    image_size: Annotated[
+        int, typer.Option(min=1, help="Input size of the model in pixels.")
+    ] = 224,
+    batch: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
+    images: Annotated[int, typer.Option(min=1, help="Images to load per row.")] = 2000,
     workers: Annotated[
-        list[int] | None, typer.Option(min=0, help="Processes; repeat it to compare numbers.")
+        list[int] | None,
+        typer.Option(min=0, help="Processes that load images; repeat to compare."),
     ] = None,
 ) -> None:
-    """Images a second that load, by number of workers: read, decoded, augmented by the defaults."""
+    """Measure how many images per second are read, decoded and augmented, by number of workers."""
     from lpt.config import RunConfig
     from lpt.data.images.transforms import train_transform
     from lpt.data.loading import ImageDataset
@@ -193,10 +213,10 @@ def context(
     train = open_data(data, val_fraction=0).split("train")
     half, augment = (0.5, 0.5, 0.5), RunConfig().augment
     augmented = train_transform(image_size, half, half, scale=augment.crop_scale, flip=augment.flip)
-    lrs = measure_loading(
+    speeds = measure_loading(
         ImageDataset(train, augmented),
         workers=workers or (0, 1, 2),
         batch=min(batch, len(train)),
         images=images,
     )
-    print(render_throughput(lrs))
+    print(render_throughput(speeds))

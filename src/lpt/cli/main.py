@@ -1,4 +1,4 @@
-"""All commands together, and how errors are told."""
+"""The `lpt` command: all subcommands, and the printing of errors and warnings."""
 
 import sys
 import warnings
@@ -12,6 +12,7 @@ import typer
 from lpt.allocator import reuse_memory
 from lpt.cli import data, reports, study, train, use
 from lpt.cli.old_options import current_arguments
+from lpt.cli.options import message_of
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 
@@ -19,8 +20,8 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="lpt",
-    help="Long-tailed prompt tuning: train, evaluate and use classifiers for images of which a few "
-    "classes have thousands and most have ten.",
+    help="Train image classifiers on long-tailed data by tuning prompts for a frozen Vision "
+    "Transformer (LPT).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,12 +37,12 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _every_command(
-    told: Annotated[
+    shown: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print it and leave."),
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    del told
+    del shown
 
 
 for command in (
@@ -60,10 +61,10 @@ app.add_typer(data.app)
 
 
 def main() -> None:
-    """Run the command line. Errors that a user can cause are printed, exit code 2."""
+    """Run the command line. Errors that a user can cause are printed, and exit with code 2."""
     reuse_memory()
     warnings.showwarning = _show_warning
-    with _told():
+    with _errors_printed():
         app(current_arguments(sys.argv[1:]))
 
 
@@ -75,7 +76,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print our own warnings as one line; others as Python does."""
+    """Print the warnings of lpt as one line, and all others as Python does."""
     text = warnings.formatwarning(message, category, filename, lineno, line)
     if issubclass(category, RenamedWarning):
         text = f"lpt: warning: {message}\n"
@@ -83,9 +84,9 @@ def _show_warning(
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _errors_printed() -> Iterator[None]:
     try:
         yield
     except LptError as error:
-        print(f"lpt: {error}", file=sys.stderr)
+        print(f"lpt: {message_of(error)}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -1,21 +1,24 @@
-"""lpt demo, lpt train."""
+"""The commands `lpt demo` and `lpt train`."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lpt.cli.options import DATA_HELP, Device, Seed
+from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed
 
 __all__ = ["demo", "train"]
 
 
 def demo(
-    out: Annotated[Path | None, typer.Option(help="Run folder; by default below runs/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder. Default: a new one below runs/.")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
-    """The whole story on embedded data and backbone: minutes on a laptop CPU."""
+    """Run an end-to-end demo on bundled data and a bundled backbone (minutes on a laptop CPU)."""
     from lpt.reporters import reporter_for
     from lpt.studies.demo import run_demo
 
@@ -25,54 +28,66 @@ def demo(
 def train(
     data: Annotated[str | None, typer.Argument(help=DATA_HELP, show_default=False)] = None,
     backbone: Annotated[
-        str | None, typer.Option(help="timm name, local file or folder; see lpt backbones.")
+        str | None,
+        typer.Option(
+            help="timm name, local file or folder; see lpt backbones. Default: that of the recipe."
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder; by default below runs/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder. Default: a new one below runs/.")
+    ] = None,
     recipe: Annotated[str, typer.Option(help="default, paper, released, or a YAML file.")] = (
         "default"
     ),
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as phase1.epochs=5."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A setting, such as phase1.epochs=5. Repeatable."
+        ),
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Time to fit the run into: 90s, 20m, 1.5h.")
+        str | None,
+        typer.Option(help="Time limit of the run, such as 90s, 20m or 1.5h. Default: none."),
     ] = None,
     group_by: Annotated[
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="Column of the data (animal, patient, video) whose values never lie on both "
-            "sides of a split.",
+            help="Column of the data (animal, patient, video). Images with the same value are kept "
+            "in the same split.",
         ),
     ] = None,
     bad_images: Annotated[
         str | None,
         typer.Option(
             metavar="error|skip|LIST",
-            help="error: read all images first, stop if any would spoil training; skip: leave "
-            "those out; LIST: leave out what a quarantine list names. By default a bad image "
-            "stops the run when it is met.",
+            help="error: read all images first and stop if any would spoil training; skip: leave "
+            "those images out; LIST: leave out the images of a quarantine list. Default: stop when "
+            "a bad image is reached.",
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=MAX_SEED, help="Random seed. Default: that of the recipe (0)."),
+    ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with the run in --out; DATA only if it has moved."),
+        typer.Option("--resume", help="Resume the run in --out. Give DATA only if it has moved."),
     ] = False,
     log: Annotated[
-        str | None, typer.Option(metavar="tensorboard", help="Also write RUN/tensorboard.")
+        str | None,
+        typer.Option(metavar="tensorboard", help="Also write TensorBoard logs to RUN/tensorboard."),
     ] = None,
     device: Device = None,
 ) -> None:
-    """Train both phases on a data set; the product is a prompt file of a few megabytes."""
-    from lpt.api import finish, prepare
+    """Train a task on a data set. The result is a task file of a few megabytes."""
+    from lpt.api import TrainRequest, finish, prepare
     from lpt.config import parse_settings
     from lpt.reporters import reporter_for
     from lpt.training.summary import summarise
 
-    trainer = prepare(
-        data,
+    request = TrainRequest(
+        data=data,
         backbone=backbone,
         out=out,
         recipe=recipe,
@@ -84,12 +99,13 @@ def train(
         resume=resume,
         device=device,
         log=log,
-        reporter=reporter_for(),
     )
+    trainer = prepare(request, reporter_for())
     try:
-        task, result = finish(trainer)
+        task = finish(trainer)
     except KeyboardInterrupt:
-        path = trainer.folder.path
-        print(f"\nlpt: stopped. Go on with: lpt train --out {path} --resume", file=sys.stderr)
+        path = shlex.quote(str(trainer.folder.path))
+        print(f"\nlpt: stopped. Resume with: lpt train --out {path} --resume", file=sys.stderr)
         raise
-    print(summarise(trainer, task, result))
+    assert task.result is not None  # `finish` sets it
+    print(summarise(trainer, task, task.result))

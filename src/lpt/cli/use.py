@@ -1,4 +1,4 @@
-"""lpt evaluate, lpt predict, lpt backbones: a trained task in use."""
+"""The commands `lpt evaluate`, `lpt predict` and `lpt backbones`."""
 
 import json
 import sys
@@ -18,9 +18,9 @@ def evaluate(
     data: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Data to score beside the source, each as PATH or name=PATH: any data with the "
-            "same class names, or the folder of ImageNet-V2, -Sketch, -R, -A, -C or ObjectNet. "
-            "By default the test images of the run's own data.",
+            help="Test data, each as PATH or name=PATH: any data with the same class names, or the "
+            "folder of ImageNet-V2, -Sketch, -R, -A, -C or ObjectNet. The run's own test images "
+            "are scored too; without DATA, only these.",
             show_default=False,
         ),
     ] = None,
@@ -28,23 +28,23 @@ def evaluate(
         bool,
         typer.Option(
             "--corruptions",
-            help="Also score the run's test images with noise, blur, contrast and JPEG, each at "
-            "five severities.",
+            help="Also score the run's test images with added noise, blur, lower contrast and JPEG "
+            "artefacts, at five severities each.",
         ),
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for CSV and JSON; by default RUN/evaluation."),
+        typer.Option(help="Folder for CSV and JSON files. Default: RUN/evaluation."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout, no table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     workers: Workers = 0,
     device: Device = None,
 ) -> None:
-    """Score a task: overall, many, medium, few, macro; per class as CSV and JSON."""
-    from lpt.api import load
+    """Score a task by shot group, and per class as CSV and JSON files."""
     from lpt.reporters import reporter_for
     from lpt.shift.score_sets import score_sets
     from lpt.shift.set_tables import render_scores
+    from lpt.task import load
 
     named = named_data(data or [])
     task = load(run, device=device)
@@ -68,20 +68,23 @@ def evaluate(
 
 def predict(
     run: Run,
-    paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
-    top: Annotated[int, typer.Option(min=1, help="Classes to name.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    paths: Annotated[
+        list[Path], typer.Argument(help="Images, or folders of images.", show_default=False)
+    ],
+    top: Annotated[int, typer.Option(min=1, help="Number of classes per image.")] = 3,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
     workers: Workers = 0,
     device: Device = None,
 ) -> None:
-    """Name the most probable classes of images.
+    """Predict the most probable classes of images.
 
-    Images that cannot be read are named on stderr and the others predicted; exit code 2 then.
+    Images that cannot be read are reported on stderr and skipped; the exit code is then 2.
     """
     from dataclasses import asdict
 
-    from lpt.api import load
-    from lpt.task import find_images
+    from lpt.task import find_images, load
 
     images = find_images(paths)
     bad = 0
@@ -96,16 +99,23 @@ def predict(
         else:
             print(prediction)
     if bad:
-        raise DataError(f"{bad:,} of {len(images):,} images could not be read, as told above.")
+        raise DataError(f"{bad:,} of {len(images):,} images could not be read (see above).")
 
 
 def backbones() -> None:
-    """What can be loaded, and what is here already."""
+    """List the backbones that can be loaded, and those that are already on this machine."""
     from lpt.backbones import list_backbones
 
     rows = [("name", "where", "size", "input", "trained on", "")]
     rows += [
-        (e.name, e.place, f"{e.parameters:.0f} M", f"{e.image_size} px", e.data, e.note)
+        (
+            e.name,
+            e.place,
+            "" if e.parameters is None else f"{e.parameters:.0f} M",
+            "" if e.image_size is None else f"{e.image_size} px",
+            e.data,
+            e.note,
+        )
         for e in list_backbones()
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(5)]

@@ -1,6 +1,6 @@
-"""The typed configuration of a run: strict YAML in and out, `a.b=c` overrides, named recipes.
+"""Typed configuration of a run: strict YAML, `a.b=c` settings, named recipes.
 
-Knows nothing of training.
+Imports nothing of training.
 """
 
 from lpt.config.recipes import load_config, parse_settings, recipe_names

@@ -1,4 +1,4 @@
-"""Named recipes, YAML files of settings, and `key=value` texts."""
+"""Load named recipes and YAML files of settings; parse `key=value` settings."""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -16,10 +16,10 @@ __all__ = ["load_config", "parse_settings", "recipe_names"]
 
 
 def load_config(recipe: str | Path = "default", *, warn: bool = True) -> RunConfig:
-    """Read a recipe, by name or YAML file.
+    """Load a recipe by name or from a YAML file.
 
-    A recipe states only what differs from the defaults of `lpt.config.sections`, or from the
-    recipe of the package that its `recipe` names.
+    A recipe contains only what differs from the defaults in `lpt.config.sections`, or from the
+    packaged recipe that its `recipe` names.
 
     Args:
         warn: whether settings under their old names give a warning.
@@ -42,12 +42,12 @@ def load_config(recipe: str | Path = "default", *, warn: bool = True) -> RunConf
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Turn `key=value` texts, values in YAML, into what `RunConfig.changed` takes."""
+    """Parse `key=value` settings, with YAML values, for `RunConfig.changed`."""
     return dict(_parse(setting) for setting in settings)
 
 
 def recipe_names() -> tuple[str, ...]:
-    """The recipes that come with the package."""
+    """Names of the packaged recipes."""
     folder = resources.files("lpt") / "recipes"
     return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
 
@@ -67,7 +67,7 @@ def _recipe_text(recipe: str | Path) -> tuple[str, str]:
 
 
 def _merged(defaults: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A recipe over the defaults, section by section; options of a loss belong to their loss."""
+    """Merge a recipe into the defaults by section; options of a loss are replaced with the loss."""
     merged = dict(defaults)
     for name, value in changes.items():
         nested = isinstance(value, dict) and isinstance(merged.get(name), dict)
@@ -87,7 +87,7 @@ def _parse(setting: str) -> tuple[str, Any]:
 
 
 def _from_yaml(text: str) -> Any:
-    """Read YAML. Raises: ValueError of one line (PyYAML lets through what it meets in dates)."""
+    """Parse YAML. Raises: ValueError with one line (PyYAML leaks ValueError from dates)."""
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -95,7 +95,7 @@ def _from_yaml(text: str) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-3 as text; people mean a number."""
+    """Convert text such as 1e-3 to a number: YAML 1.1 reads it as text."""
     if isinstance(value, str):
         try:
             return float(value)

@@ -1,4 +1,4 @@
-"""The whole configuration of a run, and changes of it by dotted names."""
+"""The complete configuration of a run, and changes to it by dotted names."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -26,28 +26,28 @@ __all__ = ["RunConfig", "automatic_batch"]
 
 
 def _switch(value: Any) -> Any:
-    """YAML 1.1 reads on and off as true and false."""
+    """Map booleans back: YAML 1.1 reads on and off as true and false."""
     return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
 
 
 def automatic_batch(images: int) -> int:
-    """Images a step and branch where none are asked for: 8 to 64, about 50 steps an epoch."""
+    """Return the default batch size per branch: 8 to 64, about 50 steps per epoch."""
     return min(64, max(8, images // 50))
 
 
 class RunConfig(Section):
     """Everything that decides a run, except the machine.
 
-    `micro_batch` is how many images of a step are computed at once, with the same result; null
-    computes all of them, or as many as memory holds. `compile` "auto" lets torch compile the steps
-    of phases that are long enough for it, on GPUs.
+    `micro_batch` is the number of images of a step that are computed at once, with the same
+    result; null computes all of them, or as many as fit in memory. `compile` "auto" compiles the
+    steps of long phases on GPUs.
     """
 
     recipe: str = "default"
     backbone: str = "vit_tiny_patch8_64"
     image_size: Count | None = None
     layer_norm_eps: Positive | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     prompts: PromptConfig = PromptConfig()
@@ -64,13 +64,13 @@ class RunConfig(Section):
     def _no_blended_views(self) -> Self:
         if self.augment.mixup and self.phase2.cached_views:
             raise ValueError(
-                f"augment.mixup={self.augment.mixup:g} blends images, which "
-                f"phase2.cached_views={self.phase2.cached_views} cannot keep; set one of them to 0"
+                f"augment.mixup={self.augment.mixup:g} cannot be combined with "
+                f"phase2.cached_views={self.phase2.cached_views}; set one of them to 0"
             )
         return self
 
     def resolved(self, images: int) -> "RunConfig":
-        """Fill in what depends on the number of training images: automatic batches."""
+        """Fill in automatic batch sizes, which depend on the number of training images."""
         batch = automatic_batch(images)
         return self.changed(
             {
@@ -83,7 +83,7 @@ class RunConfig(Section):
     def changed(self, settings: Mapping[str, Any]) -> "RunConfig":
         """Return a copy with dotted settings changed, such as {"phase1.epochs": 5}.
 
-        Options belong to one loss: another `loss.name` begins without any.
+        Options belong to one loss: a new `loss.name` starts without options.
 
         Raises: ConfigError naming setting, value and what is allowed.
         """
@@ -98,7 +98,7 @@ class RunConfig(Section):
         return validated(RunConfig, tree, "setting")
 
     def to_yaml(self) -> str:
-        """The whole configuration as YAML; `load_config` reads it back unchanged."""
+        """Return the configuration as YAML; `load_config` reads it back unchanged."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
@@ -108,5 +108,5 @@ def _put(tree: dict[str, Any], path: str, value: Any) -> None:
     for name in parents:
         node = node.get(name) if isinstance(node, dict) else None
         if not isinstance(node, dict):
-            raise ConfigError(f"setting {path}: unknown. There is no section '{name}'.")
+            raise ConfigError(f"setting {path}: unknown; there is no section '{name}'.")
     node[last] = value

@@ -1,8 +1,12 @@
-"""The sections of a configuration. Every default that a user can change stands here, once."""
+"""Sections of a configuration: the one home of every default that a user can change."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticKnownError
+
+from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
+from lpt.data.sampling import DUAL, SAMPLERS
 
 __all__ = [
     "AugmentConfig",
@@ -20,32 +24,50 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
-Sampler = Literal["instance", "balanced", "class-cycle", "square-root", "dual"]
+
+
+def _one_of(name: str, *known: str) -> str:
+    if name not in known:
+        expected = f"{', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
+        raise PydanticKnownError("literal_error", {"expected": expected})
+    return name
+
+
+def _dual_sampler(name: str) -> str:
+    return _one_of(name, *(known for known in SAMPLERS if known != "instance"))
+
+
+def _sampler(name: str) -> str:
+    return _one_of(name, *SAMPLERS, DUAL)
+
+
+Sampler = Annotated[str, AfterValidator(_sampler)]
+DualSampler = Annotated[str, AfterValidator(_dual_sampler)]
 
 
 class Section(BaseModel):
-    """Frozen; unknown names and numbers that are not finite are refused."""
+    """Frozen; refuses unknown names and numbers that are not finite."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
-    """What to train on and how to hold images out of it.
+    """Training data, and which images are held out.
 
-    Validation images come out of the training images, never out of the test images. `group_by`
-    is a column whose values (animal, patient, video) never lie on both sides. `bad_images` null
-    stops at a bad image when it is met; "error" reads all images first and stops at any that would
-    spoil training, "skip" leaves these out, and a path leaves out what that list names.
+    Validation images are taken from the training images, never from the test images. `group_by`
+    names a column (animal, patient, video) whose values are never split. `bad_images` null stops
+    at the first bad image; "error" reads all images first and stops if any would spoil training;
+    "skip" leaves those out; a path leaves out the images of that quarantine list.
     """
 
     source: str = ""
-    val_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    test_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    val_fraction: Annotated[float, Field(ge=0, lt=1)] = VAL_FRACTION
+    test_fraction: Annotated[float, Field(ge=0, lt=1)] = TEST_FRACTION
     group_by: str | None = None
     bad_images: str | None = None
     max_val_images: Count = 2000
-    many_above: Count = 100
-    few_below: Count = 20
+    many_above: Count = MANY_ABOVE
+    few_below: Count = FEW_BELOW
     workers: Annotated[int, Field(ge=0)] | None = None
     start_method: Literal["fork", "spawn", "forkserver"] | None = None
 
@@ -59,10 +81,10 @@ class DataConfig(Section):
 
 
 class AugmentConfig(Section):
-    """Random resized crop and flip in training; the rule for whole images in evaluation.
+    """Random resized crop and flip in training; resizing of whole images in evaluation.
 
     `resize_ratio`: images are resized to this multiple of the input size before the centre crop.
-    Crops enlarge what they show; whole images at ratio 1 look smaller than anything in training.
+    Training crops enlarge their content, so whole images at ratio 1 look smaller than those.
     """
 
     crop_scale: tuple[Share, Share] = (0.4, 1.0)
@@ -80,11 +102,11 @@ class AugmentConfig(Section):
 
 
 class PromptConfig(Section):
-    """P, K (null = half of the blocks), M and T; and where phase 2 starts.
+    """P, K (null = half of the blocks), M and T; and the initialisation of phase 2.
 
-    `key_init` "queries" puts the keys at the centres of clusters of training queries, "normal" at
-    random. `group_init` "shared" starts every group prompt as a copy of the shared one, slightly
-    disturbed, "normal" at random.
+    `key_init` "queries" starts the keys at cluster centres of training queries, "normal" at random.
+    `group_init` "shared" starts each group prompt as a slightly perturbed copy of the shared
+    prompt, "normal" at random.
     """
 
     length: Count = 10
@@ -96,12 +118,12 @@ class PromptConfig(Section):
 
 
 class ClassifierConfig(Section):
-    """How the classifier starts and ends, and dropout on the feature before it (training only).
+    """Initialisation of the classifier, interpolation after training, dropout before it.
 
-    `mean_weight`: after each phase, share of the class means of the features then learned in the
-    directions of the classes; 0 leaves them as they were trained. Half lifts overall accuracy at
-    the cost of rare classes. `init_images_per_class` is how many images these means and those of
-    the start are of, at most.
+    `mean_weight`: after each phase, class weights are interpolated towards the class means of the
+    trained features by this weight; 0 leaves them as trained. 0.5 raises overall accuracy at the
+    cost of rare classes. `init_images_per_class` limits the images of these means and of the
+    initial ones. `dropout` acts on the feature in training only.
     """
 
     init: Literal["class-means", "uniform"] = "class-means"
@@ -113,8 +135,8 @@ class ClassifierConfig(Section):
 class LossConfig(Section):
     """A loss of `lpt.losses.loss_names()` and its options.
 
-    Logit adjustment wants images in their natural frequencies (`sampler` "instance"), A-GCL has
-    dual sampling beside it.
+    Logit adjustment needs natural class frequencies (`sampler` "instance"); A-GCL is used with
+    dual sampling.
     """
 
     name: str = "logit-adjustment"
@@ -124,8 +146,8 @@ class LossConfig(Section):
 class OptimConfig(Section):
     """Optimiser of one phase.
 
-    Rates are those of a batch of 256 when `scale_lr` is true (rate * batch / 256) and taken
-    as they are when it is false. `classifier_lr` null means the rate of the prompts.
+    With `scale_lr`, learning rates refer to a batch size of 256 (lr * batch_size / 256); without,
+    they are used as given. `classifier_lr` and `key_lr` null mean `lr`.
     """
 
     name: Literal["sgd", "adamw"] = "adamw"
@@ -145,29 +167,29 @@ class OptimConfig(Section):
 
 
 class PhaseConfig(Section):
-    """One phase: how long, on what order of images, how optimised.
+    """One phase: epochs, sampler, loss and optimiser.
 
     `batch_size` is per step and branch; 0 chooses 8 to 64 (`lpt.config.automatic_batch`).
-    `epoch_images` caps an epoch (null: as many draws as there are training images). Dual sampling
-    draws two batches a step: one by `dual_sampler`, and an instance-balanced one whose weight
-    starts at `eta` and decays.
+    `epoch_images` caps the images sampled per epoch (null: the number of training images). Dual
+    sampling draws two batches per step: one by `dual_sampler`, and an instance-balanced one whose
+    weight starts at `eta` and decays.
     """
 
     epochs: Annotated[int, Field(ge=0)] = 20
     batch_size: Annotated[int, Field(ge=0)] = 0
     epoch_images: Count | None = None
     sampler: Sampler = "instance"
-    dual_sampler: Literal["balanced", "class-cycle", "square-root"] = "balanced"
+    dual_sampler: DualSampler = "balanced"
     eta: NonNegative = 0.5
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig(lr=0.03, classifier_lr=0.009)
 
 
 class GroupPhaseConfig(PhaseConfig):
-    """Phase 2 has besides: the key term, the instance branch's lambdas, and cached views.
+    """Phase 2 adds the key term, the lambdas of the instance branch, and cached views.
 
-    `cached_views` V > 0 draws from V fixed augmented views an image, whose frozen part is computed
-    once and kept on disk up to `cache_limit_gb`; 0 augments afresh every time.
+    `cached_views` V > 0 samples from V fixed augmented views per image, whose frozen part is
+    computed once and cached on disk up to `cache_limit_gb`; 0 augments afresh every time.
     """
 
     sampler: Sampler = "dual"

@@ -1,4 +1,4 @@
-"""Wrong settings in words of one line."""
+"""Turn validation errors of pydantic into one line with setting, value and remedy."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -21,22 +21,22 @@ _WORDS = {
     "dict_type": "a mapping, written as NAME.KEY=VALUE",
     "greater_than_equal": "at least {ge:g}",
     "greater_than": "more than {gt:g}",
-    "less_than_equal": "at most {le:g}",
+    "less_than_equal": "at most {le:.10g}",
     "less_than": "less than {lt:g}",
     "finite_number": "a finite number",
     "literal_error": "one of {expected}",
 }
-"""By the beginning of pydantic's error types; the first that fits."""
+"""By prefix of pydantic's error types; the first match counts."""
 
 _ALSO_CALLED = {"rate": "lr", "learning_rate": "lr", "batch": "batch_size", "k": "top_k"}
-"""What other programs call these settings."""
+"""Names that other programs use for these settings."""
 
 
 def validated(model: type[Model], tree: Mapping[str, Any], origin: str) -> Model:
-    """Build a model of a tree of settings.
+    """Validate a tree of settings.
 
     Args:
-        origin: what the settings come from: words that an error begins with.
+        origin: where the settings come from; errors begin with it.
     Raises: ConfigError naming setting, value and what is allowed.
     """
     try:
@@ -56,13 +56,13 @@ def _explain(model: type[BaseModel], error: ValidationError, origin: str) -> str
         meant = _meant(model, path)
         there = f"Known here: {known}." if known else "There are no settings here."
         return f"{origin} {path}: unknown. {meant or there}"
-    if first["type"] == "value_error":  # said of a whole section, by one of our own validators
+    if first["type"] == "value_error":  # raised by one of our own validators
         return f"{origin} {path}: {first['msg'].removeprefix('Value error, ')}."
     return f"{origin} {path}={first['input']!r:.100}: {_wanted(first)}."
 
 
 def _meant(model: type[BaseModel], path: str) -> str:
-    """Settings of that last name, or of a like one; "" for none."""
+    """Suggest settings with the same or a similar last name; "" if there are none."""
     section, _, last = path.rpartition(".")
     last = _ALSO_CALLED.get(last, last)
     names = sorted(_names(model), key=lambda name: not name.startswith(section))
@@ -72,7 +72,7 @@ def _meant(model: type[BaseModel], path: str) -> str:
 
 
 def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Every setting by its dotted name, sections included."""
+    """Yield every setting by its dotted name, sections included."""
     for name, field in model.model_fields.items():
         yield prefix + name
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -80,7 +80,7 @@ def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def _wanted(error: ErrorDetails) -> str:
-    """What is allowed, in plain words where pydantic speaks of parsing."""
+    """Say what is allowed, in plain words where pydantic speaks of parsing."""
     kind, limits = error["type"], error.get("ctx", {})
     for start, words in _WORDS.items():
         if kind.startswith(start):

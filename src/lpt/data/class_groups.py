@@ -1,4 +1,4 @@
-"""THE definition of many-, medium- and few-shot classes, and of imbalance."""
+"""The definition of shot groups (many, medium, few) and of imbalance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
 from lpt.errors import ConfigError, DataError
 
 __all__ = ["ClassGroups", "imbalance"]
@@ -16,18 +17,21 @@ Counts = npt.NDArray[np.integer[Any]] | Sequence[int]
 
 @dataclass(frozen=True)
 class ClassGroups:
-    """Classes by their number of training images: many, medium and few.
+    """Bounds of the shot groups, by the number of training images of a class.
 
     A class with more than `many_above` images is many-shot, one with fewer than `few_below` is
-    few-shot, and the rest, both bounds included, is medium-shot. The defaults are the field's usual
-    bins (many > 100, medium 20..100, few < 20); `few_below=21` gives the bins of the published
-    Places-LT row, where a class of exactly 20 images is few-shot.
+    few-shot, and the others are medium-shot, both bounds included. The defaults are the usual ones
+    (many > 100, medium 20..100, few < 20). The published Places-LT results count a class of exactly
+    20 images as few-shot: `few_below=21`.
 
-    Raises: ConfigError if the bounds leave no room for medium-shot classes.
+    >>> ClassGroups().of([101, 100, 20, 19]).tolist()
+    ['many', 'medium', 'medium', 'few']
+
+    Raises: ConfigError if the bounds overlap.
     """
 
-    many_above: int = 100
-    few_below: int = 20
+    many_above: int = MANY_ABOVE
+    few_below: int = FEW_BELOW
 
     def __post_init__(self) -> None:
         if not 0 <= self.few_below <= self.many_above + 1:
@@ -37,17 +41,17 @@ class ClassGroups:
             )
 
     def of(self, counts: Counts) -> npt.NDArray[np.str_]:
-        """Name the group of each class: (C,) training counts -> (C,) of many, medium, few."""
+        """Name the group of each class: (C,) training counts -> (C,) "many", "medium", "few"."""
         n = np.asarray(counts)
         return np.where(n > self.many_above, "many", np.where(n < self.few_below, "few", "medium"))
 
     def members(self, counts: Counts) -> dict[str, npt.NDArray[np.int64]]:
-        """Class indices of each group, always all three keys, in ascending order."""
+        """Class indices of each group in ascending order; all three keys are always present."""
         names = self.of(counts)
         return {g: np.flatnonzero(names == g).astype(np.int64) for g in ("many", "medium", "few")}
 
     def describe(self) -> dict[str, str]:
-        """The bounds in words, for tables and reports.
+        """Describe the bounds in words, for tables and reports.
 
         >>> ClassGroups().describe()
         {'many': '> 100 images', 'medium': '20 to 100 images', 'few': '< 20 images'}
@@ -60,7 +64,10 @@ class ClassGroups:
 
 
 def imbalance(counts: Counts) -> float:
-    """Largest class over smallest class that has images at all.
+    """Size of the largest class over that of the smallest class with images.
+
+    >>> imbalance([500, 50, 5, 0])
+    100.0
 
     Raises: DataError if no class has an image.
     """

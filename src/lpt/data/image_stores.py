@@ -1,8 +1,8 @@
-"""Where the bytes of images are: files, rows of Parquet files, or memory.
+"""Sources of encoded images: files, rows of Parquet files, or memory.
 
-A store answers by position and holds no open handle, so it can be pickled to a spawned worker and
-used after a fork. Half a million file names take tens of megabytes, not hundreds: they are kept as
-one run of UTF-8 bytes.
+A store is addressed by position and holds no open handle, so it can be pickled to a spawned worker
+and used after a fork. File names are stored in one buffer of UTF-8 bytes: half a million take tens
+of megabytes instead of hundreds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ImageRef:
-    """Where one image is: a file, or a row of a Parquet file."""
+    """Location of one image: a file, or a row of a Parquet file."""
 
     path: Path
     row: int | None = None
@@ -40,16 +40,16 @@ class ImageStore(Protocol):
         ...
 
     def ref(self, position: int) -> ImageRef:
-        """Where the image is, for messages and lists."""
+        """Location of an image, for messages and lists."""
         ...
 
     def read(self, position: int) -> bytes:
-        """The encoded image. Raises: DataError naming the file that cannot be read."""
+        """Read an encoded image. Raises: DataError naming the file that cannot be read."""
         ...
 
 
 class Strings(Sequence[str]):
-    """An immutable sequence of strings as one UTF-8 buffer and an array of offsets."""
+    """An immutable sequence of strings, stored as one UTF-8 buffer and an array of offsets."""
 
     def __init__(self, values: Iterable[str]):
         encoded = [value.encode("utf-8", "surrogateescape") for value in values]
@@ -66,7 +66,7 @@ class Strings(Sequence[str]):
 
 @dataclass(frozen=True)
 class FileStore:
-    """Image files and rows of Parquet files below one folder.
+    """Image files, and rows of Parquet files, below one folder.
 
     Attributes:
         root: folder that relative paths start from.
@@ -83,7 +83,7 @@ class FileStore:
 
     @classmethod
     def of_files(cls, root: Path, paths: Sequence[str]) -> "FileStore":
-        """A store of plain image files, one each."""
+        """Make a store of image files by their paths below `root`."""
         n = len(paths)
         return cls(
             root, Strings(paths), np.arange(n, dtype=np.int32), np.full(n, -1, dtype=np.int64)
@@ -93,12 +93,12 @@ class FileStore:
         return len(self.file)
 
     def ref(self, position: int) -> ImageRef:
-        """Path, and row for Parquet."""
+        """Path of an image, and its row in a Parquet file."""
         row = int(self.row[position])
         return ImageRef(self.root / self.paths[int(self.file[position])], None if row < 0 else row)
 
     def read(self, position: int) -> bytes:
-        """Read the file, or the row group that holds the row (kept for the next one)."""
+        """Read an image; the row group of a row is cached for the next one."""
         ref = self.ref(position)
         if ref.row is not None:
             return self._reader.read(ref.path, ref.row)
@@ -107,16 +107,16 @@ class FileStore:
         except OSError as error:
             raise DataError(
                 f"{ref.path}: cannot be read ({error.strerror or error}). "
-                "Restore the file or leave it out."
+                "Restore the file, or leave it out."
             ) from error
 
     def take(self, positions: npt.ArrayLike) -> "FileStore":
-        """A store of the images at `positions`, in that order."""
+        """Make a store of the images at `positions`, in that order."""
         kept = np.asarray(positions)
         return FileStore(self.root, self.paths, self.file[kept], self.row[kept])
 
     def find(self, other: "FileStore") -> Ids:
-        """Position here of each image of `other`, -1 where it is not here: (len(other),)."""
+        """Find the images of `other` in this store: (len(other),) positions, -1 if absent."""
         known = {str(self.root / path): index for index, path in enumerate(self.paths)}
         here = np.array([known.get(str(other.root / p), -1) for p in other.paths], dtype=np.int64)
         span = max(self.row.max(initial=0), other.row.max(initial=0)) + 2
@@ -131,7 +131,7 @@ class FileStore:
 
 @dataclass(frozen=True)
 class MemoryStore:
-    """Encoded images kept in memory under one name."""
+    """Encoded images in memory, under one name."""
 
     name: str
     images: tuple[bytes, ...]
@@ -140,9 +140,9 @@ class MemoryStore:
         return len(self.images)
 
     def ref(self, position: int) -> ImageRef:
-        """The name of the set, and the position in it."""
+        """Name of the store, and position in it."""
         return ImageRef(Path(self.name), position)
 
     def read(self, position: int) -> bytes:
-        """The bytes themselves."""
+        """Return an encoded image."""
         return self.images[position]

@@ -1,4 +1,4 @@
-"""Making a data set long-tailed: how many images of each class, and a list that names them."""
+"""Make a data set long-tailed: class sizes by a profile, and lists of the chosen images."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ def _step(position: npt.NDArray[np.float64], imbalance: float) -> npt.NDArray[np
 
 
 def _pareto(position: npt.NDArray[np.float64], imbalance: float) -> npt.NDArray[np.float64]:
-    # Counts fall as a power of the class's rank r = 1..C; the last is 1 / imbalance of the first.
+    # Counts fall as a power of the rank r = 1..C; the last is 1 / imbalance of the first.
     rank = 1 + position * (len(position) - 1)
     return np.asarray(rank ** -(np.log(imbalance) / np.log(max(len(position), 2))))
 
@@ -44,11 +44,11 @@ PROFILES: dict[str, Callable[..., npt.NDArray[np.float64]]] = {
 def profile_counts(
     profile: str, *, num_classes: int, largest: int, imbalance: float, smallest: int = 1
 ) -> Ids:
-    """Images of each class, from the most frequent to the rarest: (C,).
+    """Compute class sizes, from the most frequent to the rarest class: (C,).
 
-    exponential: n_i = floor(largest * imbalance^(-i / (C - 1))), the field's CIFAR-LT; step: the
-    first half of the classes keep `largest`, the others 1 / imbalance of it; pareto: a power law
-    in the rank, as natural collections have.
+    exponential: n_i = floor(largest * imbalance^(-i / (C - 1))), as in CIFAR-LT; step: the first
+    half of the classes have `largest` images, the others 1 / imbalance of it; pareto: a power law
+    of the rank, as in natural collections.
 
     >>> profile_counts("exponential", num_classes=5, largest=500, imbalance=100).tolist()
     [500, 158, 50, 15, 5]
@@ -58,7 +58,7 @@ def profile_counts(
         num_classes: C.
         largest: images of the most frequent class.
         imbalance: largest over smallest class, 1 to MOST_IMBALANCE.
-        smallest: no class has fewer.
+        smallest: minimum size of a class.
     Raises: ConfigError for an unknown profile or a number out of range.
     Source: Cui et al., CVPR 2019 (exponential); Cao et al., NeurIPS 2019 (step); Liu et al., CVPR
         2019 (pareto).
@@ -72,7 +72,7 @@ def profile_counts(
             "images."
         )
     position = np.arange(num_classes) / (num_classes - 1)
-    # The rounding before floor keeps 500 * 100^-1 at 5 where binary fractions give 4.9999.
+    # Rounding before floor keeps 500 * 100^-1 at 5 where binary fractions give 4.9999.
     shares = np.round(largest * PROFILES[profile](position, imbalance), 9)
     return np.maximum(np.floor(shares), smallest).astype(np.int64)
 
@@ -86,20 +86,21 @@ def long_tailed(
     seed: int = 0,
     shuffle_classes: bool = False,
 ) -> Split:
-    """Thin out the training split to a long tail. Nothing is copied.
+    """Reduce the training split to a long tail. No image is copied.
 
-    The largest class is the largest for which every class has images enough; classes of the
-    manifest take the profile in index order, or in an order drawn by `seed`.
+    The size of the largest class is the maximum for which every class has enough images. Classes
+    follow the profile in index order, or in an order drawn by `seed`.
 
     Args:
-        manifest: the data; val and test stay as they are.
+        manifest: the data; val and test are not changed.
         profile: a key of PROFILES.
         imbalance: largest over smallest class.
-        counts: (C,) images of each class by index instead of a profile, such as `counts()` of
-            another manifest.
+        counts: (C,) class sizes by index that replace the profile, such as `counts()` of another
+            manifest.
         seed: chooses the images, and the order of classes if shuffled.
-        shuffle_classes: draw which classes are frequent.
-    Raises: DataError if a class has too few images.
+        shuffle_classes: assign sizes to classes in a random order.
+    Returns: the reduced training split.
+    Raises: DataError if a class has too few images; ConfigError as `profile_counts`.
     """
     rng = random_stream(seed)
     available = manifest.counts()
@@ -111,7 +112,7 @@ def long_tailed(
         if len(counts) != len(available):
             raise DataError(
                 f"{manifest.name}: {len(counts)} counts for {len(available)} classes. "
-                "Take counts of a set with as many classes."
+                "Take the counts of data with the same number of classes."
             )
         wanted = np.zeros(len(available), dtype=np.int64)
         wanted[order] = counts
@@ -120,7 +121,7 @@ def long_tailed(
         c = int(short[0])
         raise DataError(
             f"{manifest.name}: class {manifest.class_names[c]!r} has {available[c]} training "
-            f"images, {wanted[c]} are wanted. Choose other counts or a lower imbalance."
+            f"images, {wanted[c]} are wanted. Choose other counts, or a lower imbalance."
         )
     train = manifest.split("train")
     chosen = [rng.permutation(np.flatnonzero(train.labels == c))[:n] for c, n in enumerate(wanted)]
@@ -130,10 +131,14 @@ def long_tailed(
 def write_list(manifest: Manifest, out: Path, *, splits: Sequence[str] = ("train",)) -> None:
     """Write splits as a list that `open_data("DATA:list=...")` reads: file,row,label,label_name.
 
-    With more than one split a column `split` is added, so that a split made once can be kept.
-    Paths are relative to the data where they lie below it. The file is written atomically.
+    Two or more splits add a column `split`. Paths below the data are relative to it. The file is
+    written atomically.
 
-    Raises: DataError if images are not files; RunError if the file cannot be written.
+    Args:
+        manifest: the data.
+        out: the list to write.
+        splits: names of the splits to list.
+    Raises: DataError if the images are not files; RunError if the list cannot be written.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -143,7 +148,7 @@ def write_list(manifest: Manifest, out: Path, *, splits: Sequence[str] = ("train
         split = manifest.split(name)
         root = getattr(split.store, "root", None)
         if root is None:
-            raise DataError(f"{manifest.name}: its images are not files. A list cannot name them.")
+            raise DataError(f"{manifest.name}: its images are not files, so no list can name them.")
         for index in range(len(split)):
             ref = split.ref(index)
             path = ref.path.relative_to(root) if ref.path.is_relative_to(root) else ref.path
@@ -155,7 +160,7 @@ def write_list(manifest: Manifest, out: Path, *, splits: Sequence[str] = ("train
 
 
 def _fitting(profile: str, available: Ids, imbalance: float) -> Ids:
-    """Counts for the largest `largest` that no class is too small for."""
+    """Class sizes for the highest value of `largest` that every class can supply."""
     low, high = 1, int(available.max())
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""What a data set holds: classes by name, and splits of images with labels."""
+"""The contents of a data set: class names, and splits of images with labels."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Split:
-    """Some images of a store, in order, with labels. Nothing is read before `read`.
+    """Images of a store, in order, with labels. Images are only read by `read`.
 
     Attributes:
         name: train, val or test.
-        store: where the bytes are.
+        store: source of the encoded images.
         positions: (n,) positions in the store.
         labels: (n,) int64 class indices.
     """
@@ -32,33 +32,36 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        return f"Split({self.name!r}: {len(self):,} images)"
+
     def read(self, index: int) -> bytes:
-        """Encoded bytes of an image. Raises: DataError naming the file."""
+        """Read the encoded bytes of an image. Raises: DataError naming the file."""
         return self.store.read(int(self.positions[index]))
 
     def ref(self, index: int) -> ImageRef:
-        """Where an image is."""
+        """Location of an image."""
         return self.store.ref(int(self.positions[index]))
 
     def name_of(self, index: int) -> str:
-        """What messages call an image: its path, and its row in a Parquet file."""
+        """Name of an image in messages: its path, and its row in a Parquet file."""
         return str(self.ref(index))
 
     def take(self, indices: npt.ArrayLike, name: str | None = None) -> "Split":
-        """The images at `indices`, in that order, as a split of their own."""
+        """Select the images at `indices`, in that order, as a new split."""
         kept = np.asarray(indices, dtype=np.int64)
         return Split(name or self.name, self.store, self.positions[kept], self.labels[kept])
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A data set: the names of its classes, in index order, and its splits.
+    """A data set: its class names and its splits.
 
     Attributes:
-        name: what reports call it.
-        class_names: (C,) names; a label is an index into them in every split.
-        splits: train, val and test, as far as the data has them.
-        set_aside: those of val and test that the data did not name: drawn from train.
+        name: name in reports.
+        class_names: (C,) names; labels are indices into them in every split.
+        splits: those of train, val and test that there are.
+        set_aside: those of val and test that the data lacked, held out of its training images.
     """
 
     name: str
@@ -66,22 +69,26 @@ class Manifest:
     splits: dict[str, Split]
     set_aside: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
+        return f"Manifest({self.name!r}: {self.num_classes:,} classes, {sizes or 'no'} images)"
+
     @property
     def num_classes(self) -> int:
-        """C."""
+        """Number of classes, C."""
         return len(self.class_names)
 
     def split(self, name: str) -> Split:
-        """A split by name. Raises: DataError naming those there are."""
+        """Get a split by name. Raises: DataError naming those there are."""
         if name not in self.splits:
             raise DataError(
                 f"{self.name}: no {name} split (there is {', '.join(self.splits) or 'none'}). "
-                "Name other data, or let a part of train be set aside."
+                "Choose other data, or hold out a share of the training images."
             )
         return self.splits[name]
 
     def counts(self, split: str = "train") -> Ids:
-        """Images of each class in a split: (C,), zeros included.
+        """Count the images of each class in a split: (C,), zeros included.
 
         Raises: DataError if there is no such split.
         """

@@ -1,4 +1,7 @@
-"""Image bytes out of Parquet files, one row group at a time."""
+"""Image bytes from Parquet files, one row group at a time.
+
+pyarrow is imported when a file is opened, so that prediction on image files does without it.
+"""
 
 import os
 import threading
@@ -7,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lpt.errors import DataError
 
-__all__ = ["RowGroupReader", "image_column", "open_parquet"]
+__all__ = ["RowGroupReader", "image_column", "open_parquet", "row_count"]
 
 _IMAGE_NAMES = ("image", "img", "image_bytes", "bytes", "jpg", "png", "webp")
 
 
 def open_parquet(path: Path) -> Any:
-    """Open a Parquet file. Raises: DataError if it is missing, damaged or no Parquet file."""
+    """Open a Parquet file. Raises: DataError if it is missing, damaged or not a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         return pq.ParquetFile(path, memory_map=True)
     except FileNotFoundError as error:
@@ -26,18 +30,25 @@ def open_parquet(path: Path) -> Any:
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             f"{path}: not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
-            "Fetch it again."
+            "Download it again."
         ) from error
 
 
-def image_column(schema: Any, path: Path) -> str:
-    """Name of the column of image bytes, as Parquet addresses it.
+def row_count(path: Path) -> int:
+    """Number of rows of a Parquet file. Raises: DataError as `open_parquet`."""
+    return int(open_parquet(path).metadata.num_rows)
 
-    Either a binary column or a struct with a binary field `bytes` (as Hugging Face writes them); a
-    usual name goes first, otherwise the only such column is taken.
+
+def image_column(schema: Any, path: Path) -> str:
+    """Find the column of image bytes; returns its name as Parquet addresses it.
+
+    It is a binary column, or a struct with a binary field `bytes` (as Hugging Face writes them).
+    Usual names are preferred; otherwise there must be exactly one such column.
 
     Raises: DataError listing the columns if none or several qualify.
     """
+    import pyarrow as pa
+
     found: dict[str, str] = {}
     for column in schema:
         if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
@@ -49,16 +60,16 @@ def image_column(schema: Any, path: Path) -> str:
         names = list(found)
     if not names:
         raise DataError(
-            f"{path}: {len(found)} columns of image bytes among {', '.join(schema.names)}. "
-            "Name the one to use 'image'."
+            f"{path}: found {len(found)} columns of image bytes in {', '.join(schema.names)}. "
+            "Rename the column to use to 'image'."
         )
     return found[names[0]]
 
 
 class RowGroupReader:
-    """Reads rows by number and keeps the row groups used last, up to `max_bytes` of them.
+    """Reads rows by number and caches the row groups used last, up to `max_bytes` in all.
 
-    A set that fits is read from disk once. A larger one read in random order costs a row group an
+    Data that fits is read from disk once. Larger data read in random order costs one row group per
     image, so write such files with small row groups (a few hundred images).
     """
 
@@ -68,7 +79,7 @@ class RowGroupReader:
 
     def read(self, path: Path, row: int) -> bytes:
         """Bytes of the image in `row`. Raises: DataError naming file and row."""
-        if self._pid != os.getpid():  # a fork may have copied a held lock and a shared file offset
+        if self._pid != os.getpid():  # a fork may have copied a held lock and shared offsets
             self._start()
         with self._lock:
             group, offset = self._locate(path, row)
@@ -107,6 +118,8 @@ class RowGroupReader:
         return group, row - int(starts[group])
 
     def _group(self, path: Path, group: int) -> Any:
+        import pyarrow as pa
+
         key = (path, group)
         if key in self._groups:
             self._groups.move_to_end(key)
@@ -116,8 +129,8 @@ class RowGroupReader:
             table = file.read_row_group(group, columns=[column], use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise DataError(
-                f"{path} row group {group}: cannot be read, damaged ({str(error)[:120]}). "
-                "Fetch the file again."
+                f"{path} row group {group}: damaged, cannot be read ({str(error)[:120]}). "
+                "Download the file again."
             ) from error
         values = table.column(0).combine_chunks()
         if pa.types.is_struct(values.type):

@@ -1,4 +1,4 @@
-"""Setting images aside, class by class, so that every class stays in training."""
+"""Hold images out class by class, so that every class keeps training images."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,20 +20,24 @@ def hold_out(
     smallest: int = 2,
     groups: npt.NDArray[np.str_] | None = None,
 ) -> Mask:
-    """Choose images to set aside: of each class the rounded `fraction`, never all of them.
+    """Choose the images to hold out: the rounded `fraction` of each class, never all of it.
+
+    >>> held_out = hold_out(np.repeat([0, 1], [10, 5]), fraction=0.2, seed=0)
+    >>> held_out[:10].sum().item(), held_out[10:].sum().item()
+    (2, 1)
 
     Args:
         labels: (n,) class indices.
         fraction: share of each class, 0 <= fraction < 1.
         seed: the same seed chooses the same images.
-        smallest: classes with fewer images give none.
-        groups: (n,) names; images of a group stay together. A group is set aside only where each
-            of its classes can still give that many, so shares may fall short of the fraction.
-    Returns: (n,) True for the images set aside.
+        smallest: classes with fewer images lose none.
+        groups: (n,) names; the images of a group stay together. A group is held out only if each
+            of its classes can spare that many images, so shares may fall short of the fraction.
+    Returns: (n,) True for the images held out.
     Raises: ConfigError if the fraction is out of range.
     """
     if not 0 <= fraction < 1:
-        raise ConfigError(f"fraction {fraction} to set aside: choose 0 <= fraction < 1.")
+        raise ConfigError(f"held-out fraction {fraction}: choose 0 <= fraction < 1.")
     rng = random_stream(seed, smallest)
     counts = np.bincount(labels)
     quota = np.floor(counts * fraction + 0.5).astype(np.int64)

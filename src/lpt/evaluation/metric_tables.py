@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from rich.cells import cell_len
-
 from lpt.data.class_groups import ClassGroups
 
 __all__ = ["COLUMNS", "Column", "Spread", "render_table"]
@@ -80,7 +78,7 @@ def render_table(
 
 def _plain(lines: list[list[str]], left: list[bool]) -> list[str]:
     header, *body = _aligned(lines, left)
-    rule = ["-" * cell_len(text) for text in header]
+    rule = ["-" * _columns_of(text) for text in header]
     return ["  ".join(cells).rstrip() for cells in (header, rule, *body)]
 
 
@@ -88,7 +86,7 @@ def _markdown(lines: list[list[str]], left: list[bool]) -> list[str]:
     escaped = [[text.replace("|", r"\|") for text in line] for line in lines]
     header, *body = _aligned(escaped, left)
     rule = [
-        "-" * (cell_len(text) - 1) + ("-" if is_left else ":")
+        "-" * (_columns_of(text) - 1) + ("-" if is_left else ":")
         for text, is_left in zip(header, left, strict=True)
     ]
     return [f"| {' | '.join(cells)} |" for cells in (header, rule, *body)]
@@ -96,12 +94,12 @@ def _markdown(lines: list[list[str]], left: list[bool]) -> list[str]:
 
 def _aligned(lines: list[list[str]], left: list[bool]) -> list[list[str]]:
     """Cells filled with blanks to the width of their column, at least 3 (Markdown's rule)."""
-    widths = [max(3, *map(cell_len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(3, *map(_columns_of, column)) for column in zip(*lines, strict=True)]
     return [[_fill(*cell) for cell in zip(line, widths, left, strict=True)] for line in lines]
 
 
 def _fill(text: str, width: int, left: bool) -> str:
-    blank = " " * (width - cell_len(text))
+    blank = " " * (width - _columns_of(text))
     return text + blank if left else blank + text
 
 
@@ -116,3 +114,10 @@ def _cell(value: Cell, kind: str) -> str:
 
 
 _NUMBERS = {"percent": "{:.1f}", "count": "{:,.0f}", "seconds": "{:.1f}", "number": "{:.3f}"}
+
+
+def _columns_of(text: str) -> int:
+    """Columns that a text takes in a terminal."""
+    from rich.cells import cell_len  # only tables need it, predicting does not
+
+    return cell_len(text)

@@ -1,7 +1,15 @@
-"""Classification losses for long-tailed data and the objectives of the two phases."""
+"""Classification losses for long-tailed data, and the objectives of the two phases."""
 
 from lpt.losses.agcl import AGCL_PAPER, AGCL_RELEASED, AGCLSettings, agcl, draw_noise, gcl
-from lpt.losses.named_losses import BoundLoss, Loss, build_loss, loss_names
+from lpt.losses.named_losses import (
+    LOSSES,
+    BoundLoss,
+    Loss,
+    build_loss,
+    check_loss,
+    loss_names,
+    register_loss,
+)
 from lpt.losses.objectives import (
     PHASE2_PAPER,
     PHASE2_RELEASED,
@@ -17,6 +25,7 @@ from lpt.losses.objectives import (
 __all__ = [
     "AGCL_PAPER",
     "AGCL_RELEASED",
+    "LOSSES",
     "PHASE2_PAPER",
     "PHASE2_RELEASED",
     "AGCLSettings",
@@ -26,6 +35,7 @@ __all__ = [
     "Terms",
     "agcl",
     "build_loss",
+    "check_loss",
     "draw_noise",
     "eta_weight",
     "gcl",
@@ -34,4 +44,5 @@ __all__ = [
     "mixed",
     "phase1_objective",
     "phase2_objective",
+    "register_loss",
 ]

@@ -1,12 +1,12 @@
 """Gaussian clouded logits: GCL and its asymmetric form A-GCL, the loss of LPT.
 
-Both lower the cosine of class i by a random amount that grows with the class's rarity,
+Both lower the cosine of class i by a random amount that increases with the class's rarity,
 
     v_i = scale * (cosine_i - noise_scale * shift_i * |eps_i| - margin * [i is the true class])
     shift_i = log n_max - log n_i,          eps ~ Normal(0, 1/3), clamped to [-1, 1],
 
-so that rare classes must win by a wider gap. The noise is drawn afresh for each image and class,
-in training only.
+so that rare classes need a larger margin. The noise is drawn for every image and class of every
+step, in training only.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ __all__ = ["AGCL_PAPER", "AGCL_RELEASED", "AGCLSettings", "agcl", "draw_noise", 
 
 @dataclass(frozen=True)
 class AGCLSettings:
-    """The numbers of A-GCL, named as the arguments of `agcl`."""
+    """The options of A-GCL, named as the arguments of `agcl`."""
 
     scale: float
     margin: float
@@ -50,7 +50,7 @@ AGCL_PAPER = AGCLSettings(
     lambda_neg=4.0,
     label_smoothing=None,
 )
-"""As printed. The shift reaches log(n_max / n_min): 6.9 on Places-LT, to cosines in [-1, 1]."""
+"""As printed. The shift reaches log(n_max / n_min), 6.9 on Places-LT, for cosines in [-1, 1]."""
 
 AGCL_RELEASED = AGCLSettings(
     scale=20.0,
@@ -61,7 +61,7 @@ AGCL_RELEASED = AGCLSettings(
     lambda_neg=4.0,
     label_smoothing=0.1,
 )
-"""As in the authors' code, which trained the published checkpoint."""
+"""As in the authors' code, with which the published checkpoint was trained."""
 
 
 def agcl(
@@ -78,26 +78,32 @@ def agcl(
     lambda_neg: NonNegative,
     label_smoothing: Fraction | None,
 ) -> Float[Tensor, " B"]:
-    """Asymmetric Gaussian clouded logit loss, one value an image.
+    """Compute the asymmetric Gaussian clouded logit loss, one value per image.
 
-    With p = softmax(v) of the clouded logits v (module docstring) and the true class y,
+    With p = softmax(v) of the clouded logits v (see the module) and the true class y,
 
         a * -(1 - p_y)^lambda_pos * log p_y  +  b * sum over i != y of -p_i^lambda_neg * log p_i.
 
     Args:
         cosine: cosines of feature and class weights, in [-1, 1].
         labels: class indices.
-        counts: training images a class; 0 counts as 1.
-        noise: the draw of `draw_noise`, whose absolute value is used; None outside training.
+        counts: training images per class; 0 counts as 1.
+        noise: from `draw_noise`; its absolute value is used. None outside training.
         scale: inverse temperature of the softmax (the paper's alpha, which it does not give).
-        margin: taken from the true class's cosine.
+        margin: subtracted from the true class's cosine.
         noise_scale: factor of the noise, in cosines.
-        normalise_shift: divide the shift by its largest value, so that it lies in [0, 1].
+        normalise_shift: whether to divide the shift by its maximum, so that it lies in [0, 1].
         lambda_pos: focal exponent of the true class; 0 turns it off.
-        lambda_neg: exponent that silences classes already improbable.
+        lambda_neg: exponent that suppresses the terms of improbable classes.
         label_smoothing: None for a = b = 1; a number s for a = 1 - s + s/C and b = s/C.
-    Source: LPT; Dong, Zhou, Yan and Zuo, ICLR 2023, section 4.2, where the terms stand without
-    their minus signs. The authors' code departs from it: `AGCL_PAPER` against `AGCL_RELEASED`.
+    Source: LPT (Dong, Zhou, Yan and Zuo, ICLR 2023), section 4.2, which prints the terms without
+    their minus signs. The authors' code differs: compare `AGCL_PAPER` and `AGCL_RELEASED`.
+
+    >>> from dataclasses import asdict
+    >>> cosine, labels = torch.tensor([[0.2, 0.5]]), torch.tensor([1])
+    >>> noise = torch.tensor([[-0.3, 0.1]])
+    >>> agcl(cosine, labels, torch.tensor([7, 1]), noise=noise, **asdict(AGCL_PAPER))
+    tensor([0.1149])
     """
     clouded = _cloud(cosine, counts, noise, noise_scale, normalise_shift)
     log_p = F.log_softmax(scale * lower_true_class(clouded, labels, margin), dim=-1)
@@ -122,11 +128,15 @@ def gcl(
     noise_scale: NonNegative = 0.5,
     normalise_shift: bool = True,
 ) -> Float[Tensor, " B"]:
-    """Cross-entropy of the clouded logits; A-GCL with label smoothing 0 and lambda_pos 0.
+    """Compute cross-entropy of the clouded logits: A-GCL with label smoothing 0 and lambda_pos 0.
 
-    Source: Li, Cheung and Lu, CVPR 2022, section 3. Defaults of the normalised shift and of the
-    noise are those of the authors' code in its first stage. Departure: scale 20, theirs is 30.
-    Their second stage, which trains the classifier alone, is left to the caller.
+    Source: Li, Cheung and Lu, CVPR 2022, section 3. The defaults of shift and noise are those of
+    the authors' code in its first stage. Departure: scale 20; theirs is 30. Their second stage,
+    which trains only the classifier, is left to the caller.
+
+    >>> cosine, labels = torch.tensor([[0.5, 0.4], [0.4, 0.5]]), torch.tensor([0, 1])
+    >>> gcl(cosine, labels, torch.tensor([90, 10]), noise=torch.full((2, 2), 0.1))
+    tensor([0.0486, 0.3133])
     """
     clouded = _cloud(cosine, counts, noise, noise_scale, normalise_shift)
     lowered = lower_true_class(clouded, labels, margin)
@@ -136,9 +146,12 @@ def gcl(
 def rarity(
     counts: Int[Tensor, " C"], dtype: torch.dtype, *, normalise: bool
 ) -> Float[Tensor, " C"]:
-    """shift_i = log n_max - log n_i, at least 0; divided by its maximum if `normalise`.
+    """Compute shift_i = log n_max - log n_i >= 0, divided by its maximum if `normalise`.
 
-    Equal counts give zeros either way.
+    Equal counts give zeros in both cases.
+
+    >>> rarity(torch.tensor([100, 10, 1]), torch.float32, normalise=True)
+    tensor([0.0000, 0.5000, 1.0000])
     """
     logs = log_counts(counts, dtype)
     shift = logs.max() - logs
@@ -154,9 +167,19 @@ def draw_noise(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "B C"]:
-    """Normal(0, standard deviation 1/3), clamped to [-1, 1], fresh for each image and class.
+    """Draw noise for every image and class: Normal(0, 1/3), clamped to [-1, 1].
 
-    Drawn on the generator's device, then moved: a CPU generator gives the same noise everywhere.
+    It is drawn on the generator's device and then moved, so a CPU generator gives the same noise on
+    every device.
+
+    Args:
+        shape: (B, C).
+        generator: None for torch's default generator of `device`.
+        device, dtype: of the result.
+
+    >>> noise = draw_noise((2, 3), generator=torch.Generator().manual_seed(0))
+    >>> noise.shape, bool((noise.abs() <= 1).all())
+    (torch.Size([2, 3]), True)
     """
     source = generator.device if generator is not None else device
     noise = torch.randn(shape, generator=generator, device=source, dtype=dtype) / 3

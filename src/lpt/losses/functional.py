@@ -1,10 +1,10 @@
-"""Classification losses on cosine logits: pure functions, one value an image.
+"""Classification losses on cosine logits: pure functions, one value per image.
 
 Every function takes cosines of feature and class weights in [-1, 1], (B, C), and labels (B,), and
-returns (B,): the caller averages or weights. Cosines are multiplied by `scale` (an inverse
-temperature, no unit) before the softmax; margins are in cosines, before it. Class counts are
-training images a class; a class without images counts as one, so that nothing is infinite.
-Results keep the cosines' dtype; float32 or wider is meant.
+returns (B,); the caller averages or weights. Cosines are multiplied by `scale` (an inverse
+temperature, without unit) before the softmax; margins are in cosines, before scaling. `counts` are
+training images per class; a class without images counts as one, so that nothing is infinite.
+Results keep the cosines' dtype, which should be float32 or wider.
 
 A-GCL and GCL, which also take noise, are in `lpt.losses.agcl`.
 """
@@ -27,7 +27,7 @@ __all__ = [
     "logit_adjustment",
 ]
 
-# Ranges of the options, read by `build_loss`; calling a function directly does not check them.
+# Ranges of the options. `build_loss` checks them; calling a function directly does not.
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -37,9 +37,12 @@ BelowOne = Annotated[float, Field(ge=0, lt=1)]
 def cross_entropy(
     cosine: Float[Tensor, "B C"], labels: Int[Tensor, " B"], *, scale: Positive = 20.0
 ) -> Float[Tensor, " B"]:
-    """Softmax cross-entropy of scaled cosines: -log softmax(scale * cosine)[y].
+    """Compute softmax cross-entropy of scaled cosines: -log softmax(scale * cosine)[y].
 
-    Source: of scaled cosines, NormFace (Wang, Xiang, Cheng and Yuille, ACM MM 2017).
+    Source: NormFace (Wang, Xiang, Cheng and Yuille, ACM MM 2017), for scaled cosines.
+
+    >>> cross_entropy(torch.tensor([[0.5, 0.4]]), torch.tensor([0]))
+    tensor([0.1269])
     """
     return F.cross_entropy(scale * cosine, labels, reduction="none")
 
@@ -51,12 +54,15 @@ def focal(
     scale: Positive = 20.0,
     gamma: NonNegative = 2.0,
 ) -> Float[Tensor, " B"]:
-    """Cross-entropy that fades for images already classified well: -(1 - p_y)^gamma log p_y.
+    """Compute the focal loss, -(1 - p_y)^gamma log p_y, which down-weights easy images.
 
-    `gamma` 0 is cross-entropy.
+    With `gamma` 0 it is cross-entropy.
 
     Source: Lin, Goyal, Girshick, He and Dollar, ICCV 2017, equation 4. Departure: p is the softmax
-    over classes, one probability an image, where the paper has one sigmoid a class and an alpha.
+    over classes; the paper has one sigmoid per class, and an alpha.
+
+    >>> focal(torch.tensor([[0.5, 0.4]]), torch.tensor([0]), gamma=2.0)
+    tensor([0.0018])
     """
     log_p = -cross_entropy(cosine, labels, scale=scale)
     return -power_of_complement(log_p, gamma) * log_p
@@ -70,13 +76,17 @@ def ldam(
     scale: Positive = 20.0,
     max_margin: NonNegative = 0.5,
 ) -> Float[Tensor, " B"]:
-    """Cross-entropy with a margin on the true class, larger for rare classes.
+    """Compute cross-entropy with a margin on the true class, which is larger for rare classes.
 
     margin_y = c / n_y^(1/4), with c such that the rarest class gets `max_margin` (cosine units).
 
     Source: LDAM; Cao, Wei, Gaidon, Arechiga and Ma, NeurIPS 2019, section 3.2; the scaling of c is
-    that of their code. Departure: scale 20, theirs is 30. Deferred re-weighting (DRW) is a
+    that of their code. Departure: scale 20; theirs is 30. Deferred re-weighting (DRW) is a
     schedule, not a loss, and is left to the caller.
+
+    >>> cosine, labels = torch.tensor([[0.5, 0.4], [0.4, 0.5]]), torch.tensor([0, 1])
+    >>> ldam(cosine, labels, torch.tensor([625, 16]))
+    tensor([2.1269, 8.0003])
     """
     margins = (-0.25 * log_counts(counts, cosine.dtype)).exp()
     margins = margins * (max_margin / margins.max())
@@ -91,13 +101,17 @@ def logit_adjustment(
     scale: Positive = 20.0,
     tau: NonNegative = 1.0,
 ) -> Float[Tensor, " B"]:
-    """Cross-entropy of scale * cosine + tau * log(class frequency); predict without the shift.
+    """Compute cross-entropy of scale * cosine + tau * log(class frequency).
 
-    The shift is added after scaling, so `tau` 1 is the consistent choice for balanced error
-    whatever the scale. `tau` 0 is cross-entropy.
+    Prediction omits the shift. It is added after scaling, so `tau` 1 is consistent with balanced
+    error at any scale. With `tau` 0 it is cross-entropy.
 
     Source: Menon, Jayasumana, Rawat, Jain, Veit and Kumar, ICLR 2021, equation 10. Departure:
-    cosines in place of free logits.
+    cosines in place of unbounded logits.
+
+    >>> cosine, labels = torch.tensor([[0.5, 0.4], [0.4, 0.5]]), torch.tensor([0, 1])
+    >>> logit_adjustment(cosine, labels, torch.tensor([90, 10]))
+    tensor([0.0149, 0.7966])
     """
     shift = tau / scale * log_counts(counts, cosine.dtype)
     return cross_entropy(cosine + shift, labels, scale=scale)
@@ -110,12 +124,15 @@ def balanced_softmax(
     *,
     scale: Positive = 20.0,
 ) -> Float[Tensor, " B"]:
-    """Softmax whose classes weigh as many as their images: n_y e^v_y / sum_i n_i e^v_i.
+    """Compute -log of a softmax weighted by class counts: n_y e^v_y / sum_i n_i e^v_i.
 
-    The same as `logit_adjustment` with tau = 1; named apart because the field does.
+    It equals `logit_adjustment` with tau = 1; both names are in use.
 
     Source: Ren, Yu, Sheng, Ma, Zhao, Yi and Li, NeurIPS 2020, section 3. Departure: cosines in
-    place of free logits; the meta sampler is not part of it.
+    place of unbounded logits; the meta sampler is not included.
+
+    >>> balanced_softmax(torch.zeros(2, 2), torch.tensor([0, 1]), torch.tensor([3, 1]))
+    tensor([0.2877, 1.3863])
     """
     return logit_adjustment(cosine, labels, counts, scale=scale, tau=1.0)
 
@@ -129,13 +146,17 @@ def class_balanced(
     beta: BelowOne = 0.9999,
     gamma: NonNegative = 0.0,
 ) -> Float[Tensor, " B"]:
-    """Focal loss weighted by the inverse effective number of images, (1 - beta) / (1 - beta^n).
+    """Compute the focal loss weighted by (1 - beta) / (1 - beta^n), the inverse effective number.
 
-    `beta` 0 weighs all classes alike, `beta` towards 1 by 1/n. `gamma` 0 is weighted cross-entropy.
+    With `beta` 0 all classes have the same weight; as `beta` approaches 1, weights approach 1/n.
+    With `gamma` 0 it is weighted cross-entropy.
 
     Source: Cui, Jia, Lin, Song and Belongie, CVPR 2019, sections 3.2 and 4. Departure: weights
     average 1 over the classes that have training images (the paper: over all classes), so that
-    empty classes do not shrink the others.
+    empty classes do not reduce the others' weights.
+
+    >>> class_balanced(torch.zeros(2, 2), torch.tensor([0, 1]), torch.tensor([1, 2]), beta=0.5)
+    tensor([0.8318, 0.5545])
     """
     log_beta = math.log(beta) if beta > 0 else -math.inf
     wide = counts.clamp(min=1).to(torch.promote_types(cosine.dtype, torch.float32))
@@ -145,7 +166,7 @@ def class_balanced(
 
 
 def log_counts(counts: Int[Tensor, " C"], dtype: torch.dtype) -> Float[Tensor, " C"]:
-    """log(max(n, 1)), taken in float32 or wider and returned as `dtype`."""
+    """Compute log(max(n, 1)) in float32 or wider, and return it as `dtype`."""
     wide = torch.promote_types(dtype, torch.float32)
     return counts.clamp(min=1).to(wide).log().to(dtype)
 
@@ -153,7 +174,7 @@ def log_counts(counts: Int[Tensor, " C"], dtype: torch.dtype) -> Float[Tensor, "
 def lower_true_class(
     cosine: Float[Tensor, "B C"], labels: Int[Tensor, " B"], margin: float | Float[Tensor, " B"]
 ) -> Float[Tensor, "B C"]:
-    """A copy of the cosines with the true class's lowered by `margin`."""
+    """Return a copy of the cosines with the true class's cosine lowered by `margin`."""
     margins = torch.zeros_like(cosine)
     margins[torch.arange(len(labels), device=labels.device), labels] = margin
     return cosine - margins
@@ -162,10 +183,10 @@ def lower_true_class(
 def power_of_complement(
     log_p: Float[Tensor, "*shape"], exponent: float
 ) -> Float[Tensor, "*shape"] | float:
-    """(1 - p)^exponent from log p, with a finite gradient where p rounds to 1.
+    """Compute (1 - p)^exponent from log p, with a finite gradient where p rounds to 1.
 
-    For 0 < exponent < 1 the derivative grows without bound as p nears 1; 1 - p is therefore taken
-    as -expm1(log p), which keeps its small digits, and held above 0.
+    For 0 < exponent < 1 the derivative is unbounded as p approaches 1, so 1 - p is computed as
+    -expm1(log p), which keeps its small digits, and clamped above 0.
     """
     if exponent == 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""What the two phases minimise: named weighted terms built from a classification loss."""
+"""The objectives of the two phases: named, weighted terms built from a classification loss."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lpt.losses.named_losses import Loss
+from lpt.records import Progress
 
 __all__ = [
     "PHASE2_PAPER",
@@ -26,11 +27,15 @@ __all__ = [
 class Terms(Mapping[str, Tensor]):
     """Named scalar terms of an objective, each with its weight.
 
-    As a mapping it gives the terms before weighting, which is what one wants to log.
+    As a mapping it holds the terms before weighting, which is what metrics log.
 
     Attributes:
         terms: scalar tensors by name.
         weights: their weights, under the same names.
+
+    >>> terms = Terms({"a": torch.tensor(2.0), "b": torch.tensor(3.0)}, {"a": 1.0, "b": 0.5})
+    >>> terms.total
+    tensor(3.5000)
     """
 
     terms: Mapping[str, Tensor]
@@ -38,7 +43,7 @@ class Terms(Mapping[str, Tensor]):
 
     @property
     def total(self) -> Float[Tensor, ""]:
-        """Sum of weight times term: what is minimised."""
+        """Sum of weight times term: the value to minimise."""
         weighted = [self.weights[name] * value for name, value in self.items()]
         return torch.stack(weighted).sum()
 
@@ -52,39 +57,46 @@ class Terms(Mapping[str, Tensor]):
         return len(self.terms)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Phase2Settings:
-    """How phase 2 weighs its two branches and its two terms.
+    """Weights of phase 2's terms, and the lambdas of its instance-balanced branch.
 
     Attributes:
-        eta: weight of the instance-balanced branch at the first epoch; see `eta_weight`.
         key_weight: weight of the key term 1 - mean cosine.
         weight_key_term: whether a branch's weight multiplies its key term too.
-        instance_lambda_pos: A-GCL's lambda_pos in the instance-balanced branch; None: no change.
+        instance_lambda_pos: A-GCL's lambda_pos in the instance-balanced branch; None: unchanged.
         instance_lambda_neg: the same for lambda_neg.
     """
 
-    eta: float = 0.5
-    key_weight: float = 1.0
-    weight_key_term: bool = True
-    instance_lambda_pos: float | None = 0.5
-    instance_lambda_neg: float | None = 8.0
+    key_weight: float
+    weight_key_term: bool
+    instance_lambda_pos: float | None
+    instance_lambda_neg: float | None
 
 
-PHASE2_RELEASED = Phase2Settings()
+PHASE2_RELEASED = Phase2Settings(
+    key_weight=1.0, weight_key_term=True, instance_lambda_pos=0.5, instance_lambda_neg=8.0
+)
 """As in the authors' code. Its key term lacks the constant 1, which has no gradient, and is half
 the sum over the matched keys, which is their mean for T = 2."""
 
 PHASE2_PAPER = Phase2Settings(
-    weight_key_term=False, instance_lambda_pos=None, instance_lambda_neg=None
+    key_weight=1.0, weight_key_term=False, instance_lambda_pos=None, instance_lambda_neg=None
 )
 """As printed."""
 
 
 def eta_weight(eta: float, epoch: int, epochs: int) -> float:
-    """Weight of the instance-balanced branch, eta * (E - e) / E, for epoch e = 0 .. E-1.
+    """Compute the weight of the instance-balanced branch, eta * (E - e) / E.
 
+    Args:
+        eta: weight at epoch 0.
+        epoch: e = 0 .. E-1.
+        epochs: E.
     Source: LPT (ICLR 2023), section 4.2.
+
+    >>> [eta_weight(0.5, epoch, 4) for epoch in range(4)]
+    [0.5, 0.375, 0.25, 0.125]
     """
     return eta * (epochs - epoch) / epochs
 
@@ -96,22 +108,27 @@ def mixed(
     partner_labels: Int[Tensor, " B"],
     lam: float | Float[Tensor, " B"],
     noise: Float[Tensor, "B C"] | None = None,
+    *,
+    feature: Float[Tensor, "B D"] | None = None,
+    progress: Progress | None = None,
 ) -> Float[Tensor, " B"]:
-    """Mixup on the loss: lam * loss(labels) + (1 - lam) * loss(partner labels), an image each.
+    """Apply Mixup to the loss: lam * loss(labels) + (1 - lam) * loss(partner labels), per image.
 
-    `cosine` belongs to images already blended as lam * image + (1 - lam) * partner; both halves see
-    the same noise.
+    `cosine` and `feature` belong to images already blended as lam * image + (1 - lam) * partner.
+    Both halves use the same noise.
 
-    Source: Zhang, Cisse, Dauphin and Lopez-Paz, ICLR 2018. Departure: labels are not blended,
-    losses are: the same for cross-entropy, and unlike blended labels it works for every loss.
+    Source: Zhang, Cisse, Dauphin and Lopez-Paz, ICLR 2018. Departure: the losses of both labels
+    are blended, not the labels. For cross-entropy that is the same, and it works for every loss.
     """
-    return lam * loss(cosine, labels, noise) + (1 - lam) * loss(cosine, partner_labels, noise)
+    own = loss(cosine, labels, noise, feature=feature, progress=progress)
+    other = loss(cosine, partner_labels, noise, feature=feature, progress=progress)
+    return lam * own + (1 - lam) * other
 
 
 def instance_loss(loss: Loss, settings: Phase2Settings) -> Loss:
-    """The loss of the instance-balanced branch: `loss` with the lambdas that `settings` name.
+    """Return the loss of the instance-balanced branch: `loss` with the lambdas of `settings`.
 
-    A loss without lambdas serves both branches as it is.
+    A loss without lambdas serves both branches unchanged.
     """
     wanted = {
         "lambda_pos": settings.instance_lambda_pos,
@@ -129,15 +146,28 @@ def phase1_objective(
     *,
     partner_labels: Int[Tensor, " B"] | None = None,
     lam: float | Float[Tensor, " B"] = 1.0,
+    feature: Float[Tensor, "B D"] | None = None,
+    progress: Progress | None = None,
 ) -> Terms:
-    """Mean of the classification loss, with Mixup where `partner_labels` are given.
+    """Average the classification loss over the images, with Mixup if `partner_labels` are given.
 
+    Args:
+        noise, feature, progress: for losses that take them.
+        partner_labels, lam: Mixup, as in `mixed`.
+    Returns: the term "classification", with weight 1.
     Source: LPT (ICLR 2023), section 4.1.
+
+    >>> from lpt.losses import build_loss
+    >>> loss = build_loss("ce", torch.tensor([9, 1]), scale=1.0)
+    >>> phase1_objective(loss, torch.zeros(2, 2), torch.tensor([0, 1]))["classification"]
+    tensor(0.6931)
     """
     if partner_labels is None:
-        values = loss(cosine, labels, noise)
+        values = loss(cosine, labels, noise, feature=feature, progress=progress)
     else:
-        values = mixed(loss, cosine, labels, partner_labels, lam, noise)
+        values = mixed(
+            loss, cosine, labels, partner_labels, lam, noise, feature=feature, progress=progress
+        )
     return Terms({"classification": values.mean()}, {"classification": 1.0})
 
 
@@ -148,25 +178,49 @@ def phase2_objective(
     similarity: Float[Tensor, "B T"],
     noise: Float[Tensor, "B C"] | None = None,
     *,
+    settings: Phase2Settings,
     beta: float = 1.0,
-    settings: Phase2Settings = PHASE2_RELEASED,
     partner_labels: Int[Tensor, " B"] | None = None,
     lam: float | Float[Tensor, " B"] = 1.0,
+    feature: Float[Tensor, "B D"] | None = None,
+    progress: Progress | None = None,
 ) -> Terms:
-    """Objective of one branch: beta * classification + key_weight * (1 - mean cosine).
+    """Compute one branch's objective: beta * classification + key_weight * (1 - mean cosine).
 
     A step adds the totals of its two branches: class-balanced with beta 1 and `loss`,
     instance-balanced with beta = `eta_weight(...)` and `instance_loss(loss, settings)`.
 
     Args:
         similarity: cosines of the query and the T matched keys (`Match.similarity`).
+        settings: `PHASE2_RELEASED`, `PHASE2_PAPER` or your own.
         beta: weight of the branch.
-        settings: `PHASE2_RELEASED` or `PHASE2_PAPER`, or one's own.
+        noise, feature, progress: for losses that take them.
         partner_labels, lam: Mixup, as in `mixed`.
+    Returns: the terms "classification" and "key".
     Source: LPT (ICLR 2023), section 4.2.
+
+    >>> from lpt.losses import build_loss
+    >>> loss = build_loss("ce", torch.tensor([9, 1]), scale=1.0)
+    >>> terms = phase2_objective(
+    ...     loss,
+    ...     torch.zeros(1, 2),
+    ...     torch.tensor([0]),
+    ...     torch.tensor([[0.5, 0.25]]),
+    ...     settings=PHASE2_RELEASED,
+    ...     beta=0.5,
+    ... )
+    >>> terms["key"], dict(terms.weights)
+    (tensor(0.6250), {'classification': 0.5, 'key': 0.5})
     """
     classification = phase1_objective(
-        loss, cosine, labels, noise, partner_labels=partner_labels, lam=lam
+        loss,
+        cosine,
+        labels,
+        noise,
+        partner_labels=partner_labels,
+        lam=lam,
+        feature=feature,
+        progress=progress,
     )["classification"]
     key_factor = beta if settings.weight_key_term else 1.0
     return Terms(

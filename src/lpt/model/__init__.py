@@ -1,4 +1,4 @@
-"""The model: prompts, matching, cosine classifier, and the two passes that combine them."""
+"""The model: prompts, matching, cosine classifier, and the two passes that use them."""
 
 from lpt.model.classifier import CosineClassifier
 from lpt.model.prompt_pool import PromptPool

@@ -11,12 +11,21 @@ __all__ = ["CosineClassifier", "class_means"]
 
 
 class CosineClassifier(nn.Module):
-    """One direction a class; a logit is the cosine of feature and direction, in [-1, 1].
+    """One direction per class; a logit is the cosine of feature and direction, in [-1, 1].
+
+    Args:
+        num_classes: C.
+        width: D.
+        dropout: probability that a feature entry is dropped, in training only.
 
     Attributes:
-        weight: (C, D), raw; brought to unit length in every forward pass. Drawn uniform and scaled
-            to unit length at the start, as the released code does.
-        dropout: share of feature entries dropped in training, 0 by default.
+        weight: (C, D), not normalised; every forward pass scales it to unit length. Initialised
+            uniform and scaled to unit length, as in the released code.
+
+    >>> classifier = CosineClassifier(num_classes=2, width=2)
+    >>> _ = classifier.weight.data.copy_(torch.tensor([[2.0, 0.0], [0.0, 5.0]]))
+    >>> classifier(torch.tensor([[3.0, 4.0]])).detach()
+    tensor([[0.6000, 0.8000]])
     """
 
     def __init__(self, num_classes: int, width: int, *, dropout: float = 0.0) -> None:
@@ -27,9 +36,11 @@ class CosineClassifier(nn.Module):
         self.dropout = dropout
 
     def draw_dropout_mask(self, images: int) -> Bool[Tensor, "images D"] | None:
-        """Which entries of each feature survive dropout, by torch's generator on the CPU.
+        """Draw the entries of each feature that dropout keeps, from torch's CPU generator.
 
-        Returns: None where all do: outside training, and without dropout.
+        Args:
+            images: number of features.
+        Returns: True where an entry is kept; None if all are: in eval mode, and without dropout.
         """
         if not (self.training and self.dropout):
             return None
@@ -38,10 +49,12 @@ class CosineClassifier(nn.Module):
     def forward(
         self, feature: Float[Tensor, "B D"], dropout_mask: Bool[Tensor, "B D"] | None = None
     ) -> Float[Tensor, "B C"]:
-        """Cosines of features and class directions, always in float32.
+        """Compute cosines of features and class directions, in float32 even under autocast.
 
         Args:
-            dropout_mask: drawn by `draw_dropout_mask`; None draws one now.
+            feature: of any length.
+            dropout_mask: from `draw_dropout_mask`; None draws one.
+        Raises: ShapeError if D is not the width of the class weights.
         """
         if feature.shape[-1] != self.weight.shape[1]:
             raise ShapeError(
@@ -57,7 +70,7 @@ class CosineClassifier(nn.Module):
 
     @torch.no_grad()
     def start_at(self, means: Float[Tensor, "C D"]) -> None:
-        """Point every class at its mean feature; a class whose mean is zero keeps its direction.
+        """Set every class to its mean feature; a class whose mean is zero keeps its direction.
 
         Source: class-mean initialisation as in LIFT (Shi et al., ICML 2024), section 4.3.
         """
@@ -66,10 +79,14 @@ class CosineClassifier(nn.Module):
 
     @torch.no_grad()
     def interpolate_towards(self, means: Float[Tensor, "C D"], share: float) -> None:
-        """Turn every class towards its mean feature; lengths stay.
+        """Rotate every class towards its mean feature; lengths are unchanged.
 
-        The new direction is that of (1 - share) * direction + share * mean, both of unit length. A
-        class whose mean is zero stays as it is.
+        The new direction is (1 - share) * direction + share * mean, both of unit length. A class
+        whose mean is zero is unchanged.
+
+        Args:
+            means: from `class_means`.
+            share: 0 changes nothing, 1 takes the means.
         """
         known = means.norm(dim=1) > 0
         weight = self.weight[known]
@@ -81,7 +98,14 @@ class CosineClassifier(nn.Module):
 def class_means(
     features: Float[Tensor, "n D"], labels: Int[Tensor, " n"], num_classes: int
 ) -> Float[Tensor, "C D"]:
-    """Mean of the unit-length features of each class; zero for a class without images."""
+    """Average the unit-length features of each class; zero for a class without images.
+
+    >>> features = torch.tensor([[3.0, 0.0], [0.0, 1.0], [0.0, 5.0]])
+    >>> class_means(features, torch.tensor([0, 0, 1]), num_classes=3)
+    tensor([[0.5000, 0.5000],
+            [0.0000, 1.0000],
+            [0.0000, 0.0000]])
+    """
     unit = F.normalize(features.float(), dim=1)
     sums = unit.new_zeros(num_classes, unit.shape[1]).index_add_(0, labels, unit)
     counts = torch.bincount(labels, minlength=num_classes).clamp(min=1).unsqueeze(1)

@@ -1,4 +1,4 @@
-"""Prompts that no longer learn: their keys and values, computed once instead of once a batch."""
+"""Keys and values of trained prompts, computed once instead of once per batch."""
 
 from itertools import combinations, permutations
 from math import comb
@@ -13,16 +13,23 @@ from lpt.backbones.vit import FrozenViT
 __all__ = ["PromptTable"]
 
 LIMIT_BYTES = 2**28
-"""Largest table of matched prompts: ViT-B with 20 prompts, 2 matched, needs 70 MB."""
+"""Limit on the table of matched prompts. ViT-B with M = 20 and T = 2 needs 70 MB."""
 
 
 class PromptTable:
-    """Keys and values of the shared prompts, and of every pair that matching can choose.
+    """Keys and values of the shared prompts, and of every set that matching can choose.
+
+    Args:
+        backbone: whose blocks project the prompts.
+        shared: the shared prompts.
+        group: the group prompts; None for phase 1 only.
+        top: T.
+        limit_bytes: no table of matched prompts is made above this size.
 
     Attributes:
-        shared: keys and values of the shared prompts, a block each.
+        shared: keys and values of the shared prompts, one entry per block.
         matched: keys and values of the mean of each set of T group prompts, (sets, heads, P,
-            head width) a block; None if T > 2 or if the table would exceed the limit.
+            head width), one entry per block; None if T > 2 or if the table exceeds the limit.
     """
 
     def __init__(
@@ -53,14 +60,14 @@ class PromptTable:
     def made_of(
         self, shared: Float[Tensor, "L P D"], group: Float[Tensor, "M suffix P D"] | None = None
     ) -> bool:
-        """Whether these are the prompts that the table was computed from."""
+        """Whether the table was computed from these prompts."""
         return _same(shared, self._shared) and (
             group is self._group is None
             or (group is not None and self._group is not None and _same(group, self._group))
         )
 
     def of(self, ids: Int[Tensor, "B T"]) -> list[PromptKV] | None:
-        """Keys and values of the matched prompts of each image; None if there is no table."""
+        """Look up the keys and values of each image's matched prompts; None without a table."""
         if self.matched is None or self._row is None:
             return None
         rows = self._row[ids.unbind(1)]

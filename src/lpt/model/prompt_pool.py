@@ -1,4 +1,4 @@
-"""The pool of group prompts and the keys that choose among them."""
+"""The pool of group prompts, and the keys that select them."""
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ __all__ = ["PromptPool"]
 
 
 class PromptPool(nn.Module):
-    """M group prompts for the last L-K blocks, each with a key; learned in phase 2.
+    """M group prompts for the last L-K blocks, each with a key; trained in phase 2.
 
     Attributes:
         prompts: (M, L-K, P, D).
@@ -31,11 +31,15 @@ class PromptPool(nn.Module):
     def start_keys(self, queries: Float[Tensor, "n D"], seed: int) -> None:
         """Point the keys at the centres of M clusters of unit queries (k-means).
 
-        Random keys leave it to chance which few of them ever match; these share the images out from
-        the first step. With fewer queries than keys, the keys left over stay where they are.
-        Ours; LPT (ICLR 2023) starts from a truncated normal.
+        With random keys, only a few prompts may ever match; these divide the images among all
+        prompts from the first step. With fewer queries than keys, the remaining keys are unchanged.
+
+        Args:
+            queries: (n, D) queries of training images.
+            seed: of k-means.
+        Source: ours; LPT (ICLR 2023) starts from a truncated normal.
         """
-        from sklearn.cluster import KMeans  # slow to import, and needed here alone
+        from sklearn.cluster import KMeans  # slow to import, and only needed here
 
         clusters = min(self.size, len(queries))
         fitted = KMeans(clusters, n_init=1, random_state=seed).fit(
@@ -45,9 +49,14 @@ class PromptPool(nn.Module):
 
     @torch.no_grad()
     def start_prompts(self, shared: Float[Tensor, "suffix P D"], seed: int) -> None:
-        """Start every group prompt as the shared one, disturbed by a tenth of its spread.
+        """Start every group prompt as the shared one, plus noise of a tenth of its spread.
 
-        Phase 2 then begins near what phase 1 reached. Ours; LPT starts from a truncated normal.
+        Phase 2 then starts close to the result of phase 1.
+
+        Args:
+            shared: (L-K, P, D) shared prompts of the last L-K blocks.
+            seed: of the noise.
+        Source: ours; LPT (ICLR 2023) starts from a truncated normal.
         """
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(self.prompts.shape, generator=generator).to(self.prompts)
@@ -58,18 +67,27 @@ class PromptPool(nn.Module):
         """M, the number of group prompts."""
         return self.keys.shape[0]
 
-    def match(self, query: Float[Tensor, "B D"], top: int = 2) -> Match:
-        """Choose, for each image, the `top` prompts whose keys are nearest to its query.
+    def match(self, query: Float[Tensor, "B D"], top: int) -> Match:
+        """Select, for each image, the `top` prompts whose keys are closest to its query by cosine.
 
-        Nearness is the cosine, so neither length matters. The chosen prompts are averaged, not
-        concatenated: the suffix always receives P group tokens, whatever `top` is.
+        The selected prompts are averaged, not concatenated, so the suffix receives P group tokens
+        whatever `top` is.
 
         Args:
             query: (B, D) class token of the shared-prompt pass. No gradient flows into it.
-            top: T, how many prompts to average, 1 <= top <= M.
+            top: T, the number of prompts to average, 1 <= top <= M.
         Returns: Match with ids (B, T), similarity (B, T), prompts (B, L-K, P, D).
         Raises: ValueError if top is outside [1, M]; ShapeError if D is not the keys' width.
         Source: LPT (ICLR 2023), section 4.2.
+
+        >>> pool = PromptPool(size=3, blocks=1, length=1, width=2)
+        >>> _ = pool.keys.data.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0], [-3.0, 0.0]]))
+        >>> _ = pool.prompts.data.copy_(torch.tensor([0.0, 1.0, 2.0]).view(3, 1, 1, 1))
+        >>> match = pool.match(torch.tensor([[3.0, 4.0]]), top=2)
+        >>> match.ids.tolist(), match.prompts.flatten().tolist()
+        ([[1, 0]], [0.5, 0.5])
+        >>> match.similarity.detach()
+        tensor([[0.8000, 0.6000]])
         """
         similarity = self.similarity(query)
         if not 1 <= top <= self.size:
@@ -78,7 +96,7 @@ class PromptPool(nn.Module):
         return Match(nearest.indices, nearest.values, self.average(nearest.indices))
 
     def similarity(self, query: Float[Tensor, "B D"]) -> Float[Tensor, "B M"]:
-        """Cosine of every query with every key, in [-1, 1]; gradient reaches the keys alone."""
+        """Compute cosines of queries and keys, in [-1, 1]; gradients reach only the keys."""
         if query.dim() != 2 or query.shape[1] != self.keys.shape[1]:
             raise ShapeError(
                 f"query of shape {tuple(query.shape)} for keys of width {self.keys.shape[1]}"
@@ -87,10 +105,10 @@ class PromptPool(nn.Module):
             return F.normalize(query.detach().float(), dim=1) @ F.normalize(self.keys, dim=1).T
 
     def average(self, ids: Tensor) -> Float[Tensor, "B suffix P D"]:
-        """Mean of the group prompts named by ids (B, T), ids distinct in a row.
+        """Average the group prompts with these ids, (B, T), distinct within a row.
 
-        A product with the matrix of shares (B, M): deterministic on every device, forward and
-        backward, where a gather's gradient is not.
+        Computed as a product with the (B, M) matrix of weights, which is deterministic on every
+        device, forward and backward; the gradient of a gather is not.
         """
         with torch.autocast(ids.device.type, enabled=False):
             shares = self.prompts.new_zeros(ids.shape[0], self.size)

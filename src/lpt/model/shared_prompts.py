@@ -1,4 +1,4 @@
-"""The prompt that all classes share."""
+"""The shared prompts: the same for every image."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ __all__ = ["SharedPrompts", "truncated_normal"]
 
 
 class SharedPrompts(nn.Module):
-    """Prompt tokens for every block, the same for all images; learned in phase 1.
+    """Prompt tokens for every block, the same for all images; trained in phase 1.
 
     Attributes:
         prompts: (L, P, D).
@@ -21,5 +21,5 @@ class SharedPrompts(nn.Module):
 
 
 def truncated_normal(*shape: int, std: float = 0.02) -> Tensor:
-    """Draw from a normal of the given spread, cut off at two spreads, as the released code does."""
+    """Draw from Normal(0, std), truncated at two standard deviations, as in the released code."""
     return nn.init.trunc_normal_(torch.empty(*shape), std=std, a=-2 * std, b=2 * std)

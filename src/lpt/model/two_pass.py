@@ -1,4 +1,4 @@
-"""The whole method on one screen: two passes of a frozen ViT, steered by prompts.
+"""The whole method on one screen: two passes of a frozen ViT with prompts.
 
     images -> embed -> blocks 1..K with shared prompts -> tokens                    (prefix, once)
     tokens -> blocks K+1..L with shared prompts -> class token = query              (phase 1)
@@ -6,7 +6,7 @@
     tokens -> blocks K+1..L with shared + matched prompts -> class token = feature  (phase 2)
     feature -> cosine classifier -> logits
 
-The prefix is reused, not recomputed: K + 2 (L-K) block runs an image.
+The prefix is reused, not recomputed, so an image takes K + 2 (L-K) block runs.
 Source: LPT (Dong et al., ICLR 2023), sections 4.1 and 4.2.
 """
 
@@ -30,24 +30,27 @@ __all__ = ["LongTailedPromptModel", "Prefix", "PromptShape"]
 
 @dataclass(frozen=True)
 class PromptShape:
-    """Sizes of the prompts.
+    """Sizes of the prompts; `lpt.config.PromptConfig` holds the defaults.
 
     Attributes:
-        length: P, prompt tokens a block.
-        shared_blocks: K, leading blocks with the shared prompt only; None means half of them.
+        length: P, prompt tokens per block.
+        shared_blocks: K, leading blocks that take the shared prompts only; None means L/2.
         pool_size: M, group prompts.
-        top_k: T, group prompts averaged an image (the paper's k).
+        top_k: T, group prompts averaged per image (the paper's k).
     """
 
-    length: int = 10
-    shared_blocks: int | None = None
-    pool_size: int = 20
-    top_k: int = 2
+    length: int
+    shared_blocks: int | None
+    pool_size: int
+    top_k: int
 
     def resolved(self, depth: int) -> "PromptShape":
         """Fill in K for a backbone of `depth` blocks and check every size.
 
-        Raises: ConfigError naming setting, value and range.
+        Raises: ConfigError naming the setting, its value and its range.
+
+        >>> PromptShape(length=10, shared_blocks=None, pool_size=20, top_k=2).resolved(12)
+        PromptShape(length=10, shared_blocks=6, pool_size=20, top_k=2)
         """
         blocks = depth // 2 if self.shared_blocks is None else self.shared_blocks
         if not 1 <= blocks < depth:
@@ -67,7 +70,7 @@ class PromptShape:
 
 @dataclass(frozen=True)
 class Prefix:
-    """What phase 2 starts from; constant while the shared prompts are (so it can be cached).
+    """The input of phase 2; constant while the shared prompts are, so it can be cached.
 
     Attributes:
         tokens: (B, 1+N, D) after block K.
@@ -84,25 +87,23 @@ class LongTailedPromptModel(nn.Module):
     Args:
         backbone: any `FrozenViT`; never changed.
         num_classes: C.
-        shape: sizes of the prompts; `shared_blocks=None` means L/2.
-        dropout: on the feature before the classifier, never on the query; training only.
-
-    Attributes:
-        phases: 1 predicts with the shared prompts alone, 2 with both.
+        shape: sizes of the prompts.
+        dropout: on the feature before the classifier, in training only; never on the query.
+        phases: 1 for a model that was trained in phase 1 only, 2 for both phases; see `phases`.
+    Raises: ConfigError if the sizes do not fit the backbone.
     """
-
-    phases = 2
 
     def __init__(
         self,
         backbone: FrozenViT,
         num_classes: int,
-        shape: PromptShape | None = None,
+        shape: PromptShape,
         *,
         dropout: float = 0.0,
+        phases: int = 2,
     ) -> None:
         super().__init__()
-        self.shape = (shape or PromptShape()).resolved(backbone.depth)
+        self.shape = shape.resolved(backbone.depth)
         assert self.shape.shared_blocks is not None
         self.split = self.shape.shared_blocks
         suffix = backbone.depth - self.split
@@ -112,6 +113,22 @@ class LongTailedPromptModel(nn.Module):
         self.pool = PromptPool(self.shape.pool_size, suffix, length, width)
         self.classifier = CosineClassifier(num_classes, width, dropout=dropout)
         self._table: PromptTable | None = None
+        self.phases = phases
+
+    @property
+    def phases(self) -> int:
+        """The passes that `predict` runs: 1 with the shared prompts only, 2 with both passes.
+
+        `phase1`, `phase2` and `forward` do not depend on it. A run sets it to score its phases in
+        turn. Raises: ValueError for any other number.
+        """
+        return self._phases
+
+    @phases.setter
+    def phases(self, number: int) -> None:
+        if number not in (1, 2):
+            raise ValueError(f"phases={number}: choose 1 or 2")
+        self._phases = number
 
     def phase1(
         self,
@@ -119,17 +136,17 @@ class LongTailedPromptModel(nn.Module):
         shared: list[PromptKV] | None = None,
         dropout_mask: Bool[Tensor, "B D"] | None = None,
     ) -> Output:
-        """Shared prompts in every block, then the classifier (section 4.1).
+        """Run one pass with shared prompts in every block, then the classifier (section 4.1).
 
         Args:
-            shared: keys and values of the shared prompts, if known already.
-            dropout_mask: dropout drawn already (`CosineClassifier.draw_dropout_mask`).
+            shared: keys and values of the shared prompts, if already computed.
+            dropout_mask: from `CosineClassifier.draw_dropout_mask`; None draws one.
         """
         query = self.prefix(images, shared).query
         return Output(self.classifier(query, dropout_mask), query, query)
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Output:
-        """Both passes (section 4.2); in training, gradients reach pool and classifier alone."""
+        """Run both passes (section 4.2); gradients reach only the pool and the classifier."""
         with torch.no_grad():
             shared = self.shared_kv()
             prefix = self.prefix(images, shared)
@@ -137,9 +154,9 @@ class LongTailedPromptModel(nn.Module):
 
     @torch.no_grad()
     def predict(self, images: Float[Tensor, "B 3 H H"]) -> Output:
-        """What the trained model says: the pass or passes that it was trained for.
+        """Run the passes that the model was trained for (`phases`), without gradients.
 
-        Keys and values of the prompts are computed once and kept until a prompt changes.
+        Keys and values of the prompts are cached until a prompt changes.
         """
         table = self._prompt_table(images.device)
         if self.phases == 1:
@@ -149,7 +166,7 @@ class LongTailedPromptModel(nn.Module):
     def prefix(
         self, images: Float[Tensor, "B 3 H H"], shared: list[PromptKV] | None = None
     ) -> Prefix:
-        """Tokens after block K, and the query: all that phase 2 needs of an image."""
+        """Compute what phase 2 needs of an image: the tokens after block K, and the query."""
         shared = self.shared_kv() if shared is None else shared
         tokens = self.backbone.run(self.backbone.embed(images), _each(shared[: self.split]))
         return Prefix(tokens, self.backbone.finish(tokens, _each(shared[self.split :])))
@@ -161,12 +178,12 @@ class LongTailedPromptModel(nn.Module):
         table: PromptTable | None = None,
         dropout_mask: Bool[Tensor, "B D"] | None = None,
     ) -> Output:
-        """Match group prompts to the queries and run the last L-K blocks again with them.
+        """Match group prompts to the queries, and run the last L-K blocks again with them.
 
         Args:
-            shared: keys and values of the shared prompts, if known already.
-            table: keys and values of matched prompts, if none of them learns.
-            dropout_mask: dropout drawn already (`CosineClassifier.draw_dropout_mask`).
+            shared: keys and values of the shared prompts, if already computed.
+            table: keys and values of matched prompts, if no prompt is being trained.
+            dropout_mask: from `CosineClassifier.draw_dropout_mask`; None draws one.
         """
         shared = self.shared_kv() if shared is None else shared
         match = self.pool.match(prefix.query, self.shape.top_k)
@@ -178,11 +195,11 @@ class LongTailedPromptModel(nn.Module):
         return Output(self.classifier(feature, dropout_mask), feature, prefix.query, match)
 
     def shared_kv(self) -> list[PromptKV]:
-        """Keys and values of the shared prompts in all L blocks: once a batch, not an image."""
+        """Project the shared prompts to keys and values of all L blocks: once per batch."""
         return self.backbone.prompts_kv(self.shared.prompts.unbind(0))
 
     def _prompt_table(self, device: torch.device) -> PromptTable:
-        if torch.is_autocast_enabled(device.type):  # its precision is not that of other calls
+        if torch.is_autocast_enabled(device.type):  # other calls may use another precision
             return PromptTable(self.backbone, self.shared.prompts)
         shared, group = self.shared.prompts, self.pool.prompts if self.phases == 2 else None
         if self._table is None or not self._table.made_of(shared, group):

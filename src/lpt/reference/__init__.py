@@ -1,1 +1,1 @@
-"""Reference fixtures and a plain implementation of the method to compare with."""
+"""Reference fixtures, and a plain implementation of the method for comparison."""

@@ -1,4 +1,4 @@
-"""`python -m lpt.reference FILE...`: largest error of every tensor; exit code 1 above tolerance."""
+"""`python -m lpt.reference FILE...`: print every tensor's largest error; exit 1 above tolerance."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from lpt.reference.fixtures import TOLERANCE, check
 
 
 def main(paths: list[str]) -> int:
-    """Print the errors of each file; 0 if all are within tolerance, 1 if not, 2 on misuse."""
+    """Print the errors of each file; return 0 if all are in tolerance, 1 if not, 2 on misuse."""
     if not paths:
         print("usage: python -m lpt.reference FILE...", file=sys.stderr)
         return 2

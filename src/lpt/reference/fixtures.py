@@ -1,8 +1,8 @@
-"""Check this implementation against reference numbers kept in a safetensors file.
+"""Check this implementation against reference numbers in a safetensors file.
 
-Two kinds, told apart by their metadata: `spec` (both phases of the forward pass and their
-gradients) and `configs` (the A-GCL loss and its gradient). A file holds inputs (`in.*`), weights
-(`vit.*`, `lpt.*`) and what the reference computed in float32.
+There are two kinds of file. One has `spec` in its metadata and covers the forward passes of both
+phases and their gradients; the other has `configs` and covers the A-GCL loss and its gradient. A
+file contains inputs (`in.*`), weights (`vit.*`, `lpt.*`) and the reference's float32 results.
 """
 
 import json
@@ -25,17 +25,17 @@ from lpt.model.two_pass import LongTailedPromptModel, PromptShape
 __all__ = ["TOLERANCE", "check", "fixture_backbone"]
 
 TOLERANCE = 1e-5
-"""Largest absolute error allowed in float32; matched ids must agree exactly."""
+"""Largest allowed absolute error in float32; matched ids must be equal."""
 
 SCALE = 20.0
-"""The fixtures' plain loss is the cross entropy of 20 * cosine."""
+"""The fixtures' loss is cross-entropy of 20 * cosine."""
 
 
 def check(path: Path) -> dict[str, float]:
     """Recompute every reference tensor of a fixture file.
 
-    Returns: largest absolute error by tensor name; infinity where shapes or matched ids differ.
-    Raises: DataError naming the file if it is no fixture.
+    Returns: the largest absolute error by tensor name; infinity if shapes or matched ids differ.
+    Raises: DataError naming the file if it is not a fixture.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -46,7 +46,9 @@ def check(path: Path) -> dict[str, float]:
         elif "configs" in metadata:
             computed = dict(_agcl(tensors, json.loads(metadata["configs"])))
         else:
-            raise DataError(f"{path}: no fixture: its metadata has neither 'spec' nor 'configs'.")
+            raise DataError(
+                f"{path}: not a fixture: its metadata has neither 'spec' nor 'configs'."
+            )
     except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise DataError(f"{path}: cannot be read as a fixture ({error}).") from error
     return {name: _error(value, tensors[name]) for name, value in computed.items()}
@@ -80,7 +82,7 @@ def _forward(tensors: dict[str, Tensor], spec: dict[str, Any]) -> Iterator[tuple
         model.shared.prompts.copy_(tensors["lpt.shared_prompts"])
         model.pool.prompts.copy_(tensors["lpt.group_prompts"])
         model.pool.keys.copy_(tensors["lpt.keys"])
-        model.classifier.weight.copy_(tensors["lpt.model.classifier"])
+        model.classifier.weight.copy_(tensors["lpt.classifier"])
     images, labels = tensors["in.images"], tensors["in.labels"]
 
     first = model.phase1(images)

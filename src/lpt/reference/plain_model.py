@@ -1,9 +1,9 @@
-"""The method written as plainly as it reads, to compare with: no saving, nothing slow on purpose.
+"""A plain implementation of the method for comparison: no optimisation, nothing slow on purpose.
 
-Prompts are appended to the image's tokens as full tokens and their outputs dropped after each block
-(VPT-Deep), attention is a matmul, a softmax and a matmul, the last block runs for all tokens, and
-phase 2 makes two full passes. It shares the parameters of a `LongTailedPromptModel`, so results and
-gradients can be compared directly.
+Prompts are appended to the image's tokens as full tokens, and their outputs are dropped after each
+block (VPT-Deep). Attention is a matmul, a softmax and a matmul. The last block runs for all tokens,
+and phase 2 makes two full passes. The parameters are shared with a `LongTailedPromptModel`, so
+results and gradients can be compared directly.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ Tokens = Float[Tensor, "B tokens D"]
 
 
 class PlainModel(nn.Module):
-    """The reference for results and speed; same parameters, same outputs as the model given.
+    """The reference for results and speed; it has the parameters and outputs of the given model.
 
     Args:
-        model: whose prompts, keys, classifier and backbone weights are used.
-        vit: the backbone as timm made it, with the same weights; None takes the model's own.
+        model: the model whose prompts, keys, classifier and backbone weights are used.
+        vit: timm's own model with the same weights; None uses the backbone of `model`.
     """
 
     def __init__(self, model: LongTailedPromptModel, vit: nn.Module | None = None) -> None:
@@ -37,12 +37,12 @@ class PlainModel(nn.Module):
         self.split, self.top_k = model.split, model.shape.top_k
 
     def phase1(self, images: Float[Tensor, "B 3 H H"]) -> Output:
-        """One full pass with the shared prompts, then the classifier."""
+        """Run one full pass with the shared prompts, then the classifier."""
         query = self._pass(images, [[prompts] for prompts in self.shared.prompts])
         return Output(self.classifier(query), query, query)
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Output:
-        """Two full passes: the query, and the feature with shared and matched prompts."""
+        """Run two full passes: one for the query, one with shared and matched prompts."""
         with torch.no_grad():
             query = self._pass(images, [[prompts] for prompts in self.shared.prompts])
         match = self.pool.match(query, self.top_k)

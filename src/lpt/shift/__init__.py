@@ -1,1 +1,1 @@
-"""A task scored on test sets of other sources, beside its own."""
+"""Score a task on test sets from other sources, next to its own test images."""

@@ -1,4 +1,4 @@
-"""Scores of a task on several sets, as tables."""
+"""Tables of the scores of a task on several sets."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -15,14 +15,23 @@ Row = dict[str, str | float | int | None]
 
 
 def render_scores(scores: Sequence[SetScore], groups: ClassGroups) -> str:
-    """One row a set, one for the mean of a family; below, each family by kind and severity."""
+    """Render one row per set, and one for the mean of each family of corruptions.
+
+    Further tables show each family by kind and severity.
+
+    Args:
+        scores: as `lpt.shift.score_sets.score_sets` returns them.
+        groups: bounds of the shot groups, for the heading.
+    """
     families = list(dict.fromkeys(score.family for score in scores if score.family))
     rows = [_row(score) for score in scores if not score.family]
     rows += [_mean_row(name, _family(scores, name)) for name in families]
     tables = [render_table(rows, _columns(scores), groups=groups)]
     tables += [_by_severity(_family(scores, name)) for name in families]
     if any(score.source is not None for score in scores):
-        tables.append("Drop: from the source's test images of the same classes, overall.")
+        tables.append(
+            "Drop: from the overall accuracy on the source's test images of these classes."
+        )
     return "\n\n".join(tables)
 
 

@@ -29,13 +29,13 @@ def test_200_bad_files_are_each_named_with_their_reason(corpus, manifest, worker
     _, reasons = corpus
     assert len(reasons) == 200
     report = check_data(manifest, workers=workers)
-    told: dict[str, set[str]] = {}
+    reported: dict[str, set[str]] = {}
     for finding in report.findings:
         for place in finding.images:
-            told.setdefault(place.name.rsplit("/", 1)[1], set()).add(finding.kind)
-    missed = {name: why for name, why in reasons.items() if why not in told.get(name, ())}
+            reported.setdefault(place.name.rsplit("/", 1)[1], set()).add(finding.kind)
+    missed = {name: why for name, why in reasons.items() if why not in reported.get(name, ())}
     assert not missed
-    assert not [name for name in told if name.startswith("ok-")]
+    assert not [name for name in reported if name.startswith("ok-")]
     assert report.spoiled
 
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from lpt.data.images.decode import decode
 from lpt.errors import DataError
 
-from .conftest import encoded
+from ..conftest import encoded
 
 
 def save(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -156,7 +156,7 @@ def test_truncated_image_is_an_error(kind, share):
         decode(data[: int(len(data) * share)], name="cut.x")
 
 
-def test_size_is_refused_from_the_header_alone():
+def test_size_is_checked_in_the_header_before_decoding():
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     chunk = b"IHDR" + header
     start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13)
@@ -166,17 +166,17 @@ def test_size_is_refused_from_the_header_alone():
 
 
 def test_limit_is_a_setting():
-    with pytest.raises(DataError, match="12 x 10 pixels are more than the limit of 100"):
+    with pytest.raises(DataError, match="12 x 10 pixels exceed the limit of 100"):
         decode(encoded(1), name="x", max_pixels=100)
 
 
 def test_pixels_without_a_range_of_brightness_are_refused():
     image = Image.fromarray(np.array([[0.5, 2e9]], dtype=np.float32))
-    with pytest.raises(DataError, match="no agreed range"):
+    with pytest.raises(DataError, match="no defined range"):
         decode(save(image, "TIFF"), name="x")
 
 
-def test_damaged_exif_around_sound_pixels_is_passed_over():
+def test_damaged_exif_of_an_intact_image_is_ignored():
     data = save(corner_image(), "JPEG", exif=b"Exif\0\0MM\0*\0\0\xff\xff broken")
     assert decode(data, name="x").size == (24, 16)
 

@@ -1,8 +1,11 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from lpt.data.images.corruptions import Corruption
 from lpt.data.images.transforms import eval_transform, train_transform
 from lpt.errors import ConfigError
 
@@ -43,7 +46,7 @@ def test_evaluation_resizes_before_it_crops():
     assert not (image[0] > 0).any()  # a centre crop of half the side leaves a quarter on each side
 
 
-def test_training_crops_depend_on_the_generator_alone():
+def test_training_crops_depend_only_on_the_generator():
     transform = train_transform(16, HALF, HALF, **AUGMENTED)
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8))
     images = []
@@ -53,6 +56,25 @@ def test_training_crops_depend_on_the_generator_alone():
     assert torch.equal(images[0], images[1])
     assert not torch.equal(images[0], images[2])
     assert images[0].shape == (3, 16, 16)
+
+
+def test_only_training_and_corruptions_are_random():
+    assert train_transform(8, HALF, HALF, **AUGMENTED).random
+    plain = eval_transform(8, HALF, HALF, resize=8, rule="squash")
+    corruption = Corruption("noise", 1)
+    corrupted = eval_transform(8, HALF, HALF, resize=8, rule="squash", corruption=corruption)
+    assert not plain.random
+    assert corrupted.random
+    generator = torch.Generator().manual_seed(1)
+    before = generator.get_state()
+    assert torch.equal(plain(wide(), generator), plain(wide()))
+    assert torch.equal(generator.get_state(), before)
+
+
+def test_transforms_survive_pickling_for_spawned_workers():
+    transform = pickle.loads(pickle.dumps(train_transform(8, HALF, HALF, **AUGMENTED)))
+    one, two = (transform(wide(), torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(one, two)
 
 
 def test_flip_of_probability_one_mirrors():

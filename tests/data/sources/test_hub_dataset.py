@@ -11,7 +11,7 @@ import pytest
 from lpt.data.sources.open_data import open_data
 from lpt.errors import DataError
 
-from .conftest import encoded
+from ..conftest import encoded
 
 
 class Image:

@@ -9,7 +9,7 @@ from lpt.data.manifest import Manifest, Split
 from lpt.data.sources.open_data import open_data
 from lpt.data.tools.inspect_data import inspect_data, render
 
-from .conftest import encoded
+from ..conftest import encoded
 
 
 def synthetic(counts: list[int]) -> Manifest:
@@ -57,6 +57,6 @@ def test_chart_fits_a_screen_at_any_number_of_classes(num_classes):
 
 def test_json_holds_every_attribute(make_folder):
     summary = inspect_data(open_data(make_folder({"a": 2, "b": 3})))
-    told = json.loads(summary.to_json())
-    assert told["class_names"] == ["a", "b"]
-    assert told["imbalance"] == summary.imbalance
+    content = json.loads(summary.to_json())
+    assert content["class_names"] == ["a", "b"]
+    assert content["imbalance"] == summary.imbalance

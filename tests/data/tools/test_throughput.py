@@ -33,6 +33,6 @@ def test_hint_comes_only_when_waiting_matters():
     assert loading_hint(0, 0, workers=2) is None
     assert loading_hint(1, 2, workers=2) is None  # nothing to win in so short an epoch
     assert loading_hint(50, 100, workers=2) == (
-        "50% of the time went into waiting for images (2 workers): use more workers (setting "
-        "data.workers), or store the images at a smaller size."
+        "waiting for images took 50% of the time (2 workers): use more workers (setting "
+        "data.workers), or store smaller images."
     )

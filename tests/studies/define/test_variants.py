@@ -29,14 +29,14 @@ def images() -> torch.Tensor:
 
 def test_joint_training_says_what_phase_2_says(context, tmp_path):
     trainer = JointTrainer(context, RunFolder(tmp_path))
-    stage = trainer._stage("phase2").eval()
+    stage = trainer.stage(JointTrainer.phases[1]).eval()
     assert isinstance(stage, JointStage)
     torch.testing.assert_close(stage.predict(images()).logits, trainer.model(images()).logits)
 
 
 def test_joint_training_teaches_both_prompt_sets(context, tmp_path):
     trainer = JointTrainer(context, RunFolder(tmp_path))
-    stage = trainer._stage("phase2").train()
+    stage = trainer.stage(JointTrainer.phases[1]).train()
     labels = torch.tensor([0, 1, 2, 3] * 2)
     stage(stage.draw({"images": images()}, labels), Progress(0, 1)).total.backward()
     taught = {id(p) for group in stage.param_groups().values() for p in group}
@@ -71,7 +71,7 @@ def test_keys_of_the_plain_query_start_at_its_clusters(context, tmp_path):
 def test_joint_training_drops_what_was_drawn_for_the_whole_step(vit, photos, tmp_path):
     settings = config(photos, augment__mixup=0.0, classifier__dropout=0.5)
     context = TrainingContext(settings, SilentReporter(), device="cpu", backbone=backbone_of(vit))
-    stage = JointTrainer(context, RunFolder(tmp_path))._stage("phase2").train()
+    stage = JointTrainer(context, RunFolder(tmp_path)).stage(JointTrainer.phases[1]).train()
     step = stage.draw({"images": images()}, torch.tensor([0, 1, 2, 3] * 2))
     once, again = stage(step, Progress(0, 1)).total, stage(step, Progress(0, 1)).total
     assert torch.equal(once, again)

@@ -102,7 +102,13 @@ class MultitaskStage(EncoderStage):
         ):
             own = (labels >= first) & (labels < end)
             own_noise = None if noise is None else noise[own, first:end]
-            values = loss(logits[own, first:end], labels[own] - first, own_noise)
+            values = loss(
+                logits[own, first:end],
+                labels[own] - first,
+                own_noise,
+                feature=output.feature[rows][own],
+                progress=progress,
+            )
             terms[f"set {number + 1}"] = values.sum() / len(labels)
         return Terms(terms, dict.fromkeys(terms, branch.beta(progress)))
 

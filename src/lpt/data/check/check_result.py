@@ -1,4 +1,4 @@
-"""The result of a check: numbers, table, JSON and a sheet of pictures."""
+"""Check a data set, and report the result as text or JSON."""
 
 import json
 import time
@@ -17,14 +17,14 @@ __all__ = ["CheckReport", "check_data", "render_check"]
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         name: the data set.
         images: number of images in each split.
         findings: all flaws, worst kind first.
-        limits: bounds in use.
-        seconds: time taken.
+        limits: bounds that were used.
+        seconds: duration.
     """
 
     name: str
@@ -35,7 +35,7 @@ class CheckReport:
 
     @property
     def spoiled(self) -> bool:
-        """True if something was found that would spoil training or evaluation."""
+        """Whether any finding would spoil training or evaluation."""
         return any(KINDS[finding.kind].spoils for finding in self.findings)
 
     def count(self, kind: str) -> int:
@@ -43,10 +43,10 @@ class CheckReport:
         return sum(finding.kind == kind for finding in self.findings)
 
     def to_json(self) -> str:
-        """All attributes as a JSON object, with the number of findings of each kind first."""
+        """All attributes as a JSON object, preceded by the number of findings of each kind."""
         counts = Counter(finding.kind for finding in self.findings)
-        told = {"spoiled": self.spoiled, "counts": counts, **asdict(self)}
-        return json.dumps(told, indent=2, ensure_ascii=False)
+        content = {"spoiled": self.spoiled, "counts": counts, **asdict(self)}
+        return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def check_data(
@@ -62,14 +62,16 @@ def check_data(
     """Read every image and report what would spoil training or evaluation.
 
     Args:
-        manifest: the data. Open it with `val_fraction=0` to judge it as it is.
-        workers: processes that read; 0 reads in this one.
+        manifest: the data. Open it with `val_fraction=0` and `test_fraction=0` to check it as
+            it is.
+        workers: processes that read images; 0 reads in this process.
         start_method: fork, spawn or forkserver; None takes the platform's default.
-        cache: folder that remembers what was seen by content, so that a second check only reads
-            and hashes; None keeps nothing.
+        cache: folder that keeps facts of images by content, so that a second check only reads and
+            hashes files; None caches nothing.
         limits: bounds of tiny, huge and near-duplicate.
         max_pixels: decode limit; larger images are reported.
-        progress: called with images done and images in all.
+        progress: called with the number of images done and their total.
+    Raises: DataError if a worker was killed.
     """
     began = time.perf_counter()
     limits = limits or Limits()
@@ -91,7 +93,7 @@ def check_data(
 
 
 def render_check(report: CheckReport, *, examples: int = 3) -> str:
-    """The report as plain text: a line for each kind found, and a few examples of each."""
+    """Render the report as text: one line per kind found, each with up to `examples` examples."""
     total = sum(report.images.values())
     lines = [f"{report.name}: {total:,} images read in {report.seconds:.0f} s"]
     for kind, about in KINDS.items():
@@ -106,5 +108,9 @@ def render_check(report: CheckReport, *, examples: int = 3) -> str:
             lines.append(f"          {names}{more}")
         if findings[examples:]:
             lines.append(f"          ... {len(findings) - examples:,} more in the JSON report")
-    verdict = "would spoil training or evaluation" if report.spoiled else "nothing that would spoil"
-    return "\n".join([*lines, f"  {verdict} training" if not report.spoiled else f"  {verdict}"])
+    verdict = (
+        "this data would spoil training or evaluation"
+        if report.spoiled
+        else "found nothing that would spoil training"
+    )
+    return "\n".join([*lines, f"  {verdict}"])

@@ -1,4 +1,4 @@
-"""A picture of the worst findings, to judge them at a glance."""
+"""A contact sheet of the worst findings, to judge them at a glance."""
 
 from pathlib import Path
 
@@ -19,11 +19,16 @@ _ACROSS = 8
 
 
 def contact_sheet(report: CheckReport, manifest: Manifest, path: Path, *, most: int = 40) -> None:
-    """Write a PNG with a row for each of the worst findings: what it is, and its images.
+    """Write a PNG with one row per finding: its kind, details and images.
 
-    Kinds take turns, so that one frequent kind does not hide the others. An image that cannot be
-    decoded shows as a crossed tile.
+    Kinds take turns, so that a frequent one does not crowd out the others. A crossed tile stands
+    for an image that cannot be decoded.
 
+    Args:
+        report: the findings.
+        manifest: the data that was checked.
+        path: the file to write.
+        most: maximum number of rows.
     Raises: RunError if the file cannot be written.
     """
     rows = _worst(report.findings, most)
@@ -31,7 +36,7 @@ def contact_sheet(report: CheckReport, manifest: Manifest, path: Path, *, most: 
     sheet = Image.new("RGB", (_ACROSS * _TILE, max(len(rows), 1) * height), "white")
     draw = ImageDraw.Draw(sheet)
     if not rows:
-        draw.text((4, 4), "Nothing was found.", fill="black")
+        draw.text((4, 4), "No findings.", fill="black")
     for number, finding in enumerate(rows):
         top = number * height
         title = f"{finding.kind}: {finding.detail}".encode("ascii", "replace").decode()

@@ -1,4 +1,4 @@
-"""Facts of images by content, kept between checks."""
+"""A cache of facts of images, by content."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -16,11 +16,11 @@ _FILE = "image-facts-1.npy"
 
 
 class FactCache:
-    """Facts of sound images, found by the hash of the file.
+    """Facts of valid images, by the hash of the file.
 
     Args:
-        folder: where they are kept; None for a cache that is always empty. A file that is damaged
-            or of another version is ignored and replaced.
+        folder: where the cache is stored; None for a cache that stays empty. A cache file that is
+            damaged or of another version is ignored and replaced.
     """
 
     def __init__(self, folder: Path | None):
@@ -31,7 +31,7 @@ class FactCache:
         return len(self._facts)
 
     def get(self, digest: npt.NDArray[np.uint64]) -> np.void | None:
-        """Facts of the image with this (2,) digest, None if it is new."""
+        """Look up the facts of the image with this (2,) digest; None if it is new."""
         slot = int(np.searchsorted(self._facts["digest"][:, 0], digest[0]))
         while slot < len(self._facts) and self._facts["digest"][slot, 0] == digest[0]:
             if self._facts["digest"][slot, 1] == digest[1]:
@@ -41,7 +41,7 @@ class FactCache:
         return None
 
     def add(self, facts: Facts) -> None:
-        """Keep these records too, on disk; a folder that cannot be written keeps nothing."""
+        """Add records and store the cache, unless its folder cannot be written."""
         if self._path is None:
             return
         merged = np.concatenate([self._facts, facts])
@@ -49,7 +49,7 @@ class FactCache:
         if len(first) == len(self._facts):
             return
         self._facts = merged[first]
-        with suppress(RunError):  # what was checked must not be lost to a full disk
+        with suppress(RunError):  # a full disk must not stop a check
             write_atomic(self._path, self._save)
 
     def _save(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is remembered of an image that was read."""
+"""The record of facts about one image."""
 
 from typing import Any
 

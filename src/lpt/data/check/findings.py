@@ -1,4 +1,4 @@
-"""What is wrong with a data set, told from what was read of its images."""
+"""Flaws of a data set, derived from the facts of its images."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of flaw: whether it spoils training or evaluation, and what it is in words."""
+    """A kind of flaw: whether it spoils training or evaluation, and its meaning in words."""
 
     spoils: bool
     meaning: str
@@ -30,7 +30,7 @@ class Kind:
 KINDS = {
     "missing": Kind(True, "cannot be read from disk"),
     "empty": Kind(True, "file of zero bytes"),
-    "not-image": Kind(True, "no image of a supported format"),
+    "not-image": Kind(True, "not an image of a supported format"),
     "damaged": Kind(True, "truncated or damaged, cannot be decoded"),
     "too-large": Kind(True, "more pixels than the decode limit"),
     "two-labels": Kind(True, "byte-identical images under different labels"),
@@ -38,10 +38,10 @@ KINDS = {
     "near-leak": Kind(False, "near-duplicates in train and in val or test"),
     "identical": Kind(False, "byte-identical images of one class and split"),
     "near-duplicate": Kind(False, "near-duplicates within a split"),
-    "wrong-extension": Kind(False, "content of another format than the file name says"),
+    "wrong-extension": Kind(False, "the content has another format than the file name"),
     "animated": Kind(False, "several frames; only the first is used"),
-    "tiny": Kind(False, "short side too small to show much"),
-    "huge": Kind(False, "so large that decoding slows training"),
+    "tiny": Kind(False, "short side too small to recognise anything"),
+    "huge": Kind(False, "so large that decoding slows training down"),
 }
 """All kinds, worst first."""
 
@@ -53,8 +53,8 @@ class Limits:
     Attributes:
         tiny: a short side below this many pixels is tiny.
         huge: more pixels than this are huge.
-        similarity: fingerprints with a cosine above this are near-duplicates; None looks for none,
-            which saves a time that grows with the square of the number of images.
+        similarity: fingerprints with a cosine above this are near-duplicates. None skips the
+            search, whose time grows with the square of the number of images.
     """
 
     tiny: int = 16
@@ -64,7 +64,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Place:
-    """One image of a finding: where it is and what it is labelled."""
+    """One image of a finding: split, index, name and label."""
 
     split: str
     index: int
@@ -74,7 +74,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """One flaw: its kind, the images concerned, and what exactly was seen."""
+    """One flaw: its kind, the images concerned, and details."""
 
     kind: str
     images: tuple[Place, ...]
@@ -82,11 +82,11 @@ class Finding:
 
 
 def find_flaws(manifest: Manifest, scan: Scan, limits: Limits) -> tuple[Finding, ...]:
-    """All flaws of a data set, worst kind first.
+    """Find all flaws of a data set, worst kind first.
 
     Args:
-        manifest: the data; `scan` covers its splits in order.
-        scan: what was read.
+        manifest: the data.
+        scan: facts of its images, split by split.
         limits: bounds of tiny, huge and near-duplicate.
     """
     flaws = _Flaws(manifest, scan, limits)
@@ -137,9 +137,9 @@ class _Flaws:
             split = self.manifest.splits[self.names[number]]
             ref = split.ref(int(image - self.starts[number]))
             content = FORMATS[facts["format"][image]]
-            said = SUFFIXES.get(ref.path.suffix.lower(), content) if ref.row is None else content
-            if said != content:
-                yield self.finding("wrong-extension", [image], f"named {said}, holds {content}")
+            named = SUFFIXES.get(ref.path.suffix.lower(), content) if ref.row is None else content
+            if named != content:
+                yield self.finding("wrong-extension", [image], f"named {named}, holds {content}")
 
     def identical(self) -> Iterator[Finding]:
         _, group = np.unique(self.scan.facts["digest"][self.sound], axis=0, return_inverse=True)
@@ -185,7 +185,7 @@ class _Flaws:
 
 
 def _groups(items: Ids, group: Ids) -> Iterator[Ids]:
-    """Items by group, only groups of two or more."""
+    """Yield the items of each group of two or more."""
     order = np.argsort(group, kind="stable")
     for members in np.split(items[order], np.flatnonzero(np.diff(group[order])) + 1):
         if len(members) > 1:

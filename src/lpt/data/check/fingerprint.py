@@ -1,4 +1,4 @@
-"""A compact description of what an image looks like, to find copies that differ in their bytes."""
+"""Perceptual fingerprints of images, to find copies that differ in their bytes."""
 
 from collections.abc import Iterator
 
@@ -14,8 +14,8 @@ _PIXELS = 32
 _LUMA = 16
 _CHROMA = 4
 SIZE = _LUMA**2 - 1 + 2 * _CHROMA**2
-# Re-encoded, resized, brightened and darkened copies of four real sets agree to more than this in
-# at least 95 of 100 cases a kind, different natural photographs in none of 4,000 images.
+# At least 95 % of the re-encoded, resized, brightened and darkened copies in four real data sets
+# exceed this; none of 4,000 different natural photographs does.
 THRESHOLD = 0.93
 _SCALE = 254.0
 _BLANK = 1.0
@@ -40,12 +40,12 @@ _CHROMA_WEIGHT[0, 0] = 0.25  # the mean colour counts, but less than any pattern
 
 
 def fingerprint(image: Image.Image) -> Prints:
-    """Describe an image: (287,) int8, a direction in space; zero for a blank image.
+    """Compute the fingerprint of an image: a direction, (287,) int8; zero for a blank image.
 
-    Low frequencies of a 32 x 32 thumbnail (16 x 16 of luma without the mean, 4 x 4 of each
-    chroma), weighted by frequency because natural images hold most of their energy in the lowest,
-    and square-rooted so that no single edge decides. Re-encoding and resizing change little of
-    it; brightness scales it as a whole, and its length is not kept.
+    It holds the low frequencies of a 32 x 32 thumbnail (16 x 16 of luma without the mean, 4 x 4 of
+    each chroma). They are weighted by frequency, because natural images have most of their energy
+    in the lowest ones, and square-rooted, so that a single edge does not dominate. Re-encoding and
+    resizing change it little; a change of brightness scales it, and its length is dropped.
     """
     small = image.resize((_PIXELS, _PIXELS), Image.Resampling.BILINEAR).convert("YCbCr")
     planes = np.asarray(small, dtype=np.float32).transpose(2, 0, 1) - 128
@@ -64,14 +64,14 @@ def fingerprint(image: Image.Image) -> Prints:
 def similar_pairs(
     prints: Prints, threshold: float = THRESHOLD, *, most: int = 200_000
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """All pairs of fingerprints whose cosine exceeds `threshold`, compared exhaustively.
+    """Find all pairs of fingerprints whose cosine exceeds `threshold`, by exhaustive comparison.
 
     Args:
-        prints: (n, 287); blank ones match nothing.
+        prints: (n, 287) fingerprints; blank ones match nothing.
         threshold: cosine in [0, 1].
-        most: stop after this many pairs (a set of thousands of copies has millions).
-    Returns: (m, 2) indices, the smaller first, and (m,) cosines. Memory does not grow with n^2;
-        time does: about 3 s for 20,000 images and 25 minutes for 450,000 on two cores.
+        most: stop after this many pairs (thousands of copies have millions of pairs).
+    Returns: (m, 2) indices, the smaller first, and (m,) cosines. Time grows with n^2, memory does
+        not: about 3 s for 20,000 images and 25 minutes for 450,000 on two cores.
     """
     pairs = [np.zeros((0, 2), dtype=np.int64)]
     cosines = [np.zeros(0, dtype=np.float32)]
@@ -91,7 +91,7 @@ def similar_pairs(
 
 
 def _blocks(prints: Prints, start: int) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-    """Blocks of unit vectors from `start` on, each with the index of its first row."""
+    """Yield blocks of unit vectors from `start`, each with the index of its first row."""
     for first in range(start, len(prints), 2048):
         block = prints[first : first + 2048].astype(np.float32)
         length = np.linalg.norm(block, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What to do about images that would spoil training: stop, skip them, or skip a written list."""
+"""Policies for images that would spoil training: stop, skip them, or skip a given list."""
 
 import csv
 import io
@@ -20,11 +20,12 @@ POLICIES = ("error", "skip")
 
 
 def spoiling_images(report: CheckReport) -> dict[tuple[str, int], str]:
-    """Images to leave out so that nothing spoils training: (split, index) -> kind.
+    """Choose the images to leave out so that nothing spoils training: (split, index) -> kind.
 
-    What cannot be decoded goes from every split. Of byte-identical images with different labels
-    all training copies go, since nobody knows which label is right; of images that are in test or
-    validation too, the training copies go. Test images that can be decoded always stay.
+    Images that cannot be decoded are left out of every split. If byte-identical images have
+    different labels, all training copies are left out, since the right label is unknown; if an
+    image is in test or validation too, its training copies are. Test images that can be decoded
+    always stay.
     """
     chosen: dict[tuple[str, int], str] = {}
     for finding in report.findings:
@@ -37,32 +38,34 @@ def spoiling_images(report: CheckReport) -> dict[tuple[str, int], str]:
 
 
 def apply_policy(manifest: Manifest, report: CheckReport, policy: str) -> Manifest:
-    """The data that training may use.
+    """Reduce the data to the images that training may use.
 
     Args:
-        manifest: the data that `report` is about.
-        report: what a check found.
-        policy: "error" stops if anything spoils; "skip" leaves these images out. None is ever
-            replaced by another image.
-    Raises: DataError under "error", listing files; ConfigError for another policy.
+        manifest: the data.
+        report: the result of its check.
+        policy: "error" stops if any image would spoil training; "skip" leaves these images out.
+            They are never replaced by others.
+    Raises: DataError under "error", listing files; ConfigError for an unknown policy.
     """
     if policy not in POLICIES:
-        raise ConfigError(f"policy {policy!r} for bad images: choose one of {', '.join(POLICIES)}.")
+        raise ConfigError(f"policy for bad images {policy!r}: choose one of {', '.join(POLICIES)}.")
     bad = spoiling_images(report)
     if bad and policy == "error":
         named = [f"{manifest.split(s).name_of(i)} ({kind})" for (s, i), kind in bad.items()]
         shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if named[5:] else "")
         raise DataError(
             f"{manifest.name}: {len(named)} images would spoil training: {shown}.\n"
-            "Repair or remove them, or choose the policy skip or a quarantine list."
+            "Repair or remove them, or leave them out with the policy skip or a quarantine list."
         )
     return _without(manifest, set(bad))
 
 
 def write_quarantine(report: CheckReport, path: Path) -> int:
-    """Write the images that `skip` would leave out as CSV (name, split, kind); returns how many.
+    """List the images that "skip" would leave out as CSV (name, split, kind); return their number.
 
-    The list can be edited: training then leaves out exactly what it names.
+    Training leaves out exactly what the list names, so it can be edited.
+
+    Raises: RunError if the file cannot be written.
     """
     names = {
         (place.split, place.index): place.name
@@ -81,11 +84,11 @@ def write_quarantine(report: CheckReport, path: Path) -> int:
 def without_quarantined(manifest: Manifest, path: Path) -> Manifest:
     """Leave out the images that a quarantine list names.
 
-    The split tells apart only an image that the data names in several: a list that was made of
-    unsplit data holds however it is split later.
+    The split matters only for an image that is in several splits, so a list made of unsplit data
+    stays valid however the data is split later.
 
-    Raises: DataError if the list cannot be read, has no column `name`, or names nothing that the
-        data has (then it belongs to other data).
+    Raises: DataError if the list cannot be read, has no column `name`, or names no image of the
+        data (then it belongs to other data).
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
@@ -93,7 +96,7 @@ def without_quarantined(manifest: Manifest, path: Path) -> Manifest:
             rows = [(row["name"], row.get("split") or "") for row in reader]
     except (OSError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path}: not a quarantine list ({error}). It needs the columns name,split."
+            f"{path}: not a quarantine list ({error}). It needs the columns name and split."
         ) from error
     listed = {name for name, _ in rows}
     found = [
@@ -111,7 +114,8 @@ def without_quarantined(manifest: Manifest, path: Path) -> Manifest:
     }
     if rows and not bad:
         raise DataError(
-            f"{path}: none of its {len(rows)} images is in {manifest.name}. Name the right list."
+            f"{path}: none of its {len(rows)} images is in {manifest.name}. Give the list made "
+            "for this data."
         )
     return _without(manifest, bad)
 

@@ -1,4 +1,4 @@
-"""Read every image of a data set once, in parallel, and keep a few bytes of what was seen."""
+"""Read every image of a data set once, in parallel, and collect facts about it."""
 
 import hashlib
 import multiprocessing
@@ -27,11 +27,11 @@ _THUMBNAIL = 64
 
 @dataclass(frozen=True)
 class Scan:
-    """What reading every image gave.
+    """Facts of all images of a data set.
 
     Attributes:
-        facts: (n,) records, the splits one after the other.
-        problems: for each image that cannot be used, its index in `facts`, kind and message.
+        facts: (n,) records, split by split.
+        problems: index in `facts` -> kind and message, for each image that cannot be used.
     """
 
     facts: Facts
@@ -49,16 +49,16 @@ def scan_images(
 ) -> Scan:
     """Read and decode every image.
 
-    Memory grows by about 330 bytes an image, whatever the images' size. Images whose content is in
-    the cache are read and hashed, not decoded again.
+    Memory grows by about 330 bytes per image, whatever its size. Images whose content is in the
+    cache are read and hashed, but not decoded.
 
     Args:
         splits: the images.
-        workers: processes; 0 reads in this one.
+        workers: processes that read images; 0 reads in this process.
         start_method: fork, spawn or forkserver; None takes the platform's default.
-        cache: folder that remembers what was seen, by content; None keeps nothing.
-        max_pixels: images with more are not decoded but reported.
-        progress: called with images done and images in all.
+        cache: folder that keeps facts of images by content; None caches nothing.
+        max_pixels: images with more pixels are reported instead of decoded.
+        progress: called with the number of images done and their total.
     Raises: DataError if a worker was killed.
     """
     known = FactCache(cache)
@@ -81,7 +81,7 @@ _Result = tuple[Facts, dict[int, tuple[str, str]]]
 
 @dataclass(frozen=True)
 class _Reader:
-    """What a process needs to examine images."""
+    """Everything that a process needs to examine images."""
 
     splits: Sequence[Split]
     known: FactCache
@@ -157,6 +157,6 @@ def _results(
             yield from pool.map(_work, tasks)
     except BrokenProcessPool as error:
         raise DataError(
-            "a process that reads images ended: killed, or out of memory. "
-            "Use fewer workers (0 reads in this process)."
+            "a worker that reads images was killed, or ran out of memory. "
+            "Use fewer workers (0 reads images in the main process)."
         ) from error

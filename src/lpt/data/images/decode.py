@@ -1,4 +1,4 @@
-"""Image bytes to oriented RGB: the one decode path of training, evaluation and prediction."""
+"""Decode image bytes to upright RGB, alike in training, evaluation and prediction."""
 
 import io
 import threading
@@ -23,7 +23,7 @@ SUFFIXES = {
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 MAX_PIXELS = 178_956_970 // 2
 
-_REPLACE = "Replace the file or leave it out."
+_REPLACE = "Replace the file, or leave it out."
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -33,8 +33,8 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Pillow warns about odd metadata while it reads a header. Filters of `warnings` are global, so two
-# threads must not swap them at once.
+# Pillow warns about odd metadata while it reads a header. Warning filters are global, so only one
+# thread at a time may replace them.
 _header_lock = threading.Lock()
 
 
@@ -52,12 +52,12 @@ class ImageError(DataError):
 
 @dataclass(frozen=True)
 class Header:
-    """What an image says of itself before it is decoded.
+    """Facts about an image that are known before it is decoded.
 
     Attributes:
         kind: one of FORMATS, by content.
-        width, height: pixels as stored, before EXIF orientation.
-        animated: True if there is more than one frame or page.
+        width, height: in pixels as stored, before EXIF orientation is applied.
+        animated: whether there is more than one frame or page.
     """
 
     kind: str
@@ -67,10 +67,10 @@ class Header:
 
 
 def read_header(data: bytes, *, name: str) -> Header:
-    """Format, size and animation of an image file. Raises: ImageError as `decode`."""
+    """Read format, size and animation of an image file. Raises: ImageError as `decode`."""
     image = _open(data, name)
     kind = _kind(image)
-    # Phones keep a depth map or a thumbnail as a second picture in a JPEG; nothing moves in it.
+    # Phones store a depth map or a thumbnail as a second picture in a JPEG: not an animation.
     animated = kind != "JPEG" and bool(getattr(image, "is_animated", False))
     return Header(kind, *image.size, animated)
 
@@ -80,24 +80,32 @@ def decode(
 ) -> Image.Image:
     """Decode one image file to upright RGB.
 
-    EXIF orientation is applied; transparency of any kind is laid on white; 16-bit grey keeps its
-    upper 8 bits; CMYK, palette and grey become RGB; an animation gives its first frame.
+    EXIF orientation is applied; transparent images are composited onto white; 16-bit grey is
+    reduced to its upper 8 bits; CMYK, palette and grey images are converted to RGB; of an
+    animation the first frame is used.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> Image.new("L", (4, 3)).save(file, "PNG")
+    >>> image = decode(file.getvalue(), name="grey.png")
+    >>> image.mode, image.size
+    ('RGB', (4, 3))
 
     Args:
-        data: the whole file: JPEG, PNG, WebP, BMP, TIFF or GIF, known by content, not by suffix.
-        name: what messages call it.
-        max_pixels: width * height allowed, read from the header before anything is decoded.
+        data: the whole file: JPEG, PNG, WebP, BMP, TIFF or GIF, recognised by content, not suffix.
+        name: name in messages.
+        max_pixels: maximum of width * height, checked in the header before anything is decoded.
         target: if given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its short
             side keeps at least this many pixels. Several times faster for large photographs.
     Returns: a loaded PIL image of mode RGB.
-    Raises: ImageError (a DataError) naming the file and what is wrong with it: empty, not an image
-        of these formats, too large, truncated or damaged, or of a pixel type that cannot be shown.
+    Raises: ImageError (a DataError) naming the file and its fault: empty, not an image of a
+        supported format, too large, truncated or damaged, or of an unsupported pixel type.
     """
     image = _open(data, name)
     width, height = image.size
     if width * height > max_pixels:
         raise ImageError(
-            f"{name}: {width} x {height} pixels are more than the limit of {max_pixels:,}. "
+            f"{name}: {width} x {height} pixels exceed the limit of {max_pixels:,}. "
             "Shrink the image or raise the limit.",
             "too-large",
         )
@@ -110,7 +118,7 @@ def decode(
         rgb = _to_rgb(image, name)
     except ImageError:
         raise
-    except Exception as error:  # the bytes are foreign: whatever a codec raises means a bad file
+    except Exception as error:  # whatever a codec raises means that the file is bad
         raise ImageError(
             f"{name}: cannot be decoded, truncated or damaged ({_short(error)}). {_REPLACE}"
         ) from error
@@ -130,8 +138,8 @@ def _open(data: bytes, name: str) -> Image.Image:
             return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise ImageError(
-            f"{name}: not an image of a supported format ({', '.join(FORMATS)}), or damaged in "
-            f"its first bytes. Convert it, or leave it out.",
+            f"{name}: not an image of a supported format ({', '.join(FORMATS)}), or its first "
+            "bytes are damaged. Convert it, or leave it out.",
             "not-image",
         ) from error
     except Image.DecompressionBombError as error:
@@ -142,12 +150,12 @@ def _open(data: bytes, name: str) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 (upright) where the tag is absent or its block unreadable."""
+    """EXIF orientation; 1 (upright) if the tag is missing or unreadable."""
     try:
         with _header_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # damaged metadata around sound pixels: viewers show such images, so do we
+    except Exception:  # damaged metadata of an intact image, which viewers ignore too
         return 1
 
 
@@ -158,8 +166,8 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
         return _from_16_bit(image, name)
     if image.mode in ("F", "LAB"):
         raise ImageError(
-            f"{name}: pixels of type {image.mode} have no agreed range of brightness. "
-            "Save the image with 8 or 16 bits a channel."
+            f"{name}: pixels of type {image.mode} have no defined range of brightness. "
+            "Save the image with 8 or 16 bits per channel."
         )
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
@@ -172,8 +180,8 @@ def _from_16_bit(image: Image.Image, name: str) -> Image.Image:
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65_535:
         raise ImageError(
-            f"{name}: 32-bit pixels from {values.min()} to {values.max()} have no agreed range of "
-            "brightness. Save the image with 8 or 16 bits a channel."
+            f"{name}: 32-bit pixels from {values.min()} to {values.max()} have no defined range of "
+            "brightness. Save the image with 8 or 16 bits per channel."
         )
     return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
 

@@ -1,8 +1,9 @@
-"""PIL image to normalised tensor, for training and for evaluation."""
+"""Transforms from PIL images to normalised tensors, for training and evaluation."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
+from lpt.data.images.random_steps import RandomFlip, RandomResizedCrop, RandomStep
 from lpt.errors import ConfigError
 
 __all__ = ["RESIZE_RULES", "Transform", "eval_transform", "train_transform"]
@@ -19,20 +21,37 @@ RESIZE_RULES = ("squash", "short-side")
 
 @dataclass(frozen=True)
 class Transform:
-    """A transform of upright RGB images, with the resolution that it can make use of.
+    """A transform of upright RGB images to normalised float32 tensors; safe to share by threads.
 
     Attributes:
-        apply: PIL image -> (3, H, H) float32, normalised. Draws from torch's global generator only.
-        decode_target: short side that decoding must keep (see `lpt.data.images.decode`); None for
-            all.
+        steps: functions applied in order, each to the result of the one before. A `RandomStep`
+            also takes a generator.
+        decode_target: number of pixels of the short side that decoding must keep (see
+            `lpt.data.images.decode`); None for full size.
     """
 
-    apply: Callable[[Image.Image], Float[Tensor, "3 H H"]]
+    steps: tuple[Callable[..., Any], ...]
     decode_target: int | None
 
-    def __call__(self, image: Image.Image) -> Float[Tensor, "3 H H"]:
-        """Transform one image."""
-        return self.apply(image)
+    @property
+    def random(self) -> bool:
+        """Whether the transform draws random numbers."""
+        return any(isinstance(step, RandomStep) for step in self.steps)
+
+    def __call__(
+        self, image: Image.Image, generator: torch.Generator | None = None
+    ) -> Float[Tensor, "3 H H"]:
+        """Transform one image.
+
+        Args:
+            generator: source of random numbers; None is torch's global generator. A transform that
+                is not `random` draws none.
+        """
+        value: Any = image
+        for step in self.steps:
+            value = step(value, generator) if isinstance(step, RandomStep) else step(value)
+        transformed: Tensor = value
+        return transformed
 
 
 def train_transform(
@@ -44,7 +63,7 @@ def train_transform(
     flip: float,
     interpolation: str = "bicubic",
 ) -> Transform:
-    """Random resized crop and horizontal flip.
+    """Build the training transform: a random resized crop and a horizontal flip.
 
     Args:
         size: height and width of the result in pixels.
@@ -52,17 +71,15 @@ def train_transform(
         scale: smallest and largest share of the image's area that a crop covers.
         flip: probability of a horizontal flip.
         interpolation: nearest, bilinear, bicubic or lanczos.
-    Raises: ConfigError naming the setting out of range.
+    Raises: ConfigError naming the setting that is out of range.
     """
     if not 0 < scale[0] <= scale[1] <= 1:
         raise ConfigError(f"crop scale {scale}: choose 0 < smallest <= largest <= 1.")
     if not 0 <= flip <= 1:
-        raise ConfigError(f"flip {flip}: a probability lies between 0 and 1.")
-    crop = v2.RandomResizedCrop(
-        _size(size), scale=scale, interpolation=_mode(interpolation), antialias=True
-    )
-    steps = [crop, v2.RandomHorizontalFlip(flip), *_to_tensor(mean, std)]
-    return Transform(v2.Compose(steps), decode_target=math.ceil(size / math.sqrt(scale[0])))
+        raise ConfigError(f"flip {flip}: choose a probability between 0 and 1.")
+    crop = RandomResizedCrop(_size(size), scale, _mode(interpolation))
+    steps = (crop, RandomFlip(flip), *_to_tensor(mean, std))
+    return Transform(steps, decode_target=math.ceil(size / math.sqrt(scale[0])))
 
 
 def eval_transform(
@@ -76,19 +93,21 @@ def eval_transform(
     border: int = 0,
     corruption: Callable[[Image.Image], Image.Image] | None = None,
 ) -> Transform:
-    """Resize by a named rule, then crop the centre; nothing random unless a corruption is.
+    """Build the evaluation transform: resize by a named rule, then crop the centre.
+
+    It is deterministic unless a corruption is random.
 
     Args:
         size: height and width of the result in pixels.
         mean, std: three numbers each, for channels in [0, 1].
         resize: pixels before the crop, at least `size`.
         rule: "short-side" scales the short side to `resize` and keeps the aspect; "squash" scales
-            to `resize` x `resize` and loses it, which is what the authors' released code does.
+            to `resize` x `resize` and loses it, as the authors' released code does.
         interpolation: nearest, bilinear, bicubic or lanczos.
-        border: pixels to take off each side of the image first (ObjectNet has 2 red ones).
+        border: pixels removed from each side of the image first (2 red ones in ObjectNet).
         corruption: applied to the cropped image, such as
             `lpt.data.images.corruptions.Corruption("noise", 3)`.
-    Raises: ConfigError naming the setting out of range.
+    Raises: ConfigError naming the setting that is out of range.
     """
     if rule not in RESIZE_RULES:
         raise ConfigError(f"resize rule {rule!r}: choose one of {', '.join(RESIZE_RULES)}.")
@@ -96,21 +115,21 @@ def eval_transform(
         raise ConfigError(f"resize {resize} is smaller than the input of {size} pixels.")
     shape = [resize, resize] if rule == "squash" else [resize]
     fit = v2.Resize(shape, interpolation=_mode(interpolation), antialias=True)
-    steps = [fit, v2.CenterCrop(size)]
+    steps: list[Callable[..., Any]] = [fit, v2.CenterCrop(size)]
     if border:
         steps.insert(0, _Trim(border))
     if corruption is not None:
         steps.append(corruption)
     steps += _to_tensor(mean, std)
-    # Twice the pixels needed, so that the final antialiased resize still decides the result.
-    # A border is counted in stored pixels, so such images are decoded in full.
+    # Decode at least twice the pixels needed, so that the antialiased resize decides the result.
+    # A border is counted in stored pixels, so images with one are decoded at full size.
     target = None if border else 2 * resize
-    return Transform(v2.Compose(steps), decode_target=target)
+    return Transform(tuple(steps), decode_target=target)
 
 
 @dataclass(frozen=True)
 class _Trim:
-    """Takes a border off an image."""
+    """Removes a border from an image."""
 
     pixels: int
 
@@ -121,7 +140,9 @@ class _Trim:
 
 def _to_tensor(mean: Sequence[float], std: Sequence[float]) -> list[v2.Transform]:
     if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-        raise ConfigError(f"mean {list(mean)}, std {list(std)}: three numbers each, std above 0.")
+        raise ConfigError(
+            f"mean {list(mean)}, std {list(std)}: give three numbers each, std above 0."
+        )
     return [
         v2.PILToTensor(),
         v2.ToDtype(torch.float32, scale=True),

@@ -1,1 +1,1 @@
-"""Where data comes from: folders, lists, Parquet files, the hub, and data sets known by name."""
+"""Sources of data: folders, lists, Parquet files, the hub, and data sets known by name."""

@@ -1,4 +1,4 @@
-"""A folder of class folders, with train, val and test above them or without."""
+"""Folders of class folders, optionally divided into train, val and test."""
 
 import os
 from collections.abc import Iterator
@@ -13,8 +13,7 @@ from lpt.errors import DataError
 
 __all__ = ["read_folder"]
 
-# Images that this package cannot decode. Beside files that it can, leaving them out in silence
-# would lose data.
+# Image formats that cannot be decoded here. Ignoring such files silently would lose data.
 _FOREIGN = frozenset(
     f".{kind}"
     for kind in (
@@ -27,10 +26,10 @@ _FOREIGN = frozenset(
 def read_folder(root: Path) -> Listing:
     """List `root/CLASS/**/image` or `root/{train,val,test}/CLASS/**/image`, classes by name.
 
-    Other files (notes, hidden files) are passed over. Images of formats that cannot be decoded are
-    an error: leaving them out in silence would lose data.
+    Other files (notes, hidden files) are ignored. Images of unsupported formats are an error.
 
-    Raises: DataError naming an empty class folder, a folder without classes, an unsupported image.
+    Raises: DataError naming an empty class folder, a folder without classes, or an unsupported
+        image.
     """
     tops = _folders(root)
     splits = {folder: canonical_split(folder.name) for folder in tops}
@@ -38,7 +37,7 @@ def read_folder(root: Path) -> Listing:
         odd = next(folder for folder, split in splits.items() if not split)
         raise DataError(
             f"{root}: mixes split folders (train, val, test) with others such as {odd.name!r}. "
-            "Move the others away."
+            "Move the others elsewhere."
         )
     parts = splits if any(splits.values()) else {root: ""}
     paths: list[str] = []
@@ -48,15 +47,15 @@ def read_folder(root: Path) -> Listing:
         classes = _folders(part)
         if not classes:
             raise DataError(
-                f"{part}: no class folders. Give each class a folder of its own that holds "
-                "its images, or name a list or a Parquet file."
+                f"{part}: no class folders. Put the images of each class in a folder of its own, "
+                "or give a list or a Parquet file."
             )
         for folder in classes:
             found = [os.path.relpath(path, root) for path in _images(folder)]
             if not found:
                 raise DataError(
-                    f"{folder}: the class folder holds no image ({', '.join(FORMATS)}). "
-                    "Add images or remove the folder."
+                    f"{folder}: the class folder has no images ({', '.join(FORMATS)}). "
+                    "Add images, or remove the folder."
                 )
             paths += found
             labels += [folder.name] * len(found)
@@ -82,7 +81,7 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _images(folder: Path) -> Iterator[str]:
-    """Image files at any depth, sorted within each folder; no links to folders are followed."""
+    """Yield image files at any depth, sorted per folder; links to folders are not followed."""
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
@@ -91,8 +90,8 @@ def _images(folder: Path) -> Iterator[str]:
                 continue
             if suffix in _FOREIGN:
                 raise DataError(
-                    f"{parent}/{name}: {suffix} images cannot be decoded, only "
-                    f"{', '.join(FORMATS)}. Convert it or remove it."
+                    f"{parent}/{name}: {suffix} images are not supported, only "
+                    f"{', '.join(FORMATS)}. Convert or remove the file."
                 )
             if suffix in SUFFIXES:
                 yield f"{parent}/{name}"

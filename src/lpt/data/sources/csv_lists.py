@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lpt.data.image_stores import FileStore, Strings
-from lpt.data.parquet_reader import open_parquet
+from lpt.data.parquet_reader import row_count
 from lpt.data.sources.listing import Listing, canonical_split, class_indices
 from lpt.errors import DataError
 
@@ -28,16 +28,16 @@ _COLUMNS = {
 def read_list(path: Path, *, root: Path | None = None, group_by: str | None = None) -> Listing:
     """Read a list of images.
 
-    CSV and TSV need a header with `path` (or `file`) and `label`; `label_name`, `split` and `row`
-    (of a Parquet file) may follow. Text lists have a path and a label on each line, no header.
-    Labels are integers or names.
+    CSV and TSV lists have a header with `path` (or `file`) and `label`, optionally `label_name`,
+    `split` and `row` (of a Parquet file). Text lists have a path and a label per line and no
+    header. Labels are integers or names.
 
     Args:
         path: the list.
-        root: folder that relative paths start from; default the list's own.
-        group_by: a column whose value no two splits may share.
-    Raises: DataError naming the list, the line and what is wrong: a missing column or value, a file
-        that is not there, a row out of range, a relative path that leaves `root`.
+        root: folder of relative paths; None takes the folder of the list.
+        group_by: column of groups that must not be divided between splits.
+    Raises: DataError naming the list, the line and the fault: a missing column or value, a missing
+        file, a row out of range, or a relative path that leaves `root`.
     """
     root = path.parent if root is None else root
     columns = text_columns(path) if path.suffix in (".txt", ".lst") else _table_columns(path)
@@ -47,13 +47,13 @@ def read_list(path: Path, *, root: Path | None = None, group_by: str | None = No
         missing = "path" if files is None else "label"
         raise DataError(
             f"{path}: no column {missing!r} among {', '.join(columns)}. "
-            "The header needs at least: path,label."
+            "The header needs at least path,label."
         )
     if not files:
-        raise DataError(f"{path}: the list names no image. Add lines below the header.")
+        raise DataError(f"{path}: the list names no images. Add lines below the header.")
     if group_by is not None and group_by not in columns:
         raise DataError(
-            f"{path}: no column {group_by!r} to group by. There is {', '.join(columns)}."
+            f"{path}: no column {group_by!r} to group by. Choose from {', '.join(columns)}."
         )
     for line, (file, label) in enumerate(zip(files, labels, strict=True), start=1):
         if not file or not label:
@@ -80,7 +80,7 @@ def _lines(path: Path) -> Iterator[str]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             yield from stream
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such list. Check the path.") from error
+        raise DataError(f"{path}: no such list. Correct the path.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a readable text file ({error}). Save it as UTF-8.") from error
 
@@ -106,14 +106,19 @@ def _table_columns(path: Path) -> dict[str, list[str]]:
 
 
 def text_columns(path: Path) -> dict[str, list[str]]:
-    """Columns `path` and `label` of a text list. Raises: DataError naming a line without label."""
+    """Read the columns `path` and `label` of a text list, in which each line has both.
+
+    Raises: DataError naming a line without a label.
+    """
     files, labels = [], []
     for number, line in enumerate(_lines(path), start=1):
         parts = line.strip().rsplit(None, 1)
         if not parts:
             continue
         if len(parts) != 2:
-            raise DataError(f"{path} line {number}: {parts[0]!r} has no label. Write: path label.")
+            raise DataError(
+                f"{path} line {number}: {parts[0]!r} has no label. Write a path and a label."
+            )
         files.append(parts[0])
         labels.append(parts[1])
     return {"path": files, "label": labels}
@@ -127,7 +132,7 @@ def _store(path: Path, root: Path, files: list[str], rows: list[str] | None) -> 
         if ".." in name and _leaves(Path(name)):
             raise DataError(
                 f"{path}: {name!r} leaves the folder {root}. "
-                "Write paths below it, or absolute ones."
+                "Write absolute paths, or paths below that folder."
             )
     check_present(path, root, distinct)
     row = np.full(len(files), -1, dtype=np.int64)
@@ -135,21 +140,25 @@ def _store(path: Path, root: Path, files: list[str], rows: list[str] | None) -> 
         try:
             row = np.array([int(value or -1) for value in rows], dtype=np.int64)
         except ValueError as error:
-            raise DataError(f"{path}: a row is not a number ({error}).") from error
+            raise DataError(
+                f"{path}: a row is not a number ({error}). Correct the list."
+            ) from error
     lowest, highest = np.zeros((2, len(distinct)), dtype=np.int64)
-    lowest[file] = highest[file] = row  # any row of the file, to start from
+    lowest[file] = highest[file] = row  # start from any row of the file
     np.minimum.at(lowest, file, row)
     np.maximum.at(highest, file, row)
     for name, low, high in zip(distinct, lowest, highest, strict=True):
         if _is_parquet(name):
-            size = open_parquet(root / name).metadata.num_rows
+            size = row_count(root / name)
             if low < 0 or high >= size:
                 raise DataError(
                     f"{path}: row {low if low < 0 else high} of {name}, which has rows 0 to "
-                    f"{size - 1}. Name rows of that file in a column 'row'."
+                    f"{size - 1}. Give rows of that file in a column 'row'."
                 )
         elif high >= 0:
-            raise DataError(f"{path}: {name} has a row but is no Parquet file. Leave it empty.")
+            raise DataError(
+                f"{path}: {name} has a row but is not a Parquet file. Leave the row empty."
+            )
     return FileStore(root, Strings(distinct), file, row)
 
 
@@ -158,7 +167,7 @@ def _is_parquet(name: str) -> bool:
 
 
 def _leaves(path: Path) -> bool:
-    """True for a relative path that climbs above where it starts."""
+    """Whether a relative path leads out of its starting folder."""
     depth = 0
     for part in () if path.is_absolute() else path.parts:
         depth += -1 if part == ".." else 1
@@ -168,9 +177,13 @@ def _leaves(path: Path) -> bool:
 
 
 def check_present(path: Path, root: Path, files: list[str]) -> None:
-    """Check that every file is there, by one listing a folder, far cheaper than asking for each.
+    """Check that every file exists. Lists each folder once, which is faster than checking files.
 
-    Raises: DataError naming the list `path` and the first file below `root` that is missing.
+    Args:
+        path: the list, for messages.
+        root: folder of relative paths.
+        files: the paths in the list.
+    Raises: DataError naming the list and the first missing file.
     """
     present: dict[str, set[str]] = {}
     for name in files:
@@ -180,7 +193,7 @@ def check_present(path: Path, root: Path, files: list[str]) -> None:
         if base not in present[folder]:
             raise DataError(
                 f"{path}: names {name!r}, which is not in {root}. "
-                "Restore the file or drop the line."
+                "Restore the file, or remove the line."
             )
 
 

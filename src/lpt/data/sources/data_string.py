@@ -1,4 +1,4 @@
-"""How data is named on the command line: a path or a name, then options after a colon."""
+"""Data specifications: a path or a name, then options after a colon."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,48 +13,46 @@ _OPTIONS = re.compile(r"^(?P<source>.+?):(?P<options>[A-Za-z_]+=.*)$")
 
 @dataclass(frozen=True)
 class DataSpec:
-    """`SOURCE:key=value,key=value` taken apart.
+    """A parsed `SOURCE:key=value,key=value`.
 
     Attributes:
         source: a path, or the name of a known data set.
-        options: what followed the colon.
+        options: the options after the colon.
     """
 
     source: str
     options: dict[str, str] = field(default_factory=dict)
 
     def allow(self, *known: str) -> None:
-        """Raises: DataError naming the first option that is not among `known`."""
+        """Check the options. Raises: DataError naming the first that is not in `known`."""
         for key in self.options:
             if key not in known:
-                raise DataError(
-                    f"{self.source}: unknown option {key!r}. "
-                    f"Options here: {', '.join(known) or 'none'}."
-                )
+                there = f"Choose one of: {', '.join(known)}." if known else "It has no options."
+                raise DataError(f"{self.source}: unknown option {key!r}. {there}")
 
     def number(self, option: str, default: float) -> float:
-        """An option that is a number of 1 or more. Raises: DataError naming its value."""
+        """Parse an option as a number from 1 to a million. Raises: DataError naming its value."""
         text = self.options.get(option, str(default))
         try:
             value = float(text)
         except ValueError:
             value = 0.0
         if not 1 <= value <= 1e6:
-            raise DataError(f"{self.source}: {option}={text} is not a number of 1 or more.")
+            raise DataError(f"{self.source}: {option}={text}: choose a number from 1 to 1,000,000.")
         return value
 
 
 def parse_spec(spec: str | Path) -> DataSpec:
-    """Take a data specification apart; a path that exists as written has no options.
+    """Parse a data specification; a path that exists as written has no options.
 
     >>> parse_spec("photos:list=lists/lt100.csv,test=other")
     DataSpec(source='photos', options={'list': 'lists/lt100.csv', 'test': 'other'})
 
-    Raises: DataError for an empty specification, or an option without a value or given twice.
+    Raises: DataError for an empty specification, an option without a value, or a repeated option.
     """
     text = str(spec)
     if not text.strip():
-        raise DataError("data: nothing given. Name a folder, a list, a Parquet file or a data set.")
+        raise DataError("data: nothing given. Give a folder, a list, a Parquet file or a data set.")
     match = None if isinstance(spec, Path) or Path(text).exists() else _OPTIONS.match(text)
     if match is None:
         return DataSpec(text)
@@ -62,7 +60,7 @@ def parse_spec(spec: str | Path) -> DataSpec:
     for part in match["options"].split(","):
         key, _, value = part.partition("=")
         if not value or key in options:
-            raise DataError(f"{text}: option {part!r} has no value or is given twice.")
+            raise DataError(f"{text}: option {part!r} has no value or is repeated. Correct it.")
         options[key] = value
     return DataSpec(match["source"], options)
 
@@ -70,7 +68,10 @@ def parse_spec(spec: str | Path) -> DataSpec:
 def same_data(one: str | Path, other: str | Path) -> bool:
     """Whether two specifications mean the same data: `photos/` is `./photos`.
 
-    Options count; relative paths are taken from the current folder.
+    Options must be equal. Relative paths start from the current folder.
+
+    >>> same_data("digits", "digits:imbalance=10")
+    False
     """
     first, second = parse_spec(one), parse_spec(other)
     if first.options != second.options:

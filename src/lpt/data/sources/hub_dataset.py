@@ -1,4 +1,4 @@
-"""Image data sets of the Hugging Face hub, through its `datasets` library (an extra)."""
+"""Image data sets of the Hugging Face hub, through its optional `datasets` library."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ HUB_OPTIONS = ("config", "image", "label")
 
 @dataclass(frozen=True)
 class _HubStore:
-    """Encoded images of a `datasets.Dataset`, which is memory-mapped and can be pickled."""
+    """Encoded images of a `datasets.Dataset`, which is memory-mapped and picklable."""
 
     name: str
     rows: Any
@@ -39,29 +39,30 @@ class _HubStore:
             return Path(value["path"]).read_bytes()
         except (OSError, TypeError, KeyError) as error:
             raise DataError(
-                f"{self.ref(position)}: the image cannot be read ({error}). Load the set again."
+                f"{self.ref(position)}: the image cannot be read ({error}). "
+                "Download the data set again."
             ) from error
 
 
 def read_hub(spec: DataSpec, *, group_by: str | None = None) -> Listing:
-    """Read `hf:NAME[:config=...,image=COLUMN,label=COLUMN]`: all splits of a hub data set.
+    """Read all splits of a hub data set, `hf:NAME[:config=...,image=COLUMN,label=COLUMN]`.
 
-    Without options the column of images and the column of class labels are found by their types.
-    Splits without labels (all -1) are left out. No code of the data set is run.
+    Columns of images and labels that are not given are found by their types. Splits without labels
+    (all -1) are left out. No code of the data set is run.
 
-    Raises: DataError if the library is not installed, the set cannot be loaded, or a column is
-        missing or ambiguous.
+    Raises: DataError if the library is not installed, the data set cannot be loaded, or a column
+        is missing or ambiguous.
     """
     try:
         import datasets
     except ImportError as error:
         raise DataError(
-            f"{spec.source}: needs the library of Hugging Face. Install it: pip install datasets"
+            f"{spec.source}: needs the datasets library of Hugging Face: pip install datasets"
         ) from error
     name = spec.source.removeprefix(HUB_PREFIX)
     try:
         loaded = datasets.load_dataset(name, spec.options.get("config"))
-    except Exception as error:  # the library raises whatever its many back ends raise
+    except Exception as error:  # the library passes on the errors of many back ends
         raise DataError(
             f"{spec.source}: cannot be loaded ({' '.join(str(error).split())[:160]}). "
             "Check the name, the configuration and the network."
@@ -80,7 +81,7 @@ def read_hub(spec: DataSpec, *, group_by: str | None = None) -> Listing:
     )
     if group_by is not None and group_by not in features:
         raise DataError(
-            f"{spec.source}: no column {group_by!r} to group by. There is {', '.join(features)}."
+            f"{spec.source}: no column {group_by!r} to group by. Choose from {', '.join(features)}."
         )
     return Listing(
         name=spec.source,
@@ -101,6 +102,6 @@ def _column(features: Any, kind: type, spec: DataSpec, option: str) -> str:
     if wanted in features:
         return str(wanted)
     raise DataError(
-        f"{spec.source}: which column is the {option}? There is {', '.join(features)}. "
-        f"Name it: {spec.source}:{option}=COLUMN."
+        f"{spec.source}: which column is the {option}? Choose from {', '.join(features)}: "
+        f"{spec.source}:{option}=COLUMN."
     )

@@ -1,4 +1,4 @@
-"""All images of a data set as found, before any split is made."""
+"""All images of a data set as found, before it is split."""
 
 import re
 from collections.abc import Sequence
@@ -29,16 +29,17 @@ _SPLITS = {
 
 @dataclass(frozen=True)
 class Listing:
-    """Images with labels, and with splits where the data names them.
+    """Images with labels, and with splits if the data has them.
 
     Attributes:
-        name: what messages call the data.
+        name: name in messages.
         class_names: (C,) names in index order.
-        named: False if the names are only the numbers of the labels.
-        store: where the bytes are.
+        named: False if the names are just the numbers of the labels.
+        store: source of the encoded images.
         labels: (n,) class indices.
-        splits: (n,) train, val or test; "" for images that the data has not put into a split.
-        groups: (n,) what must not straddle splits (animal, patient, video), or None.
+        splits: (n,) train, val or test; "" for images without a split.
+        groups: (n,) groups that must not be divided between splits (animal, patient, video), or
+            None.
     """
 
     name: str
@@ -51,21 +52,25 @@ class Listing:
 
 
 def canonical_split(name: str) -> str:
-    """train, val or test for their usual spellings, "" for anything else (such as `all`)."""
+    """Map the usual names of splits to train, val or test; anything else (`all`) to "".
+
+    >>> canonical_split("Validation"), canonical_split("all")
+    ('val', '')
+    """
     return _SPLITS.get(name.strip().lower(), "")
 
 
 def class_indices(
     labels: npt.NDArray[np.generic], names: Names | None, where: str
 ) -> tuple[tuple[str, ...], Ids, bool]:
-    """Number the classes: by label where labels are integers, else by sorted name.
+    """Number the classes: by label if labels are integers, else by sorted name.
 
     Args:
-        labels: (n,) integers, or the names themselves.
+        labels: (n,) integers, or names.
         names: (n,) name of each label, if known.
-        where: what messages call the data.
+        where: name of the data in messages.
     Returns: class names in index order, (n,) indices, and whether the names are real names.
-    Raises: DataError if a label is negative, or a label and its name disagree between two images.
+    Raises: DataError if a label is negative, or has different names.
     """
     if not np.issubdtype(labels.dtype, np.integer):
         found, index = np.unique(labels.astype(np.str_), return_inverse=True)
@@ -74,8 +79,8 @@ def class_indices(
             return _distinct(found, where), index.astype(np.int64), True
         if not all(re.fullmatch(r"-?\d{1,9}", name) for name in found):
             raise DataError(
-                f"{where}: labels such as {str(found[-1])!r} beside label names. "
-                "Write integers as labels, or leave the label names out."
+                f"{where}: has label names and also labels such as {str(found[-1])!r}. "
+                "Write integers as labels, or remove the label names."
             )
         labels = labels.astype(np.int64)
     numbers, first, index = np.unique(labels, return_index=True, return_inverse=True)
@@ -89,17 +94,15 @@ def class_indices(
         i = int(wrong[0])
         raise DataError(
             f"{where}: label {labels[i]} is called both {str(expected[index[i]])!r} and "
-            f"{str(names[i])!r}. "
-            "Give each label one name."
+            f"{str(names[i])!r}. Give each label one name."
         )
     return _distinct(expected, where), index.astype(np.int64), True
 
 
 def with_classes(listing: Listing, class_names: Sequence[str]) -> Listing:
-    """The same images with labels counted in `class_names`, matched by name.
+    """Relabel a listing with indices into `class_names`, matched by name.
 
-    Labels that have no names of their own are taken as indices. Classes that the listing does not
-    have keep their place.
+    Labels without names are taken as indices. Classes that the listing lacks keep their index.
 
     Raises: DataError naming classes of the listing that are not in `class_names`.
     """
@@ -126,7 +129,7 @@ def _distinct(names: Names, where: str) -> tuple[str, ...]:
     if counts.max(initial=1) > 1:
         raise DataError(
             f"{where}: the name {str(values[counts > 1][0])!r} belongs to several labels. "
-            "Give each label a name of its own."
+            "Give each label its own name."
         )
     if "" in values:
         raise DataError(f"{where}: a class has an empty name. Name every class.")

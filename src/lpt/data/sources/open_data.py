@@ -1,4 +1,4 @@
-"""From a specification of data to its classes and splits."""
+"""Open data of any kind: classes, and splits of images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lpt.data.defaults import TEST_FRACTION, VAL_FRACTION
 from lpt.data.image_stores import FileStore
 from lpt.data.manifest import Manifest, Split
 from lpt.data.sources.class_folders import read_folder
 from lpt.data.sources.csv_lists import LIST_SUFFIXES, read_list
 from lpt.data.sources.data_string import DataSpec, parse_spec
 from lpt.data.sources.hub_dataset import HUB_OPTIONS, HUB_PREFIX, read_hub
-from lpt.data.sources.known.known_datasets import NAMED
+from lpt.data.sources.known.known_datasets import DATASETS
 from lpt.data.sources.listing import Listing, with_classes
 from lpt.data.sources.parquet_dataset import parquet_files, read_parquet
 from lpt.data.splitting import hold_out
@@ -31,32 +32,42 @@ def open_data(
     spec: str | Path,
     *,
     seed: int = 0,
-    val_fraction: float = 0.1,
-    test_fraction: float = 0.2,
+    val_fraction: float = VAL_FRACTION,
+    test_fraction: float = TEST_FRACTION,
     class_names: Sequence[str] | None = None,
     group_by: str | None = None,
 ) -> Manifest:
-    """Open a data set. Only names and labels are read; images wait until they are asked for.
+    """Open a data set. Only names and labels are read; images are read on demand.
 
-    `spec` is a folder of class folders (below train, val, test, or one folder), a CSV, TSV or text
-    list, a Parquet file or a folder of them, a name of NAMED (`cifar100-lt:imbalance=100`), or
-    `hf:NAME` for a Hugging Face data set. Options follow a colon: `DIR:list=lists/lt100.csv` takes
-    the training images from a list in DIR, `DIR:test=OTHER` the test images from other data.
+    `spec` is a folder of class folders (in one folder, or in train, val and test), a CSV, TSV or
+    text list, a Parquet file or a folder of them, a known data set (`cifar100-lt:imbalance=100`;
+    `lpt data list` prints all), or `hf:NAME` for a Hugging Face data set. Options follow a colon:
+    `DIR:list=lists/lt100.csv` takes the training images from a list in DIR, `DIR:test=OTHER` the
+    test images from other data.
 
-    What the data does not split is split here, by class and by seed. Test images are set aside
-    where there are none; a class keeps at least one image for training. Validation images come
-    from training, never from test, and only from classes with at least 10 training images.
+    Splits that the data lacks are held out by class. A class keeps at least one training image.
+    Validation images come from the training images, and only from classes with 10 or more.
+
+    >>> data = open_data("digits", val_fraction=0)
+    >>> data
+    Manifest('digits': 10 classes, 399 train, 300 test images)
+    >>> data.counts().tolist()
+    [144, 93, 60, 39, 25, 16, 10, 6, 4, 2]
+    >>> image = data.split("train").read(0)          # an encoded image: bytes
 
     Args:
-        spec: the data.
-        seed: decides which images are set aside.
-        val_fraction: share of training set aside for validation if the data has none; 0 for none.
-        test_fraction: share set aside for test if the data has none; 0 for none.
-        class_names: the frozen class list of a trained run. Classes are matched by name; one that
-            the data lacks keeps its index.
-        group_by: column of a list or Parquet file (animal, patient, video) whose values must never
-            lie on both sides of a split.
-    Raises: DataError naming the path, what is wrong with it and what to do.
+        spec: the data: a path, or text as on the command line.
+        seed: determines the images that are held out.
+        val_fraction: share of the training images held out for validation if the data has no
+            validation images; 0 for none.
+        test_fraction: share held out for testing if the data has no test images; 0 for none.
+        class_names: class list of a trained task. Classes are matched by name; a class that the
+            data lacks keeps its index.
+        group_by: column of a list or Parquet file (animal, patient, video) whose values are never
+            divided between splits.
+    Returns: class names and splits; no image has been read.
+    Raises: DataError naming the path, the fault and a remedy; ConfigError for a fraction that is
+        out of range.
     """
     parsed = parse_spec(spec)
     listing = _read(parsed, seed, group_by)
@@ -78,12 +89,15 @@ def open_data(
 
 
 def open_test(spec: str | Path, class_names: Sequence[str], *, seed: int = 0) -> Split:
-    """Images to evaluate on: the test split where the data names one, otherwise all of them.
+    """Open data that a model was not trained on: its test split if there is one, else all images.
 
-    For data that a model was not trained on. (Unsplit data that it was trained on has its test
-    images in `open_data(spec, seed=...)`, with the seed of the training.)
+    The test images of unsplit data that a model was trained on are those of
+    `open_data(spec, seed=...)` with the seed of the training.
 
-    Raises: DataError as `open_data`; also for a class that `class_names` does not have.
+    Args:
+        spec: the data, as for `open_data`.
+        class_names: (C,) classes of the model; labels are indices into them.
+    Raises: DataError as `open_data`, and for a class that is not in `class_names`.
     """
     parsed = parse_spec(spec)
     parsed.allow(*_source_options(parsed.source))
@@ -115,16 +129,16 @@ class _Part:
 def _source_options(source: str) -> tuple[str, ...]:
     if source.startswith(HUB_PREFIX):
         return HUB_OPTIONS
-    return NAMED[source].options if source in NAMED else ()
+    return DATASETS[source].options if source in DATASETS else ()
 
 
 def _read(spec: DataSpec, seed: int, group_by: str | None) -> Listing:
     """Every image of the source, whatever its format."""
     spec.allow(*_source_options(spec.source), "list", "test")
-    if spec.source in NAMED:
+    if spec.source in DATASETS:
         if group_by is not None:
-            raise DataError(f"{spec.source}: has no columns, so none to group by. Leave it out.")
-        return NAMED[spec.source].read(spec, seed)
+            raise DataError(f"{spec.source}: has no columns to group by. Leave out group_by.")
+        return DATASETS[spec.source].read(spec, seed)
     if spec.source.startswith(HUB_PREFIX):
         return read_hub(spec, group_by=group_by)
     path = Path(spec.source).expanduser()
@@ -133,29 +147,30 @@ def _read(spec: DataSpec, seed: int, group_by: str | None) -> Listing:
         if files:
             return read_parquet(files, root=path, group_by=group_by)
         if group_by is not None:
-            raise DataError(f"{path}: folders have no column {group_by!r} to group by. Use a list.")
+            raise DataError(f"{path}: a folder has no column {group_by!r} to group by. Use a list.")
         return read_folder(path)
     if not path.exists():
         raise DataError(
-            f"{path}: no such folder, list or Parquet file, nor a known set ({', '.join(NAMED)})."
+            f"{path}: no such folder, list or Parquet file, and not a known data set "
+            f"({', '.join(DATASETS)})."
         )
     if path.suffix == ".parquet":
         return read_parquet([path], root=path.parent, group_by=group_by)
     if path.suffix in LIST_SUFFIXES:
         return read_list(path, group_by=group_by)
     raise DataError(
-        f"{path}: not data this package reads. Name a folder, a list "
+        f"{path}: unsupported kind of data. Give a folder, a list "
         f"({', '.join(sorted(LIST_SUFFIXES))}) or a .parquet file."
     )
 
 
 def _parts(listing: Listing) -> dict[str, _Part]:
-    """Images by split; those of unsplit data are training images from which others are taken."""
+    """Group images by split; those of unsplit data count as training images for now."""
     names = [str(name) for name in np.unique(listing.splits)]
     if "" in names and len(names) > 1:
         raise DataError(
             f"{listing.name}: some images have a split ({', '.join(filter(None, names))}) and "
-            "others none. Name the split of every image, or of none."
+            "others have none. Give every image a split, or none."
         )
     return {
         name or "train": _Part(listing, np.flatnonzero(listing.splits == name)) for name in names
@@ -165,7 +180,7 @@ def _parts(listing: Listing) -> dict[str, _Part]:
 def _with_list(
     parts: dict[str, _Part], base: Listing, spec: DataSpec, group_by: str | None
 ) -> dict[str, _Part]:
-    """Replace the splits that the list names; without names it is the training split."""
+    """Replace the splits that the list names; a list without splits is the training split."""
     root = Path(spec.source).expanduser()
     root = root if root.is_dir() else root.parent
     listed = with_classes(
@@ -179,7 +194,7 @@ def _with_list(
             raise DataError(
                 f"{listed.name}: {listed.store.ref(i)} is listed as "
                 f"{base.class_names[listed.labels[i]]!r} but the data says "
-                f"{base.class_names[base.labels[known[i]]]!r}. Make the list anew."
+                f"{base.class_names[base.labels[known[i]]]!r}. Regenerate the list."
             )
         tested = np.flatnonzero((known >= 0) & (base.splits[known] == "test"))
         if len(tested) and "test" not in listed.splits:
@@ -205,7 +220,7 @@ def _evaluated(listing: Listing) -> _Part:
 def _set_aside(
     parts: dict[str, _Part], name: str, fraction: float, seed: int, *, smallest: int
 ) -> None:
-    """Move a fraction of train to the split `name`, unless the data already has that split."""
+    """Move a fraction of train to the split `name`, unless the data has that split already."""
     if name in parts:
         return
     train = parts["train"]
@@ -219,7 +234,7 @@ def _set_aside(
 def _check(parts: dict[str, _Part], listing: Listing, spec: str, *, frozen: bool) -> None:
     if len(listing.class_names) < 2:
         raise DataError(
-            f"{spec}: only one class, {listing.class_names[0]!r}. A classifier needs two or more."
+            f"{spec}: only one class, {listing.class_names[0]!r}. Give two classes or more."
         )
     grouped = {
         name: set(part.groups.tolist()) for name, part in parts.items() if part.groups is not None
@@ -229,7 +244,7 @@ def _check(parts: dict[str, _Part], listing: Listing, spec: str, *, frozen: bool
         if both:
             raise DataError(
                 f"{spec}: group {min(both)!r} has images in both {one} and {two} "
-                f"({len(both)} such groups). Take the split column out, or correct it."
+                f"({len(both)} such groups). Correct or remove the split column."
             )
     if frozen:
         return
@@ -240,5 +255,5 @@ def _check(parts: dict[str, _Part], listing: Listing, spec: str, *, frozen: bool
         shown = ", ".join(repr(name) for name in absent[:3]) + (", ..." if absent[3:] else "")
         raise DataError(
             f"{spec}: {len(absent)} of {len(counts)} classes have no training image: {shown}. "
-            "Add images to train, or take these classes off the data."
+            "Add training images, or remove these classes from the data."
         )

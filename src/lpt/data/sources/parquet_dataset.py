@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from lpt.data.image_stores import FileStore, Strings
 from lpt.data.parquet_reader import image_column, open_parquet
@@ -22,27 +21,27 @@ _NAMES = ("label_name", "class_name")
 
 
 def parquet_files(folder: Path) -> list[Path]:
-    """Parquet files directly in a folder, or in its `data` folder, sorted."""
+    """Find the Parquet files in a folder, or else in its subfolder `data`, sorted."""
     return sorted(folder.glob("*.parquet")) or sorted(folder.glob("data/*.parquet"))
 
 
 def read_parquet(files: Sequence[Path], *, root: Path, group_by: str | None = None) -> Listing:
-    """List the rows of Parquet files: image bytes, `label`, and if there `label_name` and `split`.
+    """List the rows of Parquet files: image bytes, `label`, optionally `label_name` and `split`.
 
-    Only the small columns are read here. Without a `split` column a file name that begins with
-    train, val, validation or test names the split; a split of any other name (such as `all`) means
-    that the images are still to be split. Class names of a Hugging Face `ClassLabel` are used.
+    Images are not read. Without a column `split`, a file name that begins with train, val,
+    validation or test gives the split. A split with any other name (such as `all`) means that the
+    images are not split yet. Class names of a Hugging Face `ClassLabel` are used.
 
-    Raises: DataError naming the file and the column or label that is missing or contradictory.
+    Raises: DataError naming the file and the column or label that is missing or inconsistent.
     """
     parts = [_read_one(path, group_by) for path in files]
     where = str(root) if len(files) > 1 else str(files[0])
     named = {part["names"] is not None for part in parts}
     if len(named) > 1:
-        raise DataError(f"{where}: only some files have label names. Give them to all or to none.")
+        raise DataError(f"{where}: only some files have label names. Add them to all, or to none.")
     labels = np.concatenate([part["labels"] for part in parts])
     if len(labels) == 0:
-        raise DataError(f"{where}: no rows. Fetch the data again.")
+        raise DataError(f"{where}: no rows. Download the data again.")
     names = np.concatenate([part["names"] for part in parts]) if named == {True} else None
     class_names, index, real = class_indices(labels, names, where)
     sizes = [len(part["labels"]) for part in parts]
@@ -64,6 +63,8 @@ def read_parquet(files: Sequence[Path], *, root: Path, group_by: str | None = No
 
 
 def _read_one(path: Path, group_by: str | None) -> dict[str, Any]:
+    import pyarrow as pa
+
     file = open_parquet(path)
     schema = file.schema_arrow
     image_column(schema, path)
@@ -72,17 +73,17 @@ def _read_one(path: Path, group_by: str | None) -> dict[str, Any]:
     if label is None and name is None:
         raise DataError(
             f"{path}: no column 'label' among {', '.join(schema.names)}. "
-            "Add one, integers or names."
+            "Add one with integers or names."
         )
     wanted = [c for c in (label, name, "split", group_by) if c is not None and c in schema.names]
     if group_by is not None and group_by not in schema.names:
         raise DataError(
-            f"{path}: no column {group_by!r} to group by. There is {', '.join(schema.names)}."
+            f"{path}: no column {group_by!r} to group by. Choose from {', '.join(schema.names)}."
         )
     try:
         table = file.read(columns=wanted, use_threads=False)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: damaged ({str(error)[:120]}). Fetch it again.") from error
+        raise DataError(f"{path}: damaged ({str(error)[:120]}). Download it again.") from error
     labels = _values(table, label or str(name), path)
     names = _values(table, name, path).astype(np.str_) if label and name else None
     if names is None and label and np.issubdtype(labels.dtype, np.integer):
@@ -115,7 +116,7 @@ def _values(table: Any, column: str, path: Path) -> npt.NDArray[Any]:
 def _class_label_names(
     schema: Any, label: str, labels: npt.NDArray[Any], path: Path
 ) -> npt.NDArray[np.str_] | None:
-    """Names from the `ClassLabel` that Hugging Face writes into a file's metadata, if it did."""
+    """Names from the `ClassLabel` in the metadata of a file that Hugging Face wrote."""
     try:
         info = json.loads((schema.metadata or {})[b"huggingface"])
         names: list[str] = info["info"]["features"][label]["names"]
@@ -124,6 +125,6 @@ def _class_label_names(
     if len(labels) and (labels.min() < 0 or labels.max() >= len(names)):
         raise DataError(
             f"{path}: label {labels.min() if labels.min() < 0 else labels.max()} with only "
-            f"{len(names)} class names in the file. Fetch a split that has labels."
+            f"{len(names)} class names in the file. Choose a split that has labels."
         )
     return np.array([names[number] for number in labels], dtype=np.str_)

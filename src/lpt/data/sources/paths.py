@@ -1,26 +1,23 @@
-"""Where data lies, said so that it holds in every folder."""
+"""Absolute forms of data specifications, valid from every folder."""
 
 from pathlib import Path
 
 from lpt.data.sources.data_string import DataSpec, parse_spec
 from lpt.data.sources.hub_dataset import HUB_PREFIX
-from lpt.data.sources.known.known_datasets import NAMED
+from lpt.data.sources.known.known_datasets import DATASETS
 from lpt.errors import DataError
 
 __all__ = ["anchored", "local_path"]
 
-_FOLDERS = ("root", "lists")
-"""Options of known sets that are paths."""
-
 
 def local_path(source: str) -> Path | None:
-    """The path that a source of data is; None for a known set or a set of the hub."""
-    known = source in NAMED or source.startswith(HUB_PREFIX)
+    """The path of a source of data; None for a known data set or one of the hub."""
+    known = source in DATASETS or source.startswith(HUB_PREFIX)
     return None if known else Path(source).expanduser()
 
 
 def anchored(spec: str) -> str:
-    """The same data, its local paths absolute. What is not there stays as it was written.
+    """Make the local paths of a data specification absolute; those that do not exist stay.
 
     >>> anchored("digits"), anchored("no-such-folder")
     ('digits', 'no-such-folder')
@@ -29,8 +26,8 @@ def anchored(spec: str) -> str:
     source, options = _absolute(parsed.source), dict(parsed.options)
     if "test" in options and not (Path(source) / options["test"]).exists():
         options["test"] = _absolute(options["test"])
-    if parsed.source in NAMED:
-        for name in set(options).intersection(_FOLDERS):
+    if parsed.source in DATASETS:
+        for name in set(options).intersection(DATASETS[parsed.source].paths):
             options[name] = str(Path(options[name]).expanduser().absolute())
     listed = ",".join(f"{name}={value}" for name, value in options.items())
     text = f"{source}:{listed}" if options else source
@@ -43,7 +40,7 @@ def _absolute(source: str) -> str:
 
 
 def _means(text: str, wanted: DataSpec) -> bool:
-    """Whether no colon or comma of a folder above is taken for one of the specification."""
+    """Whether a text parses as wanted: a colon or comma in a folder name can be misread."""
     try:
         return parse_spec(text) == wanted
     except DataError:

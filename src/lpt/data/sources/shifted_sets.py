@@ -1,4 +1,4 @@
-"""Test sets from other sources, over the classes they share with a trained model."""
+"""Shifted test sets: data from other sources with classes of a trained model."""
 
 import json
 from collections.abc import Sequence
@@ -23,18 +23,19 @@ _OBJECTNET_BORDER = 2
 
 @dataclass(frozen=True)
 class ShiftedSet:
-    """Images of some of a model's classes, gathered in another way than its training images.
+    """Images of some of a model's classes, collected differently from its training images.
 
-    Accuracy is taken over the F classes that the set has, so that a prediction outside them cannot
-    be the model's answer: `restrict` turns logits of all C classes into logits of these.
+    Predictions are restricted to the F classes of the set: `restrict` reduces the logits of all C
+    classes to these.
 
     Attributes:
-        name: what tables call it.
+        name: name in tables.
         split: the images; labels are indices 0..F-1 into `names`.
         names: (F,) class names of the set.
-        members: for each of the F classes, the class indices of the model that mean it: one, except
-            in ObjectNet, where a class may cover several ImageNet classes.
-        border: pixels to take off each side of an image (ObjectNet marks its images in red).
+        members: for each of the F classes, the class indices of the model that it covers: one,
+            except in ObjectNet, where a class may cover several ImageNet classes.
+        border: pixels to remove from each side of an image (ObjectNet has a red border).
+        kind, severity: the corruption (ImageNet-C), severity 1 to 5; "" and 0 for other sets.
     """
 
     name: str
@@ -42,26 +43,28 @@ class ShiftedSet:
     names: tuple[str, ...]
     members: tuple[tuple[int, ...], ...]
     border: int = 0
+    kind: str = ""
+    severity: int = 0
 
     def restrict(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Logits over the set's classes, each the largest of its members: (n, C) -> (n, F)."""
+        """Take the largest logit of the members of each class: (n, C) -> (n, F)."""
         return np.stack([logits[:, list(own)].max(axis=1) for own in self.members], axis=1)
 
 
 def open_shifted(name: str, spec: str | Path, class_names: Sequence[str]) -> tuple[ShiftedSet, ...]:
-    """Open a shifted test set; what it is shows in its folders.
+    """Open a shifted test set; its type is inferred from its folder layout.
 
-    - ObjectNet: `images/` and `mappings/`; its classes are mapped to ImageNet's.
-    - ImageNet-C: `[GROUP/]CORRUPTION/1..5/CLASS/`; one set for each corruption and severity.
-    - ImageNet-V2: folders `0` to `999`, numbers of the classes in sorted order of WordNet ids.
-    - Anything else (ImageNet-Sketch, -R, -A, another domain): classes are matched by name; any
-      specification of `open_data` will do.
+    - ObjectNet: `images/` and `mappings/`; its classes are mapped to those of ImageNet.
+    - ImageNet-C: `[GROUP/]CORRUPTION/1..5/CLASS/`; one set per corruption and severity.
+    - ImageNet-V2: folders `0` to `999`, the ranks of the classes in sorted order of WordNet ids.
+    - Anything else (ImageNet-Sketch, -R, -A, another domain): classes are matched by name, in data
+      of any kind that `open_data` reads.
 
     Args:
-        name: what tables call it.
-        spec: folder, or data of any kind that `open_data` reads.
+        name: name in tables.
+        spec: a folder, or other data that `open_data` reads.
         class_names: (C,) classes of the trained model.
-    Returns: one set, or many for ImageNet-C.
+    Returns: one set, or several for ImageNet-C.
     Raises: DataError naming a missing mapping, or a class that the model does not have.
     """
     root = Path(spec).expanduser()
@@ -70,7 +73,11 @@ def open_shifted(name: str, spec: str | Path, class_names: Sequence[str]) -> tup
     leaves = _corruption_folders(root)
     if leaves:
         return tuple(
-            _by_name(f"{name} {kind}-{severity}", folder, class_names)
+            replace(
+                _by_name(f"{name} {kind}-{severity}", folder, class_names),
+                kind=kind,
+                severity=int(severity),
+            )
             for (kind, severity), folder in leaves.items()
         )
     if _numbered(root) and not set(class_names) & {"0", "1"}:
@@ -96,7 +103,7 @@ def _by_number(name: str, root: Path, class_names: Sequence[str]) -> ShiftedSet:
     if beyond:
         raise DataError(
             f"{root}: folder {beyond[0]!r} is a class number, but the model has {len(order)} "
-            "classes. Name a set of the same classes."
+            "classes. Choose a set with the same classes."
         )
     members: dict[str, tuple[int, ...]] = {
         folder: (order[int(folder)],) for folder in listing.class_names
@@ -114,7 +121,7 @@ def _objectnet(name: str, root: Path, class_names: Sequence[str]) -> ShiftedSet:
     order = _sorted_places(class_names)
     try:
         class_of_text = {text[int(line)].strip(): int(c) for c, line in line_of_class.items()}
-        parts = {label: told.split("; ") for label, told in imagenet_of_label.items()}
+        parts = {label: names.split("; ") for label, names in imagenet_of_label.items()}
         members = {
             folder: tuple(order[class_of_text[part]] for part in parts[label])
             for folder, label in label_of_folder.items()
@@ -122,13 +129,13 @@ def _objectnet(name: str, root: Path, class_names: Sequence[str]) -> ShiftedSet:
         }
     except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
         raise DataError(
-            f"{mappings}: does not map to the model's {len(order)} classes ({error!r}). ObjectNet "
-            "needs a model of all 1,000 ImageNet classes, named by WordNet id."
+            f"{mappings}: does not map to the {len(order)} classes of the model ({error!r}). "
+            "ObjectNet needs a model of all 1,000 ImageNet classes, named by WordNet id."
         ) from error
     listing = read_folder(root / "images")
     shared = {folder: own for folder, own in members.items() if folder in listing.class_names}
     if not shared:
-        raise DataError(f"{root}/images: no folder is in {mappings}. Unpack ObjectNet anew.")
+        raise DataError(f"{root}/images: no folder is in {mappings}. Unpack ObjectNet again.")
     found = _from_folders(name, listing, shared, {f: label_of_folder[f] for f in shared})
     return replace(found, border=_OBJECTNET_BORDER)
 
@@ -136,7 +143,7 @@ def _objectnet(name: str, root: Path, class_names: Sequence[str]) -> ShiftedSet:
 def _from_folders(
     name: str, listing: Listing, members: dict[str, tuple[int, ...]], names: dict[str, str]
 ) -> ShiftedSet:
-    """The images whose folder has members, labelled by the place of their folder among those."""
+    """Select the images whose folder has members; labels are the ranks of these folders."""
     folders = [folder for folder in listing.class_names if folder in members]
     place = {folder: index for index, folder in enumerate(folders)}
     table = np.array([place.get(folder, -1) for folder in listing.class_names], dtype=np.int64)
@@ -151,7 +158,7 @@ def _from_folders(
 
 
 def _sorted_places(class_names: Sequence[str]) -> list[int]:
-    """Class index of the i-th name in sorted order, in which ImageNet's classes are counted."""
+    """Class index of the i-th name in sorted order, in which ImageNet numbers its classes."""
     return sorted(range(len(class_names)), key=lambda index: class_names[index])
 
 
@@ -171,7 +178,7 @@ def _corruption_folders(root: Path) -> dict[tuple[str, str], Path]:
         levels = _subfolders(kind)
         if levels and {level.name for level in levels} <= _SEVERITIES:
             found.update({(kind.name, level.name): level for level in levels})
-    # Class folders 1..5 of images are no severities: those hold class folders in turn.
+    # Folders 1..5 that hold images are classes: severities hold class folders.
     return {key: folder for key, folder in found.items() if _subfolders(folder)}
 
 
@@ -188,4 +195,4 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(_text(path))
     except ValueError as error:
-        raise DataError(f"{path}: not readable as JSON. Unpack ObjectNet anew.") from error
+        raise DataError(f"{path}: not readable as JSON. Unpack ObjectNet again.") from error

@@ -1,1 +1,1 @@
-"""Tools for data sets: inspection, derived lists, loading speed."""
+"""Tools for data sets: inspection, list writing, loading speed."""

@@ -1,4 +1,4 @@
-"""What a data set looks like before anything is trained: classes, counts and the tail."""
+"""Summarise a data set before training: classes, counts and the tail."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,20 +18,20 @@ _ROWS = 24
 
 @dataclass(frozen=True)
 class DataSummary:
-    """Facts of a data set, ready for print and JSON.
+    """Facts about a data set, for text and JSON.
 
     Attributes:
         name: the data set.
-        class_names: (C,) in index order.
-        counts: for each split, (C,) images of each class.
-        set_aside: splits that the data did not name: drawn from train, by class.
+        class_names: (C,) names in index order.
+        counts: split -> (C,) images per class.
+        set_aside: splits that the data lacked, held out of its training images by class.
         imbalance: largest over smallest class of the training split.
-        group_bounds: many, medium and few in words.
-        group_classes: how many classes are many-, medium- and few-shot.
-        group_images: how many training images these have.
-        untested: names of classes without a test image; empty if there is no test split at all.
-        sampled: images whose size was looked at.
-        width, height: smallest, median and largest of the sample, in pixels.
+        group_bounds: bounds of the shot groups in words.
+        group_classes: number of classes of each shot group.
+        group_images: number of training images of each shot group.
+        untested: names of classes without a test image; empty if there is no test split.
+        sampled: number of images whose size was measured.
+        width, height: smallest, median and largest of these, in pixels.
     """
 
     name: str
@@ -55,13 +55,14 @@ class DataSummary:
 def inspect_data(
     manifest: Manifest, groups: ClassGroups | None = None, *, sample: int = 64, seed: int = 0
 ) -> DataSummary:
-    """Count a data set and decode a few training images to learn their size.
+    """Count the images of a data set, and decode a sample of training images for their size.
 
     Args:
         manifest: the data.
-        groups: bounds of many, medium and few; the usual ones if None.
-        sample: training images decoded, drawn by `seed`.
-    Raises: DataError if there is no training split or a sampled image cannot be read.
+        groups: bounds of the shot groups; None takes the defaults.
+        sample: number of training images to decode.
+        seed: chooses the sample.
+    Raises: DataError if there is no training split, or a sampled image cannot be read.
     """
     groups = groups or ClassGroups()
     train = manifest.split("train")
@@ -87,16 +88,17 @@ def inspect_data(
 
 
 def render(summary: DataSummary) -> str:
-    """The summary as plain text, at most about forty lines, with a bar chart of the tail."""
+    """Render the summary as about forty lines of text, with a bar chart of the tail."""
     n = np.array(summary.counts["train"])
     lines = [
         f"{summary.name}: {len(n):,} classes",
         *(
             f"  {split:<8}{sum(counts):>9,} images"
-            + ("   (drawn from train: the data names none)" if split in summary.set_aside else "")
+            + ("   (held out of train: the data has none)" if split in summary.set_aside else "")
             for split, counts in summary.counts.items()
         ),
-        f"  imbalance {summary.imbalance:,.1f} ({n.max():,} to {n[n > 0].min():,} images a class)",
+        f"  imbalance {summary.imbalance:,.1f} "
+        f"({n.max():,} to {n[n > 0].min():,} images per class)",
         *(
             f"  {group:<8}{summary.group_classes[group]:>9,} classes"
             f"{summary.group_images[group]:>11,} images   ({bounds})"
@@ -112,11 +114,11 @@ def render(summary: DataSummary) -> str:
 
 
 def _tail(n: np.ndarray, names: tuple[str, ...]) -> list[str]:
-    """One bar a class, or a run of classes of like size, from the largest; lengths are logs."""
+    """Draw one bar per class, or per range of classes of similar size, on a log scale."""
     order = np.argsort(-n, kind="stable")
     runs = np.array_split(order, min(len(order), _ROWS))
     scale = _WIDTH / np.log1p(n.max())
-    lines = ["training images, largest class first (length of the bar: logarithm of the number)"]
+    lines = ["training images, largest class first (log scale)"]
     begin = 1
     for run in runs:
         most, least = int(n[run[0]]), int(n[run[-1]])

@@ -1,4 +1,4 @@
-"""New lists of a data set, long-tailed or split once and for all. No image is copied."""
+"""Write lists that make a data set long-tailed, or fix its split. No image is copied."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,27 +17,29 @@ def list_long_tailed(
     spec: str,
     out: Path,
     *,
+    test_fraction: float,
     profile: str = "exponential",
     imbalance: float = 100,
     counts_of: str | None = None,
     shuffle_classes: bool = False,
-    test_fraction: float = 0.2,
     seed: int = 0,
 ) -> Manifest:
     """Write a long-tailed training list of a data set; `open_data(with_list(spec, out))` reads it.
 
-    Of data that names no test images a share is set aside first, so that test stays balanced as it
-    is, and the list names both splits. Classes take the profile in index order.
+    If the data has no test images, a share is held out first, so that the test split keeps the
+    class frequencies of the data, and the list names both splits. Classes follow the profile in
+    index order.
 
     Args:
         spec: data whose images are files or rows of Parquet files.
         out: a .csv file that does not exist yet.
+        test_fraction: share of each class held out for testing if the data has no test images.
         profile, imbalance: see `lpt.data.longtail.profile_counts`.
-        counts_of: data whose training counts are taken instead of a profile, such as
-            `places-lt:root=DIR`; it needs as many classes.
-        shuffle_classes: draw which classes are frequent, by `seed`.
-        test_fraction: share of each class set aside if the data names no test images.
-    Returns: the data with its thinned training split.
+        counts_of: data whose training counts replace the profile, such as `places-lt:root=DIR`; it
+            must have the same number of classes.
+        shuffle_classes: assign sizes to classes at random, by `seed`.
+        seed: chooses the images.
+    Returns: the data with its reduced training split.
     Raises: DataError if `out` exists or a class has too few images; ConfigError for an unknown
         profile; RunError if the list cannot be written.
     """
@@ -67,14 +69,19 @@ def list_split(
     spec: str,
     out: Path,
     *,
+    val_fraction: float,
+    test_fraction: float,
     group_by: str | None = None,
-    val_fraction: float = 0.1,
-    test_fraction: float = 0.2,
     seed: int = 0,
 ) -> Manifest:
-    """Split a data set as training would, and write the split as a list that keeps it.
+    """Split a data set as training would, and write the split as a list.
 
-    Args and Raises: as `open_data`; DataError if `out` exists, RunError if it cannot be written.
+    Args:
+        spec: data whose images are files or rows of Parquet files.
+        out: a .csv file that does not exist yet.
+        group_by, val_fraction, test_fraction, seed: see `open_data`.
+    Returns: the data as split.
+    Raises: as `open_data`; DataError if `out` exists, RunError if it cannot be written.
     """
     _check_free(out)
     data = open_data(
@@ -89,7 +96,7 @@ def list_split(
 
 
 def with_list(spec: str, out: Path) -> str:
-    """The specification of the same data with a list, wherever that list lies.
+    """Add a list, at any path, to the specification of its data.
 
     >>> with_list("photos:test=other", Path("/lists/lt.csv"))
     'photos:test=other,list=/lists/lt.csv'
@@ -105,6 +112,6 @@ def with_list(spec: str, out: Path) -> str:
 
 def _check_free(out: Path) -> None:
     if out.suffix != ".csv" or "," in out.name:
-        raise DataError(f"{out}: name the list as a .csv file, without a comma.")
+        raise DataError(f"{out}: give the list a name that ends in .csv and has no comma.")
     if out.exists():
         raise DataError(f"{out}: exists already. Choose another name, or remove it first.")

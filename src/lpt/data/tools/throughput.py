@@ -1,4 +1,4 @@
-"""How fast images load, and whether training waits for them."""
+"""Measure how fast images load, and tell whether training waits for them."""
 
 import itertools
 import time
@@ -16,7 +16,7 @@ _SECONDS_MATTER = 5.0
 
 @dataclass(frozen=True)
 class LoadingSpeed:
-    """Images a second with a number of workers, and seconds until the first batch."""
+    """Images per second with a number of workers, and seconds until the first batch."""
 
     workers: int
     images_per_second: float
@@ -31,19 +31,25 @@ def measure_loading(
     images: int = 2_000,
     start_method: str | None = None,
 ) -> tuple[LoadingSpeed, ...]:
-    """Load `images` images with each number of workers; reading, decoding and transforms count.
+    """Time the loading of images (reading, decoding, transforms) for each number of workers.
 
-    Images repeat if the split is smaller. The first batch, in which workers start, is timed apart.
+    The first batch, for which workers start, is timed separately.
 
-    Raises: DataError if the split is smaller than a batch, or holds a bad image.
+    Args:
+        dataset: the images.
+        workers: numbers of workers to compare.
+        batch: images per batch.
+        images: images to load per number of workers; they repeat if the split has fewer.
+        start_method: fork, spawn or forkserver; None takes the platform's default.
+    Raises: DataError if the split is smaller than a batch, or has a bad image.
     """
     if len(dataset) < batch:
         raise DataError(
-            f"{len(dataset)} images are fewer than a batch of {batch}. Lower the batch."
+            f"{len(dataset)} images are fewer than a batch of {batch}. Choose a smaller batch."
         )
     steps = max(images // batch, 2)
     full = [draws for draws in EvalBatches(len(dataset), batch) if len(draws) == batch]
-    rates = []
+    speeds = []
     for number in workers:
         batches = list(itertools.islice(itertools.cycle(full), steps))
         began = time.perf_counter()
@@ -51,34 +57,34 @@ def measure_loading(
         next(arriving)
         first = time.perf_counter()
         loaded = sum(len(item.ids) for item in arriving)
-        rates.append(LoadingSpeed(number, loaded / (time.perf_counter() - first), first - began))
-    return tuple(rates)
+        speeds.append(LoadingSpeed(number, loaded / (time.perf_counter() - first), first - began))
+    return tuple(speeds)
 
 
-def render_throughput(rates: Sequence[LoadingSpeed]) -> str:
-    """The rates as a plain-text table with ratios to the first row."""
+def render_throughput(speeds: Sequence[LoadingSpeed]) -> str:
+    """Render the speeds as a table, with ratios to the first row."""
     lines = ["workers  images/s  ratio  first batch"]
-    for rate in rates:
-        ratio = rate.images_per_second / rates[0].images_per_second
+    for speed in speeds:
+        ratio = speed.images_per_second / speeds[0].images_per_second
         lines.append(
-            f"{rate.workers:>7}  {rate.images_per_second:>8,.0f}  {ratio:>5.2f}  "
-            f"{rate.seconds_to_first:>9.2f} s"
+            f"{speed.workers:>7}  {speed.images_per_second:>8,.0f}  {ratio:>5.2f}  "
+            f"{speed.seconds_to_first:>9.2f} s"
         )
     return "\n".join(lines)
 
 
 def loading_hint(seconds_waiting: float, seconds: float, *, workers: int) -> str | None:
-    """Advice if training spends much of its time waiting for images, else None.
+    """Advise if an epoch spends much of its time waiting for images; None if it does not.
 
     Args:
-        seconds_waiting: `Loader.seconds_waiting` of an epoch.
-        seconds: duration of that epoch.
-        workers: processes that load.
+        seconds_waiting: time spent waiting for images.
+        seconds: duration of the epoch.
+        workers: number of processes that load images.
     """
     share = seconds_waiting / seconds if seconds > 0 else 0.0
     if share < _WAITING_MATTERS or seconds_waiting < _SECONDS_MATTER:
         return None
     return (
-        f"{share:.0%} of the time went into waiting for images ({workers} workers): use more "
-        "workers (setting data.workers), or store the images at a smaller size."
+        f"waiting for images took {share:.0%} of the time ({workers} workers): use more workers "
+        "(setting data.workers), or store smaller images."
     )

@@ -3,13 +3,18 @@
 Ablations of the paper, trained as runs, so that they resume like runs.
 """
 
+from dataclasses import replace
+
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from lpt.backbones.vit import PromptKV
+from lpt.config import RunConfig
 from lpt.model.two_pass import LongTailedPromptModel, Prefix
 from lpt.records import Output
 from lpt.training.engine.stage import Inputs, Stage
+from lpt.training.phases.phase1 import PHASE1
+from lpt.training.phases.phase2 import PHASE2
 from lpt.training.phases.prompt_stages import GroupStage
 from lpt.training.trainer import Trainer
 
@@ -41,19 +46,19 @@ class JointStage(GroupStage):
         return self.model.phase2(matched, shared, dropout_mask=inputs.get("dropout_mask"))
 
 
+def _joint_stage(config: RunConfig, model: LongTailedPromptModel, counts: Tensor) -> Stage:
+    stage = PHASE2.build_stage(config, model, counts)
+    assert isinstance(stage, GroupStage)
+    return JointStage(model, stage.branches, stage.settings, stage.mixup)
+
+
 class JointTrainer(Trainer):
     """A run without phase 1, whose phase 2 is a `JointStage`.
 
     `phase1.epochs` and `phase2.cached_views` have to be 0.
     """
 
-    def _stage(self, name: str) -> Stage:
-        stage = super()._stage(name)
-        if not isinstance(stage, GroupStage):
-            return stage
-        return JointStage(self.model, stage.branches, stage.settings, stage.mixup).to(
-            self.context.accelerator.device
-        )
+    phases = (PHASE1, replace(PHASE2, build_stage=_joint_stage))
 
 
 class PlainQueryModel(LongTailedPromptModel):

@@ -84,7 +84,7 @@ def _run(cell: Cell, context: TrainingContext, folder: Path, start: Start | None
     begun = run.config_file.is_file()
     try:
         if begun:
-            context.config = run.open()
+            context.update(run.open())
         trainer = _TRAINERS[cell.line.row.method](context, run)
         if begun:
             run.check_identity(trainer.identity())

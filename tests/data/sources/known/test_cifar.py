@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from lpt.data.images.decode import decode
-from lpt.data.sources.known import cifar
-from lpt.data.sources.known.known_datasets import NAMED, NamedSet
+from lpt.data.sources.known import cifar, known_datasets
 from lpt.data.sources.open_data import open_data
 from lpt.errors import DataError
 
@@ -45,14 +44,9 @@ def stand_in(archive, folder, per_class=20, num_classes=4):
 
 @pytest.fixture(params=["cifar10-lt", "cifar100-lt"])
 def named(request, tmp_path, monkeypatch):
-    published = {"cifar10-lt": cifar.CIFAR10, "cifar100-lt": cifar.CIFAR100}[request.param]
-    archive, files = stand_in(published, tmp_path)
-    known = NAMED[request.param]
-    monkeypatch.setitem(
-        NAMED,
-        request.param,
-        NamedSet(lambda spec, seed: cifar.read_cifar(archive, spec, seed), known.options, "x"),
-    )
+    constant = {"cifar10-lt": "CIFAR10", "cifar100-lt": "CIFAR100"}[request.param]
+    archive, files = stand_in(getattr(cifar, constant), tmp_path)
+    monkeypatch.setattr(known_datasets, constant, archive)
     return request.param, tmp_path, archive, files
 
 
@@ -88,7 +82,7 @@ def test_archive_with_another_hash_is_refused(named):
     name, root, archive, _ = named
     path = root / archive.file
     path.write_bytes(path.read_bytes() + b"x")
-    with pytest.raises(DataError, match=r"its SHA-256 is \w+, published is"):
+    with pytest.raises(DataError, match=r"its SHA-256 is \w+, not the published"):
         open_data(f"{name}:root={root}")
     assert not list(root.glob("*.parquet"))
 

@@ -1,4 +1,4 @@
-"""CIFAR-10-LT and CIFAR-100-LT from the authors' binary archives: no pickle is read."""
+"""CIFAR-10-LT and CIFAR-100-LT from the authors' binary archives; nothing is unpickled."""
 
 import hashlib
 import http.client
@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from lpt.data.image_stores import FileStore
 from lpt.data.longtail import profile_counts
+from lpt.data.parquet_reader import row_count
 from lpt.data.sources.data_string import DataSpec
 from lpt.data.sources.listing import Listing
 from lpt.data.sources.parquet_dataset import read_parquet
@@ -36,12 +36,12 @@ class Archive:
     """A binary archive of 32 x 32 images.
 
     Attributes:
-        name: begins the names of the converted files.
-        url: where it is.
-        sha256: of the whole archive.
-        members: files of each split inside it.
-        names: file of class names inside it, one a line.
-        label_bytes: bytes in front of each image; the last is the label.
+        name: prefix of the names of converted files.
+        url: address of the archive.
+        sha256: hash of the archive.
+        members: its files of each split.
+        names: its file of class names, one per line.
+        label_bytes: number of bytes before each image; the last is the label.
     """
 
     name: str
@@ -79,18 +79,19 @@ CIFAR100 = Archive(
 
 
 def read_cifar(archive: Archive, spec: DataSpec, seed: int) -> Listing:
-    """The exponential long tail of the training images, and all test images.
+    """Read an exponential long tail of the training images, and all test images.
 
     Class i keeps floor(n_max * imbalance^(-i / (C - 1))) images, drawn by `seed`. On first use the
-    archive is downloaded (unless it already lies in `root`), checked by hash and converted to two
-    Parquet files of PNG images beside it.
+    archive is downloaded (unless it is in `root`), verified by hash and converted to two Parquet
+    files of PNG images beside it.
 
     Args:
-        archive: which set.
-        spec: options `imbalance` (default 100) and `root`, the folder for the files (default:
+        archive: the data set.
+        spec: options `imbalance` (default 100) and `root`, the folder of the files (default:
             `lpt.files.cache_folder`).
         seed: chooses the images.
-    Raises: DataError if the archive cannot be fetched, is not the published one, or is damaged.
+    Raises: DataError if the archive cannot be downloaded, is not the published one, or is damaged.
+    Source: Cui et al., CVPR 2019.
     """
     imbalance = spec.number("imbalance", 100)
     root = Path(spec.options.get("root", cache_folder())).expanduser()
@@ -98,11 +99,11 @@ def read_cifar(archive: Archive, spec: DataSpec, seed: int) -> Listing:
     if not all(path.exists() for path in files):
         _convert(archive, root)
     whole = read_parquet(files, root=root)
-    splits = np.repeat(["train", "test"], [_rows(path) for path in files])
+    splits = np.repeat(["train", "test"], [row_count(path) for path in files])
     kept = _tail(whole.labels, splits, imbalance, seed)
     store = whole.store
     if not isinstance(store, FileStore):
-        raise TypeError("Parquet files are always kept in a FileStore")
+        raise TypeError("Parquet files are always read into a FileStore")
     return replace(
         whole,
         name=f"{archive.name}-lt",
@@ -110,10 +111,6 @@ def read_cifar(archive: Archive, spec: DataSpec, seed: int) -> Listing:
         labels=whole.labels[kept],
         splits=splits[kept],
     )
-
-
-def _rows(path: Path) -> int:
-    return int(pq.read_metadata(path).num_rows)
 
 
 def _tail(
@@ -141,8 +138,8 @@ def _convert(archive: Archive, root: Path) -> None:
             digest.update(block)
     if digest.hexdigest() != archive.sha256:
         raise DataError(
-            f"{path}: its SHA-256 is {digest.hexdigest()}, published is {archive.sha256}. "
-            f"Remove the file and fetch {archive.url} again."
+            f"{path}: its SHA-256 is {digest.hexdigest()}, not the published {archive.sha256}. "
+            f"Remove the file and download {archive.url} again."
         )
     try:
         with tarfile.open(path) as tar:
@@ -153,25 +150,29 @@ def _convert(archive: Archive, root: Path) -> None:
                 target = root / f"{archive.name}-{split}.parquet"
                 write_atomic(target, partial(_write, table))
     except (tarfile.TarError, EOFError, ValueError, IndexError) as error:
-        raise DataError(f"{path}: damaged ({error}). Remove it and fetch it again.") from error
+        raise DataError(f"{path}: damaged ({error}). Remove it and download it again.") from error
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def _write(table: Any, path: Path) -> None:
+    import pyarrow.parquet as pq
+
     pq.write_table(table, path, row_group_size=2_000, compression="NONE")
 
 
 def _member(tar: tarfile.TarFile, name: str) -> bytes:
-    """A file's bytes; nothing is extracted to disk."""
+    """Bytes of a member; nothing is extracted to disk."""
     try:
         stream = tar.extractfile(name)
     except KeyError as error:
-        raise ValueError(f"no {name} inside") from error
+        raise ValueError(f"{name} is missing") from error
     if stream is None:
-        raise ValueError(f"{name} is no file")
+        raise ValueError(f"{name} is not a file")
     return stream.read()
 
 
-def _table(records: bytes, label_bytes: int, names: list[str]) -> pa.Table:
+def _table(records: bytes, label_bytes: int, names: list[str]) -> Any:
+    import pyarrow as pa
+
     rows = np.frombuffer(records, dtype=np.uint8).reshape(-1, label_bytes + _PIXELS)
     labels = rows[:, label_bytes - 1].astype(np.int64)
     images = rows[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
@@ -206,6 +207,6 @@ def _blocks(url: str, path: Path) -> Iterator[bytes]:
                 yield block
     except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
         raise DataError(
-            f"{url}: cannot be downloaded ({error}). Fetch it on a machine with a network and put "
-            f"it into {path.parent}, or name its folder: root=DIR."
+            f"{url}: cannot be downloaded ({error}). Download it on a machine with network access "
+            f"and put it into {path.parent}, or give its folder: root=DIR."
         ) from error

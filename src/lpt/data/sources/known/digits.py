@@ -1,4 +1,4 @@
-"""Handwritten digits that come with scikit-learn, made long-tailed: data that is always at hand."""
+"""Handwritten digits bundled with scikit-learn, made long-tailed; needs no download."""
 
 import io
 
@@ -17,11 +17,11 @@ _TEST_PER_CLASS = 30
 
 
 def read_digits(*, seed: int, imbalance: float) -> Listing:
-    """1,797 real 8 x 8 scans (UCI), ten classes; the later the digit, the rarer in training.
+    """Read a long tail of 1,797 scans (8 x 8) of ten digits; 0 is the most frequent class.
 
-    Each class gives 30 images to the test split. Of the rest, class i keeps
-    floor(144 * imbalance^(-i / 9)) for training, the exponential profile; `seed` chooses which.
-    Images are enlarged to 64 x 64 and kept in memory as PNG, about a megabyte.
+    The test split has 30 images per class. Of the others, class i keeps
+    floor(144 * imbalance^(-i / 9)) for training, drawn by `seed`. Images are enlarged to 64 x 64
+    and held in memory as PNG, about a megabyte in all.
 
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998.
     """
@@ -48,7 +48,7 @@ def read_digits(*, seed: int, imbalance: float) -> Listing:
 
 
 def _png(scan: np.ndarray) -> bytes:
-    """16 grey levels of 8 x 8 pixels to an enlarged 8-bit PNG."""
+    """Convert 8 x 8 pixels of 16 grey levels to an enlarged 8-bit PNG."""
     image = Image.fromarray(np.round(scan * (255 / 16)).astype(np.uint8))
     stream = io.BytesIO()
     image.resize((_SIZE, _SIZE), Image.Resampling.BICUBIC).save(stream, "PNG")

@@ -1,0 +1,71 @@
+"""Score a trained task on data."""
+
+import os
+from collections.abc import Mapping
+
+import torch
+
+from lpt.api.train_task import choose_reporter
+from lpt.data.manifest import Manifest, Split
+from lpt.errors import ParameterError
+from lpt.evaluation import Metrics
+from lpt.shift.open_sets import TestData
+from lpt.shift.score_sets import score_sets
+from lpt.task import Task, load
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    task: Task | str | os.PathLike[str],
+    data: TestData | Mapping[str, TestData] | None = None,
+    *,
+    device: str | torch.device | None = None,
+    batch_size: int = 64,
+    workers: int = 0,
+    verbose: bool = False,
+) -> Metrics | dict[str, Metrics]:
+    """Score a task on one or several test sets.
+
+    Args:
+        task: a task, or the path of a run folder or task file.
+        data: test data: a path or a name as `lpt.open_data` takes it (the test split if the data
+            names one, otherwise all images), an opened data set (its test split), a split whose
+            labels are the task's class indices, or a dict of these by name. Classes are matched by
+            name. None takes the test images of the run's own data; so does the name of that data.
+        device: device for a task given by its path; None takes a CUDA GPU if there is one.
+        batch_size: images per forward pass.
+        workers: processes that load images; 0 loads them in this process.
+        verbose: show progress.
+    Returns: the metrics, over the classes of the test set; a dict of metrics by name if `data` is a
+        dict or a folder of several sets (ImageNet-C).
+    Raises: RunError if the run's own data is needed but not known, or has changed since training;
+        DataError for data that cannot be opened or has a class that the task does not know;
+        ParameterError for an argument of the wrong type or out of range.
+
+    >>> metrics = lpt.evaluate("runs/digits", device="cpu")
+    >>> metrics.many > metrics.medium > metrics.few > 0.4
+    True
+    """
+    if isinstance(task, Task):
+        if device is not None:
+            raise ParameterError("`device`: the task has one already. Give it to lpt.load.")
+    else:
+        task = load(task, device=device)
+    several = isinstance(data, Mapping)
+    named = data if isinstance(data, Mapping) else {} if data is None else {_name(data): data}
+    scores = score_sets(
+        task.path,
+        task,
+        named,
+        with_source=False,
+        batch_size=batch_size,
+        workers=workers,
+        reporter=choose_reporter(verbose),
+    )
+    metrics = {score.name: score.metrics for score in scores}
+    return metrics if several or len(metrics) > 1 else next(iter(metrics.values()))
+
+
+def _name(data: TestData) -> str:
+    return data.name if isinstance(data, Manifest | Split) else str(data)

@@ -1,0 +1,119 @@
+"""The arguments of a training run, in one record."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lpt.errors import ParameterError
+from lpt.training.budget import parse_budget
+
+__all__ = ["TrainRequest"]
+
+PathLike = str | os.PathLike[str]
+
+_PATHS = ("data", "backbone", "out", "recipe", "bad_images")
+_OWN_CONFIGURATION = ("backbone", "recipe", "settings", "seed", "budget", "group_by", "bad_images")
+"""Parameters that decide the configuration, which a resumed run has already."""
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """The arguments of a training run, as `lpt.train` documents them.
+
+    Raises: ParameterError naming an argument of the wrong type or out of range.
+
+    >>> TrainRequest("photos", budget="20m").budget_seconds
+    1200.0
+    >>> TrainRequest("photos", resume=True, out="runs/birds", seed=1).check_resume()
+    Traceback (most recent call last):
+    ...
+    lpt.errors.ParameterError: resume: seed would change the run, which keeps its configuration.
+    Leave it out, or start a new run with another out.
+    """
+
+    data: PathLike | None = None
+    backbone: PathLike | None = None
+    out: PathLike | None = None
+    recipe: PathLike = "default"
+    settings: Mapping[str, Any] | None = None
+    seed: int | None = None
+    budget: str | float | None = None
+    group_by: str | None = None
+    bad_images: PathLike | None = None
+    resume: bool = False
+    device: str | torch.device | None = None
+    log: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in _PATHS:
+            self._check(name, str | os.PathLike, "a path or a name")
+        self._check("settings", Mapping, "a dict of dotted settings, such as {'phase1.epochs': 5}")
+        self._check("group_by", str, "the name of a column")
+        self._check("budget", str | int | float, "seconds, or a time such as '20m'")
+        self._check("device", str | torch.device, "a name such as 'cpu', or a torch.device")
+        if self.seed is not None and not hasattr(self.seed, "__index__"):
+            raise ParameterError(f"`seed` {self.seed!r}: give a whole number.")
+        _ = self.budget_seconds
+
+    def _check(self, name: str, kind: Any, wanted: str) -> None:
+        value = getattr(self, name)
+        if value is not None and not isinstance(value, kind):
+            raise ParameterError(f"`{name}`: {type(value).__name__} given. Give {wanted}.")
+
+    @property
+    def budget_seconds(self) -> float | None:
+        """The budget in seconds; None without one."""
+        if self.budget is None or isinstance(self.budget, str):
+            return None if self.budget is None else parse_budget(self.budget)
+        if not 0 < self.budget < float("inf"):
+            raise ParameterError(f"`budget` {self.budget}: give seconds above 0, or such as '20m'.")
+        return float(self.budget)
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """Dotted settings that change the recipe; parameters take precedence over `settings`."""
+        named = {
+            "data.source": self.data,
+            "backbone": self.backbone,
+            "data.group_by": self.group_by,
+            "data.bad_images": self.bad_images,
+        }
+        changes = {
+            **(self.settings or {}),
+            **{k: str(v) for k, v in named.items() if v is not None},
+        }
+        return changes if self.seed is None else {**changes, "seed": self.seed.__index__()}
+
+    @property
+    def run_path(self) -> Path | None:
+        """The run folder that was asked for."""
+        return None if self.out is None else Path(self.out)
+
+    @property
+    def device_name(self) -> str | None:
+        """The device as text."""
+        return None if self.device is None else str(self.device)
+
+    def check_resume(self) -> None:
+        """Refuse arguments that a resumed run would ignore.
+
+        Raises: ParameterError naming them.
+        """
+        usual = {field.name: field.default for field in fields(self)}
+        given = [
+            f"`{name}`"
+            for name in _OWN_CONFIGURATION
+            if getattr(self, name) not in (usual[name], {})
+        ]
+        if given:
+            raise ParameterError(
+                f"`resume`: {', '.join(given)} would change the run, which keeps its configuration."
+                f"\nLeave {'it' if len(given) == 1 else 'them'} out, or start a new run with "
+                "another `out`."
+            )
+        if self.out is None:
+            raise ParameterError("`resume`: needs `out`, the run folder, such as runs/birds.")

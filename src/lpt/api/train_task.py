@@ -1,0 +1,183 @@
+"""Train a task from Python or for the command line."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lpt.api.train_request import PathLike, TrainRequest
+from lpt.config import load_config
+from lpt.data.sources.data_string import same_data
+from lpt.errors import ParameterError, RunError
+from lpt.progress import Reporter, SilentReporter
+from lpt.reporters import check_log, reporter_for, with_log
+from lpt.task import Task
+from lpt.training.run.run_data import check_place
+from lpt.training.run.run_folder import RunFolder, free_run_path
+from lpt.training.run.training_context import TrainingContext
+from lpt.training.summary import describe
+from lpt.training.trainer import Trainer
+
+__all__ = ["choose_reporter", "finish", "prepare", "run_name", "train"]
+
+
+def train(
+    data: PathLike | None = None,
+    *,
+    backbone: PathLike | None = None,
+    out: PathLike | None = None,
+    recipe: PathLike = "default",
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    budget: str | float | None = None,
+    group_by: str | None = None,
+    bad_images: PathLike | None = None,
+    resume: bool = False,
+    device: str | torch.device | None = None,
+    log: str | None = None,
+    verbose: bool = False,
+    reporter: Reporter | None = None,
+) -> Task:
+    """Train a task on a data set.
+
+    Args:
+        data: folder of class folders, list, Parquet file, or the name of a data set
+            (see `lpt.open_data`).
+        backbone: a name that `lpt backbones` lists, or a local file; None takes the recipe's.
+        out: run folder; None creates a new one below runs/.
+        recipe: "default", "paper", "released", or the path of a YAML file.
+        settings: dotted settings that replace the recipe's, such as {"phase1.epochs": 5}.
+        seed: random seed; None takes the recipe's (0).
+        budget: time limit of the whole run: seconds, or text such as "20m". Epochs are reduced to
+            fit into it.
+        group_by: column of a list or Parquet file (animal, patient, video). Images with the same
+            value are kept in the same split.
+        bad_images: "error" reads all images first and stops if any would spoil training; "skip"
+            leaves those images out; a path leaves out the images of that quarantine list. None
+            stops when a bad image is reached.
+        resume: resume the run in `out` with its own configuration. `data` is needed only if the
+            data has moved.
+        device: "cpu", "cuda", "mps" or a `torch.device`; None takes a CUDA GPU if there is one.
+        log: "tensorboard" also writes the metrics of every epoch for TensorBoard.
+        verbose: show progress: a live table in a terminal or a notebook, lines elsewhere.
+        reporter: an own receiver of progress; it takes precedence over `verbose`.
+    Returns: the trained task, ready to predict, with `task.result`. The run folder, `task.path`,
+        holds configuration, metrics, checkpoints and the task file.
+    Raises: LptError naming the file or parameter, its value and a remedy; nothing is written if an
+        argument is wrong.
+
+    >>> settings = {"phase1.epochs": 0, "phase2.epochs": 0}  # class means only: a second
+    >>> task = lpt.train("digits", out="runs/means", settings=settings, device="cpu")
+    >>> task.result.metrics["phase1"]["test"]["overall"] > 0.2
+    True
+    """
+    request = TrainRequest(
+        data=data,
+        backbone=backbone,
+        out=out,
+        recipe=recipe,
+        settings=settings,
+        seed=seed,
+        budget=budget,
+        group_by=group_by,
+        bad_images=bad_images,
+        resume=resume,
+        device=device,
+        log=log,
+    )
+    return finish(prepare(request, choose_reporter(verbose, reporter)))
+
+
+def prepare(request: TrainRequest, reporter: Reporter) -> Trainer:
+    """Open everything that a run needs, report it, and create or reopen the run folder.
+
+    Nothing is written before all arguments are known to work.
+
+    Raises: as `train`.
+    """
+    check_log(request.log)
+    if request.resume:
+        request.check_resume()
+        trainer = _reopen(request, reporter)
+    else:
+        trainer = _create(request, reporter)
+    trainer.context.reporter = with_log(reporter, request.log, trainer.folder.path)
+    return trainer
+
+
+def finish(trainer: Trainer) -> Task:
+    """Run a prepared trainer to its end and release its folder."""
+    try:
+        task, result = trainer.run()
+    finally:
+        trainer.folder.release()
+    return Task(task.model, task.spec, result=result, path=trainer.folder.path)
+
+
+def run_name(data: str) -> str:
+    """Return the default name of a run or study: that of the data, followed by that of its list.
+
+    >>> run_name("data/birds:list=lists/lt100.csv")
+    'birds-lt100'
+    """
+    source, _, options = data.partition(":")
+    name = Path(source.rstrip("/")).stem or "run"
+    listed = [o.partition("=")[2] for o in options.split(",") if o.startswith("list=")]
+    return f"{name}-{Path(listed[0]).stem}" if listed else name
+
+
+def choose_reporter(verbose: bool, reporter: Reporter | None = None) -> Reporter:
+    """Return the given reporter, else one that shows progress if `verbose`, else a silent one."""
+    if reporter is not None:
+        return reporter
+    return reporter_for() if verbose else SilentReporter()
+
+
+def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
+    if request.data is None:
+        raise ParameterError(
+            "`data`: not given. Name the data, or resume a run with `resume` and `out`."
+        )
+    config = load_config(os.fspath(request.recipe)).changed(request.changes)
+    folder = RunFolder(request.run_path or free_run_path(run_name(str(request.data))))
+    folder.check_free()
+    context = TrainingContext(config, reporter, device=request.device_name)
+    trainer = Trainer(context, folder)
+    reporter.message(describe(trainer))
+    trainer.fit_budget(request.budget_seconds)
+    folder.create(trainer.config, trainer.identity())
+    reporter.message(f"run       {folder.path}")
+    return trainer
+
+
+def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
+    assert request.run_path is not None  # checked by check_resume
+    data = None if request.data is None else str(request.data)
+    folder = RunFolder(request.run_path)
+    config = folder.open()
+    try:
+        moved = data is not None and not same_data(data, config.data.source)
+        if not moved:
+            check_place(folder.path, config)
+        now = config.changed({"data.source": data}) if moved else config
+        context = TrainingContext(now, reporter, device=request.device_name)
+        trainer = Trainer(context, folder)
+        try:
+            folder.check_identity(trainer.identity())
+        except RunError as error:
+            if not moved:
+                raise
+            raise ParameterError(
+                f"`data`: {folder.path} was trained on {config.data.source}, and {data} is not the "
+                "same data in another place. Leave it out, or give another `out`."
+            ) from error
+        if trainer.config != config:
+            folder.keep(trainer.config)
+    except BaseException:
+        folder.release()
+        raise
+    reporter.message(describe(trainer))
+    reporter.message(f"run       {folder.path} (resumed)")
+    return trainer

@@ -1,0 +1,134 @@
+"""The adapter for timm's pre-norm ViT block (ViT, DeiT, DINO, DINOv2, CLIP, MAE)."""
+
+from typing import Any
+
+from jaxtyping import Float
+from timm.layers import Mlp
+from timm.models.vision_transformer import Attention, Block
+from torch import Tensor, nn
+
+from lpt.backbones.attention import (
+    BlockPrompts,
+    Projection,
+    PromptKV,
+    attend,
+    attend_from_class_token,
+)
+from lpt.backbones.linear import frozen_linear
+
+__all__ = ["TimmViTBlock"]
+
+
+class TimmViTBlock:
+    """timm's `Block` as a `PromptedBlock`.
+
+        x <- x + ls1(proj(norm(attention(norm1(x), prompts)))),    x <- x + ls2(mlp(norm2(x)))
+
+    Layer scales, the norms of queries, keys and attention, and the gate are identities in most
+    models.
+    """
+
+    def __init__(self, block: Any) -> None:
+        self.block = block
+
+    @classmethod
+    def of(cls, block: Any) -> "TimmViTBlock | None":
+        """Wrap a block; return None if its attention is not timm's plain one."""
+        return cls(block) if type(block) is Block and type(block.attn) is Attention else None
+
+    @property
+    def heads(self) -> int:
+        """Number of attention heads."""
+        number: int = self.block.attn.num_heads
+        return number
+
+    def prompt_kv(self, prompts: Float[Tensor, "B_or_1 P D"]) -> PromptKV:
+        """Project prompt tokens to keys and values, through `norm1`."""
+        return _keys_values(self.block.attn, self.block.norm1(prompts))
+
+    def run(
+        self, tokens: Float[Tensor, "B tokens D"], prompts: BlockPrompts
+    ) -> Float[Tensor, "B tokens D"]:
+        """Run the block on all tokens."""
+        attention = self.block.attn
+        normed = self.block.norm1(tokens)
+        query, (key, value) = _queries(attention, normed), _keys_values(attention, normed)
+        mixed = attend(query, key, value, prompts, attention.scale)
+        return self._rest(tokens, normed, mixed)
+
+    def run_class_token(
+        self, tokens: Float[Tensor, "B tokens D"], prompts: BlockPrompts
+    ) -> Float[Tensor, "B 1 D"]:
+        """Run the block for the class token only: one query and one row of the MLP."""
+        attention = self.block.attn
+        normed = self.block.norm1(tokens)
+        query = _queries(attention, normed[:, :1])
+        if isinstance(attention.k_norm, nn.Identity):
+            mixed = attend_from_class_token(
+                query, normed, *_key_value_projections(attention), prompts, attention.scale
+            )
+        else:  # keys of patch tokens must be formed before they can be normalised
+            key, value = _keys_values(attention, normed)
+            mixed = attend(query, key, value, prompts, attention.scale)
+        return self._rest(tokens[:, :1], normed[:, :1], mixed)
+
+    def _rest(self, x: Tensor, normed: Tensor, mixed: Tensor) -> Tensor:
+        """Everything after attention: output projection, residuals and MLP."""
+        block = self.block
+        mixed = block.attn.norm(mixed.transpose(1, 2).flatten(2))
+        if block.attn.gate is not None:
+            mixed = mixed * block.attn.gate(normed).sigmoid()
+        x = x + block.ls1(block.attn.proj(mixed))
+        result: Tensor = x + block.ls2(_mlp(block.mlp, block.norm2(x)))
+        return result
+
+
+def _queries(
+    attention: Any, normed: Float[Tensor, "B tokens D"]
+) -> Float[Tensor, "B heads tokens head_width"]:
+    (query,) = _project(attention, normed, slice(0, attention.attn_dim))
+    normed_query: Tensor = attention.q_norm(query)
+    return normed_query
+
+
+def _keys_values(attention: Any, normed: Float[Tensor, "B tokens D"]) -> PromptKV:
+    """Project to keys and values in one product.
+
+    Queries are projected separately, so that training holds one copy of keys and values (the one
+    with the prompts), not two.
+    """
+    width = attention.attn_dim
+    key, value = _project(attention, normed, slice(width, 3 * width))
+    return PromptKV(attention.k_norm(key), value)
+
+
+def _project(attention: Any, x: Tensor, rows: slice) -> tuple[Tensor, ...]:
+    """Apply some rows of `qkv` (in the order q, k, v) and split the result into heads."""
+    weight, bias = attention.qkv.weight[rows], attention.qkv.bias
+    out = frozen_linear(x, weight, None if bias is None else bias[rows])
+    batch, tokens, width = out.shape
+    parts = width // attention.attn_dim
+    heads = out.view(batch, tokens, parts, attention.num_heads, -1)
+    return heads.permute(2, 0, 3, 1, 4).unbind(0)
+
+
+def _key_value_projections(attention: Any) -> tuple[Projection, Projection]:
+    heads, width, qkv = attention.num_heads, attention.attn_dim, attention.qkv
+    key, value = qkv.weight[width:].view(2, heads, -1, qkv.weight.shape[-1])
+    if qkv.bias is None:
+        return Projection(key, None), Projection(value, None)
+    key_bias, value_bias = qkv.bias[width:].view(2, heads, -1)
+    return Projection(key, key_bias), Projection(value, value_bias)
+
+
+def _mlp(mlp: Any, x: Tensor) -> Tensor:
+    """Run the MLP; an exact GELU shares its pass over memory with the product before it."""
+    if type(mlp) is not Mlp or not _exact_gelu(mlp.act) or not isinstance(mlp.norm, nn.Identity):
+        result: Tensor = mlp(x)
+        return result
+    hidden = frozen_linear(x, mlp.fc1.weight, mlp.fc1.bias, gelu=True)
+    return frozen_linear(hidden, mlp.fc2.weight, mlp.fc2.bias)
+
+
+def _exact_gelu(activation: nn.Module) -> bool:
+    return type(activation) is nn.GELU and activation.approximate == "none"

@@ -1,0 +1,105 @@
+"""Random steps of a transform that draw from a generator they are given.
+
+The transforms of torchvision draw from torch's global generator, which threads share. These steps
+compute the same results from the same seed, but from a generator of the caller.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional
+
+__all__ = ["RandomFlip", "RandomResizedCrop", "RandomStep"]
+
+_ATTEMPTS = 10
+_ASPECT_RATIOS = (3 / 4, 4 / 3)
+
+
+class RandomStep(ABC):
+    """A function of an image and of random numbers."""
+
+    @abstractmethod
+    def __call__(self, image: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
+        """Apply the step; None draws from torch's global generator."""
+
+
+@dataclass(frozen=True)
+class RandomResizedCrop(RandomStep):
+    """Crop a random rectangle and resize it to a square.
+
+    Equal to `torchvision.transforms.v2.RandomResizedCrop` with its default aspect ratios.
+
+    Attributes:
+        size: height and width of the result in pixels.
+        scale: smallest and largest share of the image's area that the crop covers.
+        interpolation: of the resize.
+    """
+
+    size: int
+    scale: tuple[float, float]
+    interpolation: InterpolationMode
+
+    def __call__(self, image: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
+        """Crop and resize one image."""
+        left, top, width, height = self._box(*image.size, generator)
+        cropped: Image.Image = functional.resized_crop(
+            image,
+            top,
+            left,
+            height,
+            width,
+            size=[self.size, self.size],
+            interpolation=self.interpolation,
+            antialias=True,
+        )
+        return cropped
+
+    def _box(
+        self, width: int, height: int, generator: torch.Generator | None
+    ) -> tuple[int, int, int, int]:
+        """Draw left, top, width and height of the crop."""
+        lowest, highest = torch.tensor(_ASPECT_RATIOS).log().tolist()
+        for _ in range(_ATTEMPTS):
+            area = width * height * _uniform(*self.scale, generator).item()
+            ratio = _uniform(lowest, highest, generator).exp().item()
+            w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+            if 0 < w <= width and 0 < h <= height:
+                top = _below(height - h + 1, generator)
+                return _below(width - w + 1, generator), top, w, h
+        w, h = _largest_box(width, height)
+        return (width - w) // 2, (height - h) // 2, w, h
+
+
+@dataclass(frozen=True)
+class RandomFlip(RandomStep):
+    """Mirror an image horizontally with a probability, as torchvision's RandomHorizontalFlip."""
+
+    probability: float
+
+    def __call__(self, image: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
+        """Mirror one image, or return it as it is."""
+        if torch.rand(1, generator=generator) >= self.probability:
+            return image
+        return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+
+def _uniform(low: float, high: float, generator: torch.Generator | None) -> torch.Tensor:
+    return torch.empty(1).uniform_(low, high, generator=generator)
+
+
+def _below(bound: int, generator: torch.Generator | None) -> int:
+    return int(torch.randint(bound, (1,), generator=generator).item())
+
+
+def _largest_box(width: int, height: int) -> tuple[int, int]:
+    """Width and height of the largest central crop whose aspect ratio is allowed."""
+    lowest, highest = _ASPECT_RATIOS
+    if width / height < lowest:
+        return width, round(width / lowest)
+    if width / height > highest:
+        return round(height * highest), height
+    return width, height

@@ -1,0 +1,74 @@
+"""The record of a finished run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lpt.errors import RunError
+
+__all__ = ["Result", "Summary", "read_result"]
+
+Summary = Mapping[str, float | None]
+"""Metrics by name, as fractions in [0, 1]; None for a shot group without images.
+
+The names are those of `lpt.evaluation.Metrics.summary`.
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The record of a finished run; results.json holds these fields.
+
+    Numbers of parameters and bytes describe the trained task: a run without phase 2 has neither
+    group prompts nor keys.
+
+    Attributes:
+        metrics: metrics of the model at the end of each phase: by phase ("phase1", "phase2"), then
+            by split ("val", "test"). Computed in float32 on all test images, and on at most
+            `data.max_val_images` validation images. A split without images is missing.
+        task_bytes: size of the task file in bytes.
+        prompt_parameters: number of trained parameters in shared and group prompts, as the paper
+            counts them.
+        other_parameters: number of trained parameters in keys and classifier.
+        phase_seconds: wall-clock seconds of each phase: initialisation, cached views, training,
+            validation after every epoch, class means; without the final evaluation. Includes
+            interrupted processes of the run up to their last checkpoint.
+        peak_memory_bytes: highest memory use in bytes over all processes of the run: of the GPU if
+            it was used, else of the process (`lpt.devices.peak_memory`).
+
+    >>> record = Result({}, 50_000, 1_000, 200, {"phase1": 60.0, "phase2": 90.0}, 10**9)
+    >>> record.seconds
+    150.0
+    """
+
+    metrics: Mapping[str, Mapping[str, Summary]]
+    task_bytes: int
+    prompt_parameters: int
+    other_parameters: int
+    phase_seconds: Mapping[str, float]
+    peak_memory_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds of all phases."""
+        return sum(self.phase_seconds.values())
+
+    @property
+    def parameters(self) -> int:
+        """Number of all trained parameters."""
+        return self.prompt_parameters + self.other_parameters
+
+
+def read_result(run: Path) -> Result | None:
+    """Read results.json of a run folder; None if there is none.
+
+    Raises: RunError if the file is damaged.
+    """
+    path = run / "results.json"
+    try:
+        return Result(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read ({error}). Restore or remove it.") from error

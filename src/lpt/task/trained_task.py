@@ -1,0 +1,308 @@
+"""A trained task: prediction, features, evaluation."""
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from lpt.backbones import FrozenViT
+from lpt.data.class_groups import ClassGroups
+from lpt.data.images.transforms import Transform, eval_transform
+from lpt.data.loading import EvalBatches, ImageDataset, make_loader
+from lpt.data.manifest import Split
+from lpt.devices import choose_device
+from lpt.errors import DataError, at_least
+from lpt.evaluation import Metrics, evaluate
+from lpt.evaluation.inference import predict
+from lpt.model.two_pass import LongTailedPromptModel
+from lpt.records import Output, Predictions
+from lpt.task.image_inputs import ImageInput, Images, as_split, iterate_inputs
+from lpt.task.prediction import Prediction, most_probable
+from lpt.task.run_result import Result, read_result
+from lpt.task_file import TaskSpec, load_task
+
+__all__ = ["Task"]
+
+Floats = npt.NDArray[np.float32]
+OnBatch = Callable[[int], None]
+
+
+class Task:
+    """A trained model with everything needed to read images and name classes.
+
+    `predict`, `predict_proba` and `embed` take images as paths, bytes of image files, PIL images,
+    NumPy arrays (H, W, 3), torch tensors (3, H, W), or a list of these in any mixture; also
+    batches (n, H, W, 3) and (n, 3, H, W). Pixels are uint8, or floats in [0, 1]. The same pixels
+    give the same bits in every form. (Large JPEG files are decoded at a reduced scale, so their
+    decoded pixels may differ slightly from the file.) Several threads may use one task.
+
+    Attributes:
+        model: prompts and classifier on their frozen backbone, in eval mode.
+        spec: the metadata of the task file.
+        path: the run folder or task file that the task came from; None if there is none.
+
+    >>> task = lpt.load("runs/digits", device="cpu")
+    >>> task.predict("7.png")[0].labels[0]
+    '7'
+    """
+
+    def __init__(
+        self,
+        model: LongTailedPromptModel,
+        spec: TaskSpec,
+        *,
+        result: Result | None = None,
+        path: Path | None = None,
+    ) -> None:
+        self.model = model.eval()
+        self.spec = spec
+        self.path = path
+        self._result = result
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        backbone: FrozenViT | None = None,
+        device: str | torch.device | None = None,
+    ) -> "Task":
+        """Load a run folder or a task file; see `lpt.load`."""
+        chosen, given = choose_device(device), Path(path)
+        file = given / "task.safetensors" if given.is_dir() else given
+        model, spec = load_task(file, backbone)
+        return cls(model.to(chosen), spec, path=given)
+
+    def __repr__(self) -> str:
+        """Name, number of classes and backbone."""
+        spec = self.spec
+        return f"<lpt.Task {spec.name!r}: {len(spec.class_names)} classes, {spec.backbone.name}>"
+
+    @property
+    def result(self) -> Result | None:
+        """Measurements of the run that trained the task; None if it came from a task file alone.
+
+        Raises: RunError if results.json of the run folder is damaged.
+
+        >>> lpt.load("runs/digits", device="cpu").result.metrics["phase2"]["test"]["many"] > 0.9
+        True
+        """
+        if self._result is None and self.path is not None and self.path.is_dir():
+            self._result = read_result(self.path)
+        return self._result
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the C classes in index order: the columns of `predict_proba`."""
+        return self.spec.class_names
+
+    @property
+    def groups(self) -> ClassGroups:
+        """The bounds of the shot groups (many, medium, few) that the task was trained with."""
+        return ClassGroups(self.spec.many_above, self.spec.few_below)
+
+    @property
+    def transform(self) -> Transform:
+        """The transform from an upright RGB image to the input of the backbone."""
+        return self.transform_with()
+
+    def transform_with(
+        self,
+        *,
+        border: int = 0,
+        corruption: Callable[[Image.Image], Image.Image] | None = None,
+    ) -> Transform:
+        """Return `transform` for images with a border to crop (in pixels), or to be corrupted."""
+        backbone = self.spec.backbone
+        return eval_transform(
+            backbone.image_size,
+            backbone.mean,
+            backbone.std,
+            resize=self.spec.resize,
+            rule=self.spec.resize_rule,
+            interpolation=backbone.interpolation,
+            border=border,
+            corruption=corruption,
+        )
+
+    def predict(
+        self,
+        images: Images,
+        *,
+        top: int = 5,
+        batch_size: int = 64,
+        workers: int = 0,
+        on_batch: OnBatch | None = None,
+    ) -> list[Prediction]:
+        """Predict the most probable classes of images.
+
+        Args:
+            images: one image or several (see `Task`). One image, such as a path, gives a list of
+                one prediction.
+            top: number of classes per image; all if there are fewer.
+            batch_size: images per forward pass.
+            workers: processes that load images; 0 loads them in this process.
+            on_batch: called with the number of images of each finished batch.
+        Returns: one prediction per image, in order.
+        Raises: DataError naming an image that cannot be read; ParameterError naming an argument
+            that is out of range or not an image.
+
+        >>> task = lpt.load("runs/digits", device="cpu")
+        >>> print(task.predict(["7.png", Path("7.png").read_bytes()], top=1)[1])
+        images[1]  7 65.9%
+        """
+        at_least("top", top, 1)
+        inputs = tuple(iterate_inputs(images))
+        return self._predict(inputs, top, batch_size, workers, on_batch)
+
+    def predict_each(
+        self, images: Images, *, top: int = 5, chunk: int = 512, workers: int = 0
+    ) -> Iterator[Prediction | DataError]:
+        """Yield the prediction of each image, or the error of an image that cannot be read.
+
+        Images are taken `chunk` at a time, so a long iterable needs little memory.
+        """
+        at_least("top", top, 1)
+        at_least("chunk", chunk, 1)
+        remaining = iterate_inputs(images)
+        while some := tuple(islice(remaining, chunk)):
+            yield from self._predict_each(some, top, workers)
+
+    def predict_proba(
+        self,
+        images: Images,
+        *,
+        batch_size: int = 64,
+        workers: int = 0,
+        on_batch: OnBatch | None = None,
+    ) -> Floats:
+        """Return the probabilities of all classes: (n, C) float32, in the order of `class_names`.
+
+        Arguments and errors are those of `predict`.
+
+        >>> lpt.load("runs/digits", device="cpu").predict_proba("7.png").shape
+        (1, 10)
+        """
+        split = as_split(iterate_inputs(images))
+        if not len(split):
+            return np.zeros((0, len(self.class_names)), dtype=np.float32)
+        found = self.run(split, batch_size=batch_size, workers=workers, on_batch=on_batch)
+        return self._probabilities(found).numpy()
+
+    def embed(
+        self,
+        images: Images,
+        *,
+        batch_size: int = 64,
+        workers: int = 0,
+        on_batch: OnBatch | None = None,
+    ) -> Floats:
+        """Return the features that the classifier sees: (n, D) float32.
+
+        A feature is the class token after the final norm, with the prompts of the image in place.
+        Arguments and errors are those of `predict`.
+
+        >>> lpt.load("runs/digits", device="cpu").embed(np.zeros((2, 8, 8, 3))).shape
+        (2, 192)
+        """
+        split = as_split(iterate_inputs(images))
+        features = [np.zeros((0, self.model.backbone.width), dtype=np.float32)]
+
+        def model(batch: Float[Tensor, "B 3 H H"]) -> Output:
+            output = self.model.predict(batch)
+            features.append(output.feature.float().cpu().numpy())
+            return output
+
+        if len(split):
+            self._run(model, split, batch_size, workers, None, on_batch)
+        return np.concatenate(features)
+
+    def evaluate(
+        self,
+        split: Split,
+        *,
+        batch_size: int = 64,
+        workers: int = 0,
+        on_batch: OnBatch | None = None,
+    ) -> Metrics:
+        """Score a split whose labels are indices into this task's classes.
+
+        `lpt.evaluate` also opens data and matches classes by name.
+        """
+        found = self.run(split, batch_size=batch_size, workers=workers, on_batch=on_batch)
+        return evaluate(found, self.spec.class_counts, self.groups, self.spec.class_names)
+
+    def run(
+        self,
+        split: Split,
+        *,
+        batch_size: int = 64,
+        workers: int = 0,
+        transform: Transform | None = None,
+        on_batch: OnBatch | None = None,
+    ) -> Predictions:
+        """Return cosines, labels and matched prompts of every image of a split, in its order.
+
+        Args:
+            transform: None for the task's own.
+        Raises: DataError for an empty split or an image that cannot be read.
+        """
+        return self._run(self.model.predict, split, batch_size, workers, transform, on_batch)
+
+    def _run(
+        self,
+        model: Callable[[Tensor], Output],
+        split: Split,
+        batch_size: int,
+        workers: int,
+        transform: Transform | None,
+        on_batch: OnBatch | None,
+    ) -> Predictions:
+        at_least("batch_size", batch_size, 1)
+        at_least("workers", workers, 0)
+        if not len(split):
+            raise DataError(f"{split.name}: has no images to evaluate. Give data with images.")
+        loader = make_loader(
+            ImageDataset(split, transform or self.transform),
+            EvalBatches(len(split), batch_size),
+            workers=workers,
+        )
+        device = next(self.model.parameters()).device
+        return predict(model, loader, device=device, on_batch=on_batch or (lambda _: None))
+
+    def _probabilities(self, found: Predictions) -> Float[Tensor, "n C"]:
+        return (torch.from_numpy(found.logits) / self.spec.temperature).softmax(1)
+
+    def _predict(
+        self,
+        inputs: tuple[ImageInput, ...],
+        top: int,
+        batch_size: int = 64,
+        workers: int = 0,
+        on_batch: OnBatch | None = None,
+    ) -> list[Prediction]:
+        if not inputs:
+            return []
+        split = as_split(inputs)
+        found = self.run(split, batch_size=batch_size, workers=workers, on_batch=on_batch)
+        names, probabilities = [given.name for given in inputs], self._probabilities(found)
+        return most_probable(names, probabilities, found.matched, self.class_names, top)
+
+    def _predict_each(
+        self, inputs: tuple[ImageInput, ...], top: int, workers: int
+    ) -> Iterator[Prediction | DataError]:
+        try:
+            yield from self._predict(inputs, top, workers=workers)
+        except DataError as error:
+            if len(inputs) == 1:
+                yield error
+                return
+            size = max(1, len(inputs) // 8)
+            for start in range(0, len(inputs), size):
+                yield from self._predict_each(inputs[start : start + size], top, workers=0)

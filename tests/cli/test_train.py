@@ -1,0 +1,124 @@
+"""lpt train: what stops a run, groups, bad images, resuming."""
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from lpt.config import load_config
+from lpt.data.sources.open_data import open_data
+from lpt.training.trainer import Trainer
+
+from .running import QUICK, refused, train
+
+
+def test_an_empty_class_one_class_and_no_class_are_told(lpt, home, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    out = str(tmp_path / "out")
+    refused(lpt("train", str(data), "--out", out), str(data))
+    (data / "ant").mkdir()
+    refused(lpt("train", str(data), "--out", out), "ant", "no image")
+    shutil.copy(home / "photos" / "ant" / "00.png", data / "ant")
+    refused(lpt("train", str(data), "--out", out), "one class", "two or more")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_stopped_training_says_how_to_go_on(lpt, tmp_path, monkeypatch):
+    def stop(trainer: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "run", stop)
+    settings = [f"--set={name}={value}" for name, value in QUICK.items()]
+    out = str(tmp_path / "mine")
+    arguments = ["train", "photos", "--backbone", "vit.safetensors", "--out", out, *settings]
+    code, _, err = lpt(*arguments)
+    assert code == 130
+    assert err.endswith(f"lpt: stopped. Resume with: lpt train --out {out} --resume\n")
+    assert "Traceback" not in err
+
+
+@pytest.fixture
+def spoilt(home: Path, tmp_path: Path) -> Path:
+    photos = tmp_path / "spoilt"
+    shutil.copytree(home / "photos", photos)
+    (photos / "ant" / "bad.png").write_bytes(b"no image")
+    return photos
+
+
+def test_a_bad_image_stops_the_run_with_its_name(lpt, spoilt, tmp_path):
+    code, _, err = train(lpt, spoilt, tmp_path / "run")
+    assert code == 2
+    assert "ant/bad.png: not an image" in err
+
+
+def test_error_stops_before_anything_is_trained(lpt, spoilt, tmp_path):
+    code, _, err = train(lpt, spoilt, tmp_path / "run", "--bad-images", "error")
+    assert code == 2
+    assert "1 images would spoil training" in err
+    assert "ant/bad.png (not-image)" in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_skip_leaves_it_out_and_evaluation_does_too(lpt, spoilt, tmp_path):
+    run = tmp_path / "run"
+    code, _, err = train(lpt, spoilt, run, "--bad-images", "skip")
+    assert code == 0
+    assert "left out  1 images (1 not-image)" in err
+    assert load_config(run / "config.yaml").data.bad_images == "skip"
+    assert lpt("evaluate", str(run))[0] == 0
+
+
+def test_a_quarantine_list_is_left_out_by_training(lpt, spoilt, tmp_path):
+    leave = tmp_path / "leave.csv"
+    assert lpt("data", "check", str(spoilt), "--quarantine", str(leave), "--workers", "0")[0] == 1
+    assert train(lpt, spoilt, tmp_path / "run", "--bad-images", str(leave))[0] == 0
+    assert lpt("evaluate", str(tmp_path / "run"))[0] == 0
+
+
+def test_a_list_that_is_not_there_is_a_setting_out_of_range(lpt, spoilt, tmp_path):
+    code, _, err = train(lpt, spoilt, tmp_path / "run", "--bad-images", "none.csv")
+    assert code == 2
+    assert "data.bad_images=none.csv: choose error, skip, or a list" in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_groups_are_kept_together_and_recorded(lpt, tmp_path):
+    images = []
+    for i in range(48):
+        stream = io.BytesIO()
+        Image.new("RGB", (18, 18), (5 * i, 250 - 5 * i, 9)).save(stream, "PNG")
+        images.append(stream.getvalue())
+    columns = {"label": [i % 2 for i in range(48)], "video": [f"v{i // 4}" for i in range(48)]}
+    path = tmp_path / "videos.parquet"
+    pq.write_table(pa.table({"image": images, **columns}), path)
+    run = tmp_path / "run"
+    assert train(lpt, path, run, "--group-by", "video")[0] == 0
+    config = load_config(run / "config.yaml")
+    assert config.data.group_by == "video"
+    data = open_data(path, seed=config.seed, group_by="video")
+    videos = {
+        name: {(split.ref(i).row or 0) // 4 for i in range(len(split))}
+        for name, split in data.splits.items()
+    }
+    assert not videos["train"] & videos["test"]
+    with (run / "metrics.jsonl").open() as lines:
+        assert all(0 <= json.loads(line)["loading_share"] <= 1 for line in lines)
+    assert lpt("evaluate", str(run))[0] == 0
+    with (run / "evaluation" / "test.csv").open(newline="") as stream:
+        tested = sum(int(row["test_images"]) for row in csv.DictReader(stream))
+    assert tested == len(data.split("test"))
+
+
+def test_flags_that_would_change_a_run_are_refused_when_it_goes_on(lpt):
+    for flag in (("--group-by", "video"), ("--bad-images", "skip")):
+        code, _, err = lpt("train", "--resume", "--out", "run", *flag)
+        assert code == 2
+        assert f"--resume: {flag[0]} would change the run" in err
+        assert "another --out" in err

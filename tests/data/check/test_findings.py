@@ -1,0 +1,45 @@
+"""Kinds of flaws, and where they are found."""
+
+from lpt.data.check.check_result import check_data
+from lpt.data.check.findings import KINDS, Limits
+
+from .corpus import encode, picture
+from .flawed import kinds, put
+
+
+def test_two_labels_and_leaks_are_distinguished(flawed):
+    report = check_data(flawed, workers=0)
+    assert kinds(report) == ["empty", "leak", "not-image", "two-labels"]
+    (double,) = [f for f in report.findings if f.kind == "two-labels"]
+    assert [place.label for place in double.images] == ["owl", "yak"]
+    (leak,) = [f for f in report.findings if f.kind == "leak"]
+    assert leak.detail == "in train and test"
+    assert report.images == {"train": 6, "test": 3}
+
+
+def test_near_duplicates_across_splits_are_a_note(tmp_path):
+    small = encode(picture(1).resize((32, 32)), "JPEG")
+    data = put(tmp_path, {"train/a/1.png": 1, "train/b/2.png": 2, "test/a/1.jpg": small})
+    report = check_data(data, workers=0)
+    assert kinds(report) == ["near-leak"]
+    assert not report.spoiled
+    assert check_data(data, workers=0, limits=Limits(similarity=0.9999)).findings == ()
+
+
+def test_limits_of_size_are_settings(tmp_path):
+    data = put(tmp_path, {"train/a/1.png": 1, "train/b/2.png": 2})
+    report = check_data(data, workers=0, limits=Limits(tiny=49, huge=2303))
+    assert kinds(report) == ["huge", "huge", "tiny", "tiny"]
+
+
+def test_every_kind_is_explained_and_the_worst_come_first():
+    spoils = [kind.spoils for kind in KINDS.values()]
+    assert spoils == sorted(spoils, reverse=True)
+    assert all(kind.meaning for kind in KINDS.values())
+
+
+def test_near_duplicates_are_not_looked_for_without_a_similarity(tmp_path):
+    copy = encode(picture(1), "PNG"), encode(picture(1), "BMP")
+    data = put(tmp_path, {"a/1.png": copy[0], "a/2.bmp": copy[1], "b/3.png": 3, "b/4.png": 4})
+    assert kinds(check_data(data, workers=0)) == ["near-duplicate"]
+    assert kinds(check_data(data, workers=0, limits=Limits(similarity=None))) == []

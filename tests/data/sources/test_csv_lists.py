@@ -1,0 +1,91 @@
+"""CSV, TSV and text lists."""
+
+import pytest
+
+from lpt.data.sources.open_data import open_data
+from lpt.errors import DataError
+
+from ..conftest import encoded
+
+
+def names(split, manifest):
+    return [manifest.class_names[label] for label in split.labels]
+
+
+def write_images(folder, files):
+    for number, name in enumerate(files):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(encoded(number))
+
+
+def test_csv_with_names_and_splits(tmp_path):
+    write_images(tmp_path, ["x/1.png", "x/2.png", "x/3.png"])
+    (tmp_path / "list.csv").write_text(
+        "path,label,label_name,split\nx/1.png,1,owl,train\nx/2.png,0,yak,training\nx/3.png,1,owl,test\n"
+    )
+    data = open_data(tmp_path / "list.csv", val_fraction=0)
+    assert data.class_names == ("yak", "owl")  # by label, not by name
+    assert data.splits["train"].labels.tolist() == [1, 0]
+    assert names(data.splits["test"], data) == ["owl"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("l.tsv", "file\tlabel\n1.png\towl\nmy 2.png\tyak\n"),
+        ("l.txt", "1.png owl\n\nmy 2.png yak\n"),
+        ("l.csv", "\ufefffile,label_name\n1.png,owl\nmy 2.png,yak\n"),
+    ],
+)
+def test_lists_with_names_as_labels(tmp_path, file, text):
+    write_images(tmp_path, ["1.png", "my 2.png"])
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    data = open_data(tmp_path / file)
+    assert data.class_names == ("owl", "yak")
+    assert data.splits["train"].name_of(1).endswith("my 2.png")
+
+
+def test_integer_labels_are_ordered_as_numbers(tmp_path):
+    write_images(tmp_path, ["a.png", "b.png", "c.png"])
+    (tmp_path / "l.txt").write_text("a.png 10\nb.png 9\nc.png 0\n")
+    assert open_data(tmp_path / "l.txt").class_names == ("0", "9", "10")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,label\n", "names no images"),
+        ("path,colour\n1.png,red\n", "no column 'label' among path, colour"),
+        ("label\n1\n", "no column 'path'"),
+        ("path,label\n1.png,\n", "entry 1: path or label is empty"),
+        ("path,label\n1.png,0,0\n", "line 2: 3 values for 2 columns"),
+        ("path,label\ngone.png,0\n", "names 'gone.png', which is not in"),
+        ("path,label\n../secret.png,0\n", "leaves the folder"),
+        ("path,label\nx/../../secret.png,0\n", "leaves the folder"),
+        ("path,label,label_name\n1.png,0,owl\n2.png,0,yak\n", "0 is called both 'owl' and 'yak'"),
+        ("path,label,label_name\n1.png,0,owl\n2.png,1,owl\n", "'owl' belongs to several labels"),
+        ("path,label,label_name\n1.png,-1,owl\n2.png,1,yak\n", "label -1 is negative"),
+        ("path,label,label_name\n1.png,x1,owl\n2.png,1,yak\n", "labels such as 'x1'"),
+        ("path,label,row\n1.png,0,3\n2.png,1,\n", "1.png has a row but is not a Parquet file"),
+        ("path,label\n1.png,0\n2.png,0\n", "only one class"),
+        ("path,label,split\n1.png,0,train\n2.png,1,\n", "others have none"),
+    ],
+)  # fmt: skip
+def test_bad_lists_are_named_with_what_is_wrong(tmp_path, text, message):
+    write_images(tmp_path, ["1.png", "2.png"])
+    (tmp_path / "l.csv").write_text(text)
+    with pytest.raises(DataError, match=message) as caught:
+        open_data(tmp_path / "l.csv")
+    assert "l.csv" in str(caught.value)
+
+
+def test_text_line_without_label_is_named(tmp_path):
+    (tmp_path / "l.txt").write_text("1.png\n")
+    with pytest.raises(DataError, match=r"line 1: '1\.png' has no label"):
+        open_data(tmp_path / "l.txt")
+
+
+def test_binary_file_as_list_is_an_error(tmp_path):
+    (tmp_path / "l.csv").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(DataError, match="not a readable text file"):
+        open_data(tmp_path / "l.csv")

@@ -1,0 +1,10 @@
+"""Old names give one warning that names the new one."""
+
+import pytest
+
+from lpt.deprecation import RenamedWarning, warn_renamed
+
+
+def test_the_warning_names_both_and_the_version_that_refuses():
+    with pytest.warns(RenamedWarning, match=r"^a is now b\. The old name works until lpt 0\.3\.$"):
+        warn_renamed("a", "b")
