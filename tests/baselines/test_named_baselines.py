@@ -26,6 +26,11 @@ def test_options_are_written_out_and_checked():
         baseline_settings("lora", options={"rank": 0})
 
 
+def test_options_of_a_loss_are_checked_before_training():
+    with pytest.raises(ConfigError, match=r"baseline norm: loss focal.*beta"):
+        baseline_settings("norm", loss="focal", loss_options={"beta": 1.0})
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "epochs"),
     [

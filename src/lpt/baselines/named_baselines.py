@@ -22,6 +22,8 @@ from lpt.baselines.methods import (
 from lpt.baselines.settings import BaselineSettings
 from lpt.config.sections import Section
 from lpt.config.validation import validated
+from lpt.errors import ConfigError
+from lpt.losses import check_loss
 from lpt.registry import Registry
 
 __all__ = [
@@ -128,4 +130,8 @@ def _settings(name: str, baseline: Baseline, changes: dict[str, Any]) -> Baselin
     origin = f"baseline {name}:"
     settings = BaselineSettings().changed(baseline.defaults, origin).changed(changes, origin)
     options = validated(baseline.options, settings.options, f"{origin} option")
+    try:
+        check_loss(settings.loss, settings.loss_options)
+    except ConfigError as error:
+        raise ConfigError(f"{origin} {error}") from error
     return settings.model_copy(update={"options": options.model_dump(mode="json")})

@@ -73,8 +73,8 @@ def paco_loss(
     log_p = logits.log_softmax(dim=1)
     own_centre = log_p.gather(1, labels[:, None]).squeeze(1)
     positive = present & (others == labels[:, None])
-    positives = log_p[:, centres.shape[1] :].masked_fill(~positive, 0.0).sum(1)
-    return -(own_centre + alpha * positives) / (1 + alpha * positive.sum(1))
+    of_positives = log_p[:, centres.shape[1] :].masked_fill(~positive, 0.0).sum(1)
+    return -(own_centre + alpha * of_positives) / (1 + alpha * positive.sum(1))
 
 
 class PacoStage(EncoderStage):
