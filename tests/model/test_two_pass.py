@@ -1,4 +1,4 @@
-"""The method as a whole: it equals two full passes with appended tokens, and only what should be trained is."""
+"""The whole method: it equals two full passes, and trains only what it should."""
 
 from collections.abc import Callable
 from dataclasses import replace
