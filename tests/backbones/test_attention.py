@@ -30,19 +30,21 @@ def by_hand(
 @given(
     batch=st.integers(1, 3),
     tokens=st.integers(1, 9),
-    learning=st.integers(0, 2),
+    trainable=st.integers(0, 2),
     fixed=st.integers(0, 2),
-    tokens_learn=st.booleans(),
+    tokens_trainable=st.booleans(),
     spread=st.sampled_from([0.1, 1.0, 2.0]),
 )
 def test_value_and_gradients_are_those_of_one_softmax(
-    batch, tokens, learning, fixed, tokens_learn, spread
+    batch, tokens, trainable, fixed, tokens_trainable, spread
 ):
-    """Where tokens are constant their attention is computed apart: the result must not tell."""
+    """Attention to constant tokens is computed separately, with the same result."""
     results = []
     for function in (attend, by_hand):
         query, key, value = (
-            (spread * draw(batch, HEADS, tokens, HEAD_WIDTH, seed=i)).requires_grad_(tokens_learn)
+            (spread * draw(batch, HEADS, tokens, HEAD_WIDTH, seed=i)).requires_grad_(
+                tokens_trainable
+            )
             for i in range(3)
         )
         sets = [
@@ -52,9 +54,9 @@ def test_value_and_gradients_are_those_of_one_softmax(
                     for j in (10 * i + 11, 10 * i + 12)
                 )
             )
-            for i in range(learning + fixed)
+            for i in range(trainable + fixed)
         ]
-        for prompt in sets[:learning]:
+        for prompt in sets[:trainable]:
             prompt.key.requires_grad_()
             prompt.value.requires_grad_()
         out = function(query, key, value, sets, 0.3)

@@ -1,4 +1,4 @@
-"""Frozen products: those of F.linear, with a gradient for the input alone."""
+"""Frozen products: those of F.linear, with a gradient for the input only."""
 
 import pytest
 import torch

@@ -59,7 +59,7 @@ def refused(name: str, *words: str, **settings: object) -> None:
         assert word in message
 
 
-# ------------------------------------------------------------------------------- embedded
+# ------------------------------------------------------------------------------- bundled
 
 
 def test_the_embedded_backbone_is_what_its_card_says():

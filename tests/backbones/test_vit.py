@@ -1,4 +1,4 @@
-"""A frozen ViT run block by block: the class token alone, sizes refused."""
+"""A frozen ViT run block by block: the last block for the class token, sizes refused."""
 
 import pytest
 import torch
@@ -42,7 +42,7 @@ def tokens(count: int = 2) -> Tensor:
         ]
     ),
 )
-def test_the_last_block_for_the_class_token_alone_equals_the_whole_block(shared, own, changes):
+def test_the_last_block_for_the_class_token_equals_the_whole_block(shared, own, changes):
     vit, x = backbone(**changes), tokens()
     prompts = torch.randn(2, 4, WIDTH, generator=torch.Generator().manual_seed(8))
     sets = [prompts[0, :shared]] * (shared > 0) + [prompts[:, :own]] * (own > 0)
@@ -51,14 +51,16 @@ def test_the_last_block_for_the_class_token_alone_equals_the_whole_block(shared,
     torch.testing.assert_close(vit.finish(x, [last]), whole, atol=2e-5, rtol=0)
 
 
-def test_the_class_token_alone_has_the_gradients_of_the_whole_block():
+def test_the_class_token_has_the_gradients_of_the_whole_block():
     vit, prompts = backbone(), torch.randn(4, WIDTH)
     found = []
-    for alone in (True, False):
+    for class_token_only in (True, False):
         x, trainable = tokens().requires_grad_(), prompts.clone().requires_grad_()
         last = [vit.prompt_kv(DEPTH - 1, trainable)]
-        out = vit.finish(x, [last]) if alone else vit.run(x, [last], first=DEPTH - 1)[:, 0]
-        out = out if alone else vit.final_norm(out)
+        out = (
+            vit.finish(x, [last]) if class_token_only else vit.run(x, [last], first=DEPTH - 1)[:, 0]
+        )
+        out = out if class_token_only else vit.final_norm(out)
         out.square().sum().backward()
         found.append((x.grad, trainable.grad))
     for actual, expected in zip(*found, strict=True):

@@ -1,4 +1,7 @@
-"""What every backbone must do, checked on a tiny random one of each kind of architecture."""
+"""The contract of every backbone, checked on a tiny random one of each kind of architecture.
+
+Add a kind to `KINDS`, and it is held to the contract.
+"""
 
 from collections.abc import Callable
 
@@ -55,7 +58,7 @@ READABLE: dict[str, Callable[[], nn.Module]] = {
     "no final norm": lambda: make(final_norm=False),
     "another input size": resized,
 }
-"""Architectures that a file's tensor shapes tell."""
+"""Architectures that tensor shapes determine."""
 
 KINDS = READABLE | {
     "pre-norm, quick GELU (CLIP)": lambda: make(pre_norm=True, act_layer=QuickGELU),
@@ -123,13 +126,13 @@ def test_prompts_of_each_image_act_on_that_image_alone(backbone, images, prompts
     own = torch.stack([prompts, prompts + 1, prompts - 1], dim=1)
     together = backbone.finish(backbone.embed(images), [(kv,) for kv in backbone.prompts_kv(own)])
     for i in range(3):
-        alone = backbone.finish(
+        single = backbone.finish(
             backbone.embed(images[i : i + 1]), [(kv,) for kv in backbone.prompts_kv(own[:, i])]
         )
-        torch.testing.assert_close(together[i : i + 1], alone, atol=1e-5, rtol=0)
+        torch.testing.assert_close(together[i : i + 1], single, atol=1e-5, rtol=0)
 
 
-def test_learning_reaches_every_prompt_and_never_the_backbone(backbone, images, prompts):
+def test_gradients_reach_every_prompt_and_never_the_backbone(backbone, images, prompts):
     before = hash_weights(backbone.model.state_dict())
     backbone.train()
     prompts.requires_grad_()
@@ -166,6 +169,6 @@ def test_a_file_of_its_weights_loads_as_the_same_backbone(kind, tmp_path):
     ],
     ids=["no class token", "parallel blocks", "differential attention", "no transformer"],
 )
-def test_what_cannot_take_prompts_is_refused_with_what_can(model):
+def test_other_models_are_refused_with_the_supported_ones(model):
     with pytest.raises(BackboneError, match="Supported: timm's VisionTransformer"):
         FrozenViT(model)

@@ -203,7 +203,7 @@ def test_noise_is_clamped_and_has_a_third_of_spread() -> None:
     noise = draw_noise((1000, 100), generator=torch.Generator().manual_seed(0))
     assert noise.abs().max() == 1
     assert noise.mean().item() == pytest.approx(0, abs=0.01)
-    # Clamping at three standard deviations takes about half a percent off 1/3.
+    # Clamping at three standard deviations reduces 1/3 by about half a percent.
     assert noise.std().item() == pytest.approx(1 / 3, rel=0.02)
 
 

@@ -88,7 +88,7 @@ def test_similarity_falls_along_the_matches_and_stays_a_cosine(seed, data):
     torch.testing.assert_close(match.prompts, by_hand, atol=1e-6, rtol=0)
 
 
-def test_gradients_reach_exactly_the_chosen_keys_and_prompts_and_not_the_query():
+def test_gradients_reach_only_the_matched_keys_and_prompts():
     made = pool(THREE)
     query = torch.tensor([[3.0, 4.0]], requires_grad=True)
     match = made.match(query, top=2)

@@ -1,4 +1,4 @@
-"""The method as a whole: equal to two full passes with appended tokens; what may learn, learns."""
+"""The whole method: it equals two full passes, and trains only what it should."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -187,17 +187,17 @@ def assert_predicts(model: LongTailedPromptModel, expected: Output) -> None:
     assert not found.logits.requires_grad
 
 
-# --- what may learn ---------------------------------------------------------------------------
+# --- what is trained ---------------------------------------------------------------------------
 
 
-def test_phase_one_teaches_shared_prompts_and_classifier_alone():
+def test_phase_one_trains_only_shared_prompts_and_classifier():
     model = build()
     found = step(model, model.phase1)
     assert found.keys() - {"logits", "query"} == {"shared.prompts", "classifier.weight"}
     assert (found["shared.prompts"].abs().amax(dim=-1) > 0).all()
 
 
-def test_phase_two_teaches_the_matched_prompts_their_keys_and_the_classifier_alone():
+def test_phase_two_trains_only_matched_prompts_their_keys_and_the_classifier():
     model = build()
     ids = model(images()).match.ids.unique()
     assert 2 <= len(ids) < model.pool.size
@@ -250,7 +250,7 @@ def test_dropout_acts_on_the_feature_in_training_and_never_on_the_query():
 # --- sizes ------------------------------------------------------------------------------------
 
 
-def test_vit_b_16_with_defaults_learns_the_papers_number_of_prompt_parameters():
+def test_vit_b_16_has_the_papers_number_of_prompt_parameters():
     with torch.device("meta"):
         backbone = FrozenViT(timm.create_model("vit_base_patch16_224", num_classes=0))
         model = LongTailedPromptModel(backbone, num_classes=365, shape=sizes())

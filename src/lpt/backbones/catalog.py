@@ -47,7 +47,7 @@ class CatalogEntry:
             the user brings, or "registered" by `register_backbone`.
         note: a caveat.
         sha256: `hash_weights` where this project vouches for the weights, else "".
-        source: what a registered name stands for: another name, or a function that builds it.
+        source: of a registered backbone: another name, or a function that builds it.
     """
 
     name: str
@@ -187,7 +187,7 @@ def register_backbone(
 def list_backbones() -> list[CatalogEntry]:
     """Return the catalog and the registered backbones, in this order, without using the network.
 
-    `place` tells which weights are on this machine.
+    `place` shows which weights are on this machine.
     """
     return [
         replace(entry, place="cached") if entry.place == "hub" and _is_cached(entry.name) else entry

@@ -1,4 +1,4 @@
-"""What the signature of a loss function says: its options, and what it needs from training."""
+"""The signature of a loss function: its options, and what it needs from training."""
 
 import inspect
 from collections.abc import Callable, Mapping

@@ -5,6 +5,7 @@ import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
+from lpt.backbones.blocks.protocol import PromptedBlock
 from lpt.backbones.blocks.timm_vit import TimmViTBlock
 
 WIDTH, HEADS = 16, 2
@@ -53,7 +54,11 @@ def test_a_replaced_submodule_takes_effect():
     assert not torch.equal(adapter.run(x, ()), before)
 
 
-def test_it_tells_the_number_of_heads():
+def test_it_follows_the_protocol():
+    assert isinstance(TimmViTBlock.of(block()), PromptedBlock)
+
+
+def test_it_has_the_number_of_heads():
     assert TimmViTBlock.of(block()).heads == HEADS
 
 

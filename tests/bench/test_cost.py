@@ -1,0 +1,45 @@
+"""The cost model, by hand and by the sizes of a real model."""
+
+import pytest
+
+from lpt.bench.cost import Sizes, block_runs, needed_flops, sizes_of
+from lpt.bench.workload import Workload
+
+VIT_S = Sizes(
+    tokens=197,
+    width=384,
+    hidden=1536,
+    depth=12,
+    split=6,
+    length=10,
+    heads=6,
+    patch_inputs=3 * 16 * 16,
+)
+
+
+def test_operations_of_vit_s_16_by_hand():
+    """timm states 4.6 billion multiplications for ViT-S/16 at 224 px (attention included)."""
+    needed = needed_flops(VIT_S)
+    assert needed["bare"] / 2 == pytest.approx(4.6e9, rel=0.01)
+    assert 1.3 < needed["inference"] / needed["bare"] < 1.4
+    assert needed["phase2"] > needed["inference"] > needed["phase2_cached"]
+
+
+def test_block_runs_of_twelve_blocks_with_six_shared():
+    """6 blocks once and 6 twice, the last of each pass for the class token only."""
+    runs = block_runs(VIT_S)
+    assert (runs["bare"], runs["plain_inference"], runs["inference"]) == (12, 24, 16)
+    assert runs["phase2_cached"] == 5
+
+
+def test_sizes_are_read_from_a_model():
+    assert sizes_of(Workload("vit_tiny_patch8_64", 1).model) == Sizes(
+        tokens=65,
+        width=192,
+        hidden=768,
+        depth=12,
+        split=6,
+        length=10,
+        heads=3,
+        patch_inputs=3 * 8 * 8,
+    )
