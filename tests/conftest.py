@@ -38,5 +38,5 @@ def _float32() -> Iterator[None]:
     from lpt.training.run import environment as launch
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(launch, "_cpu_has_fast_bf16", lambda: False)
+        patch.setattr(launch, "cpu_has_bf16", lambda: False)
         yield

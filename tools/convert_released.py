@@ -1,12 +1,12 @@
-"""Turn the authors' published checkpoint into a local backbone and a prompt file.
+"""Convert the authors' published checkpoint to a local backbone and a task file.
 
     python tools/convert_released.py CHECKPOINT OUT [--classes NAMES.txt] [--counts COUNTS.txt]
 
-CHECKPOINT is a torch file whose `state_dict` holds a timm ViT and `prompt_learner.*`; it is read
-with weights_only, so nothing in it can run. OUT receives `backbone.safetensors` and
-`task.safetensors`; `lpt evaluate OUT/task.safetensors DATA` scores them. NAMES and COUNTS have one
-line a class, in index order; without them classes are numbered and counted once.
-The released code evaluates with LayerNorm eps 1e-5, images squashed to 256/224 of the input size.
+CHECKPOINT is a torch file whose `state_dict` contains a timm ViT and `prompt_learner.*`; it is read
+with weights_only, so it cannot run code. OUT receives `backbone.safetensors` and
+`task.safetensors`; `lpt evaluate OUT/task.safetensors DATA` evaluates them. NAMES and COUNTS have
+one line per class, in index order; without them classes are numbered and have one image each.
+The released code evaluates with LayerNorm eps 1e-5 and squashes images to 256/224 of the input.
 """
 
 import argparse
@@ -30,35 +30,38 @@ PROMPTS = {
     "head": "prompt_learner.head.weight",
 }
 LAYER_NORM_EPS = 1e-5
-MATCHED = 2
+TOP_K = 2
 HEAD_WIDTH = 64
-"""Of every ViT that the authors used."""
+"""The same in every ViT that the authors used."""
 RESIZE_RATIO = 256 / 224
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """All tensors of the checkpoint, without the prefix of data-parallel training."""
+    """Read all tensors of the checkpoint, without the prefix of data-parallel training.
+
+    Raises: BackboneError if the file is missing or not a checkpoint of LPT.
+    """
     if not path.is_file():
         raise BackboneError(f"{path}: no such file. Give the authors' checkpoint (.pth, .pth.tar).")
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for files that are not its own
+    except Exception as error:  # torch raises many kinds of errors for foreign files
         raise BackboneError(
             f"{path}: not a torch file of plain tensors ({type(error).__name__}). "
             "Give the authors' checkpoint as they published it."
         ) from error
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
     if not isinstance(state, dict):
-        raise BackboneError(f"{path}: its state_dict is no table of tensors.")
+        raise BackboneError(f"{path}: its state_dict is not a dictionary of tensors.")
     tensors = {k.removeprefix("module."): v for k, v in state.items() if isinstance(v, Tensor)}
     missing = [name for name in (*PROMPTS.values(), "cls_token") if name not in tensors]
     if missing:
-        raise BackboneError(f"{path}: no checkpoint of LPT: it lacks {', '.join(missing)}.")
+        raise BackboneError(f"{path}: not a checkpoint of LPT: it lacks {', '.join(missing)}.")
     return tensors
 
 
 def check_shapes(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Raises: BackboneError naming the first tensor of another shape than its neighbours want."""
+    """Raise BackboneError for the first tensor whose shape does not fit the others."""
     depth = len({name.split(".")[1] for name in tensors if name.startswith("blocks.")})
     width = tensors["cls_token"].numel()
     shared, pool, keys, head = (tensors[name] for name in PROMPTS.values())
@@ -81,7 +84,7 @@ def check_shapes(path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def lines(path: Path | None, wanted: int, default: list[str]) -> list[str]:
-    """One entry a class, from a file or as given.
+    """Read one entry per class from a file, or return the default without a file.
 
     Raises: DataError if there are more or fewer.
     """
@@ -95,9 +98,9 @@ def lines(path: Path | None, wanted: int, default: list[str]) -> list[str]:
 
 
 def numbers(path: Path | None, wanted: int) -> list[int]:
-    """Training images of each class, from a file; 1 without it.
+    """Read the training images of each class from a file; 1 without a file.
 
-    Raises: DataError naming the first line that is none.
+    Raises: DataError naming the first line that is not a number.
     """
     entries = lines(path, wanted, ["1"] * wanted)
     for line, entry in enumerate(entries, 1):
@@ -107,9 +110,9 @@ def numbers(path: Path | None, wanted: int) -> list[int]:
 
 
 def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | None) -> Path:
-    """Write backbone and task, once shapes and lists are known to fit; returns the task file.
+    """Write the backbone and the task file, and return the path of the latter.
 
-    Raises: LptError if anything does not fit; no file of the ViT is left then.
+    Raises: LptError if shapes or lists do not fit; then no file is left.
     """
     tensors = read(checkpoint)
     check_shapes(checkpoint, tensors)
@@ -135,7 +138,7 @@ def convert(checkpoint: Path, out: Path, classes: Path | None, counts: Path | No
         weights.unlink()
         raise
 
-    shape = PromptShape(shared.shape[1], len(shared) - pool.shape[1], len(pool), MATCHED)
+    shape = PromptShape(shared.shape[1], len(shared) - pool.shape[1], len(pool), TOP_K)
     model = LongTailedPromptModel(backbone, num_classes, shape)
     with torch.no_grad():
         model.shared.prompts.copy_(shared)
@@ -165,8 +168,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", type=Path, help="torch file with state_dict, as published")
     parser.add_argument("out", type=Path, help="folder that receives both files")
-    parser.add_argument("--classes", type=Path, help="names, a line a class, in index order")
-    parser.add_argument("--counts", type=Path, help="training images, a line a class, alike")
+    parser.add_argument("--classes", type=Path, help="class names, one per line, in index order")
+    parser.add_argument("--counts", type=Path, help="training images, one line per class")
     given = parser.parse_args()
     try:
         print(convert(given.checkpoint, given.out, given.classes, given.counts))

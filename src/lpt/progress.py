@@ -1,4 +1,4 @@
-"""Progress of long work: the protocol that reports it, and how times and shares are written."""
+"""Progress of long tasks: the protocol of reporters, and texts for durations and percentages."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -7,29 +7,37 @@ from typing import Any, Protocol
 __all__ = ["Record", "Reporter", "SilentReporter", "human_time", "percent", "shown"]
 
 Record = Mapping[str, Any]
+"""A line of metrics.jsonl: "stage", "epoch" (from 0), "epochs", "loss", "seconds" and others."""
 
 
 class Reporter(Protocol):
-    """Told by the loop what happens."""
+    """Receives progress and messages; subclass `SilentReporter` to handle some of them."""
 
     def message(self, text: str) -> None:
-        """A line for people."""
+        """Receive a line of text for the user."""
 
     def begin(self, task: str, total: int, done: int = 0, unit: str = "steps") -> None:
-        """A piece of work of `total` units starts, `done` of them done already."""
+        """Begin a task of `total` units, `done` of which were completed earlier."""
 
     def advance(self, units: int = 1, note: str = "") -> None:
-        """Some units are done."""
+        """Complete some units; `note` is a short text to show beside the progress."""
 
     def end(self) -> None:
-        """The piece of work is over, finished or not."""
+        """End the task, whether it was completed or not."""
 
     def epoch(self, record: Record) -> None:
-        """An epoch is over; the record is the line of metrics.jsonl."""
+        """Receive the record of a completed epoch."""
 
 
 class SilentReporter:
-    """Says nothing."""
+    """Ignores everything.
+
+    >>> class Messages(SilentReporter):
+    ...     def message(self, text: str) -> None:
+    ...         print(text)
+    >>> Messages().message("data      birds")
+    data      birds
+    """
 
     def message(self, text: str) -> None:
         """Ignore."""
@@ -49,16 +57,24 @@ class SilentReporter:
 
 @contextmanager
 def shown(reporter: Reporter, task: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A piece of work that tells (units done, units in all), as progress of a reporter."""
-    told = -1
+    """Report a task whose function calls back with (units done, units in total).
+
+    Args:
+        task: name of the task.
+        unit: name of a unit, in the plural.
+
+    >>> with shown(SilentReporter(), "image check", "images") as progress:
+    ...     progress(1, 10)
+    """
+    reported: int | None = None
 
     def progress(done: int, total: int) -> None:
-        nonlocal told
-        if told < 0:
+        nonlocal reported
+        if reported is None:
             reporter.begin(task, total, unit=unit)
-            told = 0
-        reporter.advance(done - told)
-        told = done
+            reported = 0
+        reporter.advance(done - reported)
+        reported = done
 
     try:
         yield progress
@@ -67,12 +83,20 @@ def shown(reporter: Reporter, task: str, unit: str) -> Iterator[Callable[[int, i
 
 
 def percent(share: float | None) -> str:
-    """A share as a percentage with one decimal; a dash where there is none."""
+    """Write a fraction as a percentage with one decimal, and None as a dash.
+
+    >>> percent(0.8125), percent(None)
+    ('81.2', '-')
+    """
     return "-" if share is None else f"{100 * share:.1f}"
 
 
 def human_time(seconds: float) -> str:
-    """Seconds in words: 48 s, 12 min, 3 h 05 min."""
+    """Write a duration for people.
+
+    >>> human_time(48), human_time(720), human_time(11_100)
+    ('48 s', '12 min', '3 h 05 min')
+    """
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -17,7 +17,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["Batch", "Match", "Output", "Predictions", "Progress"]
+__all__ = ["SUMMARY_METRICS", "Batch", "Match", "Output", "Predictions", "Progress"]
+
+SUMMARY_METRICS = ("overall", "many", "medium", "few", "macro")
+"""Names of the accuracies in every summary: overall, of the shot groups, averaged over classes."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What training tells people while it runs: a live table on a terminal, plain lines elsewhere."""
+"""Reporters for people: a live table on a terminal, plain lines elsewhere, TensorBoard logs."""
 
 import sys
 import time
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from lpt.errors import ConfigError
 from lpt.progress import Record, Reporter, SilentReporter, human_time, percent
+from lpt.records import SUMMARY_METRICS
 
 __all__ = [
     "PlainReporter",
@@ -23,48 +24,59 @@ __all__ = [
     "with_log",
 ]
 
-MEASURES = ("overall", "many", "medium", "few", "macro")
 SHOWN_EPOCHS = 12
+"""Epochs in the live table."""
 
 
 class PlainReporter(SilentReporter):
-    """One line an epoch, and one now and then in between, with the time left."""
+    """Prints one line per epoch, and a line with the remaining time at regular intervals.
+
+    Args:
+        stream: where lines are printed; None for standard error.
+        every_seconds: seconds between two lines within an epoch.
+
+    >>> PlainReporter(sys.stdout).message("data      birds")
+    data      birds
+    """
 
     def __init__(self, stream: TextIO | None = None, *, every_seconds: float = 15.0) -> None:
         self.stream = stream or sys.stderr
         self.every = every_seconds
         self.task, self.total, self.done, self.unit, self.at_start = "", 0, 0, "steps", 0
-        self.started = self.spoken = time.monotonic()
+        self.started = self.printed = time.monotonic()
 
     def message(self, text: str) -> None:
-        """Print a line at once."""
+        """Print a line."""
         print(text, file=self.stream, flush=True)
 
     def begin(self, task: str, total: int, done: int = 0, unit: str = "steps") -> None:
-        """Start the clock of a piece of work."""
+        """Start timing a task."""
         self.task, self.total, self.done, self.at_start, self.unit = task, total, done, done, unit
-        self.started = self.spoken = time.monotonic()
+        self.started = self.printed = time.monotonic()
 
     def advance(self, units: int = 1, note: str = "") -> None:
-        """Print a line if the last one is some time ago."""
+        """Print a line if the last one is `every_seconds` old."""
         self.done += units
         now = time.monotonic()
-        if now - self.spoken >= self.every:
-            self.spoken = now
-            rate = (now - self.started) / max(1, self.done - self.at_start)
-            left = human_time(rate * (self.total - self.done))
+        if now - self.printed >= self.every:
+            self.printed = now
+            seconds = (now - self.started) / max(1, self.done - self.at_start)
+            left = human_time(seconds * (self.total - self.done))
             self.message(f"{self.task}  {self.done}/{self.total} {self.unit}  {left} left  {note}")
 
     def epoch(self, record: Record) -> None:
-        """Print the epoch's line."""
+        """Print the line of an epoch."""
         self.message(epoch_line(record))
-        self.spoken = time.monotonic()
+        self.printed = time.monotonic()
 
 
 class RichReporter(SilentReporter):
-    """A table of the last epochs and a bar with the time left, kept up to date on a terminal.
+    """Shows a table of the last epochs and a progress bar on a terminal.
 
-    The table of a phase stays on the screen when the phase is over.
+    The full table of a phase stays on the screen after the phase.
+
+    Args:
+        console: the terminal; None for standard error.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -100,7 +112,7 @@ class RichReporter(SilentReporter):
             self.progress.update(task, advance=units, note=note)
 
     def end(self) -> None:
-        """Take the bar away; leave the table."""
+        """Remove the bar and print the full table."""
         if self._live is not None:
             self._live.stop()
         if self.epochs:
@@ -116,11 +128,11 @@ class RichReporter(SilentReporter):
 
 
 class TensorBoardReporter:
-    """Hands everything on to another reporter, and each epoch's numbers to TensorBoard.
+    """Writes the metrics of each epoch for TensorBoard, and forwards everything to a reporter.
 
     Args:
-        inner: what people see.
-        folder: where the event files go.
+        inner: the reporter that receives everything.
+        folder: folder of the event files.
     """
 
     def __init__(self, inner: Reporter, folder: Path) -> None:
@@ -132,7 +144,7 @@ class TensorBoardReporter:
         self.writer = SummaryWriter(str(folder))
 
     def epoch(self, record: Record) -> None:
-        """Write every number of the record under its phase, at its epoch."""
+        """Write every number of the record under the name of its stage."""
         for name, value in _numbers(record):
             self.writer.add_scalar(f"{record['stage']}/{name}", value, record["epoch"] + 1)
         self.writer.flush()
@@ -143,6 +155,9 @@ def reporter_for(stream: TextIO | None = None) -> Reporter:
     """Show a live table in a terminal or a notebook, and plain lines in a file or a pipe.
 
     A live table in a notebook needs ipywidgets.
+
+    Args:
+        stream: None for standard error.
     """
     target = stream or sys.stderr
     if stream is None and Console().is_jupyter and find_spec("ipywidgets") is not None:
@@ -151,9 +166,11 @@ def reporter_for(stream: TextIO | None = None) -> Reporter:
 
 
 def check_log(log: str | None) -> None:
-    """Refuse a log that cannot be kept, before anything is computed.
+    """Check that a log can be written, before anything is computed.
 
-    Raises: ConfigError if it is not "tensorboard", or TensorBoard is not installed.
+    Args:
+        log: "tensorboard", or None for no log.
+    Raises: ConfigError for any other log, or if TensorBoard is not installed.
     """
     if log not in (None, "tensorboard"):
         raise ConfigError(f"--log {log}: unknown. Known: tensorboard.")
@@ -164,17 +181,22 @@ def check_log(log: str | None) -> None:
 
 
 def with_log(reporter: Reporter, log: str | None, run: Path) -> Reporter:
-    """The reporter, also keeping a log in RUN/tensorboard if one is asked for (see `check_log`)."""
+    """Return a reporter that also writes a log in RUN/tensorboard; itself if `log` is None.
+
+    Args:
+        run: run folder.
+    Raises: ConfigError as `check_log`.
+    """
     check_log(log)
     return reporter if log is None else TensorBoardReporter(reporter, run / "tensorboard")
 
 
 def epoch_table(records: list[Record]) -> Table:
-    """A row an epoch: loss, validation accuracy of the groups in per cent, speed, time."""
+    """Build a table with a row per epoch: loss, validation accuracies in percent, speed, time."""
     table = Table(title=f"{records[0]['stage']}: validation accuracy, %", title_justify="left")
     table.add_column("epoch", justify="right")
     table.add_column("loss", justify="right")
-    for name in MEASURES:
+    for name in SUMMARY_METRICS:
         table.add_column(name, justify="right")
     table.add_column("images/s", justify="right")
     table.add_column("time", justify="right")
@@ -183,7 +205,7 @@ def epoch_table(records: list[Record]) -> Table:
         table.add_row(
             f"{record['epoch'] + 1}/{record['epochs']}",
             f"{record['loss']:.3f}",
-            *(percent(scores.get(name)) for name in MEASURES),
+            *(percent(scores.get(name)) for name in SUMMARY_METRICS),
             f"{record['images_per_second']:.0f}",
             human_time(record["seconds"]),
         )
@@ -191,14 +213,15 @@ def epoch_table(records: list[Record]) -> Table:
 
 
 def epoch_line(record: Record) -> str:
-    """An epoch in one line: loss, validation accuracy of the groups, speed."""
+    """Describe an epoch in one line: loss, validation accuracies in percent, speed, time."""
     parts = [
         f"{record['stage']}  epoch {record['epoch'] + 1}/{record['epochs']}",
         f"loss {record['loss']:.3f}",
     ]
     if record.get("val"):
-        shown = ((n, record["val"].get(n)) for n in MEASURES)
-        parts.append("val " + " ".join(f"{n} {percent(v)}" for n, v in shown))
+        scores = record["val"]
+        names = SUMMARY_METRICS
+        parts.append("val " + " ".join(f"{name} {percent(scores.get(name))}" for name in names))
     parts.append(f"{record['images_per_second']:.0f} images/s")
     if record.get("loading_share") is not None:
         parts.append(f"{100 * record['loading_share']:.0f} % waiting for images")
@@ -207,7 +230,8 @@ def epoch_line(record: Record) -> str:
 
 
 def _numbers(record: Record) -> list[tuple[str, float]]:
-    flat = {**record, **{f"val/{name}": share for name, share in (record.get("val") or {}).items()}}
+    scores = record.get("val") or {}
+    flat = {**record, **{f"val/{name}": value for name, value in scores.items()}}
     return [
         (name, float(value))
         for name, value in flat.items()

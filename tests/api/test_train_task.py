@@ -188,7 +188,7 @@ def test_the_first_lines_say_what_will_happen(photos, vit, tmp_path, capsys):
     trainer.folder.release()
     said = capsys.readouterr().err
     assert "4 classes" in said
-    assert "learns    352 prompt parameters" in said
+    assert "trainable 352 prompt parameters" in said
     assert "estimate  " in said
 
 
@@ -291,7 +291,7 @@ def test_a_run_whose_data_moved_asks_for_the_new_place_and_keeps_it(train, photo
     train(old, settings=UNTRAINED)
     old.rename(new)
     run = tmp_path / "run"
-    asked = r"run: its data is no longer at .*photos\. Name the new place: lpt train PLACE --out"
+    asked = r"run: its data is no longer at .*photos\. Give the new path: lpt train PATH --out"
     with pytest.raises(RunError, match=asked):
         lpt.train(old, out=run, resume=True)
     with pytest.raises(RunError, match=asked):
@@ -404,6 +404,6 @@ def test_a_broken_picture_is_named_in_training_and_in_prediction(trained, train,
 def test_a_budget_reaches_the_validation_of_the_very_same_process(photos, vit, tmp_path):
     request = TrainRequest(photos, backbone=vit, out=tmp_path / "run", settings=QUICK, device="cpu")
     trainer = prepare(request, SilentReporter())
-    trainer.context.config = trainer.config.changed({"data.max_val_images": 2})
+    trainer.context.update(trainer.config.changed({"data.max_val_images": 2}))
     assert len(trainer.context.validation) == 2
     trainer.folder.release()

@@ -1,4 +1,4 @@
-"""lpt study: what it lists, what it writes, and every refusal in one or two lines."""
+"""lpt study: its lists, its files, and errors of one or two lines."""
 
 import csv
 import json
@@ -55,49 +55,52 @@ def test_studies_are_listed_with_their_tables(lpt, arguments):
         assert line.endswith(f"({load_study(name).source})")
 
 
-def test_rows_of_a_study_are_listed_as_only_and_against_take_them(lpt):
+def test_rows_of_a_study_are_listed_by_label(lpt):
     code, out, _ = lpt("study", "main", "--list", "--recipe=released")
     assert code == 0
     assert out.splitlines()[:2] == ["LPT (released)", "LPT (paper)"]
 
 
-def test_a_plan_says_what_there_is_to_train_and_writes_nothing(lpt, home):
-    code, out, err = lpt("study", "phases", *QUICK, "--rates=x1/3,x1", "--only=both", "--plan")
+def test_a_plan_counts_the_runs_and_writes_nothing(lpt, home):
+    code, out, err = lpt("study", "phases", *QUICK, "--lrs=x1/3,x1", "--only=both", "--plan")
     assert code == 0
-    assert "6 trainings, 4 of them to choose rates, phase 1 counted apart; 0 found" in err
+    assert "6 (4 for learning-rate selection; phase 1 counted separately); 0 already done" in err
     assert out.splitlines()[-1].split() == ["both", "phases", "0", "of", "2", "0", "of", "1"]
     assert not (home / "runs").exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "messages"),
     [
         (("tables",), ("study tables: unknown", "probe-vs-vpt")),
         (("phases",), ("--data",)),
         (("phases", "--data=nowhere"), ("nowhere: no such folder",)),
         (("phases", "--data=photos", "--backbone=vit_huge"), ("vit_huge: no such backbone",)),
-        (("phases", *QUICK, "--rates=fast"), ("--rates: 'fast' is no rate",)),
+        (("phases", *QUICK, "--lrs=fast"), ("--lrs: 'fast' is not a learning rate",)),
         (("phases", *QUICK, "--set=phase3.epochs=1"), ("phase3",)),
         (("phases", *QUICK, "--set=baseline.speed=1"), ("speed", "Known")),
         (("phases", *QUICK, "--init=magic"), ("magic",)),
-        (("phases", *QUICK, "--only=LPT"), ('--only "LPT": no row of this study', "both phases")),
-        (("phases", *QUICK, "--against=LPT"), ('--against "LPT"',)),
+        (
+            ("phases", *QUICK, "--only=LPT"),
+            ('--only "LPT": not a row of this study', "both phases"),
+        ),
+        (("phases", *QUICK, "--reference=LPT"), ('--reference "LPT"',)),
         (("phases", *QUICK, "--device=tpu"), ("--device tpu: unknown",)),
         (("phases", *QUICK, "--set=phase1.epochs=3"), ("--epochs 1 is given too. Keep one.",)),
         (("multitask", *QUICK), ("--other DATA",)),
     ],
 )
-def test_refusals_are_one_or_two_lines(lpt, home, arguments, said):
+def test_errors_are_one_or_two_lines(lpt, home, arguments, messages):
     code, out, err = lpt("study", *arguments)
     assert (code, out) == (2, "")
     message = "lpt: " + err.rpartition("lpt: ")[2]
     assert len(message.splitlines()) <= 2
-    assert all(part in message for part in said)
+    assert all(part in message for part in messages)
     assert not (home / "runs").exists()
 
 
 @pytest.mark.slow
-def test_a_study_prints_one_table_and_writes_it_in_four_forms(lpt, tmp_path):
+def test_a_study_prints_its_table_and_writes_it_in_four_formats(lpt, tmp_path):
     rows = ("no prompt, cross-entropy, balanced", "phase 1 of the recipe")
     only = [f"--only={row}" for row in rows]
     code, out, err = lpt("study", "phases", *QUICK, *only, f"--out={tmp_path}")
@@ -106,7 +109,7 @@ def test_a_study_prints_one_table_and_writes_it_in_four_forms(lpt, tmp_path):
         (line,) = re.findall(rf"^{row} \*.*$", out, re.MULTILINE)
         assert len(line.split()) > 8
     assert "trained for fewer epochs" in out
-    assert "2 of 2 cells done" in err
+    assert "2 of 2 runs done" in err
     tree = json.loads((tmp_path / "phases.json").read_text())
     table = list(csv.DictReader((tmp_path / "phases.csv").read_text().splitlines()))
     for kept, line, row in zip(tree["rows"], table, rows, strict=True):
@@ -118,8 +121,8 @@ def test_a_study_prints_one_table_and_writes_it_in_four_forms(lpt, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_failed_cell_shows_in_the_exit_code(lpt, tmp_path):
-    arguments = ("phases", *QUICK, "--rates=x1e30", "--only=phase 1 of the recipe")
+def test_a_failed_run_sets_the_exit_code(lpt, tmp_path):
+    arguments = ("phases", *QUICK, "--lrs=x1e30", "--only=phase 1 of the recipe")
     code, out, _ = lpt("study", *arguments, f"--out={tmp_path}")
     assert code == 1
     assert "! phase 1 of the recipe: phase1: " in out

@@ -144,3 +144,38 @@ def test_an_empty_recipe_is_the_default(tmp_path):
     path = tmp_path / "empty.yaml"
     path.write_text("")
     assert load_config(path) == RunConfig()
+
+
+def test_a_recipe_starts_from_the_packaged_one_it_names(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("recipe: paper\nphase1: { epochs: 3 }\n")
+    mine, paper = load_config(path), load_config("paper")
+    assert mine == paper.changed({"phase1.epochs": 3})
+    path.write_text("recipe: my own\nphase1: { epochs: 3 }\n")
+    assert load_config(path).phase2 == load_config("default").phase2
+
+
+def test_a_recipe_starts_from_the_file_it_names(tmp_path):
+    (tmp_path / "bases").mkdir()
+    base = tmp_path / "bases" / "base.yaml"
+    base.write_text("recipe: released\nphase1: { epochs: 40 }\nprompts: { length: 5 }\n")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("recipe: ./bases/base.yaml\nprompts: { pool_size: 40 }\n")
+    changes = {"phase1.epochs": 40, "prompts.length": 5, "prompts.pool_size": 40}
+    assert load_config(mine) == load_config("released").changed(changes)
+    written = tmp_path / "elsewhere.yaml"
+    written.write_text(load_config(mine).to_yaml())
+    assert load_config(written) == load_config(mine)
+
+
+def test_recipes_that_start_from_each_other_are_refused(tmp_path):
+    (tmp_path / "a.yaml").write_text("recipe: b.yaml\n")
+    (tmp_path / "b.yaml").write_text("recipe: ./a.yaml\n")
+    with pytest.raises(ConfigError, match=r"b\.yaml: recipe \./a\.yaml leads back to a\.yaml"):
+        load_config(tmp_path / "a.yaml")
+
+
+def test_a_missing_base_is_named(tmp_path):
+    (tmp_path / "a.yaml").write_text("recipe: gone.yaml\n")
+    with pytest.raises(ConfigError, match=r"gone\.yaml': no such recipe or readable YAML file"):
+        load_config(tmp_path / "a.yaml")

@@ -137,6 +137,21 @@ def test_a_loss_without_what_it_needs_names_it(name, missing):
         build_loss(name, COUNTS)(torch.zeros(1, 3), torch.tensor([0]))
 
 
+def indifferent(cosine, labels, *, progress=None):
+    return cosine[:, 0] * (2 if progress is None else progress.epoch)
+
+
+def test_what_has_a_default_may_be_left_out():
+    register_loss("indifferent", indifferent)
+    try:
+        loss = build_loss("indifferent", COUNTS)
+    finally:
+        LOSSES.unregister("indifferent")
+    cosine, labels = torch.ones(1, 3), torch.tensor([0])
+    assert loss(cosine, labels).item() == 2
+    assert loss(cosine, labels, progress=Progress(5, 9)).item() == 5
+
+
 def untyped(cosine, labels, *, gamma=2.0): ...
 
 

@@ -1,4 +1,4 @@
-"""A study in miniature: four classes of noise, a ViT of width 16, one epoch."""
+"""A tiny study: four classes of noise, a ViT of width 16, one epoch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +9,8 @@ import pytest
 from lpt.config import load_config
 from lpt.progress import SilentReporter
 from lpt.studies.define.lr_grid import LearningRate
-from lpt.studies.define.overrides import Conditions
-from lpt.studies.plan.study_data import Material
+from lpt.studies.define.overrides import Overrides
+from lpt.studies.plan.study_data import StudyData
 from lpt.studies.run_study import Request
 
 from ..tiny import write_backbone, write_photos
@@ -24,7 +24,7 @@ QUICK = {
     "prompts.pool_size": 4,
     "phase2.cached_views": 1,
     "checkpoint_seconds": 0,
-    "baseline.batch": 8,
+    "baseline.batch_size": 8,
     "precision": "float32",
 }
 
@@ -42,14 +42,14 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def material(photos: Path) -> Material:
+def study_data(photos: Path) -> StudyData:
     config = load_config("default").changed({"data.source": str(photos)})
-    return Material(config, SilentReporter(), device="cpu")
+    return StudyData(config, SilentReporter(), device="cpu")
 
 
 @pytest.fixture
 def ask(vit: Path, photos: Path, tmp_path: Path) -> Ask:
-    """A request for one seed of one epoch at each method's own rate."""
+    """A request for one seed and one epoch at the default learning rates."""
 
     def asked(name: str, *only: str, **changes: Any) -> Request:
         own: dict[str, Any] = {
@@ -58,7 +58,7 @@ def ask(vit: Path, photos: Path, tmp_path: Path) -> Ask:
             "backbones": (str(vit),),
             "seeds": 1,
             "lrs": (LearningRate(1.0),),
-            "conditions": Conditions(epochs=1, settings=QUICK),
+            "overrides": Overrides(epochs=1, settings=QUICK),
             "only": only,
             "device": "cpu",
         }

@@ -1,4 +1,4 @@
-"""The demonstration tells what it measured, and everything it promises is there."""
+"""The demo reports the numbers of its run, and the files that it names exist."""
 
 import json
 import re
@@ -17,7 +17,7 @@ SHORT = {"phase1.epochs": 1, "phase2.epochs": 1, "phase1.epoch_images": 16}
 
 
 @pytest.mark.slow
-def test_the_report_holds_the_numbers_of_this_run(tmp_path, monkeypatch):
+def test_the_report_has_the_numbers_of_this_run(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "SETTINGS", {**demo.SETTINGS, **SHORT, "phase2.epoch_images": 16})
     quick = baseline_settings("linear-probe", epochs=1, init="uniform")
     monkeypatch.setattr(
@@ -28,8 +28,8 @@ def test_the_report_holds_the_numbers_of_this_run(tmp_path, monkeypatch):
     results = json.loads((out / "results.json").read_text())
     for model, phase in (("shared prompt only", "phase1"), ("shared + group prompts", "phase2")):
         (row,) = re.findall(rf"^{re.escape(model)} +(.*)$", report, re.MULTILINE)
-        told = results["metrics"][phase]["test"]
-        wanted = [f"{100 * told[name]:.1f}" for name in ("overall", "many", "medium", "few")]
+        measured = results["metrics"][phase]["test"]
+        wanted = [f"{100 * measured[name]:.1f}" for name in ("overall", "many", "medium", "few")]
         assert row.split()[:4] == wanted
     assert re.search(r"^linear probe +\d", report, re.MULTILINE)
     assert f"{results['task_bytes'] / 1e6:.2f} MB" in report
@@ -42,7 +42,7 @@ def test_the_report_holds_the_numbers_of_this_run(tmp_path, monkeypatch):
     assert f"lpt predict {out}" in report
 
 
-def test_a_folder_that_is_taken_is_refused_at_once(tmp_path):
+def test_a_folder_in_use_is_refused_at_once(tmp_path):
     write_text(tmp_path / "notes.txt", "mine")
     with pytest.raises(RunError, match="exists and is not empty"):
         demo.run_demo(tmp_path, 0, SilentReporter())

@@ -64,7 +64,7 @@ def test_another_torch_file_is_refused(tool: ModuleType, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         (lambda state: state.pop("cls_token"), r"lacks cls_token"),
         (lambda state: state.update({KEYS: torch.ones(3, 5)}), r"Keys is \(3, 5\), wanted"),
@@ -79,13 +79,13 @@ def test_a_checkpoint_with_other_tensors_is_refused_by_name(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     damage: Callable[[dict[str, torch.Tensor]], object],
-    told: str,
+    message: str,
 ) -> None:
     state = released_like("")
     damage(state)
     torch.save({"state_dict": state}, tmp_path / "released.pth")
     monkeypatch.setattr(tool, "HEAD_WIDTH", 16)
-    with pytest.raises(BackboneError, match=told):
+    with pytest.raises(BackboneError, match=message):
         tool.convert(tmp_path / "released.pth", tmp_path / "out", None, None)
     assert not (tmp_path / "out").exists()
 
@@ -102,9 +102,9 @@ def test_a_vit_that_cannot_be_loaded_leaves_no_file(
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_state_dict_that_is_none_is_refused(tool: ModuleType, tmp_path: Path) -> None:
+def test_a_state_dict_of_another_type_is_refused(tool: ModuleType, tmp_path: Path) -> None:
     torch.save({"state_dict": [1, 2]}, tmp_path / "list.pth")
-    with pytest.raises(BackboneError, match="its state_dict is no table of tensors"):
+    with pytest.raises(BackboneError, match="its state_dict is not a dictionary of tensors"):
         tool.convert(tmp_path / "list.pth", tmp_path / "out", None, None)
 
 
@@ -115,18 +115,18 @@ def test_a_pickle_that_would_run_code_is_refused(tool: ModuleType, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("option", "text", "told"),
+    ("option", "text", "message"),
     [
         ("classes", "one\ntwo\n", r"list\.txt: 2 lines for 7 classes"),
         ("counts", "9\n8\n7\n6\nfive\n4\n3\n", r"list\.txt: line 5 is 'five', wanted a number"),
     ],
 )
 def test_a_list_that_does_not_fit_leaves_nothing_behind(
-    tool: ModuleType, tmp_path: Path, option: str, text: str, told: str
+    tool: ModuleType, tmp_path: Path, option: str, text: str, message: str
 ) -> None:
     torch.save({"state_dict": released_like("")}, tmp_path / "released.pth")
     (tmp_path / "list.txt").write_text(text)
     lists = {"classes": None, "counts": None, option: tmp_path / "list.txt"}
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         tool.convert(tmp_path / "released.pth", tmp_path / "out", **lists)
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""A run that is killed, at any moment and as often as one likes, ends as if nothing had been."""
+"""A run that is interrupted at any moment, any number of times, ends with the same bits."""
 
 import itertools
 import multiprocessing
@@ -19,16 +19,14 @@ import torch
 from lpt import api
 from lpt.backbones import FrozenViT
 from lpt.config import load_config
-from lpt.data.sources.open_data import open_data
 from lpt.errors import RunError
 from lpt.files import UNFINISHED
 from lpt.task_file import TaskSpec, read_spec
-from lpt.training import trainer as trainer
+from lpt.training import trainer
 from lpt.training.engine.checkpoint import Checkpoint, Position
 from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError, ViewCache, build_cache
-from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_folder import RunFolder
 
 from ..tiny import (
@@ -43,23 +41,23 @@ from ..tiny import (
     write_backbone,
 )
 
-Kept = tuple[dict[str, torch.Tensor], list[dict], TaskSpec]
+Files = tuple[dict[str, torch.Tensor], list[dict], TaskSpec]
 
 
 @pytest.fixture(scope="module")
-def whole(photos: Path, backbone: FrozenViT, tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    """What an uninterrupted run leaves."""
+def whole(photos: Path, backbone: FrozenViT, tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The files of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     train(config(photos), folder, backbone)
-    return kept_of(folder)
+    return files_of(folder)
 
 
-def kept_of(folder: Path) -> Kept:
+def files_of(folder: Path) -> Files:
     return tensors_of(folder), metrics_of(folder), read_spec(folder / "task.safetensors")
 
 
-def assert_same(folder: Path, whole: Kept) -> None:
-    tensors, metrics, spec = kept_of(folder)
+def assert_same(folder: Path, whole: Files) -> None:
+    tensors, metrics, spec = files_of(folder)
     assert tensors.keys() == whole[0].keys()
     assert [name for name in tensors if not torch.equal(tensors[name], whole[0][name])] == []
     assert metrics == whole[1]
@@ -69,7 +67,7 @@ def assert_same(folder: Path, whole: Kept) -> None:
 def dying(patch: pytest.MonkeyPatch, writes: int, *, finished: bool) -> list[str]:
     """Let the program die at its n-th write, before or after the file is in place.
 
-    Returns: the files written, as they are.
+    Returns: the names of the files written, filled as they are.
     """
     replace = Path.replace
     written: list[str] = []
@@ -107,7 +105,7 @@ def test_dying_around_any_write_changes_nothing(
     photos: Path,
     backbone: FrozenViT,
     tmp_path: Path,
-    whole: Kept,
+    whole: Files,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Between best weights, metrics, checkpoint, selected weights, task and results."""
@@ -126,7 +124,7 @@ def test_dying_around_any_write_changes_nothing(
 
 
 def test_an_unfinished_file_of_a_killed_process_is_removed(
-    photos: Path, backbone: FrozenViT, tmp_path: Path, whole: Kept
+    photos: Path, backbone: FrozenViT, tmp_path: Path, whole: Files
 ) -> None:
     folder = tmp_path / "run"
     with opened(config(photos), folder, backbone):
@@ -144,7 +142,7 @@ def test_an_unfinished_file_of_a_killed_process_is_removed(
 def test_a_run_on_cached_views_dies_and_ends_the_same(
     photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also while the views are computed; nothing of them stays behind."""
+    """Also while views are computed; the cache is removed at the end."""
     cached = config(photos, augment__mixup=0, phase2__cached_views=2)
     train(cached, tmp_path / "whole" / "run", backbone)
     folder = tmp_path / "run"
@@ -155,7 +153,7 @@ def test_a_run_on_cached_views_dies_and_ends_the_same(
             with pytest.raises(Killed):
                 train(cached, folder, backbone)
     train(cached, folder, backbone)
-    assert_same(folder, kept_of(tmp_path / "whole" / "run"))
+    assert_same(folder, files_of(tmp_path / "whole" / "run"))
     assert not (folder / "cache").exists()
 
 
@@ -163,7 +161,7 @@ def test_a_run_on_cached_views_dies_and_ends_the_same(
 def test_views_that_found_no_room_are_given_up_for_good(
     photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run ends as one without cached views, whatever room there is when it goes on."""
+    """The run ends like one without cached views, whatever room there is when it resumes."""
     cached = config(photos, augment__mixup=0, phase2__cached_views=2)
     fresh = cached.changed({"phase2.cached_views": 0})
     train(fresh, tmp_path / "whole" / "run", backbone)
@@ -179,14 +177,14 @@ def test_views_that_found_no_room_are_given_up_for_good(
             train(cached, folder, backbone)
     train(cached, folder, backbone)
     assert load_config(folder / "config.yaml") == fresh
-    assert_same(folder, kept_of(tmp_path / "whole" / "run"))
+    assert_same(folder, files_of(tmp_path / "whole" / "run"))
 
 
 @pytest.mark.slow
 def test_as_many_views_are_kept_as_there_is_room_for(
     photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run ends as one that was asked for so many, and its folder says so."""
+    """The run ends like one that was configured for that many, as its folder records."""
     few = config(photos, augment__mixup=0, phase2__cached_views=2)
     train(few, tmp_path / "whole" / "run", backbone)
 
@@ -200,11 +198,11 @@ def test_as_many_views_are_kept_as_there_is_room_for(
     monkeypatch.setattr(trainer, "build_cache", room_for_two)
     train(few.changed({"phase2.cached_views": 9}), tmp_path / "run", backbone)
     assert load_config(tmp_path / "run" / "config.yaml") == few
-    assert_same(tmp_path / "run", kept_of(tmp_path / "whole" / "run"))
+    assert_same(tmp_path / "run", files_of(tmp_path / "whole" / "run"))
 
 
 @pytest.mark.slow
-def test_a_phase_begun_on_cached_views_never_goes_on_without(
+def test_a_phase_started_with_cached_views_cannot_resume_without_them(
     photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cached = config(photos, augment__mixup=0, phase2__cached_views=2)
@@ -216,19 +214,19 @@ def test_a_phase_begun_on_cached_views_never_goes_on_without(
     shutil.rmtree(folder / "cache")
     with monkeypatch.context() as patch:
         fill_disk(patch)
-        with pytest.raises(RunError, match="no room for the cached views that phase 2 began with"):
+        with pytest.raises(RunError, match="no room for the cached views that phase2 started with"):
             train(cached, folder, backbone)
     train(cached, folder, backbone)
 
 
 def fill_disk(patch: pytest.MonkeyPatch) -> None:
-    """Leave room for a run, and for no cache."""
+    """Leave room for a run but not for a cache."""
     usage = shutil.disk_usage
     patch.setattr(shutil, "disk_usage", lambda path: usage(path)._replace(free=2**27))
 
 
 def test_a_finished_run_resumed_is_the_same(
-    photos: Path, backbone: FrozenViT, tmp_path: Path, whole: Kept
+    photos: Path, backbone: FrozenViT, tmp_path: Path, whole: Files
 ) -> None:
     train(config(photos), tmp_path / "run", backbone)
     train(config(photos), tmp_path / "run", backbone)
@@ -251,9 +249,9 @@ def test_a_resumed_run_keeps_the_largest_peak_of_memory(
 
 @pytest.mark.slow
 def test_processes_killed_at_random_moments_of_both_phases(
-    photos: Path, vit: Path, tmp_path: Path, whole: Kept, monkeypatch: pytest.MonkeyPatch
+    photos: Path, vit: Path, tmp_path: Path, whole: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Real SIGKILLs, some in the middle of a write; the run goes on in a new process each time."""
+    """Real SIGKILLs, some in the middle of a write; each time the run resumes in a new process."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["lpt.api"])
@@ -281,9 +279,9 @@ def test_processes_killed_at_random_moments_of_both_phases(
 
 
 def reached(last: Path, held: Path) -> Position:
-    """Where a checkpoint stands that may be replaced by the next one while it is read.
+    """Return the position of a checkpoint that may be replaced while it is read.
 
-    It is copied, not linked: link() fails where a name is replaced between look-up and link.
+    It is copied, not linked: link() fails if the name is replaced between look-up and link.
     """
     shutil.copyfile(last, held)
     return Checkpoint.load(held).position
@@ -291,7 +289,7 @@ def reached(last: Path, held: Path) -> Position:
 
 @pytest.mark.slow
 def test_the_command_line_killed_in_each_phase(
-    photos: Path, vit: Path, tmp_path: Path, whole: Kept
+    photos: Path, vit: Path, tmp_path: Path, whole: Files
 ) -> None:
     folder = tmp_path / "run"
     last = folder / "checkpoints" / "last.safetensors"
@@ -317,7 +315,7 @@ def test_the_command_line_killed_in_each_phase(
 def test_workers_and_their_start_method_change_nothing(
     photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One killed run goes on without workers, with forked and with spawned ones."""
+    """An interrupted run resumes without workers, with forked and with spawned ones."""
     begun = tmp_path / "begun"
     few = config(
         photos, data__val_fraction=0, data__test_fraction=0, classifier__init="uniform"
@@ -333,7 +331,7 @@ def test_workers_and_their_start_method_change_nothing(
         chosen = {"data.workers": workers, "data.start_method": method if workers else None}
         RunFolder(folder).config_file.write_text(few.changed(chosen).to_yaml())
         train(few, folder, backbone)
-        ends[method] = kept_of(folder)
+        ends[method] = files_of(folder)
     assert_same(tmp_path / "none" / "run", ends["fork"])
     assert_same(tmp_path / "none" / "run", ends["spawn"])
 
@@ -343,20 +341,15 @@ def test_changed_data_is_refused(photos: Path, backbone: FrozenViT, tmp_path: Pa
     shutil.copytree(photos, own)
     train(config(own, phase1__epochs=0, phase2__epochs=0), tmp_path / "run", backbone)
     (own / "ant" / "00.png").rename(own / "ant" / "other.png")
-    with pytest.raises(RunError, match="run: training images changed since the run began"):
+    with pytest.raises(RunError, match="run: training images changed since the run started"):
         train(config(own), tmp_path / "run", backbone)
 
 
 def test_another_backbone_is_refused(photos: Path, backbone: FrozenViT, tmp_path: Path) -> None:
     train(config(photos, phase1__epochs=0, phase2__epochs=0), tmp_path / "run", backbone)
     other = backbone_of(write_backbone(tmp_path / "other.safetensors", seed=1))
-    with pytest.raises(RunError, match="backbone changed since the run began"):
+    with pytest.raises(RunError, match="backbone changed since the run started"):
         train(config(photos), tmp_path / "run", other)
-
-
-def test_data_that_moved_is_the_same_data(photos: Path, tmp_path: Path) -> None:
-    shutil.copytree(photos, tmp_path / "elsewhere")
-    assert data_identity(open_data(photos)) == data_identity(open_data(tmp_path / "elsewhere"))
 
 
 def dies_after(

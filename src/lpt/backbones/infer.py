@@ -116,7 +116,7 @@ def _activation(metadata: Mapping[str, str], *, pre_norm: bool) -> str:
     activation = metadata.get("activation", "" if pre_norm else "gelu")
     if activation not in ("gelu", "quick_gelu"):
         raise ValueError(
-            f"activation {activation!r} in its metadata; a pre-norm (CLIP) tower must state gelu or "
-            "quick_gelu."
+            f"activation {activation!r} in its metadata; a pre-norm (CLIP) tower must state "
+            "gelu or quick_gelu."
         )
     return activation

@@ -15,7 +15,7 @@ from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.settings import BaselineSettings
 from lpt.baselines.stage_checkpoint import StageCheckpoint
 from lpt.config import OptimConfig
-from lpt.config.sections import Section
+from lpt.config.sections import GroupPhaseConfig, Section
 from lpt.losses import build_loss
 from lpt.model.classifier import CosineClassifier
 from lpt.training.engine.checkpoint import put_back
@@ -27,6 +27,8 @@ from lpt.training.phases.class_means import interpolate_with_class_means, means_
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["BaselineTrainer", "Usage"]
+
+_CACHE = GroupPhaseConfig()
 
 
 @dataclass
@@ -232,6 +234,8 @@ class BaselineTrainer:
                     context.image_source,
                     {},
                     context.reporter,
+                    dtype=_CACHE.cache_dtype,
+                    limit_gb=_CACHE.cache_limit_gb,
                     device=context.accelerator.device,
                     autocast=context.autocast,
                 )

@@ -1,4 +1,4 @@
-"""lpt study: the paper's comparisons as tables."""
+"""lpt study: the comparisons of the paper as tables."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,79 +13,89 @@ __all__ = ["study"]
 
 def study(
     name: Annotated[
-        str | None, typer.Argument(help="Of the study; none lists them.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="Name of the study; without it, all studies are listed.", show_default=False
+        ),
     ] = None,
     data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
     backbone: Annotated[
         list[str] | None,
-        typer.Option(
-            help="timm name, file or folder; repeat for several. random:NAME is untrained."
-        ),
+        typer.Option(help="timm name, file or folder; repeatable. random:NAME is untrained."),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Cells of each row.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, one run per row each.")] = 3,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Of each phase and of each rival; by default the method's own."),
+        typer.Option(
+            min=1, help="Epochs of each phase and of each baseline. [default: each method's own]"
+        ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of results and cells; several may share it. By default runs/studies/DATA."
+            help="Folder of results and runs; studies may share it. [default: runs/studies/DATA]"
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="A setting of every row; baseline.KEY for baselines."
+            "--set",
+            metavar="KEY=VALUE",
+            help="A setting for every row; baseline.KEY for baselines.",
         ),
     ] = None,
     lrs: Annotated[
         str | None,
         typer.Option(
-            help="Rates to choose from: x1/3,x1,x3 are multiples of each method's own (the "
-            "default), 0.001,0.003 are rates; one leaves nothing to choose."
+            help="Candidate learning rates: multiples of each method's default (x1/3,x1,x3) or "
+            "absolute values (0.001,0.003). A single one needs no selection. [default: x1/3,x1,x3]"
         ),
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="Recipe of the rows that name none: default, paper, released, ...")
+        str,
+        typer.Option(
+            help="Recipe of rows that do not name one: default, paper, released or a file."
+        ),
     ] = "default",
     only: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ROW", help="This row alone, or how its name begins; repeat for several."
+            metavar="ROW", help="Only this row (the beginning of its name is enough); repeatable."
         ),
     ] = None,
     reference: Annotated[
         str,
-        typer.Option(metavar="ROW", help="Row to compare the others with. [default: the first]"),
+        typer.Option(
+            metavar="ROW", help="Row that the others are compared with. [default: the first]"
+        ),
     ] = "",
     init: Annotated[
-        str | None, typer.Option(help="Start of every classifier: class-means or uniform.")
+        str | None, typer.Option(help="Initialization of every classifier: class-means or uniform.")
     ] = None,
     tta: Annotated[
         bool,
-        typer.Option(
-            "--tta", help="Also score every method with test-time augmentation (five crops)."
-        ),
+        typer.Option("--tta", help="Also score every method with test-time augmentation."),
     ] = False,
     shifted: Annotated[
         list[str] | None,
-        typer.Option(metavar="[NAME=]DATA", help="Other test images; repeat for several."),
+        typer.Option(
+            metavar="[NAME=]DATA", help="Other test images, for the study shift; repeatable."
+        ),
     ] = None,
-    other: Annotated[str | None, typer.Option(help="Second data set, for multitask.")] = None,
-    retry: Annotated[
-        bool, typer.Option("--retry", help="Train cells again that failed before.")
-    ] = False,
+    other: Annotated[
+        str | None, typer.Option(help="Second data set, for the study multitask.")
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Train failed runs again.")] = False,
     as_list: Annotated[
-        bool, typer.Option("--list", help="List the studies, or the rows of the one named.")
+        bool, typer.Option("--list", help="List the studies, or the rows of the given study.")
     ] = False,
     plan: Annotated[
         bool,
-        typer.Option("--plan", help="Check everything and say what there is to train; no more."),
+        typer.Option("--plan", help="Check everything and count the runs, without training."),
     ] = False,
     device: Device = None,
 ) -> None:
-    """A comparison of the paper as one table, with seeds and spread; goes on where it stopped."""
+    """Reproduce a comparison of the paper as one table; resumes after an interruption."""
     from lpt.config import parse_settings
     from lpt.studies.define.definition import load_study, study_names
 
@@ -104,12 +114,12 @@ def study(
     from lpt.api import run_name
     from lpt.reporters import reporter_for
     from lpt.studies.define.lr_grid import parse_lrs
-    from lpt.studies.define.overrides import Conditions
+    from lpt.studies.define.overrides import Overrides
     from lpt.studies.run_study import Request, plan_study, run_study
     from lpt.studies.table.rendering import render_plan, render_study
 
     folder = out or Path("runs") / "studies" / run_name(data)
-    conditions = Conditions(epochs, init, tta, parse_settings(settings or []), other, recipe)
+    overrides = Overrides(epochs, init, tta, parse_settings(settings or []), other, recipe)
     request = Request(
         name,
         data,
@@ -117,7 +127,7 @@ def study(
         tuple(backbone or ()),
         seeds,
         parse_lrs(lrs),
-        conditions,
+        overrides,
         tuple(only or ()),
         reference,
         named_data(shifted or []),
@@ -129,6 +139,6 @@ def study(
         return
     table = run_study(request, reporter_for())
     print(render_study(table))
-    print(f"files  {folder}/{name}.md, .csv, .json, .svg; cells in {folder}/cells")
+    print(f"files  {folder}/{name}.md, .csv, .json, .svg; runs in {folder}/runs")
     if any(row.failed for row in table.rows):
         raise SystemExit(1)

@@ -18,13 +18,18 @@ __all__ = ["load_config", "parse_settings", "recipe_names"]
 def load_config(recipe: str | Path = "default", *, warn: bool = True) -> RunConfig:
     """Load a recipe by name or from a YAML file.
 
-    A recipe contains only what differs from the defaults in `lpt.config.sections`, or from the
-    packaged recipe that its `recipe` names.
+    A recipe contains only what differs from its base: the packaged recipe or the YAML file that its
+    `recipe` names (a file relative to this one), or else the defaults in `lpt.config.sections`.
 
     Args:
         warn: whether settings under their old names give a warning.
     Raises: ConfigError naming the file or setting, the value and the remedy.
     """
+    return _load(recipe, warn, ())
+
+
+def _load(recipe: str | Path, warn: bool, above: tuple[Path, ...]) -> RunConfig:
+    """Read a recipe and its bases; `above` are the files that lead to it."""
     text, origin = _recipe_text(recipe)
     try:
         tree = _from_yaml(text) or {}
@@ -38,6 +43,13 @@ def load_config(recipe: str | Path = "default", *, warn: bool = True) -> RunConf
     base, named = RunConfig(), tree.get("recipe")
     if named in recipe_names() and named not in (str(recipe), base.recipe):
         base = load_config(str(named))
+    elif isinstance(named, str) and named.endswith((".yaml", ".yml")):
+        chain = (*above, Path(recipe).resolve())
+        file = (chain[-1].parent / named).resolve()
+        if file in chain:
+            raise ConfigError(f"{origin}: recipe {named} leads back to {file.name}. Name another.")
+        base = _load(file, warn, chain)
+        tree["recipe"] = base.recipe
     return validated(RunConfig, _merged(base.model_dump(mode="json"), tree), str(origin))
 
 

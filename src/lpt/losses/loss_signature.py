@@ -86,6 +86,10 @@ class LossEntry:
         """Whether the function has a parameter of that name."""
         return argument in self.parameters
 
+    def requires(self, argument: str) -> bool:
+        """Whether the function has a parameter of that name without a default."""
+        return self.takes(argument) and self.parameters[argument].default is inspect.Parameter.empty
+
     def complete(self, name: str, options: Mapping[str, Option]) -> dict[str, Option]:
         """Check options and fill in presets and defaults.
 

@@ -42,8 +42,8 @@ class Loss(Protocol):
 
     Attributes:
         needs_noise: whether `noise` changes the value; draw it with `draw_noise` in training.
-        needs_feature: whether `feature` must be given.
-        needs_progress: whether `progress` must be given.
+        needs_feature: whether `feature` changes the value.
+        needs_progress: whether `progress` changes the value.
         options: every option with its value.
         counts: (C,) training images per class.
     """
@@ -180,6 +180,8 @@ class BoundLoss(nn.Module):
         self.options: Mapping[str, Option] = options
         self._function = entry.function
         self._takes_counts = entry.takes("counts")
+        self._wanted = {name for name in ("feature", "progress") if entry.takes(name)}
+        self._required = {name for name in self._wanted if entry.requires(name)}
         self.register_buffer("counts", counts.detach().to(torch.int64).clone(), persistent=False)
 
     def forward(
@@ -199,17 +201,18 @@ class BoundLoss(nn.Module):
             noise: from `draw_noise`; None for none. Ignored by a loss that takes none.
             feature: what the cosines were computed from; ignored like noise.
             progress: epoch of the step; ignored like noise.
-        Raises: ValueError if the loss needs `feature` or `progress` and it is None.
+        Raises: ValueError if `feature` or `progress` is None and the function needs it.
         """
         arguments: dict[str, Any] = dict(self.options)
         if self._takes_counts:
             arguments["counts"] = self.counts
         if self.needs_noise:
             arguments["noise"] = noise
-        if self.needs_feature:
-            arguments["feature"] = self._given("feature", feature)
-        if self.needs_progress:
-            arguments["progress"] = self._given("progress", progress)
+        for name, value in (("feature", feature), ("progress", progress)):
+            if name in self._required and value is None:
+                raise ValueError(f"loss {self.name} needs {name}, and none was given")
+            if name in self._wanted and value is not None:
+                arguments[name] = value
         return self._function(cosine, labels, **arguments)
 
     def with_options(self, **options: Option) -> "BoundLoss":
@@ -224,8 +227,3 @@ class BoundLoss(nn.Module):
         """Name, number of classes and options, for printing."""
         options = ", ".join(f"{key}={value}" for key, value in self.options.items())
         return f"{self.name}, classes={len(self.counts)}, {options}"
-
-    def _given(self, argument: str, value: Any) -> Any:
-        if value is None:
-            raise ValueError(f"loss {self.name} needs {argument}, and none was given")
-        return value

@@ -8,7 +8,7 @@ from lpt.reference.fixtures import TOLERANCE, check
 
 
 def main(paths: list[str]) -> int:
-    """Print the errors of each file; return 0 if all are within tolerance, 1 if not, 2 on misuse."""
+    """Print the errors of each file; return 0 if all are in tolerance, 1 if not, 2 on misuse."""
     if not paths:
         print("usage: python -m lpt.reference FILE...", file=sys.stderr)
         return 2

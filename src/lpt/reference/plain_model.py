@@ -42,7 +42,7 @@ class PlainModel(nn.Module):
         return Output(self.classifier(query), query, query)
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Output:
-        """Run two full passes: for the query, then for the feature with shared and matched prompts."""
+        """Run two full passes: one for the query, one with shared and matched prompts."""
         with torch.no_grad():
             query = self._pass(images, [[prompts] for prompts in self.shared.prompts])
         match = self.pool.match(query, self.top_k)

@@ -1,1 +1,1 @@
-"""The comparisons of the paper, and the demonstration."""
+"""The comparisons of the paper, and the demo."""

@@ -1,4 +1,4 @@
-"""The whole story on embedded data: both phases beside a linear probe, then three predictions."""
+"""End-to-end demo on bundled data: both phases, a linear probe, three predictions."""
 
 import io
 from pathlib import Path
@@ -22,20 +22,21 @@ __all__ = ["run_demo"]
 
 SETTINGS = {
     "data.source": "digits",
-    "augment.flip": 0.0,  # a mirrored digit is another sign
+    "augment.flip": 0.0,  # a mirrored digit is a different sign
     "augment.crop_scale": [0.7, 1.0],
     "phase1.epochs": 8,
     "phase2.epochs": 8,
-    "phase2.cached_views": 4,  # each is seen four times, so caching pays
+    "phase2.cached_views": 4,  # each view is used four times, so caching pays off
 }
-"""Everything else is the default recipe; the epochs fit a few minutes on two cores."""
+"""Changes to the default recipe; training takes a few minutes on two cores."""
 
 
 def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
-    """Train on long-tailed handwritten digits; returns the report. Every number is of this run.
+    """Train on long-tailed handwritten digits; return the report, with the numbers of this run.
 
     Args:
-        out: run folder; None takes a fresh one below runs/.
+        out: run folder; None creates a new one in runs/.
+    Raises: RunError if the folder is not empty.
     """
     folder = RunFolder(out or free_run_path("demo"))
     config = load_config("default").changed({**SETTINGS, "seed": seed})
@@ -54,7 +55,7 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
         folder.release()
     own = trainer.model
     shared = own.shared.prompts.numel() + own.classifier.weight.numel()
-    learned = {"phase1": shared, "phase2": result.prompt_parameters + result.other_parameters}
+    parameters = {"phase1": shared, "phase2": result.prompt_parameters + result.other_parameters}
     rows = [
         {
             "model": "linear probe",
@@ -64,13 +65,13 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
         }
     ]
     for row, phase in zip(result_rows(result, "test"), result.metrics, strict=True):
-        rows.append({**row, "params": learned[phase], "seconds": result.phase_seconds[phase]})
+        rows.append({**row, "params": parameters[phase], "seconds": result.phase_seconds[phase]})
     examples = _save_examples(folder.path / "examples", test, task)
     predictions = task.predict(examples, top=3)
     lines = ["", f"{len(test)} test images of {context.data.name}"]
     lines += [render_table(rows, COLUMNS, groups=task.groups), ""]
     lines += [f"run folder   {folder.path}  ({human_time(result.seconds)} of training)"]
-    lines += [f"prompt file  {folder.task_file}  ({result.task_bytes / 1e6:.2f} MB)", ""]
+    lines += [f"task file    {folder.task_file}  ({result.task_bytes / 1e6:.2f} MB)", ""]
     lines += [str(prediction) for prediction in predictions]
     lines += [
         "",
@@ -84,7 +85,7 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
 
 
 def _save_examples(folder: Path, test: Split, task: Task) -> list[Path]:
-    """Write one test image of each of the three rarest tested classes as PNG."""
+    """Write a test image of each of the three rarest classes in the test set as PNG."""
     counts = np.asarray(task.spec.class_counts)
     tested = np.unique(test.labels)
     rarest = tested[np.argsort(counts[tested], kind="stable")][:3]

@@ -1,4 +1,4 @@
-"""A study from its name to its files: the table as text, Markdown, CSV and JSON, and a picture."""
+"""Run a study by name and write its results: Markdown, CSV, JSON and a chart."""
 
 import itertools
 import json
@@ -16,38 +16,39 @@ from lpt.files import write_json, write_text
 from lpt.progress import Reporter
 from lpt.studies.define.definition import Study, load_study
 from lpt.studies.define.lr_grid import DEFAULT_LRS, LearningRate
-from lpt.studies.define.overrides import Conditions
+from lpt.studies.define.overrides import Overrides
+from lpt.studies.define.row_labels import label_of
 from lpt.studies.plan.plan_runs import Line, lines_of
-from lpt.studies.plan.run_store import CellStore
-from lpt.studies.plan.study_data import CARVED, Material
-from lpt.studies.run.row_result import Outcome, Planned
-from lpt.studies.run.runner import StudyRun
+from lpt.studies.plan.run_store import RunStore
+from lpt.studies.plan.study_data import SELECTION_SHARE, StudyData
+from lpt.studies.run.row_result import RowPlan, RowResult
+from lpt.studies.run.runner import StudyRunner
 from lpt.studies.table.chart import study_svg
 from lpt.studies.table.export import study_csv, study_json
 from lpt.studies.table.rendering import render_study
 from lpt.studies.table.study_table import StudyTable, make_table
 from lpt.training.run.environment import uses_bf16
 
-__all__ = ["Request", "label_of", "plan_study", "run_study"]
+__all__ = ["Request", "plan_study", "run_study"]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What `lpt study` was asked for.
+    """Arguments of `lpt study`.
 
     Attributes:
         name: of the study.
-        data: as `lpt.data.sources.open_data.open_data` takes it.
-        out: folder of the results and, below `cells`, of the cells.
+        data: in the form that `lpt.data.sources.open_data.open_data` accepts.
+        out: folder of the results; runs are in its subfolder `runs`.
         backbones: in place of the study's own.
-        seeds: cells a row.
-        rates: candidates; one leaves nothing to choose.
-        conditions: what else is changed for every row.
+        seeds: runs per row.
+        lrs: candidate learning rates; a single one needs no selection.
+        overrides: other changes to every row.
         only: labels of rows; empty for all.
         reference: label of the row that others are compared with; "" for the first.
         shifted: other test sets by name, for `shift`.
-        retry: train failed cells again.
-        device: "cpu" keeps off a GPU; None takes what there is.
+        retry: train failed runs again.
+        device: "cpu" avoids the GPU; None uses a GPU if there is one.
     """
 
     name: str
@@ -56,7 +57,7 @@ class Request:
     backbones: tuple[str, ...] = ()
     seeds: int = 3
     lrs: tuple[LearningRate, ...] = DEFAULT_LRS
-    conditions: Conditions = field(default_factory=Conditions)
+    overrides: Overrides = field(default_factory=Overrides)
     only: tuple[str, ...] = ()
     reference: str = ""
     shifted: Mapping[str, str] = field(default_factory=dict)
@@ -65,96 +66,96 @@ class Request:
 
 
 def run_study(request: Request, reporter: Reporter) -> StudyTable:
-    """Train what is missing of a study and write its results.
+    """Train the missing runs of a study and write its results.
 
-    Everything that can be checked is checked before the first cell: settings, data, backbones.
+    Settings, data and backbones are checked before the first run.
 
-    Returns: the table; a row says if a cell of it failed.
+    Returns: the table; `TableRow.failed` names a failed run.
     Raises: LptError naming setting, value and remedy.
     """
-    study, run, material, reference = _prepared(request, reporter)
-    reporter.message(_told(run))
-    groups = ClassGroups(material.config.data.many_above, material.config.data.few_below)
+    study, runner, study_data, reference = _prepared(request, reporter)
+    reporter.message(_summary(runner))
+    groups = ClassGroups(study_data.config.data.many_above, study_data.config.data.few_below)
     asked = _asked(request)
     _keep_other_tables(request.out, request.name, asked)
 
-    def table(outcomes: list[Outcome]) -> StudyTable:
+    def table(row_results: list[RowResult]) -> StudyTable:
         made = make_table(
             request.name,
             study,
-            outcomes,
-            run.store,
-            data=material.data.name,
-            counts=material.data.counts("train").tolist(),
+            row_results,
+            runner.store,
+            data=study_data.data.name,
+            counts=study_data.data.counts("train").tolist(),
             groups=groups,
             reference=reference,
-            shifted=[one.images.name for one in material.shifted],
-            notes=_notes(run, material, request),
+            shifted=[one.images.name for one in study_data.shifted],
+            notes=_notes(runner, study_data, request),
         )
         _write(request.out, made, asked)
         return made
 
-    return table(run.run(table))
+    return table(runner.run(table))
 
 
-def plan_study(request: Request, reporter: Reporter) -> list[Planned]:
-    """What `run_study` would have to train, checked alike; nothing is trained or written.
+def plan_study(request: Request, reporter: Reporter) -> list[RowPlan]:
+    """Check a study as `run_study` does and count its runs; nothing is trained or written.
 
     Raises: as `run_study`.
     """
-    _, run, _, _ = _prepared(request, reporter)
-    reporter.message(_told(run))
-    return run.planned()
+    _, runner, _, _ = _prepared(request, reporter)
+    reporter.message(_summary(runner))
+    return runner.planned()
 
 
-def _told(run: StudyRun) -> str:
-    """How many trainings there are, what for, and how many are there already."""
-    cells = run.cells()
-    found = sum(run.store.is_finished(cell.name) for cell in cells)
-    choosing = sum(cell.part == "selection" for cell in cells)
-    why = f", {choosing} of them to choose rates" if choosing else ""
-    return f"cells   {len(cells)} trainings{why}, phase 1 counted apart; {found} found"
+def _summary(runner: StudyRunner) -> str:
+    """Number of runs, of those for selection, and of those already done."""
+    runs = runner.runs()
+    done = sum(runner.store.is_finished(run.name) for run in runs)
+    choosing = sum(run.part == "selection" for run in runs)
+    selection = f"{choosing} for learning-rate selection; " if choosing else ""
+    return f"runs    {len(runs)} ({selection}phase 1 counted separately); {done} already done"
 
 
-def _prepared(request: Request, reporter: Reporter) -> tuple[Study, StudyRun, Material, str]:
-    """The study with everything checked, the run, its material and the row compared with."""
-    study = load_study(request.name, request.conditions.recipe)
+def _prepared(request: Request, reporter: Reporter) -> tuple[Study, StudyRunner, StudyData, str]:
+    """The checked study, its runner and data, and the label of the reference row."""
+    study = load_study(request.name, request.overrides.recipe)
     lines = _lines(study, request)
     reference = _reference(study, lines, request.reference)
-    conditions = request.conditions
-    if (study.needs == "other") != (conditions.other is not None):
+    overrides = request.overrides
+    if (study.needs == "other") != (overrides.other is not None):
         wants = "name the second data set with --other DATA" if study.needs else "takes no --other"
         raise ConfigError(f"study {request.name}: {wants}.")
-    config = load_config(conditions.recipe).changed(
-        {**conditions.shared, "data.source": request.data}
+    config = load_config(overrides.recipe).changed(
+        {**overrides.shared, "data.source": request.data}
     )
-    # Before any cell, which would keep the error as its own result.
+    # Checked before any run, which would store the error as its result.
     uses_bf16(config.precision, choose_device(request.device))
-    material = Material(
+    study_data = StudyData(
         config,
         reporter,
         device=request.device,
         shifted=request.shifted,
         corrupted=study.needs == "shifted" and not request.shifted,
-        other=conditions.other,
+        other=overrides.other,
     )
     _warn(lines, reporter)
-    run = StudyRun(
+    runner = StudyRunner(
         lines,
-        material,
-        CellStore(request.out / "cells"),
-        request.conditions,
+        study_data,
+        RunStore(request.out / "runs"),
+        request.overrides,
         lrs=request.lrs,
         seeds=request.seeds,
         retry=request.retry,
         reporter=reporter,
     )
-    run.cells()  # every setting of every row is checked before anything is written
-    return study, run, material, reference
+    runner.runs()  # checks every setting of every row before anything is written
+    return study, runner, study_data, reference
 
 
 def _lines(study: Study, request: Request) -> list[Line]:
-    lines = lines_of(study, request.backbones, request.conditions.recipe)
+    lines = lines_of(study, request.backbones, request.overrides.recipe)
     labels = [row.label for row in study.rows]
     wanted = {label_of(asked, labels, "--only") for asked in request.only}
     return [line for line in lines if not wanted or line.row.label in wanted]
@@ -164,25 +165,10 @@ def _reference(study: Study, lines: Sequence[Line], asked: str) -> str:
     """Label of a row that is trained."""
     if not asked:
         return lines[0].row.label
-    found = label_of(asked, [row.label for row in study.rows], "--against")
+    found = label_of(asked, [row.label for row in study.rows], "--reference")
     if found not in {line.row.label for line in lines}:
-        raise ConfigError(f'--against {asked}: is left out by --only. Add --only "{found}".')
+        raise ConfigError(f'--reference {asked}: excluded by --only. Add --only "{found}".')
     return found
-
-
-def label_of(asked: str, labels: Sequence[str], option: str) -> str:
-    """The row that is meant: by its whole label, or by how the label of one row alone begins.
-
-    Raises: ConfigError naming the rows if none or several begin so.
-    """
-    if asked in labels:
-        return asked
-    found = [label for label in labels if label.lower().startswith(asked.lower())]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ConfigError(f'{option} "{asked}": could be {"; ".join(found)}. Write more of it.')
-    raise ConfigError(f'{option} "{asked}": no row of this study. Rows: {"; ".join(labels)}.')
 
 
 def _warn(lines: Sequence[Line], reporter: Reporter) -> None:
@@ -192,44 +178,46 @@ def _warn(lines: Sequence[Line], reporter: Reporter) -> None:
             reporter.message(f"note  {warning}")
 
 
-def _notes(run: StudyRun, material: Material, request: Request) -> list[str]:
-    train, test = len(material.trained("final").split("train")), len(material.scored("final"))
+def _notes(runner: StudyRunner, study_data: StudyData, request: Request) -> list[str]:
+    train = len(study_data.trained("final").split("train"))
+    test = len(study_data.scored("final"))
     notes = [
         f"Trained on all {train:,} training images, last epoch, scored on {test:,} test images."
     ]
-    if run.selecting:
-        count = len(material.scored("selection"))
+    if runner.selecting:
+        count = len(study_data.scored("selection"))
         lrs = ", ".join(map(str, request.lrs))
         notes.append(
             f"Learning rate: the best of {lrs} by macro accuracy on {count:,} images held out of "
-            f"training ({100 * CARVED:.0f} % of classes with 10 images or more, or validation "
-            "images that the data names), seed 0; the same for all rows."
+            f"training ({100 * SELECTION_SHARE:.0f} % of classes with 10 images or more, or the "
+            "data's own validation images), seed 0; the same images for all rows."
         )
-    if material.other is not None:
+    if study_data.other is not None:
         notes.append(
-            f"Second data set: {material.other.name}. Scored on the first; exchange --data and "
+            f"Second data set: {study_data.other.name}. Scored on the first; swap --data and "
             "--other to score on the second."
         )
-    if material.shifted:
-        notes.append("Of shifted images the answer is chosen among the classes of their own set.")
-    if request.conditions.ensemble:
+    if study_data.shifted:
+        notes.append("Shifted images are classified among the classes of their own set.")
+    overrides = request.overrides
+    if overrides.tta:
         notes.append(
-            "The first table is of single views, for LIFT too, which by itself has five crops."
+            "The first table is without test-time augmentation, also for LIFT, which uses it by "
+            "default."
         )
-    backbones = ", ".join(dict.fromkeys(line.backbone for line in run.lines))
+    backbones = ", ".join(dict.fromkeys(line.backbone for line in runner.lines))
     seeds = "seed 0" if request.seeds == 1 else f"seeds 0 to {request.seeds - 1}"
-    conditions = request.conditions
-    own = {line.row.label: conditions.recipe_of(line.row) for line in run.lines}
-    told = [f"recipe {conditions.recipe}"]
-    told += [f"{row}: recipe {name}" for row, name in own.items() if name != conditions.recipe]
-    told += [f"backbone {backbones}", seeds]
-    told += [f"{name}={value}" for name, value in conditions.settings.items()]
-    told += [f"classifiers start at {conditions.init}"] if conditions.init else []
-    return [*notes, f"Settings: {'; '.join(told)}."]
+    own = {line.row.label: overrides.recipe_of(line.row) for line in runner.lines}
+    used = [f"recipe {overrides.recipe}"]
+    used += [f"{row}: recipe {name}" for row, name in own.items() if name != overrides.recipe]
+    used += [f"backbone {backbones}", seeds]
+    used += [f"{name}={value}" for name, value in overrides.settings.items()]
+    used += [f"classifier initialization {overrides.init}"] if overrides.init else []
+    return [*notes, f"Settings: {'; '.join(used)}."]
 
 
 def _asked(request: Request) -> dict[str, Any]:
-    """What decides a table, as JSON has it."""
+    """The part of a request that decides its table, as JSON values."""
     tree = asdict(request)
     for name in ("out", "retry", "device", "reference"):
         tree.pop(name)
@@ -238,13 +226,13 @@ def _asked(request: Request) -> dict[str, Any]:
 
 
 def _keep_other_tables(out: Path, name: str, asked: Mapping[str, Any]) -> None:
-    """Give another request's table of this name a number, so that this one overwrites none.
+    """Rename an earlier table of this name if it answers another request.
 
-    More seeds of the same request go on with its table; fewer do not. A request whose table has a
-    number keeps it.
+    More seeds of the same request extend its table; fewer seeds do not. A request whose table is
+    numbered keeps its number.
     """
     before = _asked_for(out / f"{name}.json")
-    if before is None or _goes_on(before, asked):
+    if before is None or _extends(before, asked):
         return
     numbered = ((n, out / f"{name}.{n}.json") for n in itertools.count(1))
     number = next(n for n, file in numbered if not file.exists() or _asked_for(file) == before)
@@ -255,7 +243,7 @@ def _keep_other_tables(out: Path, name: str, asked: Mapping[str, Any]) -> None:
 
 
 def _asked_for(file: Path) -> Mapping[str, Any] | None:
-    """The request of a table that was written; None if there is none to be read."""
+    """The request of an earlier table; None if it cannot be read."""
     try:
         found = json.loads(file.read_text(encoding="utf-8")).get("asked")
     except (OSError, ValueError, AttributeError):
@@ -263,8 +251,8 @@ def _asked_for(file: Path) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _goes_on(before: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """Whether a table asked for now holds the seeds of the one before, and is alike otherwise."""
+def _extends(before: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether a request equals an earlier one, with as many seeds or more."""
     now = {**asked, "seeds": before.get("seeds")}
     return before == now and before.get("seeds", 0) <= asked["seeds"]
 

@@ -1,1 +1,1 @@
-"""The only training loop, the two phases it runs, run folders and resuming."""
+"""Training: the loop, the phases that it runs, run folders and resuming."""

@@ -1,4 +1,4 @@
-"""How long a run will take, and how to make it fit a budget."""
+"""Estimates the duration of a run and cuts the run to fit a time budget."""
 
 import math
 from collections.abc import Callable
@@ -11,120 +11,122 @@ from lpt.config import PhaseConfig, RunConfig
 from lpt.data.sampling import steps_per_epoch
 from lpt.errors import ConfigError
 from lpt.progress import human_time
+from lpt.training.phases.phase import Phase
 
-__all__ = ["Pace", "fit_budget", "parse_budget", "run_seconds"]
+__all__ = ["Pace", "PhasePace", "fit_budget", "parse_budget", "run_seconds"]
 
 MIN_EPOCHS = 4
-"""Epochs a phase that a budget keeps, before it shortens the epochs instead."""
+"""Epochs per phase that a budget keeps; then it shortens the epochs."""
 
 VAL_SHARE = 0.15
-"""Largest share of a budget that validation may take."""
+"""Largest fraction of a budget for validation."""
 
 MIN_VAL_IMAGES = 100
-"""Validation images that a budget keeps; fewer would say little."""
+"""Validation images that a budget keeps; fewer would be too noisy."""
 
-START_SHARE = 0.1
-"""Largest share of a budget that the means of classes and the clusters of keys may take."""
+INIT_SHARE = 0.1
+"""Largest fraction of a budget for class means and for clusters of queries."""
 
-MIN_START_IMAGES = 10
-"""Images a class that a budget keeps for them; the means of fewer would be noise."""
+MIN_INIT_IMAGES = 10
+"""Images per class that a budget keeps for these; means of fewer would be too noisy."""
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
-class Pace:
-    """Measured times of one run on one machine, in seconds.
+class PhasePace:
+    """Measured times of one phase on one machine, in seconds.
 
     Attributes:
-        step: of one step, by phase: (phase 1, phase 2), both from images.
-        cached_step: of one step of phase 2 from cached views.
-        view: of computing one cached view of one image.
-        image: of predicting one image, by phase.
-        class_counts: training images of each class.
-        val_images, test_images: of the data at hand.
+        phase: the phase that was timed.
+        step: duration of one step on augmented images.
+        image: duration of predicting one image.
+        view: duration of computing one cached view of one image; 0 if the phase cannot cache any.
+        cached_step: duration of one step on cached views; 0 likewise.
     """
 
-    step: tuple[float, float]
-    cached_step: float
-    view: float
-    image: tuple[float, float]
+    phase: Phase
+    step: float
+    image: float
+    view: float = 0.0
+    cached_step: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Measured times of a run on one machine, and the size of its data.
+
+    Attributes:
+        phases: times of every phase in order.
+        class_counts: training images per class.
+        val_images, test_images: number of images in these splits.
+    """
+
+    phases: tuple[PhasePace, ...]
     class_counts: tuple[int, ...]
     val_images: int
     test_images: int
 
     @property
     def train_images(self) -> int:
-        """Of all classes."""
+        """Training images of all classes."""
         return sum(self.class_counts)
 
 
 def run_seconds(config: RunConfig, pace: Pace) -> float:
-    """Expected seconds of the whole run."""
-    total = _start_seconds(config, pace, config.classifier.init_images_per_class)
-    if config.phase2.epochs:
-        total += config.phase2.cached_views * pace.train_images * pace.view
-    for phase, step, image in _phases(config, pace):
-        validation = min(pace.val_images, config.data.max_val_images) * image
-        steps = steps_per_epoch(_images(phase, pace), phase.batch_size)
-        total += phase.epochs * (steps * step + validation)
-        total += validation + pace.test_images * image  # at the end
+    """Estimate the duration of the whole run in seconds."""
+    total = _init_seconds(config, pace, config.classifier.init_images_per_class)
+    for times in _trained(config, pace):
+        section, views = times.phase.section(config), times.phase.cached_views(config) or 0
+        validation = min(pace.val_images, config.data.max_val_images) * times.image
+        steps = steps_per_epoch(_images(section, pace), section.batch_size)
+        step = times.cached_step if views else times.step
+        total += views * pace.train_images * times.view
+        total += section.epochs * (steps * step + validation)
+        total += validation + pace.test_images * times.image  # final evaluation
     return total
 
 
 def fit_budget(config: RunConfig, pace: Pace, seconds: float | None) -> tuple[RunConfig, list[str]]:
-    """Cut a run until it fits: validation, then starts, then epochs, then images an epoch.
+    """Cut a run until it fits: validation, initialisation, epochs, then images per epoch.
 
-    Cached views are given up where phase 2 would not look at each of them once on average: then
-    they cost more than they save. That is all that happens without a budget.
+    Cached views are dropped if a phase would draw each of them less than once on average, because
+    they would then cost more time than they save. Without a budget, nothing else changes.
 
-    Returns: the configuration and, for people, what was cut.
-    Raises: ConfigError, naming the least that works, if even one step an epoch does not fit.
+    Args:
+        seconds: the budget; None for no limit.
+    Returns: the configuration, and a description of each cut.
+    Raises: ConfigError giving the shortest possible duration, if one step per epoch does not fit.
     """
-    cut_config, cuts = (config, []) if seconds is None else _cut(config, pace, seconds)
+    cut_config, cuts = _cut(config, pace, seconds)
     too_long = seconds is not None and run_seconds(cut_config, pace) > seconds
-    if config.phase2.cached_views and (too_long or not _cache_pays(cut_config, pace)):
-        config = config.changed({"phase2.cached_views": 0})
-        cut_config, cuts = (config, []) if seconds is None else _cut(config, pace, seconds)
-        cuts = ["no cached views, which would cost more than they save", *cuts]
+    dropped = {
+        f"{times.phase.name}.cached_views": 0
+        for times in pace.phases
+        if times.phase.cached_views(config)
+        and (too_long or not _cache_pays(times.phase, cut_config, pace))
+    }
+    if dropped:
+        config = config.changed(dropped)
+        cut_config, cuts = _cut(config, pace, seconds)
+        cuts = ["no cached views, which would cost more time than they save", *cuts]
     needed = run_seconds(cut_config, pace)
     if seconds is not None and needed > seconds:
         raise ConfigError(
-            f"--budget {human_time(seconds)}: too short; this data on this machine needs about "
-            f"{human_time(math.ceil(needed))} at least. Give more, or a smaller data set."
+            f"--budget {human_time(seconds)}: too short; this data on this machine needs at least "
+            f"{human_time(math.ceil(needed))}. Allow more time, or use a smaller data set."
         )
     return cut_config, cuts
 
 
-def _cache_pays(config: RunConfig, pace: Pace) -> bool:
-    """Whether phase 2 draws more often than views would be computed."""
-    phase = config.phase2
-    branches = 2 if phase.sampler == "dual" else 1
-    draws = (
-        phase.epochs * steps_per_epoch(_images(phase, pace), phase.batch_size) * phase.batch_size
-    )
-    return branches * draws > phase.cached_views * pace.train_images
-
-
-def _cut(config: RunConfig, pace: Pace, seconds: float) -> tuple[RunConfig, list[str]]:
-    """Leave validation and starts their shares; where that is too long, the least of both."""
-    for shares in ((VAL_SHARE, START_SHARE), (0.0, 0.0)):
-        cut, cuts = config, list[str]()
-        for step in (
-            partial(_cut_validation, share=shares[0]),
-            partial(_cut_starts, share=shares[1]),
-            _cut_epochs,
-            _cut_images,
-        ):
-            if run_seconds(cut, pace) > seconds:
-                cut = step(cut, pace, seconds, cuts)
-        if run_seconds(cut, pace) <= seconds:
-            break
-    return cut, cuts
-
-
 def parse_budget(text: str) -> float:
-    """Seconds of "90s", "20m", "1.5h"; a bare number is minutes."""
+    """Return the seconds of a duration such as "90s", "20m" or "1.5h"; the default unit is minutes.
+
+    Raises: ConfigError if the text is not a positive duration.
+
+    >>> parse_budget("1.5h"), parse_budget("20")
+    (5400.0, 1200.0)
+    """
     number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "m")
     try:
         seconds = float(number) * UNITS[unit]
@@ -135,74 +137,109 @@ def parse_budget(text: str) -> float:
     return seconds
 
 
+def _cache_pays(phase: Phase, config: RunConfig, pace: Pace) -> bool:
+    """Whether a phase draws more often than its cached views would be computed."""
+    section = phase.section(config)
+    branches = 2 if section.sampler == "dual" else 1
+    steps = steps_per_epoch(_images(section, pace), section.batch_size)
+    draws = branches * section.epochs * steps * section.batch_size
+    return draws > (phase.cached_views(config) or 0) * pace.train_images
+
+
+def _cut(config: RunConfig, pace: Pace, seconds: float | None) -> tuple[RunConfig, list[str]]:
+    """Leave validation and initialisation their shares; if that does not fit, their minimum."""
+    if seconds is None:
+        return config, []
+    for val_share, init_share in ((VAL_SHARE, INIT_SHARE), (0.0, 0.0)):
+        cut, cuts = config, list[str]()
+        for step in (
+            partial(_cut_validation, share=val_share),
+            partial(_cut_initialization, share=init_share),
+            _cut_epochs,
+            _cut_images,
+        ):
+            if run_seconds(cut, pace) > seconds:
+                cut = step(cut, pace, seconds, cuts)
+        if run_seconds(cut, pace) <= seconds:
+            break
+    return cut, cuts
+
+
 def _cut_validation(
     config: RunConfig, pace: Pace, seconds: float, cuts: list[str], share: float
 ) -> RunConfig:
-    one = sum((min(p.epochs, MIN_EPOCHS) + 1) * image for p, _, image in _phases(config, pace))
+    per_image = sum(
+        (min(times.phase.section(config).epochs, MIN_EPOCHS) + 1) * times.image
+        for times in _trained(config, pace)
+    )
     wanted = min(pace.val_images, config.data.max_val_images)
-    allowed = int(share * seconds / one) if one else wanted
-    kept = min(wanted, max(allowed, MIN_VAL_IMAGES))
-    if kept == wanted:
+    allowed = int(share * seconds / per_image) if per_image else wanted
+    images = min(wanted, max(allowed, MIN_VAL_IMAGES))
+    if images == wanted:
         return config
-    cuts.append(f"validation on {kept:,} images instead of {wanted:,}")
-    return config.changed({"data.max_val_images": kept})
+    cuts.append(f"validation on {images:,} images instead of {wanted:,}")
+    return config.changed({"data.max_val_images": images})
 
 
-def _cut_starts(
+def _cut_initialization(
     config: RunConfig, pace: Pace, seconds: float, cuts: list[str], share: float
 ) -> RunConfig:
     wanted = min(config.classifier.init_images_per_class, max(pace.class_counts))
     fitting = (
         images
-        for images in range(wanted, MIN_START_IMAGES, -1)
-        if _start_seconds(config, pace, images) <= share * seconds
+        for images in range(wanted, MIN_INIT_IMAGES, -1)
+        if _init_seconds(config, pace, images) <= share * seconds
     )
-    kept = next(fitting, min(wanted, MIN_START_IMAGES))
-    if kept == wanted or not _start_seconds(config, pace, wanted):
+    images = next(fitting, min(wanted, MIN_INIT_IMAGES))
+    if images == wanted or not _init_seconds(config, pace, wanted):
         return config
-    cuts.append(f"starts of classifier and keys from {kept} images a class instead of {wanted}")
-    return config.changed({"classifier.init_images_per_class": kept})
+    cuts.append(f"initialisation from {images} images per class instead of {wanted}")
+    return config.changed({"classifier.init_images_per_class": images})
 
 
 def _cut_epochs(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
+    before = {t.phase.name: t.phase.section(config).epochs for t in pace.phases}
+
     def scaled(share: float) -> RunConfig:
-        settings = {}
-        for name in ("phase1", "phase2"):
-            epochs = getattr(config, name).epochs
-            settings[f"{name}.epochs"] = min(epochs, max(MIN_EPOCHS, int(epochs * share)))
-        return config.changed(settings)
+        return config.changed(
+            {
+                f"{name}.epochs": min(epochs, max(MIN_EPOCHS, int(epochs * share)))
+                for name, epochs in before.items()
+            }
+        )
 
     best = _largest(scaled, pace, seconds)
-    for name in ("phase1", "phase2"):
-        before, after = getattr(config, name).epochs, getattr(best, name).epochs
-        if after < before:
-            cuts.append(f"{name}: {after} epochs instead of {before}")
+    for times in pace.phases:
+        name, epochs = times.phase.name, times.phase.section(best).epochs
+        if epochs < before[name]:
+            cuts.append(f"{name}: {epochs} epochs instead of {before[name]}")
     return best
 
 
 def _cut_images(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
-    phases = {name: getattr(config, name) for name in ("phase1", "phase2")}
-    shown = {name: _images(phase, pace) for name, phase in phases.items()}
+    sections = {t.phase.name: t.phase.section(config) for t in pace.phases}
+    before = {name: _images(section, pace) for name, section in sections.items()}
 
     def scaled(share: float) -> RunConfig:
-        settings = {
-            f"{name}.epoch_images": min(
-                shown[name], max(phase.batch_size, int(shown[name] * share))
-            )
-            for name, phase in phases.items()
-        }
-        return config.changed(settings)
+        return config.changed(
+            {
+                f"{name}.epoch_images": min(
+                    before[name], max(section.batch_size, int(before[name] * share))
+                )
+                for name, section in sections.items()
+            }
+        )
 
     best = _largest(scaled, pace, seconds)
-    for name, before in shown.items():
-        after = getattr(best, name).epoch_images
-        if after < before:
-            cuts.append(f"{name}: {after:,} images an epoch instead of {before:,}")
+    for times in pace.phases:
+        name, images = times.phase.name, times.phase.section(best).epoch_images
+        if images is not None and images < before[name]:
+            cuts.append(f"{name}: {images:,} images per epoch instead of {before[name]:,}")
     return best
 
 
 def _largest(scaled: Callable[[float], RunConfig], pace: Pace, seconds: float) -> RunConfig:
-    """The run scaled by the largest share that fits, in steps of 2 %; else by 0."""
+    """Return the run scaled by the largest share that fits, in steps of 2 %; else by 0."""
     least = scaled(0.0)
     if run_seconds(least, pace) <= seconds:
         for share in (0.98**i for i in range(1, 400)):
@@ -212,25 +249,19 @@ def _largest(scaled: Callable[[float], RunConfig], pace: Pace, seconds: float) -
     return least
 
 
-def _phases(config: RunConfig, pace: Pace) -> list[tuple[PhaseConfig, float, float]]:
-    """Phases that are trained and scored, each with the seconds of a step and of an image."""
-    second = pace.cached_step if config.phase2.cached_views else pace.step[1]
-    both = [
-        (config.phase1, pace.step[0], pace.image[0]),
-        (config.phase2, second, pace.image[1]),
-    ]
-    return both if config.phase2.epochs else both[:1]
+def _trained(config: RunConfig, pace: Pace) -> list[PhasePace]:
+    return [times for times in pace.phases if times.phase.is_trained(config)]
 
 
-def _start_seconds(config: RunConfig, pace: Pace, images_per_class: int) -> float:
-    """Of passes of some images of each class: start of classifier and keys, means at the end."""
-    first, second = pace.image
-    ends = config.classifier.mean_weight > 0
-    an_image = ((config.classifier.init == "class-means") + ends) * first
-    if config.phase2.epochs:
-        an_image += (config.prompts.key_init == "queries") * first + ends * second
-    return float(an_image * np.minimum(pace.class_counts, images_per_class).sum())
+def _init_seconds(config: RunConfig, pace: Pace, images_per_class: int) -> float:
+    """Estimate the duration of all initialisations and of the class means after each phase."""
+    means = config.classifier.mean_weight > 0
+    per_image = 0.0
+    for times in _trained(config, pace):
+        before = pace.phases[max(0, times.phase.index - 1)]  # its model computes the initialisation
+        per_image += times.phase.start_passes(config) * before.image + means * times.image
+    return float(per_image * np.minimum(pace.class_counts, images_per_class).sum())
 
 
-def _images(phase: PhaseConfig, pace: Pace) -> int:
-    return min(pace.train_images, phase.epoch_images or pace.train_images)
+def _images(section: PhaseConfig, pace: Pace) -> int:
+    return min(pace.train_images, section.epoch_images or pace.train_images)

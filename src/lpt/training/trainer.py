@@ -1,4 +1,4 @@
-"""A run from data to prompt file: estimate, both phases, evaluate, save."""
+"""A run from data to task file: estimate, train every phase, evaluate, save."""
 
 import shutil
 import time
@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lpt.backbones import hash_weights
+from lpt.config import RunConfig
 from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import RunError
 from lpt.evaluation import fit_temperature
 from lpt.files import write_json
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.progress import human_time
+from lpt.random_streams import GENERATOR_LOCK
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary
-from lpt.task_file import BackboneRecord, TaskSpec, save_task
+from lpt.task_file import save_task
 from lpt.training.budget import fit_budget, run_seconds
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
 from lpt.training.engine.loop import Loop, fit
@@ -26,11 +28,12 @@ from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError, ViewCache, build_cache
 from lpt.training.pace import measure_pace
-from lpt.training.phases.build_stages import PHASES, build_model, build_stage, plan_of
+from lpt.training.phases.build_stages import PHASES, build_model
 from lpt.training.phases.class_means import interpolate_with_class_means
-from lpt.training.phases.initialization import start_classifier, start_pool
+from lpt.training.phases.phase import Phase
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_folder import RunFolder
+from lpt.training.run.task_metadata import DEFAULT_TEMPERATURE, task_metadata
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["Trainer"]
@@ -40,105 +43,141 @@ class Trainer:
     """Long-tailed prompt tuning of one data set.
 
     Args:
-        bench: data, backbone, device.
-        folder: where the run is kept.
+        context: data, backbone, device and configuration.
+        folder: files of the run.
 
     Attributes:
-        model_type: what is trained; an ablation's is another.
+        phases: descriptions of the phases in order; ablations replace some.
+        model_type: class of the model; ablations replace it.
+        model: the model, on the device.
+    Raises: ConfigError if the prompts do not fit the backbone.
     """
 
+    phases: tuple[Phase, ...] = PHASES
     model_type = LongTailedPromptModel
 
     def __init__(self, context: TrainingContext, folder: RunFolder) -> None:
         self.context = context
         self.folder = folder
-        self.config = context.config
-        torch.manual_seed(self.config.seed)
-        self.model = build_model(
-            self.config, context.backbone, context.data.num_classes, self.model_type
-        ).to(context.accelerator.device)
-        self.model.eval()  # `fit` alone trains; a resumed run may come to evaluation without it
+        with GENERATOR_LOCK:
+            torch.manual_seed(self.config.seed)
+            classes = context.data.num_classes
+            model = build_model(self.config, context.backbone, classes, self.model_type)
+        self.model = model.to(context.accelerator.device).eval()
+
+    @property
+    def config(self) -> RunConfig:
+        """The configuration that the run follows now; the context holds it."""
+        return self.context.config
 
     @property
     def prompt_parameters(self) -> int:
-        """Shared and group prompts, as the paper counts them (keys and head not included)."""
-        return self.model.shared.prompts.numel() + self.model.pool.prompts.numel()
+        """Number of trainable parameters in prompts, as the paper counts them."""
+        return sum(p.numel() for role, p in self._trainable() if role == "prompts")
 
     @property
     def other_parameters(self) -> int:
-        """Keys and classifier."""
-        return self.model.pool.keys.numel() + self.model.classifier.weight.numel()
+        """Number of the other trainable parameters: keys and classifier."""
+        return sum(p.numel() for role, p in self._trainable() if role != "prompts")
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same when the run goes on: data and backbone."""
+        """Return the facts that must be unchanged on resume: data and backbone."""
         return {**data_identity(self.context.data), "backbone": self.context.backbone.spec.sha256}
 
+    def stage(self, phase: Phase) -> Stage:
+        """Build the stage of a phase, on the device."""
+        made = phase.build_stage(self.config, self.model, self.context.counts)
+        return made.to(self.context.accelerator.device)
+
     def fit_budget(self, seconds: float | None) -> None:
-        """Time a few steps, say how long the run takes, cut it to a budget where one is given."""
-        pace = measure_pace(self.context, self.config, self._stage)
-        self.config, cuts = fit_budget(self.config, pace, seconds)
-        self.context.config = self.config
+        """Time a few steps, report the estimated duration, and cut the run to a budget.
+
+        Args:
+            seconds: the budget; None only drops cached views that would not pay.
+        Raises: ConfigError if even the shortest run would take longer.
+        """
+        pace = measure_pace(self.context, self.phases, self.stage)
+        config, cuts = fit_budget(self.config, pace, seconds)
+        self.context.update(config)
         if cuts:
             label = "note      " if seconds is None else f"budget    {human_time(seconds)}: "
             self.context.reporter.message(label + "; ".join(cuts))
+        epochs = " + ".join(str(phase.section(config).epochs) for phase in self.phases)
         self.context.reporter.message(
-            f"estimate  {human_time(run_seconds(self.config, pace))} on this machine "
-            f"({self.config.phase1.epochs} + {self.config.phase2.epochs} epochs)"
+            f"estimate  {human_time(run_seconds(config, pace))} on this machine ({epochs} epochs)"
         )
 
     def take_phase1(
         self, shared: Tensor, classifier: Tensor, *, seconds: float = 0.0, peak_memory: int = 0
     ) -> None:
-        """Go on from a phase 1 trained elsewhere as if trained here, unless the run has begun.
+        """Use a phase 1 that was trained in another run; ignored if this run has a checkpoint.
 
         Args:
-            shared: (L, P, D) shared prompts, trained elsewhere on the same data and backbone.
-            classifier: (C, D) its raw weights, as that phase left them at its end.
-            seconds, peak_memory: what that training took, for this run's own account.
-        Raises: RunError if their shapes are not this run's.
+            shared: (L, P, D) shared prompts, trained on the same data and backbone.
+            classifier: (C, D) raw class weights at the end of that phase.
+            seconds: duration of that training, for this run's record.
+            peak_memory: its peak memory use in bytes, likewise.
+        Raises: RunError if the shapes differ from this run's.
         """
         if self.folder.last_file.is_file():
             return
-        trainable = {"shared.prompts": shared, "classifier.weight": classifier}
-        load_trainable(self.model, {**trainable_state(self.model), **trainable}, "phase 1")
+        phase = self.phases[0]
+        trained = {"shared.prompts": shared, "classifier.weight": classifier}
+        load_trainable(self.model, {**trainable_state(self.model), **trained}, "phase 1")
         checkpoint = Checkpoint(
-            Position(0, self.config.phase1.epochs),
+            Position(phase.index, phase.section(self.config).epochs),
             trainable_state(self.model),
-            seconds={"phase1": seconds},
+            seconds={phase.name: seconds},
             peak_memory=peak_memory,
         )
-        self._leave(0, "phase1", checkpoint)
+        self._end(phase, checkpoint)
 
     def run(self) -> tuple[Task, Result]:
-        """Train from wherever the run folder stands, evaluate, write the prompt file."""
+        """Train from the start or from the last checkpoint, evaluate, and write the task file.
+
+        Returns: the trained task and the record of the run, which results.json holds, too.
+        Raises: TrainingError if training diverges or a single image exceeds the memory; RunError if
+            files of the run are damaged or cannot be written.
+        """
         reset_peak_memory(self.context.accelerator.device)
-        checkpoint = self.folder.checkpoint(PHASES)
+        checkpoint = self.folder.checkpoint([phase.name for phase in self.phases])
         if checkpoint is None:
-            began = time.monotonic()
-            start_classifier(self.model, self.context)
-            spent = {PHASES[0]: time.monotonic() - began}
-            checkpoint = Checkpoint(Position(), trainable_state(self.model), seconds=spent)
-            self.folder.save(checkpoint)
+            checkpoint = self._begin(0, Checkpoint(Position(), {}))
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
-        for index, name in enumerate(PHASES):
-            if index >= checkpoint.position.stage:
-                checkpoint = self._run_stage(index, name, checkpoint)
-        # Gigabytes that nothing reads again; a kill may have kept the phase from removing them.
+        for phase in self.phases[checkpoint.position.stage :]:
+            checkpoint = self._train(phase, checkpoint)
+        # The view cache takes gigabytes; an interruption may have kept a phase from removing it.
         shutil.rmtree(self._cache_folder, ignore_errors=True)
         return self._finish(checkpoint)
 
-    def _run_stage(self, index: int, name: str, checkpoint: Checkpoint) -> Checkpoint:
-        stage = self._stage(name)
-        plan = plan_of(stage, self.config, self.context.train_split.labels)
+    def _begin(self, index: int, checkpoint: Checkpoint) -> Checkpoint:
+        """Initialise the parameters of the phase at an index, if it is trained, and save."""
+        if index < len(self.phases) and self.phases[index].is_trained(self.config):
+            began = time.monotonic()
+            self.phases[index].start(self.model, self.context)
+            checkpoint = checkpoint.spent(self.phases[index].name, time.monotonic() - began)
+        first = Checkpoint(
+            Position(index),
+            trainable_state(self.model),
+            seconds=checkpoint.seconds,
+            peak_memory=checkpoint.peak_memory,
+        )
+        self.folder.save(first)
+        return first
+
+    def _train(self, phase: Phase, checkpoint: Checkpoint) -> Checkpoint:
+        stage = self.stage(phase)
+        plan = phase.plan(stage, self.config, self.context.train_split.labels)
         if checkpoint.position.epoch < plan.epochs:
             cache, began = None, time.monotonic()
             while plan.views and cache is None:
                 try:
                     cache = self._cache(stage, plan)
                 except NoRoomError as full:
-                    self._keep_views(full, begun=checkpoint.position > Position(index))
-                    plan = plan_of(stage, self.config, self.context.train_split.labels)
-            checkpoint = checkpoint.spent(name, time.monotonic() - began)
+                    started = checkpoint.position > Position(phase.index)
+                    self._reduce_views(phase, full, started=started)
+                    plan = phase.plan(stage, self.config, self.context.train_split.labels)
+            checkpoint = checkpoint.spent(phase.name, time.monotonic() - began)
             loop = Loop(
                 self.context.accelerator,
                 cache or self.context.image_source,
@@ -151,41 +190,31 @@ class Trainer:
                 self.config.micro_batch,
                 self.config.compile,
             )
-            checkpoint = fit(loop, stage, plan, getattr(self.config, name).optim, checkpoint)
+            checkpoint = fit(loop, stage, plan, phase.section(self.config).optim, checkpoint)
         if self.config.selection == "best" and checkpoint.best is not None:
-            load_trainable(self.model, self.folder.load_best(name), self.folder.best_file(name))
+            best = self.folder.load_best(phase.name)
+            load_trainable(self.model, best, self.folder.best_file(phase.name))
         if plan.epochs:
             began = time.monotonic()
             interpolate_with_class_means(stage, self.context, self.config.classifier.mean_weight)
-            checkpoint = checkpoint.spent(name, time.monotonic() - began)
-        return self._leave(index, name, checkpoint)
+            checkpoint = checkpoint.spent(phase.name, time.monotonic() - began)
+        return self._end(phase, checkpoint)
 
-    def _leave(self, index: int, name: str, checkpoint: Checkpoint) -> Checkpoint:
-        """Keep what a phase ends with, and begin the next one."""
-        self.folder.save_best(f"{name}-selected", trainable_state(self.model))
-        if name == "phase1" and self.config.phase2.epochs:
-            began = time.monotonic()
-            start_pool(self.model, self.context)
-            checkpoint = checkpoint.spent("phase2", time.monotonic() - began)
-        following = Checkpoint(
-            Position(index + 1),
-            trainable_state(self.model),
-            seconds=checkpoint.seconds,
-            peak_memory=checkpoint.peak_memory,
-        )
-        self.folder.save(following)
-        return following
+    def _end(self, phase: Phase, checkpoint: Checkpoint) -> Checkpoint:
+        """Save the final weights of a phase, and begin the next one."""
+        self.folder.save_best(_selected(phase), trainable_state(self.model))
+        return self._begin(phase.index + 1, checkpoint)
 
-    def _keep_views(self, full: NoRoomError, *, begun: bool) -> None:
-        """Go on with fewer cached views, and let the folder say so for when the run is resumed."""
-        if begun:
+    def _reduce_views(self, phase: Phase, full: NoRoomError, *, started: bool) -> None:
+        """Continue with fewer cached views, also when the run is resumed later."""
+        if started:
             raise RunError(
-                f"{self._cache_folder}: no room for the cached views that phase 2 began with. "
-                "Free some space, and go on with --resume."
+                f"{self._cache_folder}: no room for the cached views that {phase.name} started "
+                "with. Free some space and resume the run."
             )
-        left = f"with {full.views} views" if full.views else "without them"
-        self.context.reporter.message(f"cache     {full}; training goes on {left}")
-        self.config = self.context.config = self.config.changed({"phase2.cached_views": full.views})
+        left = f"with {full.views} views" if full.views else "without cached views"
+        self.context.reporter.message(f"cache     {full}; training {left}")
+        self.context.update(self.config.changed({f"{phase.name}.cached_views": full.views}))
         self.folder.keep(self.config)
 
     @property
@@ -193,7 +222,7 @@ class Trainer:
         return self.folder.path / "cache"
 
     def _cache(self, stage: Stage, plan: EpochPlan) -> ViewCache:
-        """Fixed views of the training images, computed once. Raises: NoRoomError if too many."""
+        """Compute fixed views of the training images. Raises: NoRoomError if there are too many."""
         spec = self.context.backbone.spec
         upstream = {
             **self.identity(),
@@ -218,28 +247,30 @@ class Trainer:
         )
 
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
-        phases = 2 if self.config.phase2.epochs else 1
+        """Evaluate the model after each phase, and write task file and results."""
         metrics: dict[str, dict[str, Summary]] = {}
-        usual = temperature = TaskSpec.model_fields["temperature"].default
-        for number, name in enumerate(PHASES[:phases], start=1):
-            load_trainable(self.model, self.folder.load_best(f"{name}-selected"), self.folder.path)
-            self.model.phases = number
-            metrics[name] = {}
-            for data in ("val", "test"):
-                held = {
-                    "val": self.context.validation,
-                    "test": self.context.data.splits.get("test"),
-                }
-                split = held[data]
-                if split is None or not len(split):
-                    continue
-                found = self.context.predict(
-                    self.model.predict, split, f"{name} on {data}", exact=True
+        temperature = DEFAULT_TEMPERATURE
+        for phase in self._trained_phases:
+            weights = self.folder.load_best(_selected(phase))
+            load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
+            self.model.phases = phase.number
+            metrics[phase.name] = {}
+            for name, split in self.context.evaluation_splits.items():
+                predictions = self.context.predict(
+                    self.model.predict, split, f"{phase.name} on {name}", exact=True
                 )
-                metrics[name][data] = self.context.score(found).summary()
-                if data == "val":
-                    temperature = fit_temperature(found.logits, found.labels, usual)
-        spec = self._task_spec(phases, temperature, metrics)
+                metrics[phase.name][name] = self.context.score(predictions).summary()
+                if name == "val":
+                    temperature = fit_temperature(
+                        predictions.logits, predictions.labels, DEFAULT_TEMPERATURE
+                    )
+        spec = task_metadata(
+            self.folder.path.resolve().name,
+            self.context,
+            self.model,
+            temperature=temperature,
+            metrics=metrics,
+        )
         size = save_task(self.folder.task_file, self.model, spec)
         result = Result(
             metrics,
@@ -252,27 +283,19 @@ class Trainer:
         write_json(self.folder.path / "results.json", asdict(result))
         return Task(self.model, spec), result
 
-    def _stage(self, name: str) -> Stage:
-        stage = build_stage(name, self.config, self.model, self.context.counts)
-        return stage.to(self.context.accelerator.device)
+    @property
+    def _trained_phases(self) -> list[Phase]:
+        return [phase for phase in self.phases if phase.is_trained(self.config)]
 
-    def _task_spec(self, phases: int, temperature: float, metrics: Any) -> TaskSpec:
-        backbone, shape, groups = self.context.backbone.spec, self.model.shape, self.context.groups
-        record = {name: getattr(backbone, name) for name in BackboneRecord.model_fields}
-        return TaskSpec(
-            name=self.folder.path.resolve().name,
-            class_names=tuple(self.context.data.class_names),
-            class_counts=tuple(self.context.counts.tolist()),
-            backbone=BackboneRecord(**record),
-            shared_blocks=self.model.split,
-            prompt_length=shape.length,
-            pool_size=shape.pool_size,
-            top_k=shape.top_k,
-            phases=2 if phases == 2 else 1,
-            resize_rule=self.config.augment.resize_rule,
-            resize=self.context.resize,
-            many_above=groups.many_above,
-            few_below=groups.few_below,
-            temperature=temperature,
-            metrics=metrics,
-        )
+    def _trainable(self) -> list[tuple[str, nn.Parameter]]:
+        """Return each trainable parameter of the trained phases once, with its role."""
+        unique: dict[int, tuple[str, nn.Parameter]] = {}
+        for phase in self._trained_phases:
+            for role, parameters in self.stage(phase).param_groups().items():
+                unique |= {id(p): (role, p) for p in parameters}
+        return list(unique.values())
+
+
+def _selected(phase: Phase) -> str:
+    """Name of the file with a phase's final weights."""
+    return f"{phase.name}-selected"

@@ -10,7 +10,7 @@ from ..tiny import class_token
 
 def test_deep_prompts_are_phase_one(backbone, images):
     encoder = DeepPrompts(backbone, PromptOptions(prompt_length=2))
-    model = LongTailedPromptModel(backbone, 3, PromptShape(length=2, pool_size=2))
+    model = LongTailedPromptModel(backbone, 3, PromptShape(2, None, 2, 2))
     model.shared = encoder.shared
     torch.testing.assert_close(encoder(images), model.phase1(images).query)
 

@@ -1,4 +1,4 @@
-"""Every study of the paper is there, whole, and can be trained: its cells can all be planned."""
+"""Every study of the paper is complete, and all its runs can be planned."""
 
 import re
 
@@ -8,13 +8,13 @@ from lpt.baselines import baseline_names
 from lpt.errors import ConfigError
 from lpt.studies.define.definition import OWN_METHODS, load_study, study_names
 from lpt.studies.define.lr_grid import DEFAULT_LRS, LearningRate
-from lpt.studies.define.overrides import Conditions
-from lpt.studies.plan.plan_runs import lines_of, plan_cell
+from lpt.studies.define.overrides import Overrides
+from lpt.studies.plan.plan_runs import lines_of, plan_run
 
 TABLES = {
     "probe-vs-vpt": "1", "features": "2 13", "sota": "3 4 5", "shift": "6 16", "size": "7",
     "phases": "8", "joint": "9", "query": "10", "pretraining": "11", "pool": "12", "fair": "14",
-    "tuning": "15", "split": "17", "ensemble": "18", "sampling": "19", "loss": "20",
+    "tuning": "15", "split": "17", "top-k": "18", "sampling": "19", "loss": "20",
     "multitask": "21",
 }  # fmt: skip
 
@@ -34,36 +34,36 @@ def test_the_main_study_compares_six_methods_and_both_recipes():
 
 
 @studies
-def test_all_cells_of_a_study_can_be_planned(name, vit, material):
-    """Definitions name only methods, settings and options that there are."""
-    conditions = Conditions(epochs=2, other="elsewhere")
+def test_all_runs_of_a_study_can_be_planned(name, vit, study_data):
+    """Definitions name only existing methods, settings and options."""
+    overrides = Overrides(epochs=2, other="elsewhere")
     names = set()
     lines = lines_of(load_study(name), (str(vit),))
     for line in lines:
         for lr in DEFAULT_LRS:
-            cell = plan_cell(line, conditions, material, lr=lr, seed=0, part="selection")
-            names.add(cell.name)
-        cell = plan_cell(line, conditions, material, lr=lr, seed=0, part="final")
-        names.add(cell.name)
+            run = plan_run(line, overrides, study_data, lr=lr, seed=0, part="selection")
+            names.add(run.name)
+        run = plan_run(line, overrides, study_data, lr=lr, seed=0, part="final")
+        names.add(run.name)
     assert len(names) >= len(lines)
 
 
 @studies
-def test_rows_of_a_study_are_told_apart(name):
+def test_labels_of_a_study_differ(name):
     rows = load_study(name).rows
     assert len({row.label for row in rows}) == len(rows)
     assert all(row.method in (*OWN_METHODS, *baseline_names()) for row in rows)
 
 
 @pytest.mark.parametrize("name", [name for name in study_names() if name != "split"])
-def test_rows_differ_in_what_they_train(name, vit, material):
-    """But for rows of the recipe itself, whose loss may be any; a ViT of 3 blocks has 2 splits."""
-    cells = [
-        plan_cell(line, Conditions(other="x"), material, lr=LearningRate(1.0), seed=0, part="final")
+def test_rows_differ_in_what_they_train(name, vit, study_data):
+    """Except rows of the recipe itself, with any loss; a ViT of 3 blocks has only 2 splits."""
+    runs = [
+        plan_run(line, Overrides(other="x"), study_data, lr=LearningRate(1.0), seed=0, part="final")
         for line in lines_of(load_study(name), (str(vit),))
         if line.label not in ("phase 1 of the recipe", "the recipe")
     ]
-    assert len({cell.name for cell in cells}) == len(cells)
+    assert len({run.name for run in runs}) == len(runs)
 
 
 def test_numbers_of_the_paper_are_shares():
@@ -82,12 +82,12 @@ def test_the_published_checkpoint_is_the_mean_of_its_groups():
     assert paper.values["few"] == pytest.approx(3610 / 7700, abs=5e-5)
 
 
-def test_an_unknown_study_is_named_with_the_known_ones():
+def test_an_unknown_study_lists_the_known_ones():
     with pytest.raises(ConfigError, match=r"study tables: unknown\. Known: main, probe-vs-vpt"):
         load_study("tables")
 
 
-def test_backbones_of_a_study_give_way_to_those_that_are_named():
+def test_given_backbones_replace_those_of_a_study():
     study = load_study("size")
     assert [line.backbone for line in lines_of(study, ())][::2] == list(study.backbones)
     assert {line.backbone for line in lines_of(study, ("random:vit",))} == {"random:vit"}

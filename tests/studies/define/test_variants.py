@@ -1,4 +1,4 @@
-"""What the ablations change about the method, and nothing else."""
+"""Variants change what they are about, and nothing else."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer
 
-from ..tiny import backbone_of, config
+from ...tiny import backbone_of, config
 
 
 @pytest.fixture
@@ -27,23 +27,23 @@ def images() -> torch.Tensor:
     return torch.randn(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-def test_joint_training_says_what_phase_2_says(context, tmp_path):
+def test_joint_training_predicts_as_phase_2_does(context, tmp_path):
     trainer = JointTrainer(context, RunFolder(tmp_path))
-    stage = trainer._stage("phase2").eval()
+    stage = trainer.stage(JointTrainer.phases[1]).eval()
     assert isinstance(stage, JointStage)
     torch.testing.assert_close(stage.predict(images()).logits, trainer.model(images()).logits)
 
 
-def test_joint_training_teaches_both_prompt_sets(context, tmp_path):
+def test_joint_training_trains_both_prompt_sets(context, tmp_path):
     trainer = JointTrainer(context, RunFolder(tmp_path))
-    stage = trainer._stage("phase2").train()
+    stage = trainer.stage(JointTrainer.phases[1]).train()
     labels = torch.tensor([0, 1, 2, 3] * 2)
     stage(stage.draw({"images": images()}, labels), Progress(0, 1)).total.backward()
-    taught = {id(p) for group in stage.param_groups().values() for p in group}
+    trainable = {id(p) for group in stage.param_groups().values() for p in group}
     model = trainer.model
-    learned = (model.shared.prompts, model.pool.prompts, model.pool.keys, model.classifier.weight)
-    assert taught == {id(p) for p in learned}
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in learned)
+    expected = (model.shared.prompts, model.pool.prompts, model.pool.keys, model.classifier.weight)
+    assert trainable == {id(p) for p in expected}
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in expected)
     assert all(p.grad is None for p in model.backbone.parameters())
 
 
@@ -68,10 +68,10 @@ def test_keys_of_the_plain_query_start_at_its_clusters(context, tmp_path):
     assert (keys @ queries.T).max(dim=1).values.min() > 0.9
 
 
-def test_joint_training_drops_what_was_drawn_for_the_whole_step(vit, photos, tmp_path):
+def test_joint_training_uses_the_dropout_mask_of_the_whole_step(vit, photos, tmp_path):
     settings = config(photos, augment__mixup=0.0, classifier__dropout=0.5)
     context = TrainingContext(settings, SilentReporter(), device="cpu", backbone=backbone_of(vit))
-    stage = JointTrainer(context, RunFolder(tmp_path))._stage("phase2").train()
+    stage = JointTrainer(context, RunFolder(tmp_path)).stage(JointTrainer.phases[1]).train()
     step = stage.draw({"images": images()}, torch.tensor([0, 1, 2, 3] * 2))
     once, again = stage(step, Progress(0, 1)).total, stage(step, Progress(0, 1)).total
     assert torch.equal(once, again)

@@ -1,4 +1,4 @@
-"""The bootstrap against cases that can be worked by hand."""
+"""The bootstrap against cases worked out by hand."""
 
 from itertools import product
 
@@ -23,13 +23,13 @@ def test_two_images_of_which_one_is_gained():
     assert not found["overall"].is_clear
 
 
-def test_an_image_gained_everywhere_leaves_no_doubt():
+def test_a_gain_on_every_image_has_no_spread():
     found = paired_differences(right("1111"), right("0000"), np.array([0, 0, 1, 1]), GROUPS)
     assert all((d.mean, d.low, d.high) == (1, 1, 1) for d in found.values())
     assert found["few"].is_clear
 
 
-def test_what_both_get_wrong_or_right_cancels():
+def test_images_that_both_classify_alike_cancel():
     found = paired_differences(right("1010"), right("1010"), np.array([0, 0, 1, 1]), GROUPS)
     assert all((d.mean, d.low, d.high) == (0, 0, 0) for d in found.values())
 

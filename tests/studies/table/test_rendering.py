@@ -1,4 +1,4 @@
-"""A table says what was measured, how sure it is, and what to beware of, in every form."""
+"""A table shows results, intervals and caveats in every format."""
 
 import csv
 import io
@@ -23,14 +23,14 @@ ROW = TableRow(
     label="LPT",
     backbone="vit",
     scores={"overall": Spread(0.5, 0.01), "macro": Spread(0.4, 0.02), "few": Spread(0.25, 0.0)},
-    ensembled={},
+    tta={},
     features={"gamma": Spread(1.25, 0.1), "knn": Spread(0.3, 0.1)},
     seeds=3,
     lr="x3",
     absolute_lr=0.03,
     tried={},
     at_edge=False,
-    five_crops=False,
+    uses_tta=False,
     made_with=("lpt 1, torch 2, 1 thread, cpu, bf16",),
     parameters=1_013_760,
     seconds=Spread(12.34, 0.5),
@@ -38,7 +38,7 @@ ROW = TableRow(
     epochs=(40, 40),
     standard=(40, 40),
     difference={},
-    ensembled_difference={},
+    tta_difference={},
     paper=(PAPER,),
     random=False,
     failed="",
@@ -69,7 +69,7 @@ def line_of(text: str, label: str) -> str:
     return next(line for line in text.splitlines() if line.startswith(label))
 
 
-def test_a_row_holds_accuracies_with_spread_cost_and_the_papers_numbers():
+def test_a_row_has_accuracies_with_deviations_cost_and_the_papers_numbers():
     line = line_of(render_study(table()), "LPT")
     for part in ("50.0 ± 1.0", "25.0 ± 0.0", "1,013,760", "12.3", "2,000", "40 + 40", "x3"):
         assert part in line
@@ -77,13 +77,13 @@ def test_a_row_holds_accuracies_with_spread_cost_and_the_papers_numbers():
     assert line.endswith("50.07 / 46.88 few")
 
 
-def test_one_seed_has_no_spread():
+def test_one_seed_has_no_deviation():
     line = line_of(render_study(table()), "probe")
     assert "45.0 " in line
     assert "±" not in line
 
 
-def test_differences_stand_with_their_intervals():
+def test_differences_have_intervals():
     text = render_study(table())
     line = [x for x in text.splitlines() if x.startswith("probe")][1]
     assert "-5.0 [-8.0, -2.0]" in line
@@ -91,41 +91,41 @@ def test_differences_stand_with_their_intervals():
     assert "minus LPT" in text
 
 
-CROPS = (
-    replace(ROW, ensembled={"overall": Spread(0.525, 0.01)}),
+AUGMENTED = (
+    replace(ROW, tta={"overall": Spread(0.525, 0.01)}),
     replace(
         OTHER,
-        ensembled={"overall": Spread(0.475, math.nan)},
-        ensembled_difference={"overall": Difference(-0.05, -0.06, -0.04)},
+        tta={"overall": Spread(0.475, math.nan)},
+        tta_difference={"overall": Difference(-0.05, -0.06, -0.04)},
     ),
 )
 
 
-def test_five_crops_have_a_table_of_their_own_with_differences():
-    assert "five crops" not in render_study(table())
-    text = render_study(table(*CROPS))
-    rest = text[text.index("five crops") :]
+def test_test_time_augmentation_has_its_own_table_with_differences():
+    assert "test-time augmentation" not in render_study(table())
+    text = render_study(table(*AUGMENTED))
+    rest = text[text.index("test-time augmentation") :]
     assert "52.5 ± 1.0" in line_of(rest, "LPT")
     assert line_of(rest, "probe").endswith(" -")
     assert "-5.0 [-6.0, -4.0]" in rest
-    assert "## The same models" in render_study(table(*CROPS), "markdown")
-    first = next(csv.DictReader(io.StringIO(study_csv(table(*CROPS)))))
-    assert float(first["five_crops_overall"]) == 0.525
-    assert study_json(table(*CROPS))["rows"][0]["ensembled"]["overall"]["mean"] == 0.525
+    assert "## The same models" in render_study(table(*AUGMENTED), "markdown")
+    first = next(csv.DictReader(io.StringIO(study_csv(table(*AUGMENTED)))))
+    assert float(first["tta_overall"]) == 0.525
+    assert study_json(table(*AUGMENTED))["rows"][0]["tta"]["overall"]["mean"] == 0.525
 
 
 @pytest.mark.parametrize(
     ("change", "mark", "words"),
     [
         ({"epochs": (10,)}, "*", "fewer epochs"),
-        ({"random": True}, "†", "machinery only"),
+        ({"random": True}, "†", "smoke test only"),
         ({"seeds": 2}, "‡", "fewer seeds"),
         ({"at_edge": True}, "^", "a better one may lie beyond"),
-        ({"five_crops": True}, "§", "where other rows have a single view"),
+        ({"uses_tta": True}, "§", "predicts with test-time augmentation"),
         ({"failed": "loss is not finite.\nLower it."}, "!", "loss is not finite."),
     ],
 )
-def test_what_is_no_result_is_marked(change, mark, words):
+def test_invalid_and_incomplete_results_are_marked(change, mark, words):
     plain = render_study(table())
     text = render_study(table(ROW, replace(OTHER, **{"label": "odd", **change})))
     assert f" {mark} " in line_of(text, "odd")
@@ -133,7 +133,7 @@ def test_what_is_no_result_is_marked(change, mark, words):
     assert words not in plain
 
 
-def test_every_candidate_rate_is_shown_with_what_it_had():
+def test_every_candidate_learning_rate_is_shown_with_its_score():
     assert "candidate" not in render_study(table())
     chosen = replace(ROW, tried={"x1/3": 0.25, "x1": 0.375, "x3": None})
     text = render_study(table(chosen, OTHER))
@@ -144,20 +144,20 @@ def test_every_candidate_rate_is_shown_with_what_it_had():
     assert study_json(table(chosen))["rows"][0]["tried"]["x1/3"] == 0.25
 
 
-def test_cells_of_several_machines_are_told_apart():
-    assert "Cells were trained with lpt 1, torch 2, 1 thread, cpu, bf16." in render_study(table())
+def test_runs_of_several_machines_are_listed_separately():
+    assert "Runs were trained with lpt 1, torch 2, 1 thread, cpu, bf16." in render_study(table())
     text = render_study(table(ROW, replace(OTHER, label="probe", made_with=("lpt 1, float32",))))
     assert "Trained with lpt 1, torch 2, 1 thread, cpu, bf16: LPT." in text
     assert "Trained with lpt 1, float32: probe." in text
 
 
-def test_marks_are_no_bullets_in_markdown():
+def test_marks_are_not_bullets_in_markdown():
     short = replace(ROW, epochs=(10,))
     assert "- \\* trained for fewer" in render_study(table(short), "markdown")
     assert "\n* trained for fewer" in render_study(table(short))
 
 
-def test_features_have_columns_where_the_study_is_about_them():
+def test_features_have_columns_if_the_study_measures_them():
     assert "gamma" not in render_study(table())
     text = render_study(table(with_features=True))
     assert "1.250 ± 0.100" in line_of(text, "LPT")
@@ -185,7 +185,7 @@ def test_csv_keeps_full_precision():
     assert (second["difference_overall_low"], second["overall_deviation"]) == ("-0.08", "")
 
 
-def test_json_has_no_number_that_is_none():
+def test_json_has_null_for_undefined_numbers():
     tree = json.loads(json.dumps(study_json(table()), allow_nan=False))
     first, second = tree["rows"]
     assert first["scores"]["overall"] == {"mean": 0.5, "deviation": 0.01}
@@ -195,13 +195,13 @@ def test_json_has_no_number_that_is_none():
     assert (first["fewer_epochs_than_standard"], first["random"]) == (False, False)
 
 
-def test_the_picture_is_an_svg_with_a_bar_a_value():
-    picture = ET.fromstring(study_svg(table()))
-    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
-    bars = [e for e in picture.iter() if e.attrib.get("class", "").startswith("bar ")]
+def test_the_chart_is_an_svg_with_one_bar_per_value():
+    chart = ET.fromstring(study_svg(table()))
+    assert chart.tag == "{http://www.w3.org/2000/svg}svg"
+    bars = [e for e in chart.iter() if e.attrib.get("class", "").startswith("bar ")]
     assert [bar.attrib["class"] for bar in bars] == ["bar overall", "bar few", "bar overall"]
-    assert "probe <a & b>" in "".join(picture.itertext())
-    whiskers = [e.attrib for e in picture.iter() if e.attrib.get("class") == "spread"]
+    assert "probe <a & b>" in "".join(chart.itertext())
+    whiskers = [e.attrib for e in chart.iter() if e.attrib.get("class") == "spread"]
     (whisker,) = whiskers  # one seed and a deviation of 0 have none
     width = float(bars[0].attrib["width"])
     low, high = (float(whisker[end]) - float(bars[0].attrib["x"]) for end in ("x1", "x2"))

@@ -18,18 +18,18 @@ from lpt.training.engine.step import MicroBatch, train_step
 from lpt.training.engine.step_batch import Inputs
 from lpt.training.run.environment import make_accelerator
 
-from ..contracts.test_stages import STAGES
-from ..tiny import config, tensors_of, train
+from ...contracts.test_stages import STAGES
+from ...tiny import config, tensors_of, train
 from .test_step import IMAGES, LABELS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 COMPARED = """
 import torch
 from torch._dynamo.utils import counters
 from tests.contracts.test_stages import STAGES
-from tests.training.test_step import IMAGES, LABELS
+from tests.training.engine.test_step import IMAGES, LABELS
 from lpt.training.engine.stage import Progress
 
 torch.set_num_threads(1)
@@ -79,7 +79,6 @@ def compiled_as(stage: Stage, output: Callable[[Inputs], Output]) -> list[str]:
     told: list[str] = []
     trainable = [p for group in stage.param_groups().values() for p in group]
     stage.compile_steps = lambda: setattr(stage, "compiled", (stage.frozen, output))
-    torch.manual_seed(2)
     compile_if_right(
         make_accelerator("auto", "cpu"),
         stage,
@@ -87,7 +86,8 @@ def compiled_as(stage: Stage, output: Callable[[Inputs], Output]) -> list[str]:
         {"images": IMAGES},
         LABELS,
         Progress(0, 4),
-        MicroBatch(None, told.append),
+        seed=2,
+        micro=MicroBatch(None, told.append),
     )
     assert all(p.grad is None for p in trainable)
     return told
@@ -147,7 +147,6 @@ def test_what_torch_cannot_compile_runs_as_it_is(name):
         raise RuntimeError("no compiler here\nand more")
 
     def step() -> dict[str, float]:
-        torch.manual_seed(2)
         return train_step(
             make_accelerator("auto", "cpu"),
             stage,
@@ -155,6 +154,7 @@ def test_what_torch_cannot_compile_runs_as_it_is(name):
             {"images": IMAGES},
             LABELS,
             Progress(0, 4),
+            seed=2,
             micro=MicroBatch(None, told.append),
         )
 
@@ -162,4 +162,4 @@ def test_what_torch_cannot_compile_runs_as_it_is(name):
     stage.compiled = (stage.frozen, broken)
     assert step() == wanted
     assert stage.compiled is None
-    assert told == ["compile   failed, so steps run as they are (no compiler here)"]
+    assert told == ["compile   failed; steps run uncompiled (no compiler here)"]

@@ -1,21 +1,18 @@
-"""One step: what it changes, what it refuses, and what it leaves behind."""
+"""Steps of a real phase: what they change, what they refuse, and that no gradient remains."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from accelerate import Accelerator
 
 from lpt.backbones import FrozenViT
-from lpt.errors import ConfigError, TrainingError
+from lpt.errors import TrainingError
 from lpt.training.engine.stage import Progress
 from lpt.training.engine.step import train_step
-from lpt.training.run import environment as launch
-from lpt.training.run.environment import default_workers, make_accelerator
 from lpt.training.trainer import Trainer
 
-from ..tiny import config, opened
+from ...tiny import config, opened
 
 
 @pytest.fixture
@@ -27,7 +24,7 @@ def trainer(photos: Path, backbone: FrozenViT, tmp_path: Path) -> Iterator[Train
 @pytest.fixture
 def step(trainer: Trainer):
     """One step of phase 1 on random images."""
-    stage = trainer._stage("phase1").train()
+    stage = trainer.stage(trainer.phases[0]).train()
     images, labels = torch.randn(8, 3, 16, 16), torch.arange(8) % 4
 
     def take(optimizer: torch.optim.Optimizer | None = None, **changes: object):
@@ -39,48 +36,49 @@ def step(trainer: Trainer):
             {"images": images},
             labels,
             progress,
+            seed=0,
             **changes,
         )
 
     take.stage = stage
-    take.learning = [p for group in stage.param_groups().values() for p in group]
+    take.trainable = [p for group in stage.param_groups().values() for p in group]
     return take
 
 
 def test_without_an_optimizer_no_weight_changes_and_no_gradient_stays(step):
-    before = [p.detach().clone() for p in step.learning]
+    before = [p.detach().clone() for p in step.trainable]
     assert step()["loss"] > 0
-    assert all(torch.equal(p, b) for p, b in zip(step.learning, before, strict=True))
+    assert all(torch.equal(p, b) for p, b in zip(step.trainable, before, strict=True))
     assert all(p.grad is None for p in step.stage.parameters())
 
 
-def test_with_one_what_learns_changes(step):
-    before = [p.detach().clone() for p in step.learning]
-    step(torch.optim.SGD(step.learning, lr=0.1))
-    assert not any(torch.equal(p, b) for p, b in zip(step.learning, before, strict=True))
+def test_with_an_optimizer_all_trainable_parameters_change(step):
+    before = [p.detach().clone() for p in step.trainable]
+    step(torch.optim.SGD(step.trainable, lr=0.1))
+    assert not any(torch.equal(p, b) for p, b in zip(step.trainable, before, strict=True))
 
 
 def test_clipping_bounds_the_length_of_a_step(step):
-    before = [p.detach().clone() for p in step.learning]
-    step(torch.optim.SGD(step.learning, lr=1.0), clip_norm=1e-3)
-    moved = torch.cat([(p - b).flatten() for p, b in zip(step.learning, before, strict=True)])
+    before = [p.detach().clone() for p in step.trainable]
+    step(torch.optim.SGD(step.trainable, lr=1.0), clip_norm=1e-3)
+    moved = torch.cat([(p - b).flatten() for p, b in zip(step.trainable, before, strict=True)])
     assert 0 < moved.norm() <= 1.01e-3
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_weights_change(step):
     with torch.no_grad():
-        step.learning[0].fill_(torch.nan)
-    kept = step.learning[1].detach().clone()
-    optimizer = torch.optim.SGD([{"params": step.learning, "peak": 0.5}], lr=0.1)
+        step.trainable[0].fill_(torch.nan)
+    kept = step.trainable[1].detach().clone()
+    optimizer = torch.optim.SGD([{"params": step.trainable, "peak": 0.5}], lr=0.1)
     with pytest.raises(TrainingError, match=r"phase1: loss is not finite .* rate of 0\.5"):
         step(optimizer)
-    assert torch.equal(step.learning[1], kept)
+    assert torch.equal(step.trainable[1], kept)
 
 
-def test_a_loss_that_is_not_finite_before_training_blames_no_rate(step):
+def test_a_loss_that_is_not_finite_before_training_does_not_blame_the_learning_rate(step):
     with torch.no_grad():
-        step.learning[0].fill_(torch.inf)
-    with pytest.raises(TrainingError, match=r"phase1: .* before anything was learned") as caught:
+        step.trainable[0].fill_(torch.inf)
+    with pytest.raises(TrainingError, match=r"phase1: .* before the first update") as caught:
         step()
     assert "lr" not in str(caught.value)
 
@@ -108,29 +106,3 @@ def test_other_errors_pass(step, monkeypatch):
     monkeypatch.setattr(step.stage, "output", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         step()
-
-
-def test_bf16_is_refused_where_it_would_crawl(monkeypatch):
-    monkeypatch.setattr(launch, "_cpu_has_fast_bf16", lambda: False)
-    with pytest.raises(ConfigError, match="precision=bf16: this device has no bf16 instructions"):
-        make_accelerator("bf16", "cpu")
-
-
-@pytest.mark.parametrize("fast", [True, False])
-def test_a_cpu_computes_in_bf16_where_it_has_instructions_for_it(fast, monkeypatch):
-    monkeypatch.setattr(launch, "_cpu_has_fast_bf16", lambda: fast)
-    assert launch.uses_bf16("auto", torch.device("cpu")) is fast
-    assert launch.uses_bf16("float32", torch.device("cpu")) is False
-
-
-def test_a_process_keeps_its_precision(monkeypatch):
-    make_accelerator("float32", "cpu")
-    monkeypatch.setattr(launch, "_cpu_has_fast_bf16", lambda: True)
-    with pytest.raises(ConfigError, match=r"has trained with others before\. Start a new process"):
-        make_accelerator("bf16", "cpu")
-
-
-def test_beside_a_cpu_that_computes_no_process_loads_unless_asked():
-    accelerator: Accelerator = make_accelerator("auto", "cpu")
-    assert default_workers(accelerator, None) == 0
-    assert default_workers(accelerator, 3) == 3

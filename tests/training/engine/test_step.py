@@ -1,26 +1,25 @@
-"""Micro-batches: the same step in parts, and what happens where memory runs out."""
+"""Micro-batches: the same step in parts, also after memory has run out."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from lpt.backbones import FrozenViT
 from lpt.errors import TrainingError
 from lpt.training.engine.stage import Progress, Stage
 from lpt.training.engine.step import MicroBatch, train_step
-from lpt.training.engine.step_batch import StepBatch
+from lpt.training.engine.step_batch import Inputs, StepBatch
 from lpt.training.run import environment as launch
 from lpt.training.run.environment import make_accelerator
 
-from ..contracts.test_stages import STAGES
-from ..tiny import config, opened, tensors_of, train
+from ...contracts.test_stages import STAGES
+from ...tiny import config, opened, tensors_of, train
 
 IMAGES = torch.randn(12, 3, 16, 16, generator=torch.Generator().manual_seed(8))
 LABELS = torch.tensor([0, 1, 2, 0, 1, 0] * 2)
@@ -37,13 +36,12 @@ def make(request: pytest.FixtureRequest) -> Callable[[str, float], Stage]:
 def step_of(
     stage: Stage,
     images: int | None,
-    tell: Callable[[str], None] = lambda _: None,
+    notify: Callable[[str], None] = lambda _: None,
     precision: str = "auto",
 ) -> tuple[dict[str, float], list[Tensor]]:
-    """Terms and weights after one step, in parts of so many images, from the same start."""
+    """Return the terms and weight changes of a step in micro-batches, from the same start."""
     trainable = [p for group in stage.param_groups().values() for p in group]
     start = [p.detach().clone() for p in trainable]
-    torch.manual_seed(7)
     values = train_step(
         make_accelerator(precision, "cpu"),
         stage,
@@ -51,7 +49,8 @@ def step_of(
         {"images": IMAGES},
         LABELS,
         Progress(1, 4),
-        micro=MicroBatch(images, tell),
+        seed=7,
+        micro=MicroBatch(images, notify),
     )
     moved = [p.detach() - s for p, s in zip(trainable, start, strict=True)]
     with torch.no_grad():
@@ -80,21 +79,8 @@ def test_any_parts_give_the_step_of_the_whole(make, sampler, mixup, images):
         assert (one - other).abs().max() <= 1e-6 * other.abs().max()
 
 
-@given(st.integers(1, 9), st.integers(1, 3), st.integers(1, 40))
-def test_parts_cover_every_image_once_and_know_their_branch(size, branches, images):
-    total = size * branches
-    labels = torch.arange(total)
-    whole = StepBatch({"images": labels}, labels, None, None, None, first=0, total=total)
-    parts = list(whole.parts(images))
-    assert torch.equal(torch.cat([part.labels for part in parts]), labels)
-    assert all(len(part.labels) <= images for part in parts)
-    for branch in range(branches):
-        owned = [part.labels[part.rows_of_branch(branch, branches)] for part in parts]
-        assert torch.equal(torch.cat(owned), labels[branch * size : (branch + 1) * size])
-
-
 def out_of_memory_above(monkeypatch, stage: Stage, most: int, error: RuntimeError) -> list[int]:
-    """Let a stage fail for more images than that; after half of the work was done."""
+    """Let a stage run out of memory for more images than `most`, after drawing random numbers."""
     sizes: list[int] = []
     output = stage.output
 
@@ -113,21 +99,21 @@ def out_of_memory_above(monkeypatch, stage: Stage, most: int, error: RuntimeErro
 def test_a_step_that_exceeds_memory_is_repeated_in_parts_with_the_same_result(
     make, error, monkeypatch
 ):
-    stage, told = with_dropout(make("dual", 0.4)), []
+    stage, messages = with_dropout(make("dual", 0.4)), []
     _, wanted = step_of(stage, 3)
     sizes = out_of_memory_above(monkeypatch, stage, 3, error)
-    _, found = step_of(stage, None, told.append)
+    _, found = step_of(stage, None, messages.append)
     assert sizes == [12, 6, 3, 3, 3, 3]
     assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
-    assert len(told) == 1
-    assert "12 images at once are too many" in told[0]
-    assert "3 at a time" in told[0]
+    assert len(messages) == 1
+    assert "out of memory with 12 images at once" in messages[0]
+    assert "micro-batch reduced to 3 (same optimisation step)" in messages[0]
 
 
 @pytest.fixture
 def in_bf16(monkeypatch: pytest.MonkeyPatch) -> Iterator[Accelerator]:
-    """Accelerate keeps one precision a process, which is forgotten before and after."""
-    monkeypatch.setattr(launch, "_cpu_has_fast_bf16", lambda: True)
+    """Accelerate keeps one precision per process; it is reset before and after."""
+    monkeypatch.setattr(launch, "cpu_has_bf16", lambda: True)
     AcceleratorState._reset_state(reset_partial_state=True)
     yield make_accelerator("bf16", "cpu")
     AcceleratorState._reset_state(reset_partial_state=True)
@@ -152,10 +138,10 @@ def test_a_run_in_bf16_trains_both_phases(in_bf16, photos: Path, backbone, tmp_p
     )
 
 
-def test_steps_that_follow_keep_the_size_and_say_nothing(make, monkeypatch):
-    stage, told = make("dual", 0.0).train(), []
+def test_later_steps_keep_the_size_without_another_message(make, monkeypatch):
+    stage, messages = make("dual", 0.0).train(), []
     sizes = out_of_memory_above(monkeypatch, stage, 6, GPU_ERROR)
-    micro = MicroBatch(None, told.append)
+    micro = MicroBatch(None, messages.append)
     for _ in range(2):
         train_step(
             make_accelerator("auto", "cpu"),
@@ -164,11 +150,12 @@ def test_steps_that_follow_keep_the_size_and_say_nothing(make, monkeypatch):
             {"images": IMAGES},
             LABELS,
             Progress(0, 4),
+            seed=7,
             micro=micro,
         )
     assert micro.images == 6
     assert sizes == [12, 6, 6, 6, 6]
-    assert len(told) == 1
+    assert len(messages) == 1
 
 
 def test_one_image_that_is_too_much_is_an_error(make, monkeypatch):
@@ -228,16 +215,40 @@ def test_a_run_whose_memory_ran_out_goes_on_bit_identical(
 
 
 def test_the_setting_reaches_the_steps(photos: Path, backbone, tmp_path: Path, monkeypatch):
-    from lpt.training.engine import step
-
     sizes: set[int | None] = set()
-    gradients = step._gradients
+    parts = StepBatch.parts
 
-    def watched(*arguments):
-        sizes.add(arguments[4])
-        return gradients(*arguments)
+    def watched(self: StepBatch, images: int | None) -> Iterator[StepBatch]:
+        sizes.add(images)
+        return parts(self, images)
 
-    monkeypatch.setattr(step, "_gradients", watched)
+    monkeypatch.setattr(StepBatch, "parts", watched)
     settings = {"phase1.epochs": 1, "phase2.epochs": 0, "micro_batch": 3}
     train(config(photos).changed(settings), tmp_path / "run", backbone)
     assert sizes == {3}
+
+
+def test_threads_do_not_take_each_others_random_numbers(make) -> None:
+    """Each step draws what its seed determines, whatever other threads draw meanwhile."""
+
+    def draws(seed: int) -> list[Tensor]:
+        stage, numbers = with_dropout(make("dual", 0.4)), []
+        draw = stage.draw
+
+        def recorded(inputs: Inputs, labels: Tensor) -> StepBatch:
+            step = draw(inputs, labels)
+            numbers.append(torch.cat([step.inputs["images"].flatten(), step.noise.flatten()]))
+            return step
+
+        stage.draw = recorded
+        accelerator = make_accelerator("auto", "cpu")
+        inputs, progress = {"images": IMAGES}, Progress(0, 4)
+        for number in range(20):
+            train_step(accelerator, stage, None, inputs, LABELS, progress, seed=seed + number)
+        return numbers
+
+    wanted = [draws(seed) for seed in (0, 1000)]
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(draws, (0, 1000)))
+    for ours, expected in zip(found, wanted, strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(ours, expected, strict=True))

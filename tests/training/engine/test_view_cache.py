@@ -81,7 +81,8 @@ def build(
     reporter: Reporter | None = None,
     plan: EpochPlan | None = None,
     upstream: str = "same",
-    **settings: object,
+    dtype: str = "float16",
+    limit_gb: float = 8.0,
 ) -> ViewCache:
     return build_cache(
         folder,
@@ -90,7 +91,8 @@ def build(
         images or Images(),
         {"upstream": upstream},
         reporter or Reporter(),
-        **settings,
+        dtype=dtype,
+        limit_gb=limit_gb,
     )
 
 
@@ -164,7 +166,7 @@ def test_a_complete_cache_is_only_read(tmp_path):
 
 
 @pytest.mark.parametrize("change", ["upstream", "seed", "views", "dtype"])
-def test_anything_upstream_that_changes_makes_it_anew(tmp_path, change):
+def test_any_upstream_change_computes_the_cache_again(tmp_path, change):
     made, images, reporter = stage(), Images(), Reporter()
     build(tmp_path, made)
     plan = plan_for(made, **({change: 3} if change in ("seed", "views") else {}))
@@ -175,7 +177,7 @@ def test_anything_upstream_that_changes_makes_it_anew(tmp_path, change):
         settings["upstream"] = "another backbone"
     kept = build(tmp_path, made, images, reporter, plan, **settings)
     assert len(images.drawn) == 1 + plan.views * len(LABELS)
-    assert any("made anew" in message for message in reporter.messages)
+    assert any("computed again" in message for message in reporter.messages)
     steps = plan.draws(0)
     cached, _ = next(kept(iter(steps)))
     fresh, _ = next(Images()(iter(steps)))

@@ -1,1 +1,1 @@
-"""Studies as data, and what a user changes about them."""
+"""Studies as data, and the user's overrides."""

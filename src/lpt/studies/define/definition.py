@@ -1,4 +1,4 @@
-"""A study as data: rows to train, measures to show, and what the paper reports beside them."""
+"""A study as data: rows to train, measures to show, and the numbers that the paper reports."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -14,8 +14,8 @@ from lpt.errors import ConfigError
 __all__ = ["OWN_METHODS", "Published", "Row", "Study", "load_study", "study_names"]
 
 OWN_METHODS = ("lpt", "plain", "joint", "plain-query")
-"""Methods of a row that are no rival of `lpt.baselines`: long-tailed prompt tuning and its variants
-(`phase2.epochs` 0 trains phase 1 alone), and the plain backbone with class means, untrained."""
+"""Methods other than the baselines of `lpt.baselines`: long-tailed prompt tuning and its variants
+(`phase2.epochs` 0 trains phase 1 only), and the untrained backbone with class means."""
 
 Measure = Literal["overall", "many", "medium", "few", "macro", "knn", "gamma", "shifted"]
 
@@ -25,14 +25,15 @@ class _Strict(BaseModel):
 
 
 class Published(_Strict):
-    """What the paper reports for a row.
+    """Numbers that the paper reports for a row.
 
     Attributes:
         values: measure -> share in [0, 1] (gamma: number).
         source: table or section.
-        data: what it was measured on; ViT-B/16 of ImageNet-21k unless `backbone` says otherwise.
-        derived: computed from a printed difference, so half a point uncertain.
-        backbone: part of the backbone's name that the values belong to; "" for any.
+        data: name of the data set. The backbone is ViT-B/16 (ImageNet-21k) unless `backbone` is
+            given.
+        derived: computed from a printed difference, so uncertain by half a point.
+        backbone: part of the name of the backbone that was measured; "" for any.
     """
 
     values: Mapping[Measure, float]
@@ -46,15 +47,15 @@ class Row(_Strict):
     """One line of a study's table.
 
     Attributes:
-        label: what the table calls it; "{recipe}" in it stands for the study's recipe.
-        method: of `OWN_METHODS`, or a rival's name.
-        recipe: recipe that `set` changes; rivals take data, augmentation and precision from it.
+        label: name in the table; "{recipe}" in it is replaced by the study's recipe.
+        method: of `OWN_METHODS`, or a baseline's name.
+        recipe: recipe that `set` changes; baselines take data, augmentation and precision from it.
         set: dotted settings of the run's configuration.
-        rival: settings of the rival (`lpt.baselines.BaselineSettings`); `options` are its own.
-        like_phase1: whether the rival takes loss and order of images from the recipe's phase 1.
-        shared_blocks: K for a backbone of 12 blocks; scaled to others.
+        baseline: settings of the baseline (`lpt.baselines.BaselineSettings`).
+        like_phase1: whether the baseline takes loss and sampler from the recipe's phase 1.
+        shared_blocks: K for a backbone of 12 blocks; scaled to other depths.
         epochs: multiple of the study's epochs.
-        paper: what the paper reports.
+        paper: numbers of the paper.
     """
 
     label: str
@@ -74,11 +75,11 @@ class Study(_Strict):
     Attributes:
         about: the question in one line.
         source: tables of the paper that it reproduces.
-        rows: in the order of the table; differences are taken against the first.
-        backbones: those it compares, unless told others; empty for the recipe's.
+        rows: in the order of the table; the first is the default reference for differences.
+        backbones: those it compares by default; empty for the recipe's.
         measures: columns beside the accuracies.
-        needs: what else the study must be given: "shifted" test sets (else corruptions of the own
-            test images), or an "other" data set.
+        needs: further input: "shifted" test sets (by default corruptions of the test images), or an
+            "other" data set.
     """
 
     about: str
@@ -90,18 +91,18 @@ class Study(_Strict):
 
 
 def study_names() -> tuple[str, ...]:
-    """All studies, in the order of the paper's tables."""
+    """Return the names of all studies, in the order of the paper's tables."""
     return tuple(_tree())
 
 
 @cache
 def load_study(name: str, recipe: str = "default") -> Study:
-    """A study by name, its labels with the recipe of the rows that name none.
+    """Load a study by name, with the recipe's name in its labels.
 
-    Of two rows that then have one label, the first stays.
+    If two rows then have the same label, only the first is kept.
 
     Args:
-        recipe: name or file.
+        recipe: name or file of the recipe of rows that name none.
     Raises: ConfigError naming the known studies.
     """
     if name not in _tree():

@@ -1,4 +1,4 @@
-"""Learning rates to choose from: the same small grid for every method."""
+"""Candidate learning rates: the same small grid for every method."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,10 +14,10 @@ _ROLES = ("lr", "classifier_lr", "key_lr")
 
 @dataclass(frozen=True)
 class LearningRate:
-    """A candidate: a multiple of a method's own rate, or a rate as it is.
+    """A candidate: a multiple of a method's default learning rate, or an absolute one.
 
     Attributes:
-        value: the factor or the rate.
+        value: the factor or the learning rate.
         relative: whether it is a factor.
     """
 
@@ -32,20 +32,20 @@ class LearningRate:
         return f"x{share}" if exact else f"x{self.value:.3g}"
 
     def factor(self, own: float) -> float:
-        """What all rates of a method whose main rate is `own` are multiplied by."""
+        """Return the factor for all learning rates of a method whose main one is `own`."""
         return self.value if self.relative else self.value / own
 
 
 DEFAULT_LRS = (LearningRate(1 / 3), LearningRate(1.0), LearningRate(3.0))
-"""The grid: a third of a method's own rate, the rate, three times the rate."""
+"""A third of a method's default learning rate, the default, and three times the default."""
 
 
 def parse_lrs(text: str | None) -> tuple[LearningRate, ...]:
-    """Read "x1/3,x1,x3" (multiples of each method's own rate) or "0.001,0.003" (rates).
+    """Parse "x1/3,x1,x3" (multiples of each method's default) or "0.001,0.003" (absolute).
 
-    None is `DEFAULT_LRS`. A single rate leaves nothing to choose.
+    None is `DEFAULT_LRS`. A single candidate needs no selection.
 
-    Raises: ConfigError naming what is no positive number.
+    Raises: ConfigError naming a candidate that is not a positive number.
     """
     if text is None:
         return DEFAULT_LRS
@@ -53,7 +53,7 @@ def parse_lrs(text: str | None) -> tuple[LearningRate, ...]:
 
 
 def scaled_config(config: RunConfig, lr: LearningRate) -> RunConfig:
-    """All rates of both phases multiplied alike; an absolute rate is that of phase 1's prompts."""
+    """Scale all learning rates of both phases; an absolute one is that of phase 1's prompts."""
     factor = lr.factor(config.phase1.optim.lr)
     changes = {
         f"{phase}.optim.{role}": factor * own
@@ -65,7 +65,7 @@ def scaled_config(config: RunConfig, lr: LearningRate) -> RunConfig:
 
 
 def scaled_baseline(settings: BaselineSettings, lr: LearningRate) -> BaselineSettings:
-    """Both rates of a rival multiplied alike; an absolute rate is its main one."""
+    """Scale both learning rates of a baseline; an absolute one is its `lr`."""
     assert settings.lr is not None
     factor = lr.factor(settings.lr)
     own = settings.classifier_lr
@@ -85,7 +85,7 @@ def _lr(text: str) -> LearningRate:
         value = 0.0
     if not 0 < value < float("inf"):
         raise ConfigError(
-            f"--rates: {text!r} is no rate. Write multiples of each method's own rate as "
-            "x1/3,x1,x3, or rates as 0.001,0.003."
+            f"--lrs: {text!r} is not a learning rate. Write multiples of each method's default as "
+            "x1/3,x1,x3, or absolute values as 0.001,0.003."
         )
     return LearningRate(value, relative)

@@ -1,4 +1,4 @@
-"""What a user changes about a whole study."""
+"""The user's changes to a whole study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,41 +10,46 @@ from lpt.deprecation import warn_renamed
 from lpt.errors import ConfigError
 from lpt.studies.define.definition import Row
 
-__all__ = ["Conditions"]
+__all__ = ["Overrides"]
 
 _DECIDED = {
     "recipe": "give --recipe",
     "backbone": "give --backbone",
     "seed": "give --seeds",
     "data.source": "give --data",
-    "data.val_fraction": "final cells train on all images, and rates are chosen on a tenth of them",
-    "selection": "the last epoch counts",
+    "data.val_fraction": "final runs are trained on all images, selection runs on nine tenths",
+    "selection": "runs always keep the last epoch",
 }
-"""What a study decides itself, and what to do instead of setting it."""
+"""Settings that a study fixes, and what to do instead of setting them."""
 
 _EPOCHS = ("phase1.epochs", "phase2.epochs", "baseline.epochs")
-"""What `epochs` stands for."""
+"""Settings that `epochs` replaces."""
+
+_BASELINE = "baseline."
 
 
 @dataclass(frozen=True)
-class Conditions:
-    """What a user changes about a whole study.
+class Overrides:
+    """The user's changes to a whole study.
 
     Attributes:
-        epochs: of every stage (a second classifier's at most its own); None for each method's own.
-        init: how classifiers start, "class-means" or "uniform"; None for each method's own.
-        ensemble: score final cells by the mean over five crops too, every method alike.
-        settings: dotted settings for every row; those that begin with `baseline.` are for rivals.
+        epochs: of every stage (of a second classifier, at most its default); None for each method's
+            default.
+        init: initialization of classifiers, "class-means" or "uniform"; None for each method's
+            default.
+        tta: also score final runs with test-time augmentation, for every method.
+        settings: dotted settings for every row; those that begin with `baseline.` are for
+            baselines.
         other: second data set, for multi-task training.
-        recipe: of the rows that name none of their own.
+        recipe: of the rows that do not name one.
 
-    Raises: ConfigError for a setting that the study decides itself or `epochs` does, and for one
-        that no rival has.
+    Raises: ConfigError for a setting that the study or `epochs` fixes, and for an unknown baseline
+        setting.
     """
 
     epochs: int | None = None
     init: str | None = None
-    ensemble: bool = False
+    tta: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     other: str | None = None
     recipe: str = "default"
@@ -53,7 +58,7 @@ class Conditions:
         object.__setattr__(self, "settings", _current_settings(self.settings))
         for name, instead in _DECIDED.items():
             if name in self.settings:
-                raise ConfigError(f"--set {name}: not in a study; {instead}.")
+                raise ConfigError(f"--set {name}: cannot be set in a study; {instead}.")
         for name in _EPOCHS if self.epochs is not None else ():
             if name in self.settings:
                 raise ConfigError(
@@ -63,37 +68,37 @@ class Conditions:
         for name in self.for_baselines:
             if name not in BaselineSettings.model_fields:
                 known = ", ".join(BaselineSettings.model_fields)
-                raise ConfigError(f"--set rival.{name}: no setting of rivals. Known: {known}.")
+                raise ConfigError(f"--set baseline.{name}: unknown. Known: {known}.")
 
     @property
     def shared(self) -> dict[str, Any]:
         """Settings of the run's configuration."""
-        return {k: v for k, v in self.settings.items() if not k.startswith("rival.")}
+        return {k: v for k, v in self.settings.items() if not k.startswith(_BASELINE)}
 
     @property
     def for_baselines(self) -> dict[str, Any]:
-        """Fields of `BaselineSettings`; those of `baseline.FIELD.NAME` gathered by field.
+        """Fields of `BaselineSettings`; `baseline.FIELD.NAME` becomes a mapping of the field.
 
-        Raises: ConfigError if a field is given both as a whole and by name.
+        Raises: ConfigError if a field is given both whole and by name.
         """
         found: dict[str, Any] = {}
         for key, value in self.settings.items():
-            if not key.startswith("rival."):
+            if not key.startswith(_BASELINE):
                 continue
-            name, _, inner = key.removeprefix("rival.").partition(".")
+            name, _, inner = key.removeprefix(_BASELINE).partition(".")
             before = found.get(name, {})
             if inner and not isinstance(before, Mapping):
-                raise ConfigError(f"--set {key}: rival.{name}={before} is given too. Keep one.")
+                raise ConfigError(f"--set {key}: baseline.{name}={before} is given too. Keep one.")
             found[name] = {**before, inner: value} if inner else value
         return found
 
     def recipe_of(self, row: Row) -> str:
-        """The row's own recipe, or the study's."""
+        """Return the recipe of a row: its own, or the study's."""
         return self.recipe if row.recipe == "default" else row.recipe
 
 
 def _current_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings under their current names, those of baselines below `baseline.`."""
+    """Settings under their current names; those of baselines begin with `baseline.`."""
     own: dict[str, Any] = {}
     for_baselines: dict[str, Any] = {}
     for name, value in settings.items():

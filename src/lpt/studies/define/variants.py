@@ -1,15 +1,20 @@
-"""Long-tailed prompt tuning, changed: both prompt sets at once, or matching by the plain backbone.
+"""Variants of long-tailed prompt tuning: joint training, and queries of the plain backbone.
 
-Ablations of the paper, trained as runs, so that they resume like runs.
+These ablations of the paper are trainers, so they resume as any training does.
 """
+
+from dataclasses import replace
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from lpt.backbones.vit import PromptKV
+from lpt.config import RunConfig
 from lpt.model.two_pass import LongTailedPromptModel, Prefix
 from lpt.records import Output
 from lpt.training.engine.stage import Inputs, Stage
+from lpt.training.phases.phase1 import PHASE1
+from lpt.training.phases.phase2 import PHASE2
 from lpt.training.phases.prompt_stages import GroupStage
 from lpt.training.trainer import Trainer
 
@@ -17,47 +22,48 @@ __all__ = ["JointStage", "JointTrainer", "PlainQueryModel", "PlainQueryTrainer"]
 
 
 class JointStage(GroupStage):
-    """Shared prompts, group prompts, keys and classifier learn together.
+    """Train shared prompts, group prompts, keys and classifier together.
 
-    No gradient flows through the query, as in phase 2; through the tokens after block K it does.
+    As in phase 2, no gradient flows through the query; it does flow through the tokens after
+    block K.
 
     Source: LPT (ICLR 2023), table 9.
     """
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Everything that either phase teaches."""
+        """The trainable parameters of both phases."""
         groups = super().param_groups()
         return {**groups, "prompts": [self.model.shared.prompts, *groups["prompts"]]}
 
     def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
-        """Nothing is: the shared prompts change with every step."""
+        """Nothing is frozen: the shared prompts change at every step."""
         return {"images": images}
 
     def output(self, inputs: Inputs) -> Output:
-        """Both passes, the tokens between them with gradient."""
+        """Both passes; the tokens between them keep their gradient."""
         shared = self.model.shared_kv()
         prefix = self.model.prefix(inputs["images"], shared)
         matched = Prefix(prefix.tokens, prefix.query.detach())
         return self.model.phase2(matched, shared, dropout_mask=inputs.get("dropout_mask"))
 
 
-class JointTrainer(Trainer):
-    """A run without phase 1, whose phase 2 is a `JointStage`.
+def _joint_stage(config: RunConfig, model: LongTailedPromptModel, counts: Tensor) -> Stage:
+    stage = PHASE2.build_stage(config, model, counts)
+    assert isinstance(stage, GroupStage)
+    return JointStage(model, stage.branches, stage.settings, stage.mixup)
 
-    `phase1.epochs` and `phase2.cached_views` have to be 0.
+
+class JointTrainer(Trainer):
+    """A training without phase 1, whose phase 2 is a `JointStage`.
+
+    `phase1.epochs` and `phase2.cached_views` must be 0.
     """
 
-    def _stage(self, name: str) -> Stage:
-        stage = super()._stage(name)
-        if not isinstance(stage, GroupStage):
-            return stage
-        return JointStage(self.model, stage.branches, stage.settings, stage.mixup).to(
-            self.context.accelerator.device
-        )
+    phases = (PHASE1, replace(PHASE2, build_stage=_joint_stage))
 
 
 class PlainQueryModel(LongTailedPromptModel):
-    """Group prompts are matched by the class token of the backbone without prompts.
+    """Match group prompts by the class token of the backbone without prompts.
 
     Source: LPT (ICLR 2023), table 10.
     """
@@ -68,21 +74,21 @@ class PlainQueryModel(LongTailedPromptModel):
         shared: list[PromptKV] | None = None,
         dropout_mask: Bool[Tensor, "B D"] | None = None,
     ) -> Output:
-        """The shared-prompt pass, which classifies by its own class token."""
+        """The shared-prompt pass, classified by its own class token."""
         feature = super().prefix(images, shared).query
         return Output(self.classifier(feature, dropout_mask), feature, feature)
 
     def prefix(
         self, images: Float[Tensor, "B 3 H H"], shared: list[PromptKV] | None = None
     ) -> Prefix:
-        """Tokens of the shared-prompt pass, query of the plain one."""
+        """Tokens of the shared-prompt pass, query of the plain backbone."""
         return Prefix(super().prefix(images, shared).tokens, self.backbone(images))
 
 
 class PlainQueryTrainer(Trainer):
-    """A run whose model is a `PlainQueryModel`.
+    """A training whose model is a `PlainQueryModel`.
 
-    Its prompt file is not kept: such a file cannot say that queries are the plain backbone's.
+    Its task file is not kept, because the format has no field for the source of queries.
     """
 
     model_type = PlainQueryModel

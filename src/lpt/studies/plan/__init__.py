@@ -1,1 +1,1 @@
-"""From the rows of a study to its runs, and the store that keeps their results."""
+"""Planning of runs, their keys, and the store of their results."""

@@ -1,4 +1,4 @@
-"""What every cell of a study works on: the data in two parts, backbones, benches."""
+"""The data of a study, its shifted test sets, and the training contexts of its runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,26 +10,28 @@ from lpt.config import RunConfig
 from lpt.data.images.corruptions import CORRUPTIONS, Corruption
 from lpt.data.manifest import Manifest, Split
 from lpt.data.sources.shifted_sets import ShiftedSet, open_shifted
+from lpt.devices import choose_device
 from lpt.progress import Reporter
 from lpt.training.run.data_identity import data_identity
+from lpt.training.run.environment import uses_bf16
 from lpt.training.run.run_data import open_configured
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["BackboneFacts", "Material", "Part", "Shifted"]
+__all__ = ["SELECTION_SHARE", "BackboneFacts", "Part", "Shifted", "StudyData"]
 
 Part = Literal["selection", "final"]
-"""Learning rates are chosen on the one, results are of the other."""
+"""Learning rates are selected on the first; results are measured on the second."""
 
-CARVED = 0.1
-"""Share of the training images of classes with 10 images or more that selection is scored on."""
+SELECTION_SHARE = 0.1
+"""Share of the training images of classes with 10 or more that learning rates are selected on."""
 
 SEVERITY = 3
-"""Of the corruptions that stand in where no shifted test set is named."""
+"""Severity of the corruptions that replace shifted test sets where none is named."""
 
 
 @dataclass(frozen=True)
 class BackboneFacts:
-    """What planning needs of a backbone: hash of its weights, and L."""
+    """SHA-256 of a backbone's weights, and its number of blocks L."""
 
     sha256: str
     depth: int
@@ -37,25 +39,25 @@ class BackboneFacts:
 
 @dataclass(frozen=True)
 class Shifted:
-    """A test set of another source, or the own test images under a corruption."""
+    """A test set of another source, or the data's own test images under a corruption."""
 
     images: ShiftedSet
     corruption: Corruption | None = None
 
 
-class Material:
-    """Data of a study, opened once, and the backbones that its cells load.
+class StudyData:
+    """Data of a study, opened once.
 
-    Images are set aside by seed 0 whatever the seed of a cell: all cells of a part see the same
-    training images and are scored on the same images, so that they can be compared pairwise.
+    Images are held out by seed 0 whatever the seed of a run: all runs of a part are trained on the
+    same images and scored on the same images, so that they can be compared image by image.
 
     Args:
-        config: `data` is read; the rest is each cell's own.
-        reporter: told of progress.
-        device: "cpu" keeps off a GPU; None takes what there is.
-        shifted: other test sets by name, as `lpt.data.sources.shifted_sets.open_shifted` reads
-            them.
-        corrupted: whether the own test images are scored under corruptions too.
+        config: only `data` is read.
+        reporter: shows progress.
+        device: "cpu" avoids the GPU; None uses a GPU if there is one.
+        shifted: other test sets by name, in the form that
+            `lpt.data.sources.shifted_sets.open_shifted` accepts.
+        corrupted: whether the test images are also scored under corruptions.
         other: second data set, for multi-task training.
     Raises: DataError naming what cannot be opened.
     """
@@ -85,31 +87,33 @@ class Material:
         if other is not None:
             changed = self.config.changed({"data.source": other})
             self.other = open_configured(changed, reporter=reporter)
-        self._facts: dict[tuple[str, int | None], BackboneFacts] = {}
+        self._backbones: dict[tuple[str, int | None], BackboneFacts] = {}
         self._identities: dict[Part, dict[str, Any]] = {}
 
     @cached_property
-    def _carved(self) -> Manifest:
-        config = self.config.changed({"data.val_fraction": CARVED})
+    def _with_selection(self) -> Manifest:
+        config = self.config.changed({"data.val_fraction": SELECTION_SHARE})
         return open_configured(config, reporter=self.reporter)
 
     @property
     def can_select(self) -> bool:
-        """Whether there are images to choose rates on: no class may have 10 training images."""
-        return "val" in self._carved.splits
+        """Whether there are selection images; there are none if all classes have under 10."""
+        return "val" in self._with_selection.splits
 
     def trained(self, part: Part) -> Manifest:
-        """The training images of a part, without any others: no training sees what is scored."""
-        data = self.data if part == "final" else self._carved
+        """Return the training images of a part and no others: scored images are never trained."""
+        data = self.data if part == "final" else self._with_selection
         return replace(data, splits={"train": data.split("train")})
 
     def scored(self, part: Part) -> Split:
-        """Test images; for selection images that the data itself sets aside for validation, or
-        else `CARVED` of training."""
-        return self.test if part == "final" else self._carved.split("val")
+        """Return the test images, or for selection the data's own validation images.
+
+        Without validation images, `SELECTION_SHARE` of the training images replaces them.
+        """
+        return self.test if part == "final" else self._with_selection.split("val")
 
     def identity(self, part: Part) -> dict[str, Any]:
-        """Classes, and hashes of training and scored images, wherever the data lies."""
+        """Return the class names and hashes of training and scored images, wherever they lie."""
         if part not in self._identities:
             own = data_identity(self.trained(part))
             self._identities[part] = {**own, "scored images": self._hash(self.scored(part))}
@@ -117,24 +121,31 @@ class Material:
 
     @cached_property
     def other_identity(self) -> dict[str, Any] | None:
-        """Classes and hash of the training images of the second data set."""
+        """Class names and hash of the training images of the second data set."""
         return None if self.other is None else data_identity(self.other)
 
     @cached_property
     def shifted_identity(self) -> dict[str, str]:
-        """Hash of the images of each shifted set; a corruption is told by its name."""
+        """Hash of the images of each shifted set; a corruption is identified by its name."""
         return {one.images.name: self._hash(one.images.split) for one in self.shifted}
 
-    def facts(self, config: RunConfig) -> BackboneFacts:
-        """Hash and depth of a configuration's backbone."""
+    def backbone_facts(self, config: RunConfig) -> BackboneFacts:
+        """Return hash and depth of a configuration's backbone."""
         key = (config.backbone, config.image_size)
-        if key not in self._facts:
+        if key not in self._backbones:
             spec = load_backbone(config.backbone, image_size=config.image_size).spec
-            self._facts[key] = BackboneFacts(spec.sha256, spec.depth)
-        return self._facts[key]
+            self._backbones[key] = BackboneFacts(spec.sha256, spec.depth)
+        return self._backbones[key]
+
+    def precision(self, config: RunConfig) -> Literal["bf16", "float32"]:
+        """Return the precision that is used for training: "auto" depends on the device.
+
+        Raises: ConfigError if bf16 is asked for and the device has no instructions for it.
+        """
+        return "bf16" if uses_bf16(config.precision, choose_device(self.device)) else "float32"
 
     def context(self, config: RunConfig, part: Part, reporter: Reporter) -> TrainingContext:
-        """A bench with a backbone of its own, so that no cell can leave anything to the next."""
+        """Return a training context with a backbone of its own: runs cannot affect each other."""
         return TrainingContext(config, reporter, device=self.device, data=self.trained(part))
 
     def _hash(self, split: Split) -> str:

@@ -1,1 +1,1 @@
-"""Training and measuring the runs of a study."""
+"""Training and evaluation of runs."""

@@ -1,4 +1,4 @@
-"""What a trained model is worth: answers on scored images, class-token features, shifted sets."""
+"""Evaluation of a trained model: predictions, class-token features, shifted sets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,55 +8,52 @@ import numpy.typing as npt
 from torch import Tensor
 
 from lpt.analysis.features import compactness, knn_by_group
-from lpt.data.images.transforms import eval_transform
-from lpt.data.loading import EvalBatches, ImageDataset, make_loader
 from lpt.data.manifest import Split
-from lpt.evaluation.inference import predict
 from lpt.evaluation.tta import expansion, with_tta
 from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
 from lpt.studies.plan.study_data import Shifted
-from lpt.training.run.training_context import EVAL_BATCH, TrainingContext
+from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["Observed", "feature_scores", "observe", "over_five_crops", "shifted_right"]
+__all__ = ["Observed", "feature_scores", "observe", "predict_tta", "shifted_right"]
 
 MOST_BANK = 20_000
-"""Training images that K-NN compares with; of more a random part, in their own frequencies."""
+"""Most training images that K-NN compares with; of more, a random subset."""
 
 Model = Callable[[Tensor], Output]
 
 
 @dataclass(frozen=True)
 class Observed:
-    """Predictions of a split, and the class tokens that the classifier saw: (n, D)."""
+    """Predictions for a split, and the class tokens that the classifier received: (n, D)."""
 
     predictions: Predictions
     features: npt.NDArray[np.float32]
 
 
 def observe(context: TrainingContext, model: Model, split: Split, task: str) -> Observed:
-    """Run a model once over a split, in float32 whatever the precision of training."""
+    """Run a model over a split once, in float32 whatever the precision of training."""
     features: list[npt.NDArray[np.float32]] = []
 
-    def keeping(images: Tensor) -> Output:
+    def recorded(images: Tensor) -> Output:
         output = model(images)
         features.append(output.feature.float().cpu().numpy())
         return output
 
-    predictions = context.predict(keeping, split, task, exact=True)
+    predictions = context.predict(recorded, split, task, exact=True)
     return Observed(predictions, np.concatenate(features))
 
 
-def over_five_crops(context: TrainingContext, model: Model, split: Split) -> Predictions:
-    """What the mean over five crops says of a split (`lpt.evaluation.tta`)."""
-    over = with_tta(model, expansion(context.backbone.spec.patch_size))
-    return context.predict(over, split, "five crops of scored images", exact=True)
+def predict_tta(context: TrainingContext, model: Model, split: Split) -> Predictions:
+    """Predict a split with test-time augmentation (`lpt.evaluation.tta`)."""
+    augmented = with_tta(model, expansion(context.backbone.spec.patch_size))
+    return context.predict(augmented, split, "scored images, test-time augmentation", exact=True)
 
 
 def feature_scores(
     context: TrainingContext, model: Model, scored: Observed
 ) -> dict[str, float | None]:
-    """gamma, inner and inter-class distance of scored images, K-NN among training images by group.
+    """Return gamma, inner- and inter-class distance of scored images, and K-NN accuracies.
 
     Source: LPT (ICLR 2023), tables 2 and 13.
     """
@@ -88,28 +85,9 @@ def feature_scores(
 def shifted_right(
     context: TrainingContext, model: Model, shifted: Shifted
 ) -> npt.NDArray[np.bool_]:
-    """(n,) whether each image of a shifted set is told right among the set's classes."""
-    found, spec = shifted.images, context.backbone.spec
-    view = eval_transform(
-        spec.image_size,
-        spec.mean,
-        spec.std,
-        resize=context.resize,
-        rule=context.config.augment.resize_rule,
-        interpolation=spec.interpolation,
-        border=found.border,
-        corruption=shifted.corruption,
-    )
-    batches = make_loader(
-        ImageDataset(found.split, view),
-        EvalBatches(len(found.split), EVAL_BATCH),
-        workers=context.workers,
-        start_method=context.config.data.start_method,
-    )
-    context.reporter.begin(found.name, len(found.split), unit="images")
-    said = predict(
-        model, batches, device=context.accelerator.device, on_batch=context.reporter.advance
-    )
-    context.reporter.end()
-    right: npt.NDArray[np.bool_] = found.restrict(said.logits).argmax(1) == said.labels
+    """Return (n,) whether each image of a shifted set is right among the classes of its set."""
+    found = shifted.images
+    transform = context.eval_transform_with(found.border, shifted.corruption)
+    predicted = context.predict(model, found.split, found.name, exact=True, transform=transform)
+    right: npt.NDArray[np.bool_] = found.restrict(predicted.logits).argmax(1) == predicted.labels
     return right

@@ -1,45 +1,45 @@
-"""What a study needs before it runs, and what it has afterwards, a row each."""
+"""The plan of a row and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lpt.studies.define.lr_grid import LearningRate
-from lpt.studies.plan.plan_runs import Cell, Line
+from lpt.studies.plan.plan_runs import Line, StudyRun
 
-__all__ = ["Outcome", "Planned"]
+__all__ = ["RowPlan", "RowResult"]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a line of the table is made of.
+class RowResult:
+    """The runs behind a line of the table.
 
     Attributes:
         line: the row, on one backbone.
-        rate: the chosen one; None if no candidate could be trained.
-        cells: one for each seed; empty without a rate.
-        tried: macro accuracy on the selection images by candidate; None where it failed. Empty
-            where there was nothing to choose.
-        at_edge: whether the chosen rate is the lowest or highest of three or more candidates.
-        failed: why, if a cell of the line failed.
+        lr: the selected candidate; None if none could be trained.
+        runs: one per seed; empty without a learning rate.
+        tried: macro accuracy on the selection images by candidate, None where it failed; empty if
+            there was only one candidate.
+        at_edge: whether the selected candidate is the lowest or highest of three or more.
+        failed: why, if a run of the line failed.
     """
 
     line: Line
     lr: LearningRate | None
-    cells: tuple[Cell, ...]
+    runs: tuple[StudyRun, ...]
     tried: Mapping[str, float | None] = field(default_factory=dict)
     at_edge: bool = False
     failed: str = ""
 
 
 @dataclass(frozen=True)
-class Planned:
-    """What a row needs.
+class RowPlan:
+    """How many runs a row needs, and how many are finished.
 
     Attributes:
         label: of the row.
-        choosing, final: cells that choose its rate, and those of the table.
-        choosing_done, final_done: how many of them are finished; those of the table at the rate
-            chosen, or at the own one before.
+        choosing, final: runs for learning-rate selection, and runs for the table.
+        choosing_done, final_done: how many of them are finished; those for the table at the
+            selected learning rate, or before selection at the method's own.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""Trains the cells of a study that are not there yet: first to choose rates, then for the table."""
+"""Trains the runs that a study lacks: first for learning-rate selection, then for the table."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,185 +7,195 @@ from pathlib import Path
 from lpt.errors import ConfigError, ShapeError, TrainingError
 from lpt.progress import Reporter, percent
 from lpt.studies.define.lr_grid import LearningRate
-from lpt.studies.define.overrides import Conditions
-from lpt.studies.plan.plan_runs import Cell, Line, plan_cell
-from lpt.studies.plan.run_store import Answers, CellResult, CellStore
-from lpt.studies.plan.study_data import Material
-from lpt.studies.run.evaluate_run import feature_scores, observe, over_five_crops, shifted_right
-from lpt.studies.run.row_result import Outcome, Planned
+from lpt.studies.define.overrides import Overrides
+from lpt.studies.plan.plan_runs import Line, StudyRun, plan_run
+from lpt.studies.plan.run_store import RunPredictions, RunResult, RunStore
+from lpt.studies.plan.study_data import StudyData
+from lpt.studies.run.evaluate_run import feature_scores, observe, predict_tta, shifted_right
+from lpt.studies.run.row_result import RowPlan, RowResult
 from lpt.studies.run.study_progress import StudyProgress
-from lpt.studies.run.train_run import TASK, Start, clean, train_cell
+from lpt.studies.run.train_run import TASK, Start, remove_checkpoints, train_run
 from lpt.training.run.run_folder import environment
 
-__all__ = ["StudyRun"]
+__all__ = ["StudyRunner"]
 
 POLL_SECONDS = 1.0
-"""Between two looks at cells that another process trains."""
+"""Interval between checks for runs that another process is training."""
 
-CELL_ERRORS = (TrainingError, ConfigError, ShapeError)
-"""Errors that belong to one cell; any other stops the study."""
+RUN_ERRORS = (TrainingError, ConfigError, ShapeError)
+"""Errors of a single run; any other error stops the study."""
 
 
-class StudyRun:
+class StudyRunner:
     """A study in progress.
 
     Args:
         lines: rows of the table.
-        material: data and backbones.
-        store: where cells are kept.
-        conditions: what the user changed.
-        rates: candidates for every method; one leaves nothing to choose.
-        seeds: how many; cells have the seeds 0 to N-1.
-        retry: whether cells that failed earlier are trained again.
+        study_data: data and backbones.
+        store: results of runs.
+        overrides: the user's changes.
+        lrs: candidates for every method; a single one needs no selection.
+        seeds: number of seeds; runs have the seeds 0 to N-1.
+        retry: whether to train failed runs again.
     """
 
     def __init__(
         self,
         lines: Sequence[Line],
-        material: Material,
-        store: CellStore,
-        conditions: Conditions,
+        study_data: StudyData,
+        store: RunStore,
+        overrides: Overrides,
         *,
         lrs: Sequence[LearningRate],
         seeds: int,
         retry: bool = False,
         reporter: Reporter,
     ) -> None:
-        self.lines, self.material, self.store = lines, material, store
-        self.conditions, self.lrs, self.seeds, self.retry = conditions, lrs, seeds, retry
+        self.lines, self.study_data, self.store = lines, study_data, store
+        self.overrides, self.lrs, self.seeds, self.retry = overrides, lrs, seeds, retry
         self.reporter = reporter
-        self.selecting = len(lrs) > 1 and material.can_select
+        self.selecting = len(lrs) > 1 and study_data.can_select
         if len(lrs) > 1 and not self.selecting:
             reporter.message(
-                "note  no class has 10 training images, so there is nothing to choose rates on: "
-                "every method takes its own"
+                "note  no class has 10 training images, so learning rates cannot be selected: "
+                "every method uses its own"
             )
-        self.results: dict[str, CellResult] = {}
+        self.results: dict[str, RunResult] = {}
         self.chosen: dict[str, LearningRate | None] = {}
         self.progress = StudyProgress(reporter, self._count)
 
-    def run(self, on_round: Callable[[list[Outcome]], object]) -> list[Outcome]:
-        """Train what is missing; `on_round` is told the table so far after every seed.
+    def run(self, on_round: Callable[[list[RowResult]], object]) -> list[RowResult]:
+        """Train all missing runs.
 
-        Raises: LptError if something other than a cell's own training is wrong.
+        Args:
+            on_round: called with the results so far each time a seed is complete.
+        Raises: LptError for any fault other than a failed training.
         """
-        self._have([cell for line in self.lines for cell in self._candidates(line)])
+        self._obtain([run for line in self.lines for run in self._candidates(line)])
         for line in self.lines:
             self.chosen[line.label] = self._choose(line)
         finals = [self._finals(line) for line in self.lines]
-        rounds = [[cells[seed] for cells in finals if cells] for seed in range(self.seeds)]
-        outcomes: list[Outcome] = []
-        told = 0
+        rounds = [[runs[seed] for runs in finals if runs] for seed in range(self.seeds)]
+        row_results: list[RowResult] = []
+        complete = 0
 
-        def tell() -> None:
-            nonlocal outcomes, told
-            while told < self.seeds and all(cell.name in self.results for cell in rounds[told]):
-                told += 1
-                outcomes = [self._outcome(line, told) for line in self.lines]
-                on_round(outcomes)
+        def report() -> None:
+            nonlocal row_results, complete
+            while complete < self.seeds and all(
+                run.name in self.results for run in rounds[complete]
+            ):
+                complete += 1
+                row_results = [self._row_result(line, complete) for line in self.lines]
+                on_round(row_results)
 
-        self._have([cell for cells in rounds for cell in cells], tell)
-        tell()  # where no row has a cell, none has told
-        return outcomes
+        self._obtain([run for runs in rounds for run in runs], report)
+        report()  # in case no row has a run
+        return row_results
 
-    def _have(self, cells: Sequence[Cell], after: Callable[[], object] = lambda: None) -> None:
-        """Get every cell's result: train what nobody trains, then wait for what others train.
+    def runs(self) -> list[StudyRun]:
+        """Return every run that the table needs, once each.
+
+        Learning rates that are not selected yet count as the method's own.
+        """
+        found: dict[str, StudyRun] = {}
+        for line in self.lines:
+            for run in (*self._candidates(line), *self._finals(line)):
+                start = run.start
+                if start is not None and (self._is_done(start) or not self._is_done(run)):
+                    found.setdefault(start.name, start)
+                found.setdefault(run.name, run)
+        return list(found.values())
+
+    def planned(self) -> list[RowPlan]:
+        """Return how many runs each row needs, and how many are finished."""
+        found = []
+        for line in self.lines:
+            choosing = self._candidates(line)
+            chosen = self._choose(line) if all(map(self._is_done, choosing)) else self._default_lr
+            final = [] if chosen is None else self._at(line, chosen)
+            done = [sum(map(self._is_done, runs)) for runs in (choosing, final)]
+            found.append(RowPlan(line.label, len(choosing), done[0], len(final), done[1]))
+        return found
+
+    def _obtain(self, runs: Sequence[StudyRun], after: Callable[[], object] = lambda: None) -> None:
+        """Get the result of every run; train free ones, then wait for those of other processes.
 
         Args:
-            after: called behind every cell.
+            after: called after each run.
         """
-        left, waiting = list(cells), False
+        left, waiting = list(runs), False
         while left:
             busy = []
-            for cell in left:
-                if self._take(cell):
+            for run in left:
+                if self._take(run):
                     after()
                 else:
-                    busy.append(cell)
+                    busy.append(run)
             if len(busy) < len(left):
                 waiting = False
             else:
                 if not waiting:
-                    count = len({cell.name for cell in busy})
-                    self.reporter.message(f"waiting  {count} cells left, held by another process")
+                    count = len({run.name for run in busy})
+                    self.reporter.message(f"waiting  {count} runs left, held by another process")
                 waiting = True
                 time.sleep(POLL_SECONDS)
             left = busy
 
-    def _take(self, cell: Cell) -> bool:
-        """Get a cell's result, from before or by training it now.
+    def _take(self, run: StudyRun) -> bool:
+        """Get the result of a run, from the store or by training.
 
-        Returns: False if another process is training it, or phase 1 for it.
+        Returns: False if another process is training it, or its phase 1.
         """
-        name = cell.name
+        name = run.name
         if name in self.results:
             return True
         with self.store.claimed(name) as ours:
             found = self.store.result(name)
             if found is not None and not (found.failed and self.retry):
                 if ours:
-                    clean(self.store.path(name))
+                    remove_checkpoints(self.store.path(name))
                 self.results[name] = found
                 return True
-            if not ours or (cell.start is not None and not self._take(cell.start)):
+            if not ours or (run.start is not None and not self._take(run.start)):
                 return False
-            self.results[name] = self._train(cell)
+            self.results[name] = self._train(run)
         return True
-
-    def cells(self) -> list[Cell]:
-        """Every cell that the table needs, each once; rates not chosen yet count as the own."""
-        found: dict[str, Cell] = {}
-        for line in self.lines:
-            for cell in (*self._candidates(line), *self._finals(line)):
-                start = cell.start
-                if start is not None and (self._is_done(start) or not self._is_done(cell)):
-                    found.setdefault(start.name, start)
-                found.setdefault(cell.name, cell)
-        return list(found.values())
-
-    def planned(self) -> list[Planned]:
-        """What each row needs, and what of it is there."""
-        found = []
-        for line in self.lines:
-            choosing = self._candidates(line)
-            chosen = self._choose(line) if all(map(self._is_done, choosing)) else self._default_lr
-            final = [] if chosen is None else self._at(line, chosen)
-            done = [sum(map(self._is_done, cells)) for cells in (choosing, final)]
-            found.append(Planned(line.label, len(choosing), done[0], len(final), done[1]))
-        return found
 
     @property
     def _default_lr(self) -> LearningRate:
         return self.lrs[0] if len(self.lrs) == 1 else LearningRate(1.0)
 
-    def _is_done(self, cell: Cell) -> bool:
-        return cell.name in self.results or self.store.is_finished(cell.name)
+    def _is_done(self, run: StudyRun) -> bool:
+        return run.name in self.results or self.store.is_finished(run.name)
 
     def _count(self) -> tuple[int, list[str]]:
-        cells = self.cells()
-        left = [_kind(cell) for cell in cells if not self._is_done(cell)]
-        return len(cells) - len(left), left
+        runs = self.runs()
+        left = [_kind(run) for run in runs if not self._is_done(run)]
+        return len(runs) - len(left), left
 
-    def _finals(self, line: Line) -> list[Cell]:
-        """A cell for each seed; none if no rate could be trained."""
+    def _finals(self, line: Line) -> list[StudyRun]:
+        """One run per seed; empty if no learning rate could be trained."""
         lr = self.chosen.get(line.label, self._default_lr)
         return [] if lr is None else self._at(line, lr)
 
-    def _at(self, line: Line, lr: LearningRate) -> list[Cell]:
-        return [self._plan(line, lr, seed) for seed in range(self.seeds)]
+    def _at(self, line: Line, lr: LearningRate) -> list[StudyRun]:
+        return [
+            plan_run(line, self.overrides, self.study_data, lr=lr, seed=seed, part="final")
+            for seed in range(self.seeds)
+        ]
 
-    def _outcome(self, line: Line, seeds: int) -> Outcome:
+    def _row_result(self, line: Line, seeds: int) -> RowResult:
         lr = self.chosen[line.label]
-        cells = tuple(self._finals(line)[:seeds])
-        failed = [self.results[c.name].failed for c in cells or self._candidates(line)]
+        runs = tuple(self._finals(line)[:seeds])
+        failed = [self.results[r.name].failed for r in runs or self._candidates(line)]
         why = next(filter(None, failed), "")
         tried = dict(zip(map(str, self.lrs), self._selection(line), strict=False))
-        return Outcome(line, lr, cells, tried, self._at_edge(line), why)
+        return RowResult(line, lr, runs, tried, self._at_edge(line), why)
 
     def _selection(self, line: Line) -> list[float | None]:
-        """Macro accuracy of each candidate; None of one that failed or is not finished."""
-        cells = self._candidates(line)
-        found = [self.results.get(cell.name) or self.store.result(cell.name) for cell in cells]
+        """Macro accuracy of each candidate; None if it failed or is not finished."""
+        runs = self._candidates(line)
+        found = [self.results.get(run.name) or self.store.result(run.name) for run in runs]
         return [result.scores.get("macro") if result else None for result in found]
 
     def _at_edge(self, line: Line) -> bool:
@@ -194,97 +204,95 @@ class StudyRun:
             return False
         return lr.value in (min(values), max(values))
 
-    def _plan(self, line: Line, lr: LearningRate, seed: int) -> Cell:
-        return plan_cell(line, self.conditions, self.material, lr=lr, seed=seed, part="final")
-
-    def _candidates(self, line: Line) -> list[Cell]:
+    def _candidates(self, line: Line) -> list[StudyRun]:
         if not self.selecting or line.row.method == "plain":
             return []
         return [
-            plan_cell(line, self.conditions, self.material, lr=lr, seed=0, part="selection")
+            plan_run(line, self.overrides, self.study_data, lr=lr, seed=0, part="selection")
             for lr in self.lrs
         ]
 
     def _choose(self, line: Line) -> LearningRate | None:
-        """The rate with the best macro accuracy on the selection images; of equals the first."""
+        """The candidate with the best macro accuracy on the selection images; ties: the first."""
         if not self._candidates(line):
             return self._default_lr
         scores = enumerate(self._selection(line))
         ranked = [(score, -i) for i, score in scores if score is not None]
         return self.lrs[-max(ranked)[1]] if ranked else None
 
-    def _train(self, cell: Cell) -> CellResult:
+    def _train(self, run: StudyRun) -> RunResult:
         start = None
-        if cell.start is not None:
-            first = self.results[cell.start.name]
-            task_file = self.store.path(cell.start.name) / TASK
+        if run.start is not None:
+            first = self.results[run.start.name]
+            task_file = self.store.path(run.start.name) / TASK
             if first.failed:
-                return self._finish(cell, CellResult(cell.content, f"phase 1: {first.failed}"))
+                return self._finish(run, RunResult(run.facts, f"phase 1: {first.failed}"))
             if task_file.is_file():
                 start = Start(task_file, first.seconds, first.peak_memory_bytes)
         began = time.monotonic()
-        told = self.progress.begin(_title(cell))
-        folder = self.store.begin(cell.name, cell.content)
-        answers = None
+        reporter = self.progress.begin(_title(run))
+        folder = self.store.begin(run.name, run.facts)
+        predictions = None
         try:
-            result, answers = self._measure(cell, told, folder, start)
-        except CELL_ERRORS as error:
-            result = CellResult(cell.content, str(error), environment=environment())
-        return self._finish(cell, result, answers, time.monotonic() - began)
+            result, predictions = self._measure(run, reporter, folder, start)
+        except RUN_ERRORS as error:
+            result = RunResult(run.facts, str(error), environment=environment())
+        return self._finish(run, result, predictions, time.monotonic() - began)
 
     def _finish(
         self,
-        cell: Cell,
-        result: CellResult,
-        answers: Answers | None = None,
+        run: StudyRun,
+        result: RunResult,
+        predictions: RunPredictions | None = None,
         seconds: float = 0.0,
-    ) -> CellResult:
-        self.store.finish(cell.name, result, answers)
-        clean(self.store.path(cell.name))
-        shown = (f"{name} {percent(result.scores.get(name))}" for name in ("overall", "macro"))
-        outcome = f"failed: {result.failed.splitlines()[0]}" if result.failed else ", ".join(shown)
-        self.progress.finished(_kind(cell), seconds, outcome)
+    ) -> RunResult:
+        self.store.finish(run.name, result, predictions)
+        remove_checkpoints(self.store.path(run.name))
+        scores = (f"{name} {percent(result.scores.get(name))}" for name in ("overall", "macro"))
+        outcome = f"failed: {result.failed.splitlines()[0]}" if result.failed else ", ".join(scores)
+        self.progress.finished(_kind(run), seconds, outcome)
         return result
 
     def _measure(
-        self, cell: Cell, told: Reporter, folder: Path, start: Start | None
-    ) -> tuple[CellResult, Answers]:
-        context = self.material.context(cell.config, cell.part, told)
-        learned = train_cell(cell, context, folder, start)
-        split = self.material.scored(cell.part)
-        seen = observe(context, learned.predict, split, "scored images")
-        final = cell.part == "final"
+        self, run: StudyRun, reporter: Reporter, folder: Path, start: Start | None
+    ) -> tuple[RunResult, RunPredictions]:
+        context = self.study_data.context(run.config, run.part, reporter)
+        model = train_run(run, context, folder, start)
+        split = self.study_data.scored(run.part)
+        seen = observe(context, model.predict, split, "scored images")
+        final = run.part == "final"
         shifted = {
-            one.images.name: shifted_right(context, learned.predict, one)
-            for one in (self.material.shifted if final else ())
+            one.images.name: shifted_right(context, model.predict, one)
+            for one in (self.study_data.shifted if final else ())
         }
-        five = over_five_crops(context, learned.predict, split) if cell.ensemble else None
-        return CellResult(
-            content=cell.content,
+        tta = predict_tta(context, model.predict, split) if run.tta else None
+        return RunResult(
+            facts=run.facts,
             scores=context.score(seen.predictions).summary(),
-            ensembled={} if five is None else context.score(five).summary(),
-            features=feature_scores(context, learned.predict, seen) if final else {},
+            tta={} if tta is None else context.score(tta).summary(),
+            features=feature_scores(context, model.predict, seen) if final else {},
             shifted={name: float(right.mean()) for name, right in shifted.items()},
-            parameters=learned.parameters,
-            seconds=learned.seconds,
-            peak_memory_bytes=learned.peak_memory_bytes,
-            epochs=cell.epochs,
+            parameters=model.parameters,
+            seconds=model.seconds,
+            peak_memory_bytes=model.peak_memory,
+            epochs=run.epochs,
             environment=environment() | context.arithmetic,
-        ), Answers(
+        ), RunPredictions(
             seen.predictions.logits.argmax(1),
             seen.predictions.labels,
-            None if five is None else five.logits.argmax(1),
+            None if tta is None else tta.logits.argmax(1),
             shifted,
         )
 
 
-def _kind(cell: Cell) -> str:
-    phase1 = cell.baseline is None and cell.start is None
-    return f"{cell.line.row.method} {cell.line.backbone} {cell.part} {phase1} {cell.epochs}"
+def _kind(run: StudyRun) -> str:
+    phase1 = run.baseline is None and run.start is None
+    return f"{run.line.row.method} {run.line.backbone} {run.part} {phase1} {run.epochs}"
 
 
-def _title(cell: Cell) -> str:
-    alone = cell.line.row.method == "lpt" and cell.start is None and cell.config.phase1.epochs
-    what = f"{cell.line.label} (phase 1)" if alone else cell.line.label
-    where = ", choosing the rate" if cell.part == "selection" else f", seed {cell.config.seed}"
-    return what + where
+def _title(run: StudyRun) -> str:
+    alone = run.line.row.method == "lpt" and run.start is None and run.config.phase1.epochs
+    label = f"{run.line.label} (phase 1)" if alone else run.line.label
+    if run.part == "selection":
+        return f"{label}, learning-rate selection"
+    return f"{label}, seed {run.config.seed}"

@@ -1,15 +1,15 @@
-"""What a study tells while it runs: a line a cell, how many are done, how long the rest takes."""
+"""Progress of a study: a line per run, how many are done, and the time left."""
 
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from lpt.progress import Reporter, SilentReporter, human_time
 
-__all__ = ["CellReporter", "StudyProgress"]
+__all__ = ["RunReporter", "StudyProgress"]
 
 
-class CellReporter(SilentReporter):
-    """Hands on a cell's bars, under its number, and keeps its epochs and notes to itself."""
+class RunReporter(SilentReporter):
+    """Forwards the progress bars of a run under its number; drops its epochs and messages."""
 
     def __init__(self, inner: Reporter, prefix: str) -> None:
         self.inner, self.prefix = inner, prefix
@@ -23,39 +23,39 @@ class CellReporter(SilentReporter):
         self.inner.advance(units, note)
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.inner.end()
 
 
 class StudyProgress:
-    """Counts cells and guesses the time left from those that were trained.
+    """Counts runs and estimates the time left from the runs trained so far.
 
     Args:
-        reporter: told of every cell.
-        count: gives (cells done, kinds of those that are left); cells of a kind take about the
-            same time.
+        reporter: receives a message for each run.
+        count: returns (number of finished runs, kinds of the remaining ones); runs of one kind take
+            about the same time.
     """
 
     def __init__(self, reporter: Reporter, count: Callable[[], tuple[int, Sequence[str]]]) -> None:
         self.reporter, self.count = reporter, count
         self.took: dict[str, list[float]] = {}
 
-    def begin(self, title: str) -> CellReporter:
-        """A cell is about to be trained; returns what its training talks to."""
+    def begin(self, title: str) -> RunReporter:
+        """Announce a run; return the reporter for its training."""
         done, left = self.count()
         number = f"{done + 1}/{done + len(left)}"
-        self.reporter.message(f"cell {number}  {title}")
-        return CellReporter(self.reporter, number)
+        self.reporter.message(f"run {number}  {title}")
+        return RunReporter(self.reporter, number)
 
     def finished(self, kind: str, seconds: float, outcome: str) -> None:
-        """Say how a cell ended, and what is left."""
+        """Report how a run ended and what remains."""
         self.took.setdefault(kind, []).append(seconds)
         done, left = self.count()
         rest = f", {human_time(self.seconds_for(left))} left" if left else ""
-        self.reporter.message(f"  {outcome}  ({done} of {done + len(left)} cells done{rest})")
+        self.reporter.message(f"  {outcome}  ({done} of {done + len(left)} runs done{rest})")
 
     def seconds_for(self, kinds: Sequence[str]) -> float:
-        """A guess for cells to come; a kind not seen yet counts as the mean of the others."""
+        """Estimate the seconds that runs will take; a new kind counts as the mean of the others."""
         means = {kind: fmean(times) for kind, times in self.took.items()}
         usual = fmean(means.values())
         return sum(means.get(kind, usual) for kind in kinds)

@@ -1,4 +1,4 @@
-"""How a cell is trained, whatever its method."""
+"""Train a run of a study, whatever its method."""
 
 import shutil
 from collections.abc import Callable
@@ -12,45 +12,45 @@ from lpt.baselines import train_baseline
 from lpt.model.classifier import CosineClassifier
 from lpt.records import Output
 from lpt.studies.define.variants import JointTrainer, PlainQueryTrainer
-from lpt.studies.plan.plan_runs import Cell
+from lpt.studies.plan.plan_runs import StudyRun
 from lpt.training.phases.class_means import means_of
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer
 
-__all__ = ["Learned", "Start", "clean", "train_cell"]
+__all__ = ["TASK", "Start", "TrainedModel", "remove_checkpoints", "train_run"]
 
 _TRAINERS = {"lpt": Trainer, "joint": JointTrainer, "plain-query": PlainQueryTrainer}
 _WITH_FILE = ("lpt", "joint")
-"""Methods whose prompt file says what they learned."""
+"""Methods whose task file holds everything that they trained."""
 
 RUN, TASK = "run", "task.safetensors"
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What training gave.
+class TrainedModel:
+    """A trained model and its cost.
 
     Attributes:
         predict: images (B, 3, H, H) -> Output.
-        parameters: learned numbers, classifier included.
+        parameters: number of trained parameters, classifier included.
         seconds: of training, resumed parts included.
-        peak_memory_bytes: held at most while training.
+        peak_memory: bytes, during training.
     """
 
     predict: Callable[[Tensor], Output]
     parameters: int
     seconds: float
-    peak_memory_bytes: int
+    peak_memory: int
 
 
 @dataclass(frozen=True)
 class Start:
-    """Phase 1, finished in a cell of its own.
+    """Phase 1, finished in a run of its own.
 
     Attributes:
-        task_file: its prompt file.
-        seconds, peak_memory_bytes: what it took.
+        task_file: its task file.
+        seconds, peak_memory_bytes: its cost.
     """
 
     task_file: Path
@@ -58,39 +58,42 @@ class Start:
     peak_memory_bytes: int
 
 
-def train_cell(cell: Cell, context: TrainingContext, folder: Path, start: Start | None) -> Learned:
-    """Train a cell in its folder, from where a killed process left it.
+def train_run(
+    run: StudyRun, context: TrainingContext, folder: Path, start: Start | None
+) -> TrainedModel:
+    """Train a run in its folder, or resume it there.
 
     Args:
-        start: phase 1 to go on from; None trains it too.
-    Raises: TrainingError, ConfigError if it cannot be trained as it is; other LptErrors if
-        something around it is wrong.
+        start: phase 1 to continue from; None trains it too.
+    Raises: TrainingError, ConfigError if this run cannot be trained; other LptErrors for faults
+        outside the run.
     """
-    if cell.baseline is not None:
-        own = train_baseline(cell.line.row.method, context, cell.baseline, folder / RUN)
-        return Learned(own.predict, own.parameters, own.seconds, own.peak_memory)
-    return (
-        _plain(context) if cell.line.row.method == "plain" else _run(cell, context, folder, start)
-    )
+    method = run.line.row.method
+    if run.baseline is not None:
+        own = train_baseline(method, context, run.baseline, folder / RUN)
+        return TrainedModel(own.predict, own.parameters, own.seconds, own.peak_memory)
+    return _plain(context) if method == "plain" else _train(run, context, folder, start)
 
 
-def clean(folder: Path) -> None:
-    """Remove checkpoints and caches of a finished cell; a prompt file stays."""
+def remove_checkpoints(folder: Path) -> None:
+    """Remove checkpoints and caches of a finished run; its task file stays."""
     shutil.rmtree(folder / RUN, ignore_errors=True)
 
 
-def _run(cell: Cell, context: TrainingContext, folder: Path, start: Start | None) -> Learned:
-    run = RunFolder(folder / RUN)
-    begun = run.config_file.is_file()
+def _train(
+    run: StudyRun, context: TrainingContext, folder: Path, start: Start | None
+) -> TrainedModel:
+    run_folder = RunFolder(folder / RUN)
+    begun = run_folder.config_file.is_file()
     try:
         if begun:
-            context.config = run.open()
-        trainer = _TRAINERS[cell.line.row.method](context, run)
+            context.update(run_folder.open())
+        trainer = _TRAINERS[run.line.row.method](context, run_folder)
         if begun:
-            run.check_identity(trainer.identity())
+            run_folder.check_identity(trainer.identity())
         else:
-            shutil.rmtree(run.path, ignore_errors=True)  # killed before it was a run
-            run.create(trainer.config, trainer.identity())
+            shutil.rmtree(run_folder.path, ignore_errors=True)  # killed before it was complete
+            run_folder.create(trainer.config, trainer.identity())
         if start is not None:
             found = load_file(start.task_file)
             trainer.take_phase1(
@@ -100,12 +103,12 @@ def _run(cell: Cell, context: TrainingContext, folder: Path, start: Start | None
                 peak_memory=start.peak_memory_bytes,
             )
         _, result = trainer.run()
-        if cell.line.row.method in _WITH_FILE:
-            shutil.copyfile(run.task_file, folder / TASK)
+        if run.line.row.method in _WITH_FILE:
+            shutil.copyfile(run_folder.task_file, folder / TASK)
     finally:
-        run.release()
+        run_folder.release()
     seconds, peak = result.seconds, result.peak_memory_bytes
-    return Learned(trainer.model.predict, _parameters(trainer), seconds, peak)
+    return TrainedModel(trainer.model.predict, _parameters(trainer), seconds, peak)
 
 
 def _parameters(trainer: Trainer) -> int:
@@ -115,7 +118,7 @@ def _parameters(trainer: Trainer) -> int:
     return model.shared.prompts.numel() + model.classifier.weight.numel()
 
 
-def _plain(context: TrainingContext) -> Learned:
+def _plain(context: TrainingContext) -> TrainedModel:
     """The nearest class mean of the plain backbone: nothing is trained."""
     means = means_of(context, context.backbone, "class means")
     classifier = CosineClassifier(context.data.num_classes, context.backbone.width).eval()
@@ -126,4 +129,4 @@ def _plain(context: TrainingContext) -> Learned:
         feature = context.backbone(images)
         return Output(classifier(feature), feature, feature)
 
-    return Learned(predict, 0, 0.0, 0)
+    return TrainedModel(predict, 0, 0.0, 0)

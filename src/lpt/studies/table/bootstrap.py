@@ -1,4 +1,4 @@
-"""Paired bootstrap: how sure a difference between two rows is, over test images and seeds."""
+"""Paired bootstrap: intervals for the difference between two rows, over images and seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Difference:
-    """Accuracy of one row minus another's, and the middle 95 % of its bootstrap distribution."""
+    """Accuracy of one row minus that of another, and the middle 95 % of its bootstrap samples."""
 
     mean: float
     low: float
@@ -27,7 +27,7 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """Whether the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
@@ -40,16 +40,16 @@ def paired_differences(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Difference]:
-    """Differences overall, in each group of classes, and of macro accuracy.
+    """Return differences overall, in each shot group, and of macro accuracy.
 
-    A resample draws n test images and S seeds with replacement, the same for both rows, so that
-    images that both get right or wrong cancel. A group or class that a resample leaves without
-    images is left out of it; groups without test images are left out of the answer.
+    A resample draws n test images and S seeds with replacement, the same for both rows, so images
+    that both classify alike cancel. A resample ignores groups and classes that it has no images
+    of; groups without test images are left out of the result.
 
     Args:
-        rows, reference: for each of S seeds, (n,) whether each image is right; seeds in like order.
+        rows, reference: for each of S seeds, (n,) whether each image is right; same order of seeds.
         labels: (n,) true classes.
-        members: class indices of each group, as `ClassGroups.members` gives.
+        members: class indices of each group, as `ClassGroups.members` returns them.
     Raises: ShapeError if seeds or images of the two differ.
     Source: paired bootstrap (Efron and Tibshirani 1993, chapter 8), percentile intervals.
     """
@@ -63,7 +63,7 @@ def paired_differences(
     inside = {name: ids for name, ids in inside.items() if np.isin(labels, ids).any()}
 
     def measures(weights: npt.NDArray[np.float64], mean: npt.NDArray[np.float64]) -> list[float]:
-        """Of weighted images: overall, groups, macro."""
+        """Overall, groups and macro of weighted images."""
         total = np.bincount(labels, weights, classes)
         won = np.bincount(labels, weights * mean, classes)
         present = total > 0

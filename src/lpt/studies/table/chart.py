@@ -1,4 +1,4 @@
-"""The picture of a study: overall, many, medium and few-shot accuracy of each row, as one SVG."""
+"""The chart of a study: overall, many, medium and few-shot accuracy of each row, as SVG."""
 
 import re
 
@@ -16,11 +16,11 @@ _STYLE = (
     ".spread{stroke:#8c959f;stroke-width:2.5}.grid{stroke:#d5d9de}.axis,.tick{stroke:#57606a}"
     + "".join(f".{name}{{fill:{colour}}}" for name, colour in _COLOURS.items())
 )
-"""A file of its own has no page around it to colour it."""
+"""A standalone file has no page around it that could style it."""
 
 
 def study_svg(table: StudyTable) -> str:
-    """A standalone SVG: a group of bars a row, whiskers of a standard deviation over seeds."""
+    """Return a standalone SVG: bars per row, whiskers of one standard deviation over seeds."""
     bars = [
         (
             row.label,
@@ -29,13 +29,13 @@ def study_svg(table: StudyTable) -> str:
         for row in table.rows
     ]
     values = [value for _, group in bars for _, value in group if value is not None]
-    words = ", ".join(f"{name} {colour}" for name, colour in zip(SERIES, _NAMES, strict=True))
+    legend = ", ".join(f"{name} {colour}" for name, colour in zip(SERIES, _NAMES, strict=True))
     drawn = bar_chart(
         f"{table.name}: {table.about}",
-        f"Accuracy on {table.data}; from above: {words}.",
+        f"Accuracy on {table.data}; from above: {legend}.",
         bars,
         (),
-        Axis(f"accuracy ({words})", 0, _top(max(values, default=1.0)), "percent"),
+        Axis(f"accuracy ({legend})", 0, _top(max(values, default=1.0)), "percent"),
         {
             (row.label, name): spread.deviation
             for row in table.rows
@@ -50,5 +50,5 @@ _NAMES = ("black", "blue", "orange", "pink")
 
 
 def _top(value: float) -> float:
-    """The next tenth above, so that bars fill the picture."""
+    """The next tenth above, so that bars fill the chart."""
     return min(1.0, (int(value * 10) + 1) / 10)

@@ -1,4 +1,4 @@
-"""A study's table for spreadsheets (CSV) and for programs (JSON)."""
+"""A study's table as CSV and JSON."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ __all__ = ["study_csv", "study_json"]
 
 
 def study_csv(table: StudyTable) -> str:
-    """A line a row; means and deviations in columns of their own, in full precision."""
+    """Return one line per row: means and deviations in separate columns, in full precision."""
     rows = [_flat(row) for row in table.rows]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
@@ -26,7 +26,7 @@ def study_csv(table: StudyTable) -> str:
 
 
 def study_json(table: StudyTable) -> dict[str, Any]:
-    """Everything as plain JSON values; what is not defined is null."""
+    """Return everything as plain JSON values; undefined numbers are null."""
     tree: dict[str, Any] = _json({**asdict(table), "rows": [_row_json(row) for row in table.rows]})
     return tree
 
@@ -35,9 +35,9 @@ def _flat(row: TableRow) -> dict[str, Any]:
     flat: dict[str, Any] = {"label": row.label, "backbone": row.backbone, "seeds": row.seeds}
     for name, spread in {**row.scores, **row.features}.items():
         flat |= {name: spread.mean, f"{name}_deviation": _number(spread.deviation)}
-    for name, spread in row.ensembled.items():
-        flat[f"five_crops_{name}"] = spread.mean
-        flat[f"five_crops_{name}_deviation"] = _number(spread.deviation)
+    for name, spread in row.tta.items():
+        flat[f"tta_{name}"] = spread.mean
+        flat[f"tta_{name}_deviation"] = _number(spread.deviation)
     flat |= {
         "parameters": row.parameters,
         "seconds": None if row.seconds is None else row.seconds.mean,
@@ -46,14 +46,14 @@ def _flat(row: TableRow) -> dict[str, Any]:
         "standard_epochs": " + ".join(map(str, row.standard)),
         "lr": row.lr,
         "absolute_lr": row.absolute_lr,
-        "rate_at_edge": row.at_edge,
+        "lr_at_edge": row.at_edge,
     }
     flat |= {f"selection_macro_{lr}": score for lr, score in row.tried.items()}
     flat |= _flat_differences("", row.difference)
-    flat |= _flat_differences("five_crops_", row.ensembled_difference)
+    flat |= _flat_differences("tta_", row.tta_difference)
     for paper in row.paper:
         flat |= {f"paper_{name}": value for name, value in paper.values.items()}
-    return {**flat, "machinery_only": row.random, "failed": row.failed}
+    return {**flat, "smoke_test_only": row.random, "failed": row.failed}
 
 
 def _flat_differences(prefix: str, differences: Mapping[str, Difference]) -> dict[str, float]:
@@ -71,7 +71,7 @@ def _row_json(row: TableRow) -> dict[str, Any]:
     return {
         **asdict(row),
         "scores": named(row.scores),
-        "ensembled": named(row.ensembled),
+        "tta": named(row.tta),
         "features": named(row.features),
         "seconds": None if row.seconds is None else row.seconds._asdict(),
         "paper": [paper.model_dump(mode="json") for paper in row.paper],

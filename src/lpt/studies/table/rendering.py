@@ -1,4 +1,4 @@
-"""A study's table and its plan, for terminals and for Markdown."""
+"""A study's table and its plan, for terminals and Markdown."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Literal
 from lpt.evaluation import Column, Spread, render_table
 from lpt.evaluation.metric_tables import Cell
 from lpt.studies.define.definition import Published
-from lpt.studies.run.row_result import Planned
+from lpt.studies.run.row_result import RowPlan
 from lpt.studies.table.bootstrap import Difference
 from lpt.studies.table.study_table import ACCURACIES, StudyTable, TableRow
 
@@ -20,22 +20,22 @@ FEATURE_COLUMNS = (
     Column("knn", "K-NN"),
     Column("knn_few", "K-NN few"),
 )
-SHORT, RANDOM, FAILED, UNEVEN, EDGE, CROPS = "*", "†", "!", "‡", "^", "§"
+SHORT, RANDOM, FAILED, UNEVEN, EDGE, TTA = "*", "†", "!", "‡", "^", "§"
 MARKS = {
-    SHORT: "trained for fewer epochs than the method has by itself, so no result of it",
-    RANDOM: "machinery only: an untrained backbone says nothing about any method",
+    SHORT: "trained for fewer epochs than the method's default; not a valid result for it",
+    RANDOM: "smoke test only: the backbone is untrained, so the numbers do not compare methods",
     UNEVEN: "mean over fewer seeds than other rows",
-    EDGE: "the best rate is the lowest or highest candidate: a better one may lie beyond",
-    CROPS: "answers by the mean over five crops, as its source does, where other rows have a "
-    "single view; --ensemble scores all alike",
-    FAILED: "a cell failed",
+    EDGE: "the best learning rate is the lowest or highest candidate; a better one may lie beyond",
+    TTA: "predicts with test-time augmentation, as its source does, and other rows do not; --tta "
+    "scores all rows both ways",
+    FAILED: "a run failed",
 }
 
 Style = Literal["plain", "markdown"]
 
 
 def render_study(table: StudyTable, style: Style = "plain") -> str:
-    """Title, table, differences with their intervals, and what to beware of."""
+    """Return title, table, differences with intervals, and notes."""
     title = f"{table.name}: {table.about}"
     head = [f"# {title}" if style == "markdown" else title, ""]
     head += [f"{table.data}. Source: {table.source}.", ""]
@@ -44,8 +44,8 @@ def render_study(table: StudyTable, style: Style = "plain") -> str:
     rows = [_cells(row, most) for row in table.rows]
     parts = [*head, render_table(rows, columns, style=style, groups=table.groups)]
     parts += _differences({row.label: row.difference for row in table.rows}, table, style)
-    if any(row.ensembled for row in table.rows):
-        parts += ["", *_five_crops(table, style)]
+    if any(row.tta for row in table.rows):
+        parts += ["", *_tta_table(table, style)]
     if any(row.tried for row in table.rows):
         parts += ["", *_choice(table, style)]
     notes = [*_legend(table, most), *table.notes, *_made_with(table)]
@@ -55,9 +55,9 @@ def render_study(table: StudyTable, style: Style = "plain") -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def render_plan(rows: Sequence[Planned]) -> str:
-    """What each row has of what it needs, for terminals."""
-    columns = [Column("label", "method", "text"), Column("choosing", "to choose its rate", "text")]
+def render_plan(rows: Sequence[RowPlan]) -> str:
+    """Return the number of runs that each row needs and has, for terminals."""
+    columns = [Column("label", "method", "text"), Column("choosing", "lr selection", "text")]
     columns.append(Column("final", "for the table", "text"))
     cells: list[Mapping[str, Cell]] = [
         {
@@ -100,11 +100,12 @@ def _cells(row: TableRow, most_seeds: int) -> dict[str, Cell]:
 
 
 def _lr(row: TableRow) -> str:
-    """The multiple, and what it comes to."""
+    """The multiple and its value."""
     if not row.lr:
         return "-"
-    told = "" if row.absolute_lr is None else f"{row.absolute_lr:.2g}"
-    return f"{row.lr} ({told})" if row.lr.startswith("x") and told else row.lr
+    if row.absolute_lr is None or not row.lr.startswith("x"):
+        return row.lr
+    return f"{row.lr} ({row.absolute_lr:.2g})"
 
 
 def _cell(spread: Spread) -> Cell:
@@ -123,20 +124,20 @@ def _paper(paper: Published) -> str:
 
 
 def _as_printed(percent: float) -> str:
-    """With the paper's digits: 50.07, 76.1, 37."""
+    """As the paper prints it: 50.07, 76.1, 37."""
     return f"{percent:.2f}".rstrip("0").rstrip(".")
 
 
 def _marks(row: TableRow, most_seeds: int) -> list[str]:
-    told = {
+    marks = {
         SHORT: row.is_short,
         RANDOM: row.random,
         UNEVEN: 0 < row.seeds < most_seeds,
         EDGE: row.at_edge,
-        CROPS: row.five_crops,
+        TTA: row.uses_tta,
         FAILED: bool(row.failed),
     }
-    return [f" {mark}" for mark, holds in told.items() if holds]
+    return [f" {mark}" for mark, holds in marks.items() if holds]
 
 
 def _legend(table: StudyTable, most_seeds: int) -> list[str]:
@@ -144,34 +145,34 @@ def _legend(table: StudyTable, most_seeds: int) -> list[str]:
     lines = [f"{mark} {text}." for mark, text in MARKS.items() if mark in used and mark != FAILED]
     for row in table.rows:
         if row.failed:
-            told = row.failed.splitlines()[0]
-            lines.append(f"{FAILED} {row.label}: {told} (--retry trains it again)")
+            reason = row.failed.splitlines()[0]
+            lines.append(f"{FAILED} {row.label}: {reason} (--retry trains it again)")
     if most_seeds > 1:
         lines.append(f"± standard deviation over {most_seeds} seeds.")
     if any(paper.derived for row in table.rows for paper in row.paper):
-        lines.append("~ computed from a difference that the paper prints: ± 0.5.")
+        lines.append("~ computed from a difference printed in the paper: ± 0.5.")
     if any(row.paper for row in table.rows):
         lines.append(
-            "paper: ViT-B/16 of ImageNet-21k on Places-LT unless said otherwise; other data and "
-            "backbones give other numbers."
+            "paper: ViT-B/16 (ImageNet-21k) on Places-LT unless noted; other data and backbones "
+            "give other numbers."
         )
     return lines
 
 
 def _made_with(table: StudyTable) -> list[str]:
-    """What cells were trained with, which other machines may have done at other times."""
+    """Versions, device and precision of the runs, which several machines may have trained."""
     by_machine: dict[str, list[str]] = {}
     for row in table.rows:
         for made in filter(None, row.made_with):
             by_machine.setdefault(made, []).append(row.label)
     if len(by_machine) == 1:
-        return [f"Cells were trained with {next(iter(by_machine))}."]
+        return [f"Runs were trained with {next(iter(by_machine))}."]
     return [f"Trained with {made}: {'; '.join(rows)}." for made, rows in by_machine.items()]
 
 
 def _choice(table: StudyTable, style: Style) -> list[str]:
-    """What each candidate rate had on the images that chose."""
-    title = "Macro accuracy of each candidate rate, on the images that chose"
+    """The score of each candidate learning rate on the selection images."""
+    title = "Macro accuracy of each candidate learning rate on the selection images"
     lrs = list(dict.fromkeys(lr for row in table.rows for lr in row.tried))
     columns = [Column("label", "method", "text"), *(Column(lr, lr) for lr in lrs)]
     rows = [{"label": row.label, **row.tried} for row in table.rows if row.tried]
@@ -179,19 +180,19 @@ def _choice(table: StudyTable, style: Style) -> list[str]:
     return [head, "", render_table(rows, columns, style=style)]
 
 
-def _five_crops(table: StudyTable, style: Style) -> list[str]:
-    """The second table: the same models, asked by five crops."""
-    title = "The same models by the mean over five crops"
+def _tta_table(table: StudyTable, style: Style) -> list[str]:
+    """The second table: the same models with test-time augmentation."""
+    title = "The same models with test-time augmentation (TTA)"
     columns = [Column("label", "method", "text"), *(Column(n, n) for n in ACCURACIES)]
     rows = [
-        {"label": row.label, **{name: _cell(spread) for name, spread in row.ensembled.items()}}
+        {"label": row.label, **{name: _cell(spread) for name, spread in row.tta.items()}}
         for row in table.rows
     ]
     return [
         f"## {title}" if style == "markdown" else title,
         "",
         render_table(rows, columns, style=style, groups=table.groups),
-        *_differences({row.label: row.ensembled_difference for row in table.rows}, table, style),
+        *_differences({row.label: row.tta_difference for row in table.rows}, table, style),
     ]
 
 
@@ -205,7 +206,9 @@ def _differences(
     names = [name for name in (*ACCURACIES, *table.shifted) if name in measured]
     columns += [Column(name, name, "text") for name in names]
     seeds = max(row.seeds for row in table.rows)
-    over = "test images and seeds" if seeds > 1 else "test images; nothing is known of seeds"
+    over = (
+        "test images and seeds" if seeds > 1 else "test images; one seed cannot show seed variance"
+    )
     rows = [
         {
             "label": label,
@@ -214,10 +217,10 @@ def _differences(
         for label, differences in by_row.items()
         if differences
     ]
-    told = (
-        f"Points, with the middle 95 % of a paired bootstrap over {over}; ? where that holds zero."
+    note = (
+        f"Points, with the 95 % interval of a paired bootstrap over {over}; ? where it contains 0."
     )
-    return ["", render_table(rows, columns, style=style), "", told]
+    return ["", render_table(rows, columns, style=style), "", note]
 
 
 def _difference(d: Difference) -> str:

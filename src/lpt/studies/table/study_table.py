@@ -1,4 +1,4 @@
-"""The table of a study as data: mean and spread over seeds, cost, differences."""
+"""The table of a study as data: mean and deviation over seeds, cost, differences."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,8 @@ import numpy.typing as npt
 from lpt.data.class_groups import ClassGroups
 from lpt.evaluation import Spread
 from lpt.studies.define.definition import Published, Study
-from lpt.studies.plan.run_store import CellResult, CellStore
-from lpt.studies.run.row_result import Outcome
+from lpt.studies.plan.run_store import RunResult, RunStore
+from lpt.studies.run.row_result import RowResult
 from lpt.studies.table.bootstrap import Difference, paired_differences
 
 __all__ = ["StudyTable", "TableRow", "make_table"]
@@ -27,35 +27,35 @@ class TableRow:
 
     Attributes:
         scores: accuracies, and accuracy by shifted set; shares.
-        ensembled: accuracies of the mean over five crops; empty if not asked.
+        tta: accuracies with test-time augmentation; empty if not asked for.
         features: gamma, inner, inter; K-NN accuracies as shares.
-        seeds: how many the means are over.
-        rate: what was chosen: a multiple of the method's own rate, or a rate.
-        absolute_lr: of prompts in phase 1, or a rival's main one; None if nothing is trained.
-        tried: macro accuracy on the images that chose, by candidate; empty if nothing was chosen.
-        at_edge: whether it is the lowest or highest candidate, so that a better one may lie beyond.
-        five_crops: whether it answers by the mean over five crops where other rows do not.
-        made_with: what its cells were trained with, each once.
-        epochs: of each stage; `standard` is what the method has by itself.
+        seeds: number of seeds in the means.
+        lr: the selected candidate: a multiple of the method's default, or an absolute value.
+        absolute_lr: of the prompts in phase 1, or a baseline's `lr`; None if nothing is trained.
+        tried: macro accuracy on the selection images by candidate; empty without selection.
+        at_edge: whether the lowest or highest candidate was selected: a better one may lie beyond.
+        uses_tta: whether `scores` are with test-time augmentation, unlike those of other rows.
+        made_with: versions, device and precision of its runs, without repetition.
+        epochs: of each stage; `standard` is the method's default.
         difference: to the reference row on the same backbone, by measure and shifted set; empty for
-            that row itself.
-        ensembled_difference: the same where both answer by the mean over five crops.
-        paper: what the paper reports for this row.
-        random: of an untrained backbone: says that the machinery works, nothing else.
-        failed: why a cell of the row failed; "" if none did.
+            the reference itself.
+        tta_difference: the same with test-time augmentation.
+        paper: numbers that the paper reports for this row.
+        random: whether the backbone is untrained: a smoke test, not a comparison.
+        failed: why a run of the row failed; "" if none did.
     """
 
     label: str
     backbone: str
     scores: Mapping[str, Spread]
-    ensembled: Mapping[str, Spread]
+    tta: Mapping[str, Spread]
     features: Mapping[str, Spread]
     seeds: int
     lr: str
     absolute_lr: float | None
     tried: Mapping[str, float | None]
     at_edge: bool
-    five_crops: bool
+    uses_tta: bool
     made_with: tuple[str, ...]
     parameters: int
     seconds: Spread | None
@@ -63,14 +63,14 @@ class TableRow:
     epochs: tuple[int, ...]
     standard: tuple[int, ...]
     difference: Mapping[str, Difference]
-    ensembled_difference: Mapping[str, Difference]
+    tta_difference: Mapping[str, Difference]
     paper: tuple[Published, ...]
     random: bool
     failed: str
 
     @property
     def is_short(self) -> bool:
-        """Whether it was trained for fewer epochs than the method has by itself."""
+        """Whether it was trained for fewer epochs than the method's default."""
         return any(own < usual for own, usual in zip(self.epochs, self.standard, strict=False))
 
 
@@ -80,10 +80,10 @@ class StudyTable:
 
     Attributes:
         name, about, source: of the study.
-        data: what it was run on.
-        reference: label of the row, on each backbone, that differences are taken against.
+        data: name of the data set.
+        reference: label of the row, on each backbone, that differences are relative to.
         shifted: names of shifted sets, in order.
-        notes: what a reader must know of the protocol.
+        notes: the protocol in sentences.
     """
 
     name: str
@@ -101,8 +101,8 @@ class StudyTable:
 def make_table(
     name: str,
     study: Study,
-    outcomes: Sequence[Outcome],
-    store: CellStore,
+    row_results: Sequence[RowResult],
+    store: RunStore,
     *,
     data: str,
     counts: Sequence[int],
@@ -111,19 +111,19 @@ def make_table(
     shifted: Sequence[str],
     notes: Sequence[str],
 ) -> StudyTable:
-    """Put outcomes together.
+    """Aggregate the results of rows.
 
     Args:
-        counts: (C,) training images a class.
+        counts: (C,) training images per class.
         reference: label of a row of the study.
     """
-    bases = {o.line.backbone: o for o in outcomes if o.line.row.label == reference}
+    bases = {o.line.backbone: o for o in row_results if o.line.row.label == reference}
     members = groups.members(counts)
     rows = []
-    for outcome in outcomes:
-        base = bases[outcome.line.backbone]
-        compared = [_compare(outcome, base, store, members, ensembled=e) for e in (False, True)]
-        rows.append(_row(outcome, store, *compared))
+    for row in row_results:
+        base = bases[row.line.backbone]
+        compared = [_compare(row, base, store, members, tta=tta) for tta in (False, True)]
+        rows.append(_row(row, store, *compared))
     with_features = "features" in study.measures
     return StudyTable(
         name,
@@ -140,14 +140,14 @@ def make_table(
 
 
 def _row(
-    outcome: Outcome,
-    store: CellStore,
+    row: RowResult,
+    store: RunStore,
     difference: Mapping[str, Difference],
-    ensembled_difference: Mapping[str, Difference],
+    tta_difference: Mapping[str, Difference],
 ) -> TableRow:
-    line = outcome.line
-    results = [result for _, result in _trained(outcome, store)]
-    first = outcome.cells[0] if outcome.cells else None
+    line = row.line
+    results = [result for _, result in _trained(row, store)]
+    first = row.runs[0] if row.runs else None
     parts = [(r.scores, r.shifted) for r in results]
     scores = _spreads([{**{n: s.get(n) for n in ACCURACIES}, **others} for s, others in parts])
     seconds = _spread([result.seconds for result in results])
@@ -155,14 +155,14 @@ def _row(
         label=line.label,
         backbone=line.backbone,
         scores=scores,
-        ensembled=_spreads([{n: r.ensembled.get(n) for n in ACCURACIES} for r in results]),
+        tta=_spreads([{n: r.tta.get(n) for n in ACCURACIES} for r in results]),
         features=_spreads([{n: r.features.get(n) for n in FEATURES} for r in results]),
         seeds=len(results),
-        lr="" if outcome.lr is None or line.row.method == "plain" else str(outcome.lr),
+        lr="" if row.lr is None or line.row.method == "plain" else str(row.lr),
         absolute_lr=None if first is None or line.row.method == "plain" else first.lr,
-        tried=outcome.tried,
-        at_edge=outcome.at_edge,
-        five_crops=first is not None and first.baseline is not None and first.baseline.tta,
+        tried=row.tried,
+        at_edge=row.at_edge,
+        uses_tta=first is not None and first.baseline is not None and first.baseline.tta,
         made_with=tuple(dict.fromkeys(_made_with(result) for result in results)),
         parameters=max((result.parameters for result in results), default=0),
         seconds=seconds,
@@ -170,15 +170,15 @@ def _row(
         epochs=first.epochs if first is not None else (),
         standard=first.standard if first is not None else (),
         difference=difference,
-        ensembled_difference=ensembled_difference,
+        tta_difference=tta_difference,
         paper=tuple(p for p in line.row.paper if _concerns(p, line.backbone)),
         random=line.backbone.startswith("random:"),
-        failed=outcome.failed,
+        failed=row.failed,
     )
 
 
-def _made_with(result: CellResult) -> str:
-    """Versions, threads, device and precision, as far as the cell knows them."""
+def _made_with(result: RunResult) -> str:
+    """Versions, threads, device and precision, as far as they are recorded."""
     made = result.environment
     threads = made.get("threads")
     parts = [f"{name} {made[name]}" for name in ("lpt", "torch") if name in made]
@@ -187,42 +187,42 @@ def _made_with(result: CellResult) -> str:
     return ", ".join([*parts, *(str(one) for one in (where, made.get("precision")) if one)])
 
 
-def _trained(outcome: Outcome, store: CellStore) -> list[tuple[str, CellResult]]:
-    found = [(cell.name, store.result(cell.name)) for cell in outcome.cells]
+def _trained(row: RowResult, store: RunStore) -> list[tuple[str, RunResult]]:
+    found = [(run.name, store.result(run.name)) for run in row.runs]
     return [(name, r) for name, r in found if r is not None and not r.failed]
 
 
 def _compare(
-    outcome: Outcome,
-    base: Outcome,
-    store: CellStore,
+    row: RowResult,
+    base: RowResult,
+    store: RunStore,
     members: Mapping[str, npt.NDArray[np.int64]],
     *,
-    ensembled: bool,
+    tta: bool,
 ) -> dict[str, Difference]:
-    """Over the seeds that both have; {} of a row with itself."""
-    if outcome is base:
+    """Over the seeds that both have; {} for a row and itself."""
+    if row is base:
         return {}
-    own = {cell.config.seed: cell.name for cell in outcome.cells}
-    other = {cell.config.seed: cell.name for cell in base.cells}
-    finished = {name for one in (outcome, base) for name, _ in _trained(one, store)}
+    own = {run.config.seed: run.name for run in row.runs}
+    other = {run.config.seed: run.name for run in base.runs}
+    finished = {name for one in (row, base) for name, _ in _trained(one, store)}
     seeds = [s for s in own if s in other and {own[s], other[s]} <= finished]
     if not seeds:
         return {}
-    answers = [store.answers(own[seed]) for seed in seeds]
-    others = [store.answers(other[seed]) for seed in seeds]
-    if ensembled and any(answer.ensembled is None for answer in (*answers, *others)):
+    own_predictions = [store.predictions(own[seed]) for seed in seeds]
+    others = [store.predictions(other[seed]) for seed in seeds]
+    if tta and any(one.tta is None for one in (*own_predictions, *others)):
         return {}
     found = paired_differences(
-        [answer.right(ensembled=ensembled) for answer in answers],
-        [answer.right(ensembled=ensembled) for answer in others],
-        answers[0].labels,
+        [one.right(tta=tta) for one in own_predictions],
+        [one.right(tta=tta) for one in others],
+        own_predictions[0].labels,
         members,
     )
-    for name in () if ensembled else answers[0].shifted:
-        own_right = [answer.shifted[name] for answer in answers]
+    for name in () if tta else own_predictions[0].shifted:
+        own_right = [one.shifted[name] for one in own_predictions]
         alike = np.zeros(len(own_right[0]), np.int64)
-        right = [answer.shifted[name] for answer in others]
+        right = [one.shifted[name] for one in others]
         found[name] = paired_differences(own_right, right, alike, {})["overall"]
     return found
 
@@ -242,7 +242,7 @@ def _spreads(named: Sequence[Mapping[str, float | None]]) -> dict[str, Spread]:
 
 
 def _spread(values: Sequence[float]) -> Spread | None:
-    """Mean and standard deviation (of a sample); not a number for one value."""
+    """Mean and sample standard deviation, which is NaN for one value."""
     if not values:
         return None
     return Spread(fmean(values), stdev(values) if len(values) > 1 else math.nan)

@@ -1,1 +1,1 @@
-"""The training loop: stages, steps, sampling plans, checkpoints and cached views."""
+"""The training loop: stages, steps, sampling plans, checkpoints and the view cache."""

@@ -1,7 +1,7 @@
-"""What a run needs to go on: learned weights, optimiser state, position. Safetensors, no pickle.
+"""Checkpoints: trainable tensors, optimiser state and position, as safetensors without pickle.
 
-Order, augmentation, noise and dropout are functions of (seed, phase, epoch, step), so no random
-state is kept.
+Sampling, augmentation, noise and dropout are functions of (seed, stage, epoch, step), so a
+checkpoint holds no random state.
 """
 
 import json
@@ -32,7 +32,11 @@ VERSION = 1
 
 @dataclass(frozen=True, order=True)
 class Position:
-    """The next step to take: stage, epoch, step within the epoch, all counted from 0."""
+    """The next step: index of the stage, epoch, and step within the epoch, all counted from 0.
+
+    >>> Position(0, 3, 7) < Position(1)
+    True
+    """
 
     stage: int = 0
     epoch: int = 0
@@ -41,18 +45,20 @@ class Position:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What `checkpoints/last.safetensors` holds.
+    """State of a run between two steps, as stored in `checkpoints/last.safetensors`.
 
     Attributes:
         position: the next step.
-        learned: every learned tensor of the model, by name.
+        trainable: every tensor of the model outside its backbone, by name. On disk these names
+            begin with "learned.".
         optimizer: state of the optimiser, by "parameter index.name".
-        sums: running sums of this epoch's metrics.
-        seconds: training time of each stage so far, where it starts and its cache included, and
-            so are resumed runs.
-        best: score and epoch of the best weights of this stage, if any.
-        peak_memory: bytes held at most so far, resumed runs included (`lpt.devices.peak_memory`).
-        micro_batch: images of a step that this stage computes at once; None for all of them.
+        sums: running sums of this epoch's metrics, by name.
+        seconds: wall-clock time of each stage so far, by stage name; includes its initialisation,
+            its view cache and earlier processes of the same run.
+        best: score and epoch of this stage's best weights; None before the first validation.
+        peak_memory: highest memory use so far in bytes (`lpt.devices.peak_memory`); includes
+            earlier processes of the same run.
+        micro_batch: images per micro-batch in this stage; None for the whole step.
     """
 
     position: Position
@@ -65,11 +71,11 @@ class Checkpoint:
     micro_batch: int | None = None
 
     def spent(self, stage: str, seconds: float) -> "Checkpoint":
-        """The same, with time added to a stage's."""
+        """Return a copy with `seconds` added to the time of a stage."""
         return replace(self, seconds={**self.seconds, stage: self.seconds.get(stage, 0) + seconds})
 
     def save(self, path: Path) -> None:
-        """Write atomically: a kill leaves the old checkpoint or this one."""
+        """Write atomically: an interruption leaves either the old checkpoint or the new one."""
         tensors = {f"learned.{k}": v.detach().cpu().contiguous() for k, v in self.trainable.items()}
         tensors |= {f"optimizer.{k}": v.cpu().contiguous() for k, v in self.optimizer.items()}
         state = {
@@ -86,15 +92,18 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":
-        """Read a checkpoint. Raises: RunError naming the file if it is damaged."""
+        """Read a checkpoint.
+
+        Raises: RunError naming the file if it is damaged or has another version.
+        """
         try:
             with safe_open(path, framework="pt") as file:
                 state = json.loads((file.metadata() or {})["lpt_checkpoint"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if state["version"] != VERSION:
                 raise RunError(
-                    f"{path}: checkpoint version {state['version']}, this lpt reads {VERSION}. "
-                    "Continue the run with the lpt that began it."
+                    f"{path}: checkpoint version {state['version']}, but this lpt reads {VERSION}. "
+                    "Resume the run with the lpt version that started it."
                 )
             return cls(
                 Position(**state["position"]),
@@ -103,7 +112,9 @@ class Checkpoint:
                 state["sums"],
                 state["seconds"],
                 None if state["best"] is None else (state["best"][0], state["best"][1]),
-                state.get("peak_memory", 0),  # runs begun before these were kept go on
+                state.get(
+                    "peak_memory", 0
+                ),  # absent from the oldest checkpoints, as is the next one
                 state.get("micro_batch"),
             )
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -113,7 +124,7 @@ class Checkpoint:
 
 
 def trainable_state(model: nn.Module) -> dict[str, Tensor]:
-    """Copies of all tensors of a model except its backbone's."""
+    """Copy all tensors of a model except those of its backbone."""
     return {
         name: tensor.detach().clone()
         for name, tensor in model.state_dict().items()
@@ -122,20 +133,27 @@ def trainable_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def load_trainable(model: nn.Module, trainable: Mapping[str, Tensor], origin: Path | str) -> None:
-    """Put learned tensors back. Raises: RunError if names or shapes are not the model's."""
+    """Load tensors that `trainable_state` copied into a model.
+
+    Args:
+        origin: file or source named in the error.
+    Raises: RunError if names or shapes differ from the model's; the model is unchanged then.
+    """
     own = {k: v for k, v in model.state_dict().items() if not k.startswith("backbone.")}
     put_back(own, trainable, origin)
 
 
-def put_back(own: Mapping[str, Tensor], kept: Mapping[str, Tensor], origin: Path | str) -> None:
-    """Copy kept tensors into those of the same name.
+def put_back(own: Mapping[str, Tensor], saved: Mapping[str, Tensor], origin: Path | str) -> None:
+    """Copy saved tensors into those of the same name, in place.
 
+    Args:
+        origin: file or source named in the error.
     Raises: RunError if names or shapes differ; nothing is copied then.
     """
-    if own.keys() != kept.keys() or any(own[k].shape != kept[k].shape for k in own):
+    if own.keys() != saved.keys() or any(own[k].shape != saved[k].shape for k in own):
         raise RunError(f"{origin}: its weights do not fit this run's configuration.")
     with torch.no_grad():
-        for name, value in kept.items():
+        for name, value in saved.items():
             own[name].copy_(value)
 
 
@@ -151,7 +169,7 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_state` flattened."""
+    """Load a state that `optimizer_state` flattened."""
     state = optimizer.state_dict()
     nested: dict[int, dict[str, Tensor]] = {}
     for name, value in flat.items():

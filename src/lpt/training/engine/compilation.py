@@ -1,8 +1,8 @@
-"""Compiled steps, kept only where they give the gradients of steps as they are.
+"""Compiled training steps, used only if their gradients match those of eager steps.
 
-Compilers have given wrong gradients without a word: torch 2.15's did for the group prompts of a
-ViT-S on a CPU, with right logits (docs/benchmarks.md). So the first step of a phase is computed
-both ways.
+Compilers can silently produce wrong gradients: torch 2.15 did for the group prompts of a ViT-S on a
+CPU, with correct logits (docs/benchmarks.md). The first step of a phase is therefore computed both
+ways and compared.
 """
 
 import time
@@ -19,21 +19,27 @@ from lpt.training.engine.step_batch import Inputs
 __all__ = ["compile_if_right", "compile_pays"]
 
 COMPILE_STEPS = 5000
-"""From so many steps on, saving 10 ms a step pays for most of a minute of compiling."""
+"""Shortest phase worth compiling: saving 10 ms per step then pays for a minute of compilation."""
 
 TOLERANCE = {"no": 1e-4, "bf16": 0.1}
-"""Of gradients, relative to the largest entry of each, by Accelerate's name of the precision."""
+"""Largest accepted gradient error, relative to the largest entry of each tensor.
+
+The keys are Accelerate's names of precisions.
+"""
 
 
 def compile_pays(wanted: str, device: torch.device, steps: int) -> bool:
-    """Whether to compile the steps of a phase.
+    """Decide whether to compile the steps of a phase.
 
-    On CPUs compiled steps are slower by 1.7, for they leave oneDNN's products; compiling took 40 s
-    there (docs/benchmarks.md). What GPUs gain has not been measured.
+    On CPUs, compiled steps are 1.7 times slower because they bypass oneDNN, and compilation takes
+    40 s (docs/benchmarks.md). The gain on GPUs has not been measured.
 
     Args:
         wanted: auto, on or off.
-        steps: of the whole phase, so that a resumed one is computed alike.
+        steps: number of steps of the whole phase, so that a resumed phase decides alike.
+
+    >>> compile_pays("auto", torch.device("cpu"), 1_000_000)
+    False
     """
     if wanted == "auto":
         return device.type == "cuda" and steps >= COMPILE_STEPS
@@ -47,47 +53,48 @@ def compile_if_right(
     inputs: Inputs,
     labels: Tensor,
     progress: Progress,
+    *,
+    seed: int,
     micro: MicroBatch,
 ) -> None:
-    """Let torch compile a stage's steps and compare the gradients of this one; nothing is updated.
+    """Compile a stage's steps if they give the gradients of the eager step; no weight is updated.
 
-    `micro.tell` is told how long compiling took, or why steps run as they are.
+    `micro.notify` receives the compilation time, or the reason for staying with eager steps. The
+    arguments are those of `train_step`.
     """
-    random = torch.get_rng_state()
 
     def gradients() -> list[Tensor]:
-        torch.set_rng_state(random)
         recorder = _Recorder(optimizer)
-        train_step(accelerator, stage, recorder, inputs, labels, progress, micro=micro)
+        train_step(accelerator, stage, recorder, inputs, labels, progress, seed=seed, micro=micro)
         return recorder.gradients
 
     began = time.monotonic()
     stage.compile_steps()
-    found = gradients()
+    compiled_gradients = gradients()
     seconds = time.monotonic() - began
     compiled, stage.compiled = stage.compiled, None
-    if compiled is None:  # torch could not, and it was told
+    if compiled is None:  # compilation failed, which `train_step` has reported
         return
-    error = max(_difference(*pair) for pair in zip(found, gradients(), strict=True))
+    error = max(_difference(*pair) for pair in zip(compiled_gradients, gradients(), strict=True))
     if error <= TOLERANCE[accelerator.mixed_precision]:
         stage.compiled = compiled
-        micro.tell(f"compile   {seconds:.0f} s")
+        micro.notify(f"compile   {seconds:.0f} s")
     else:
-        micro.tell(
-            f"compile   gradients differ by {error:.0e} of the largest, so steps run as they are"
+        micro.notify(
+            f"compile   gradients differ by {error:.0e} of the largest; steps run uncompiled"
         )
 
 
 class _Recorder:
-    """Stands in for an optimiser: keeps the gradients and moves nothing."""
+    """An optimiser that records the gradients and updates nothing."""
 
     def __init__(self, optimizer: Any) -> None:
         self.param_groups = optimizer.param_groups
         self.gradients: list[Tensor] = []
 
     def step(self) -> None:
-        learning = [p for group in self.param_groups for p in group["params"]]
-        self.gradients = [p.grad.clone() for p in learning if p.grad is not None]
+        trainable = [p for group in self.param_groups for p in group["params"]]
+        self.gradients = [p.grad.clone() for p in trainable if p.grad is not None]
 
 
 def _difference(one: Tensor, other: Tensor) -> float:

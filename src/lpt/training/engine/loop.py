@@ -1,4 +1,4 @@
-"""The only training loop: every phase and every rival runs through `fit`."""
+"""The training loop: every phase and every baseline runs through `fit`."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
 
-import torch
 from accelerate import Accelerator
 from torch import Tensor
 
@@ -24,25 +23,25 @@ from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Inputs, Progress, Stage
 from lpt.training.engine.step import MicroBatch, diverged, train_step
 
-__all__ = ["Source", "Store", "fit"]
+__all__ = ["Loop", "Source", "Store", "fit"]
 
 
 class Source(Protocol):
-    """Turns draws into inputs of a stage: loads images, or reads cached views."""
+    """Turns draws into inputs of a stage, by loading images or reading cached views."""
 
     def __call__(self, steps: Iterator[list[Draw]]) -> Iterator[tuple[Inputs, Tensor]]:
-        """Yield (inputs, labels) of each step."""
+        """Yield (inputs, labels) of each step, in the order of the draws."""
         ...
 
 
 class Store(Protocol):
-    """Where the loop keeps what it learned (the run folder)."""
+    """Storage of checkpoints and metrics, such as the run folder."""
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint in place of the last one."""
+        """Replace the last checkpoint."""
 
     def save_best(self, stage: str, trainable: Mapping[str, Tensor]) -> None:
-        """Keep the best weights of a stage."""
+        """Replace the best weights of a stage."""
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Append a line of metrics."""
@@ -50,20 +49,19 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class Loop:
-    """What `fit` needs beside the stage.
+    """The surroundings of a stage in `fit`.
 
     Attributes:
-        accelerator: device, precision, processes.
-        source: draws -> inputs.
-        store: checkpoints and metrics.
-        learned: the tensors that a checkpoint holds.
-        validate: metrics of the stage on validation images; gives None if there are none.
-        reporter: told of everything.
-        checkpoint_seconds: time between two checkpoints within an epoch.
-        workers: processes that the source loads with, for a hint where training waits for them.
-        micro_batch: images of a step that are computed at once; None for all. Fewer from where
-            memory runs out.
-        compile: whether torch compiles the steps: auto, on or off.
+        accelerator: device and precision.
+        source: turns draws into inputs.
+        store: receives checkpoints and metrics.
+        trainable: returns the tensors that a checkpoint holds, by name.
+        validate: returns the metrics of the stage on validation images; None if there are none.
+        reporter: receives progress and messages.
+        checkpoint_seconds: seconds between two checkpoints within an epoch.
+        workers: loading processes of the source; only used for a hint if loading is slow.
+        micro_batch: images per micro-batch at first; None for the whole step.
+        compile: whether to compile the steps: auto, on or off (`compile_pays`).
     """
 
     accelerator: Accelerator
@@ -72,7 +70,7 @@ class Loop:
     trainable: Callable[[], dict[str, Tensor]]
     validate: Callable[[Stage], Mapping[str, float | None] | None]
     reporter: Reporter
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: float
     workers: int = 0
     micro_batch: int | None = None
     compile: str = "off"
@@ -81,20 +79,27 @@ class Loop:
 def fit(
     loop: Loop, stage: Stage, plan: EpochPlan, optim: OptimConfig, resume: Checkpoint | None = None
 ) -> Checkpoint:
-    """Train a stage to its last epoch, from the start or from where a checkpoint stands.
+    """Train a stage to its last epoch, from the start or from a checkpoint.
 
-    Continuing from any checkpoint ends with bit-identical weights on the same machine with the same
-    number of threads. The caller has put the checkpoint's learned tensors into the model.
+    Resuming from any checkpoint gives bit-identical final weights on the same machine with the same
+    number of threads.
 
-    Returns: the last checkpoint; its `best` names the best validation score (macro) and epoch.
-    Raises: TrainingError if the loss or a weight is not finite; no checkpoint holds such a weight.
+    Args:
+        plan: the draws of every step.
+        optim: optimiser, learning rates and schedule.
+        resume: None starts anew; else the caller has loaded its `trainable` into the model.
+    Returns: the last checkpoint; its `best` holds the best validation score (macro accuracy) and
+        its epoch.
+    Raises: TrainingError if the loss or a weight is not finite; such weights are never saved.
     """
     optimizer = build_optimizer(optim, stage.param_groups(), plan.batch)
     accelerator = loop.accelerator
     state = resume or Checkpoint(Position(plan.stage), {})
     if resume is not None and resume.optimizer:
         restore_optimizer(optimizer, resume.optimizer)
-    prepared_optimizer = accelerator.prepare(optimizer)  # its wrapper of models would rebuild Terms
+    prepared_optimizer = accelerator.prepare(
+        optimizer
+    )  # not the stage: the wrapper would copy Terms
     first = state.position
     sums = dict(state.sums)
     best = state.best
@@ -109,7 +114,7 @@ def fit(
         return tensors
 
     def checkpoint(position: Position, tensors: Mapping[str, Tensor]) -> Checkpoint:
-        kept = Checkpoint(
+        saved = Checkpoint(
             position,
             tensors,
             optimizer_state(optimizer),
@@ -119,9 +124,9 @@ def fit(
             max(state.peak_memory, peak_memory(accelerator.device)),
             micro.images,
         )
-        loop.store.save(kept)
+        loop.store.save(saved)
         clock.saved()
-        return kept
+        return saved
 
     total_steps = plan.steps * plan.epochs
     done = first.epoch * plan.steps + first.step
@@ -148,11 +153,18 @@ def fit(
                         epoch * plan.steps + step, plan.steps, plan.epochs, optim.warmup_epochs
                     ),
                 )
-                torch.manual_seed(_seed(plan, epoch, step))
+                progress, seed = Progress(epoch, plan.epochs), _seed(plan, epoch, step)
                 if compiling:
-                    now = Progress(epoch, plan.epochs)
-                    compile_if_right(accelerator, stage, optimizer, inputs, labels, now, micro)
-                    torch.manual_seed(_seed(plan, epoch, step))
+                    compile_if_right(
+                        accelerator,
+                        stage,
+                        optimizer,
+                        inputs,
+                        labels,
+                        progress,
+                        seed=seed,
+                        micro=micro,
+                    )
                     compiling = False
                 values = train_step(
                     accelerator,
@@ -160,9 +172,10 @@ def fit(
                     prepared_optimizer,
                     inputs,
                     labels,
-                    Progress(epoch, plan.epochs),
-                    optim.clip_norm,
-                    micro,
+                    progress,
+                    seed=seed,
+                    clip_norm=optim.clip_norm,
+                    micro=micro,
                 )
                 for name, value in values.items():
                     sums[name] = sums.get(name, 0.0) + value
@@ -204,9 +217,9 @@ def fit(
 
 
 class _Clock:
-    """Times of a run: in total (resumed parts included), in this epoch, since the last save.
+    """Wall-clock times of a stage: in total, in this epoch, and since the last checkpoint.
 
-    `waited` is the part of the epoch that went into waiting for images.
+    The total includes earlier processes; `waited` is the time of this epoch spent on loading.
     """
 
     def __init__(self, before: float) -> None:

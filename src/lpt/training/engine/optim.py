@@ -1,4 +1,4 @@
-"""Optimiser and schedule; the schedule is a pure function of the step, so it needs no state."""
+"""Optimiser and learning-rate schedule. The schedule is a function of the step, without state."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,45 +11,55 @@ from lpt.config import OptimConfig
 __all__ = ["ROLES", "build_optimizer", "schedule", "set_lrs"]
 
 ROLES = ("prompts", "keys", "backbone", "classifier")
-"""Groups of parameters that may have a learning rate of their own.
+"""Roles of parameters (param groups); each role may have its own learning rate.
 
-"backbone": what learns in a copy of the backbone, its weights or layers put into it.
+"backbone" stands for trainable parameters in a copy of the backbone: its own or added ones.
 """
 
 REFERENCE_BATCH = 256
-"""The batch that rates refer to where they scale with it (method: B is one branch's batch)."""
+"""Batch size that learning rates refer to under linear scaling, per branch (method, section 6)."""
 
 
 def build_optimizer(
     config: OptimConfig, groups: Mapping[str, Sequence[nn.Parameter]], batch: int
 ) -> torch.optim.Optimizer:
-    """Make the optimiser for parameters grouped by role; decay covers all of them.
+    """Build the optimiser for param groups by role; weight decay applies to every group.
+
+    The peak learning rate of each group is stored in it as "peak" (see `set_lrs`).
 
     Args:
-        groups: parameters by role, a subset of `ROLES`.
-        batch: images a step and branch.
+        groups: parameters by role; the roles are a subset of `ROLES`.
+        batch: images per step and branch, for linear scaling.
     """
-    own = config.role_lrs
+    role_lrs = config.role_lrs
     factor = batch / REFERENCE_BATCH if config.scale_lr else 1.0
-    parameter_groups = [
-        {"params": list(groups[role]), "peak": factor * (own.get(role) or config.lr)}
+    param_groups = [
+        {"params": list(groups[role]), "peak": factor * (role_lrs.get(role) or config.lr)}
         for role in ROLES
         if groups.get(role)
     ]
     if config.name == "sgd":
         return torch.optim.SGD(
-            parameter_groups,
+            param_groups,
             lr=config.lr,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
         )
-    return torch.optim.AdamW(parameter_groups, lr=config.lr, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(param_groups, lr=config.lr, weight_decay=config.weight_decay)
 
 
 def schedule(step: int, steps_per_epoch: int, epochs: int, warmup_epochs: float) -> float:
-    """Share of the peak rate at a step: linear warm-up, then cosine to zero.
+    """Return the fraction of the peak learning rate at a step: linear warm-up, then cosine decay.
 
-    A warm-up longer than a quarter of the phase is cut to that, so that short runs still learn.
+    Warm-up is limited to a quarter of the phase, so that short runs still train.
+
+    Args:
+        step: counted from 0 over the whole phase.
+        warmup_epochs: length of the warm-up; may be fractional.
+    Returns: a fraction in (0, 1].
+
+    >>> [round(schedule(step, 4, 5, warmup_epochs=1), 2) for step in (0, 3, 4, 12)]
+    [0.2, 0.8, 1.0, 0.5]
     """
     total = steps_per_epoch * epochs
     warmup = min(warmup_epochs * steps_per_epoch, total / 4)
@@ -59,6 +69,6 @@ def schedule(step: int, steps_per_epoch: int, epochs: int, warmup_epochs: float)
 
 
 def set_lrs(optimizer: torch.optim.Optimizer, share: float) -> None:
-    """Set every group's rate to this share of its peak."""
+    """Set the learning rate of every param group to this fraction of its peak."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share

@@ -1,4 +1,4 @@
-"""Which image is shown when: a pure function of (seed, stage, epoch)."""
+"""The images of every step: a pure function of (seed, stage, epoch)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ class EpochPlan:
 
     Attributes:
         labels: (n,) labels of the training images.
-        orders: a key of `lpt.data.sampling.SAMPLERS` for each branch.
-        batch: images a step and branch.
+        samplers: name of a sampler (`lpt.data.sampling`) for each branch.
+        batch: images per step and branch.
         epochs: E.
-        seed, stage: what the order is a function of, beside the epoch.
-        epoch_images: draws of an epoch and branch; None for n.
-        views: 0 for fresh augmentation every time; V to choose among V fixed views an image.
+        seed, stage: together with the epoch, they determine the draws.
+        epoch_images: draws per epoch and branch; None for n.
+        views: V to draw from V fixed views of each image; 0 for a new augmentation at every draw.
     """
 
     labels: npt.NDArray[np.int64]
@@ -50,32 +50,32 @@ class EpochPlan:
         epoch_images: int | None = None,
         views: int = 0,
     ) -> "EpochPlan":
-        """A plan whose orders are those of the branches."""
+        """Make a plan with the samplers of these branches."""
         samplers = tuple(branch.sampler for branch in branches)
         return cls(labels, samplers, batch, epochs, seed, stage, epoch_images, views)
 
     @property
     def images(self) -> int:
-        """Draws of an epoch and branch."""
+        """Draws per epoch and branch."""
         return min(len(self.labels), self.epoch_images or len(self.labels))
 
     @property
     def steps(self) -> int:
-        """Steps of an epoch: ceil(images / batch)."""
+        """Steps per epoch: ceil(images / batch)."""
         return steps_per_epoch(self.images, self.batch)
 
     def draws(self, epoch: int) -> list[list[Draw]]:
-        """Every step of an epoch: the draws of all branches, one branch after the other."""
-        branches = [self._branch(epoch, i, order) for i, order in enumerate(self.samplers)]
+        """Return the draws of every step of an epoch, branch after branch within a step."""
+        branches = [self._branch(epoch, i, name) for i, name in enumerate(self.samplers)]
         return [[draw for part in step for draw in part] for step in zip(*branches, strict=True)]
 
     def view_of(self, index: int, view: int) -> Draw:
-        """The draw that makes a fixed view of an image."""
+        """Return the draw of a fixed view of an image."""
         return Draw(index, (self.seed, VIEW_KEY, view, index))
 
-    def _branch(self, epoch: int, branch: int, order: str) -> list[list[Draw]]:
-        where = {"seed": self.seed, "phase": self.stage, "epoch": epoch}
-        ids = sample_epoch(order, self.labels, **where)[: self.images]
+    def _branch(self, epoch: int, branch: int, sampler: str) -> list[list[Draw]]:
+        key = {"seed": self.seed, "phase": self.stage, "epoch": epoch}
+        ids = sample_epoch(sampler, self.labels, **key)[: self.images]
         batches = epoch_batches(ids, self.batch)
         if self.views:
             stream = random_stream(self.seed, self.stage, epoch, branch, VIEW_KEY)

@@ -1,8 +1,7 @@
-"""One stage of training as a module: what is frozen, what learns, what is minimised.
+"""A stage of training as a module: the frozen half, the trainable half and the objective.
 
-A stage computes in two halves. `frozen(images)` needs no gradient and depends on the images alone,
-so its result can be cached; `output` is differentiated. Both phases and all rivals are stages: the
-loop knows nothing else.
+`frozen(images)` needs no gradient and depends only on the images, so its result can be cached;
+`output` is differentiated. Both phases and all baselines are stages; the loop knows nothing else.
 """
 
 from abc import ABC, abstractmethod
@@ -14,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lpt.config import PhaseConfig
 from lpt.losses import Loss, Terms, draw_noise, eta_weight, phase1_objective
 from lpt.model.classifier import CosineClassifier
 from lpt.records import Output, Progress
@@ -21,16 +21,19 @@ from lpt.training.engine.step_batch import Inputs, StepBatch
 
 __all__ = ["Branch", "Inputs", "Progress", "Stage", "branches_of", "dropout_of", "randomness_of"]
 
+_DEFAULTS = PhaseConfig()
+
 
 @dataclass(frozen=True)
 class Branch:
-    """One mini-batch of a step.
+    """One mini-batch of a step, with its sampler and its loss.
 
     Attributes:
-        name: of its terms in metrics: "balanced" and "instance" for dual sampling, else its order.
-        sampler: a key of `lpt.data.sampling.SAMPLERS`.
+        name: prefix of its terms in metrics: "balanced" and "instance" for dual sampling, else the
+            name of the sampler.
+        sampler: name of a sampler (`lpt.data.sampling`).
         loss: classification loss of this branch.
-        eta: None for a constant weight of 1; else the weight at epoch 0, decaying to 0.
+        eta: weight at epoch 0, decaying linearly to 0; None for a constant weight of 1.
     """
 
     name: str
@@ -39,22 +42,22 @@ class Branch:
     eta: float | None = None
 
     def beta(self, progress: Progress) -> float:
-        """The branch's weight in this epoch."""
+        """Return the weight of this branch in an epoch (method, section 4)."""
         if self.eta is None:
             return 1.0
         return eta_weight(self.eta, progress.epoch, progress.epochs)
 
 
 class Stage(nn.Module, ABC):
-    """What the loop needs of anything that learns.
+    """Everything the loop needs from a trainable model.
 
     Attributes:
-        name: "phase1", "phase2" or a rival's name; names checkpoints and metrics.
+        name: "phase1", "phase2" or the name of a baseline; used for checkpoints and metrics.
         branches: the mini-batches of a step, of equal size, concatenated in this order.
-        mixup: alpha of the Beta distribution; 0 for none.
-        classifier: what makes logits of features.
-        compiled: `frozen` and `output` as training steps run them; None for as they are.
-        remedy: what to do where training diverges.
+        mixup: alpha of Mixup's Beta distribution; 0 for no Mixup.
+        classifier: maps features to logits.
+        compiled: compiled `frozen` and `output` for training steps; None for uncompiled steps.
+        remedy: advice to the user if training diverges.
     """
 
     name: str
@@ -62,33 +65,43 @@ class Stage(nn.Module, ABC):
     mixup: float
     classifier: CosineClassifier
     compiled: tuple[Callable[[Tensor], Inputs], Callable[[Inputs], Output]] | None = None
-    remedy: str = "Choose a lower rate for this method."
+    remedy: str = "Choose a lower learning rate for this method."
 
     @abstractmethod
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters that learn, by role (`lpt.training.engine.optim.ROLES`)."""
+        """Return the trainable parameters by role (`lpt.training.engine.optim.ROLES`)."""
 
     def changing(self) -> dict[str, Tensor]:
-        """What training changes, by name: what learns, unless a stage has more to remember."""
-        taught = {id(p) for parameters in self.param_groups().values() for p in parameters}
-        return {name: p.detach() for name, p in self.named_parameters() if id(p) in taught}
+        """Return the tensors that training changes, by name; checkpoints of baselines hold them.
+
+        By default the trainable parameters; a stage with further state overrides this.
+        """
+        trainable = {id(p) for parameters in self.param_groups().values() for p in parameters}
+        return {name: p.detach() for name, p in self.named_parameters() if id(p) in trainable}
 
     def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
-        """What can be computed without gradient; by default nothing is, the images pass through."""
+        """Compute the frozen half; by default it is empty and the images pass through."""
         return {"images": images}
 
     @abstractmethod
     def output(self, inputs: Inputs) -> Output:
-        """The differentiable half; `inputs` also hold what `random_inputs` drew."""
+        """Compute the differentiable half.
+
+        Args:
+            inputs: the result of `frozen`, with the tensors that `random_inputs` drew.
+        """
 
     def random_inputs(self, images: int) -> Inputs:  # noqa: ARG002
-        """Draw what `output` leaves to chance for a step of so many images, such as dropout."""
+        """Draw the random inputs of `output` for a step of that many images, such as dropout masks.
+
+        Their first axis runs over the images. Randomness inside `output` would break micro-batches.
+        """
         return {}
 
     def compile_steps(self, backend: str = "inductor") -> None:
-        """Let torch compile both halves at the next step, for its very shapes.
+        """Compile both halves at the next training step, for the shapes of that step.
 
-        Training steps alone: predictions come in batches of several sizes.
+        Predictions stay uncompiled, because their batch sizes vary.
         """
         self.compiled = (
             torch.compile(self.frozen, dynamic=False, backend=backend),
@@ -96,18 +109,18 @@ class Stage(nn.Module, ABC):
         )
 
     def predict(self, images: Float[Tensor, "B 3 H H"]) -> Output:
-        """Both halves, for evaluation."""
+        """Run both halves without gradient, for evaluation."""
         with torch.inference_mode():
             return self.output(self.frozen(images))
 
     def draw(self, inputs: Inputs, labels: Int[Tensor, " B"]) -> StepBatch:
-        """Draw what chance decides about a step: Mixup, dropout, noise, in this order.
+        """Draw the random numbers of a whole step: Mixup, dropout, noise, in this order.
 
-        By torch's generator on the CPU, so that every device draws the same.
+        Uses torch's global CPU generator, so that every device gets the same numbers.
 
         Args:
-            inputs: {"images": ...}, or what `frozen` made of them earlier (without Mixup then).
-            labels: of the branches one after the other, on the device of the inputs.
+            inputs: {"images": (B, 3, H, H)}, or cached results of `frozen` (then without Mixup).
+            labels: (B,) labels, branch after branch, on the device of the inputs.
         """
         device, size = labels.device, len(labels) // len(self.branches)
         partner_labels = share = None
@@ -129,7 +142,7 @@ class Stage(nn.Module, ABC):
         )
 
     def forward(self, step: StepBatch, progress: Progress) -> Terms:
-        """Terms of a step; those of its parts add up to them."""
+        """Compute the terms of a step, or of a part: the terms of all parts sum to the step's."""
         inputs = step.inputs
         frozen, output_of = self.compiled or (self.frozen, self.output)
         if "images" in inputs:
@@ -151,10 +164,13 @@ class Stage(nn.Module, ABC):
     def objective(
         self, branch: Branch, output: Output, step: StepBatch, rows: slice, progress: Progress
     ) -> Terms:
-        """Terms of one branch, which owns `rows` of the step: by default its weighted loss.
+        """Compute the terms of one branch: by default its weighted classification loss.
 
-        Each is a mean over these images, of values that no other image enters: so a step may be cut
-        anywhere and its gradient stays.
+        Every term is a mean over the images in `rows` of values that depend on one image each.
+        Splitting a step anywhere therefore leaves its gradient unchanged.
+
+        Args:
+            rows: images of the step that belong to the branch.
         """
         terms = phase1_objective(
             branch.loss,
@@ -168,13 +184,17 @@ class Stage(nn.Module, ABC):
 
 
 def branches_of(
-    sampler: str, loss: Loss, instance: Loss, dual_sampler: str = "balanced", eta: float = 0.5
+    sampler: str,
+    loss: Loss,
+    instance: Loss,
+    dual_sampler: str = _DEFAULTS.dual_sampler,
+    eta: float = _DEFAULTS.eta,
 ) -> list[Branch]:
-    """The branches that a sampler's name stands for: two for "dual", else one.
+    """Return the branches of a sampler: two for "dual", else one.
 
     Args:
-        loss, instance: of the class-balanced and of the instance-balanced branch.
-        dual_sampler: order of the class-balanced branch.
+        loss, instance: losses of the class-balanced and of the instance-balanced branch.
+        dual_sampler: sampler of the class-balanced branch.
         eta: weight of the instance-balanced branch at epoch 0.
     Source: LPT (ICLR 2023), section 4.2, dual sampling.
     """
@@ -184,16 +204,16 @@ def branches_of(
 
 
 def dropout_of(classifier: CosineClassifier, images: int) -> Inputs:
-    """Return the dropout mask as an input of that name; {} without dropout."""
+    """Draw a dropout mask as the input "dropout_mask", (B, D); {} without dropout."""
     dropout_mask = classifier.draw_dropout_mask(images)
     return {} if dropout_mask is None else {"dropout_mask": dropout_mask}
 
 
 def randomness_of(loss: Loss, step: StepBatch, rows: slice) -> dict[str, Any]:
-    """Arguments that tell an objective of noise, where its loss takes it, and of Mixup."""
-    told: dict[str, Any] = {}
+    """Return the keyword arguments of an objective for noise (if its loss needs it) and Mixup."""
+    arguments: dict[str, Any] = {}
     if step.noise is not None and loss.needs_noise:
-        told["noise"] = step.noise[rows]
+        arguments["noise"] = step.noise[rows]
     if step.partner_labels is not None and step.share is not None:
-        told |= {"partner_labels": step.partner_labels[rows], "lam": step.share[rows]}
-    return told
+        arguments |= {"partner_labels": step.partner_labels[rows], "lam": step.share[rows]}
+    return arguments

@@ -1,7 +1,7 @@
-"""The images of a step with all that chance decides about them, and how to cut them into parts.
+"""The inputs of one step with all its random numbers, and how it is split into micro-batches.
 
-Everything is drawn for the whole step before it is cut, so that micro-batches see what one batch
-would have seen.
+Random numbers are drawn for the whole step before it is split, so the result does not depend on the
+size of the micro-batches.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,22 +13,22 @@ from torch import Tensor
 __all__ = ["Inputs", "StepBatch"]
 
 Inputs = Mapping[str, Tensor]
-"""Named tensors whose first axis is the image."""
+"""Tensors by name; their first axis runs over the images."""
 
 
 @dataclass(frozen=True)
 class StepBatch:
-    """A step, or consecutive images of one; the first axis of every tensor is the image.
+    """A step, or consecutive images of a step.
 
     Attributes:
-        inputs: {"images": ...}, blended already where there is Mixup, or what a stage's frozen half
-            made of them; and what the stage left to chance.
-        labels: class indices.
-        noise: for losses that take it, for every class; None if none does.
-        partner_labels: of the image that each one is blended with; None without Mixup.
-        share: of the image itself in the blend; None without Mixup.
+        inputs: {"images": (B, 3, H, H)}, after Mixup if there is any, or the output of a stage's
+            frozen half; besides, the stage's own random inputs, such as a dropout mask.
+        labels: (B,) class indices.
+        noise: (B, C) for losses with noise; None if no loss needs it.
+        partner_labels: (B,) labels of the Mixup partners; None without Mixup.
+        share: (B,) Mixup weight of the image itself, in [0, 1]; None without Mixup.
         first: position of the first image in the step.
-        total: images of the whole step.
+        total: images in the whole step.
     """
 
     inputs: Inputs
@@ -40,7 +40,7 @@ class StepBatch:
     total: int
 
     def part(self, rows: slice) -> "StepBatch":
-        """Some of the images: views, no copies."""
+        """Select consecutive images, without copying."""
 
         def cut(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor[rows]
@@ -56,13 +56,13 @@ class StepBatch:
         )
 
     def parts(self, images: int | None) -> Iterator["StepBatch"]:
-        """One part after the other, each of so many images at most; None gives the whole."""
+        """Split into parts of at most `images` images; None gives a single part."""
         size = images or len(self.labels)
         for start in range(0, len(self.labels), size):
             yield self.part(slice(start, min(start + size, len(self.labels))))
 
     def rows_of_branch(self, branch: int, branches: int) -> slice:
-        """Which of these images belong to a branch; empty if none does."""
+        """Return the rows that belong to a branch; an empty slice if there are none."""
         size = self.total // branches
         start = max(branch * size, self.first) - self.first
         stop = min((branch + 1) * size, self.first + len(self.labels)) - self.first

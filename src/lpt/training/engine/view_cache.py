@@ -1,7 +1,8 @@
-"""What a stage's frozen half says of V fixed views of every training image, kept on disk.
+"""A disk cache of a stage's frozen half for V fixed views of every training image.
 
-An epoch of phase 2 then runs only the last L-K blocks: the tokens after block K and the query never
-change while the shared prompts do not. Any stage is served alike; what its `frozen` names is kept.
+An epoch of phase 2 then runs only the last L-K blocks: the tokens after block K and the query are
+constant while the shared prompts are. The cache serves any stage and stores the tensors that its
+`frozen` returns.
 """
 
 import json
@@ -30,18 +31,18 @@ __all__ = ["NoRoomError", "ViewCache", "build_cache"]
 
 FILL_BATCH = 32
 SAVE_EVERY = 16
-"""Batches between two marks from which an interrupted computation goes on."""
+"""Batches between two marks from which an interrupted computation resumes."""
 FREE_BYTES = 2**28
-"""Left free on the disk."""
+"""Free disk space that is never used."""
 MIN_VIEWS = 2
-"""One view of every image would be no augmentation."""
+"""A single view of each image would mean training without augmentation."""
 
 
 class NoRoomError(Exception):
-    """The views would exceed the limit or the disk; nothing was computed.
+    """The cache would exceed its limit or the free disk space; nothing was computed.
 
     Attributes:
-        views: for how many there is room; 0 where that is less than `MIN_VIEWS`.
+        views: number of views per image that would fit; 0 if fewer than `MIN_VIEWS`.
     """
 
     def __init__(self, views: int, reason: str) -> None:
@@ -51,12 +52,12 @@ class NoRoomError(Exception):
 
 @dataclass(frozen=True)
 class ViewCache:
-    """A `Source` for the loop: reads inputs of the stage from memory-mapped files.
+    """A `Source` for the loop that reads inputs of the stage from memory-mapped files.
 
     Attributes:
-        folder: where the files are.
+        folder: folder of the files.
         labels: (n,) labels of the training images.
-        arrays: (V * n, ...) by name; row `view * n + index`.
+        arrays: arrays (V * n, ...) by name of the tensor; row `view * n + index`.
     """
 
     folder: Path
@@ -75,7 +76,7 @@ class ViewCache:
 
     @property
     def bytes(self) -> int:
-        """Size on disk."""
+        """Size on disk in bytes."""
         return sum(array.nbytes for array in self.arrays.values())
 
     def remove(self) -> None:
@@ -91,35 +92,36 @@ def build_cache(
     upstream: Mapping[str, Any],
     reporter: Reporter,
     *,
-    dtype: str = "float16",
-    limit_gb: float = 8.0,
+    dtype: str,
+    limit_gb: float,
     device: torch.device | str = "cpu",
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> ViewCache:
-    """Compute `stage.frozen` on all views of all images, or go on with what is there already.
+    """Compute `stage.frozen` for all views of all images, or reuse an existing cache.
 
-    Views are those of `plan.view_of`, so a plan with `views=V` meets exactly these. Tensors of
-    tokens, (images, tokens, width), are kept in `dtype`; all others, such as the query, in float32.
-    A computation that was killed goes on where it last saved; files whose fingerprint differs
-    (anything in `upstream`, the seed, V, the type, the shapes) are computed anew.
+    The views are those of `plan.view_of`, so a plan with `views=V` draws exactly these. Tokens,
+    (images, tokens, width), are stored in `dtype`; other tensors, such as the query, in float32. An
+    interrupted computation resumes at its last mark. Files with another fingerprint (`upstream`,
+    seed, V, types, shapes) are computed again.
 
-    Mixup blends images before the first block, so no kept tokens can stand for a blend: the two do
-    not meet, and asking for both is an error.
+    Mixup blends images before the first block, so cached tokens cannot be blended: a stage with
+    Mixup is an error.
 
     Args:
-        folder: for the files of this stage; made if missing.
-        images: turns draws into {"images": ...}, augmented by the draw's key.
-        upstream: what the frozen half depends on beside the draws, as JSON: hash of the backbone,
-            of the shared prompts, transform settings, identity of the data.
-        dtype: float32 or float16, of tokens.
-        limit_gb: largest size on disk.
-        device, autocast: where and in which precision the frozen half runs.
-    Raises: NoRoomError if it would exceed the limit or the disk; ConfigError if the stage mixes
-        images; RunError if the disk refuses; TrainingError if values do not fit into `dtype`.
+        folder: folder of this stage's files; created if missing.
+        plan: its `labels` and `views` determine the rows.
+        images: turns draws into {"images": (B, 3, H, H)}, augmented by the draw's key.
+        upstream: everything else that the frozen half depends on, as JSON: hashes of backbone and
+            shared prompts, transform settings, identity of the data.
+        dtype: float32 or float16, for tokens.
+        limit_gb: largest size on disk in GB.
+        device, autocast: device and precision of the frozen half.
+    Raises: NoRoomError if it would exceed the limit or the free disk space; ConfigError if the
+        stage uses Mixup; RunError if writing fails; TrainingError if values exceed `dtype`.
     """
     if stage.mixup:
         raise ConfigError(
-            f"cached views and augment.mixup={stage.mixup:g}: blended images cannot be cached. "
+            f"augment.mixup={stage.mixup:g}: blended images cannot be cached. "
             "Set phase2.cached_views=0 or augment.mixup=0."
         )
 
@@ -138,7 +140,7 @@ def build_cache(
     free = shutil.disk_usage(folder).free + done * size // max(rows, 1) - FREE_BYTES
     room = min(limit_gb * 1e9, free)
     if done < rows and size > room:
-        bound = "phase2.cache_limit_gb" if size > limit_gb * 1e9 else "the free space of the disk"
+        bound = "phase2.cache_limit_gb" if size > limit_gb * 1e9 else "the free disk space"
         raise NoRoomError(
             int(room * plan.views // size),
             f"{shape} need {size / 1e9:.2f} GB, more than {bound} allows",
@@ -155,7 +157,7 @@ def build_cache(
 
 @dataclass(frozen=True)
 class _Layout:
-    """How one named tensor of one image is kept."""
+    """Shape and type of one named tensor per image."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -171,7 +173,7 @@ class _Layout:
 
 @dataclass(frozen=True)
 class _Store:
-    """The files: one a tensor, rows one after the other, and a mark of what is complete."""
+    """The files: one per tensor, with consecutive rows, and a mark that counts complete rows."""
 
     folder: Path
     layout: Mapping[str, _Layout]
@@ -184,20 +186,22 @@ class _Store:
         return self.folder / f"{name}.bin"
 
     def open(self, fingerprint: Mapping[str, Any], reporter: Reporter) -> int:
-        """Rows that are complete; 0 after throwing away what another state of things left."""
+        """Return the number of complete rows; files with another fingerprint are deleted first."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        kept = _read_mark(self.mark)
-        done = int(kept.get("rows", 0))
+        mark = _read_mark(self.mark)
+        done = int(mark.get("rows", 0))
         complete = all(
             self.file(name).is_file() and self.file(name).stat().st_size >= done * part.bytes
             for name, part in self.layout.items()
         )
-        if kept.get("fingerprint") == fingerprint and complete:
+        if mark.get("fingerprint") == fingerprint and complete:
             return done
-        if kept:
-            old = kept.get("fingerprint", {})
+        if mark:
+            old = mark.get("fingerprint", {})
             changed = sorted(k for k in fingerprint if old.get(k) != fingerprint[k])
-            reporter.message(f"cache     made anew: {', '.join(changed) or 'its files'} changed")
+            reporter.message(
+                f"cache     computed again: {', '.join(changed) or 'its files'} changed"
+            )
         for name in self.layout:
             self.file(name).unlink(missing_ok=True)
         write_json(self.mark, {"fingerprint": fingerprint, "rows": 0})
@@ -234,13 +238,13 @@ def _fill(
                 files[name].seek(done * part.bytes)
             for number, (inputs, labels) in enumerate(images(iter(batches)), start=1):
                 for name, value in frozen(inputs).items():
-                    kept = value.to("cpu", getattr(torch, store.layout[name].dtype))
-                    if not kept.isfinite().all():
+                    stored = value.to("cpu", getattr(torch, store.layout[name].dtype))
+                    if not stored.isfinite().all():
                         raise TrainingError(
                             f"cache: {name} exceed the range of {store.layout[name].dtype}. "
                             "Set phase2.cache_dtype=float32, or phase2.cached_views=0."
                         )
-                    files[name].write(kept.contiguous().numpy().tobytes())
+                    files[name].write(stored.contiguous().numpy().tobytes())
                 done += len(labels)
                 reporter.advance(len(labels))
                 if number % SAVE_EVERY == 0 or number == len(batches):
@@ -251,15 +255,15 @@ def _fill(
     except OSError as error:
         raise RunError(
             f"{store.folder}: the cache cannot be written ({error.strerror or error}). "
-            "Free some space, or set phase2.cached_views=0, and go on with --resume."
+            "Free some space, or set phase2.cached_views=0, and resume the run."
         ) from error
 
 
 def _fingerprint(
     stage: Stage, plan: EpochPlan, upstream: Mapping[str, Any], layout: Mapping[str, _Layout]
 ) -> dict[str, Any]:
-    """What decides the contents, in the form in which JSON gives it back."""
-    decides = {
+    """Everything that determines the contents, as JSON reads it back."""
+    facts = {
         **upstream,
         "stage": stage.name,
         "seed": plan.seed,
@@ -267,7 +271,7 @@ def _fingerprint(
         "images": len(plan.labels),
         "tensors": {name: [part.dtype, *part.shape] for name, part in layout.items()},
     }
-    result: dict[str, Any] = json.loads(json.dumps(decides))
+    result: dict[str, Any] = json.loads(json.dumps(facts))
     return result
 
 
@@ -280,5 +284,5 @@ def _read_mark(path: Path) -> dict[str, Any]:
 
 
 def _view(draw: Draw) -> int:
-    """Which view a draw of `EpochPlan.view_of` is."""
+    """Return the view number of a draw of `EpochPlan.view_of`."""
     return draw.key[2]

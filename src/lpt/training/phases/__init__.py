@@ -1,1 +1,1 @@
-"""The phases of long-tailed prompt tuning as stages, and where their parameters start."""
+"""The phases of long-tailed prompt tuning: their stages, initialisation and descriptions."""

@@ -1,4 +1,4 @@
-"""Class means of features: where class directions start, and what they may lean towards."""
+"""Class means of features, to initialise a classifier and to interpolate a trained one."""
 
 from collections.abc import Callable
 
@@ -16,30 +16,31 @@ __all__ = ["interpolate_with_class_means", "means_of"]
 def means_of(
     context: TrainingContext, encode: Callable[[Tensor], Tensor], task: str
 ) -> Float[Tensor, "C D"]:
-    """Class means of features of whole training images.
+    """Compute class means of features of training images, transformed for evaluation.
 
-    Of `classifier.init_images_per_class` images a class at most.
+    At most `classifier.init_images_per_class` images per class are used.
 
     Args:
-        encode: images (B, 3, H, H) to features (B, D).
-        task: its name in progress.
+        encode: maps images (B, 3, H, H) to features (B, D).
+        task: name of this work in progress reports.
+    Returns: (C, D) float32 on the CPU.
     """
     split = context.some_of_each_class(context.config.classifier.init_images_per_class)
     features = context.features(encode, split, task)
     return class_means(features, torch.from_numpy(split.labels), context.data.num_classes)
 
 
-def interpolate_with_class_means(stage: Stage, context: TrainingContext, share: float) -> None:
-    """Turn a trained stage's classifier towards the class means of its features.
+def interpolate_with_class_means(stage: Stage, context: TrainingContext, weight: float) -> None:
+    """Interpolate a trained stage's classifier with the class means of its features.
 
-    The classifiers that this lies between are the trained one and the nearest class mean of Kang et
-    al. (ICLR 2020, section 4). What it is worth: experiments/2026-11-26_class_means.
+    The two ends are the trained classifier and the nearest-class-mean classifier of Kang et al.
+    (ICLR 2020, section 4). Results: experiments/2026-11-26_class_means.
 
     Args:
-        share: of the means; with 0 nothing is computed.
+        weight: weight of the class means in [0, 1]; 0 changes and computes nothing.
     """
-    if share:
+    if weight:
         means = means_of(
             context, lambda images: stage.predict(images).feature, f"{stage.name}: class means"
         )
-        stage.classifier.interpolate_towards(means, share)
+        stage.classifier.interpolate_towards(means, weight)

@@ -1,6 +1,5 @@
-"""Where learning begins: class means, clusters of queries, copies of the shared prompt."""
+"""Initialisation of the phases: class means, clusters of queries, copies of the shared prompt."""
 
-from lpt.data.manifest import Split
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.training.phases.class_means import means_of
 from lpt.training.run.training_context import TrainingContext
@@ -9,23 +8,29 @@ __all__ = ["start_classifier", "start_pool"]
 
 
 def start_classifier(model: LongTailedPromptModel, context: TrainingContext) -> None:
-    """Point the classifier at class means of the untrained phase 1, if the run says so."""
+    """Initialise the classifier with class means of untrained features, if so configured.
+
+    Reads `classifier.init` and `classifier.init_images_per_class`.
+    """
     if context.config.classifier.init == "class-means":
-        means = means_of(context, lambda images: model.phase1(images).feature, "classifier start")
+        means = means_of(
+            context, lambda images: model.phase1(images).feature, "classifier initialisation"
+        )
         model.classifier.start_at(means)
 
 
 def start_pool(model: LongTailedPromptModel, context: TrainingContext) -> None:
-    """Start keys at clusters of queries and group prompts at the shared one, if the run says so."""
+    """Initialise keys with clusters of queries and group prompts with the shared prompt.
+
+    Each only if so configured: reads `prompts.key_init`, `prompts.group_init` and
+    `classifier.init_images_per_class`.
+    """
     prompts, seed = context.config.prompts, context.config.seed
     if prompts.key_init == "queries":
+        split = context.some_of_each_class(context.config.classifier.init_images_per_class)
         queries = context.features(
-            lambda images: model.prefix(images).query, _some_images(context), "key start"
+            lambda images: model.prefix(images).query, split, "key initialisation"
         )
         model.pool.start_keys(queries, seed=seed)
     if prompts.group_init == "shared":
         model.pool.start_prompts(model.shared.prompts[model.split :], seed=seed)
-
-
-def _some_images(context: TrainingContext) -> Split:
-    return context.some_of_each_class(context.config.classifier.init_images_per_class)

@@ -1,4 +1,4 @@
-"""The two phases of long-tailed prompt tuning as stages: shared prompts, then group prompts."""
+"""The stages of long-tailed prompt tuning: shared prompts, then group prompts."""
 
 from collections.abc import Sequence
 
@@ -6,24 +6,50 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lpt.losses import Phase2Settings, Terms, phase2_objective
+from lpt.config import PhaseConfig
+from lpt.losses import Loss, Phase2Settings, Terms, build_loss, phase2_objective
 from lpt.model.two_pass import LongTailedPromptModel, Prefix
 from lpt.records import Output
-from lpt.training.engine.stage import Branch, Progress, Stage, dropout_of, randomness_of
+from lpt.training.engine.stage import (
+    Branch,
+    Progress,
+    Stage,
+    branches_of,
+    dropout_of,
+    randomness_of,
+)
 from lpt.training.engine.step_batch import Inputs, StepBatch
 
-__all__ = ["GroupStage", "SharedStage"]
+__all__ = ["GroupStage", "SharedStage", "configured_branches", "configured_loss"]
+
+
+def configured_loss(phase: PhaseConfig, counts: Tensor) -> Loss:
+    """Build the loss of a phase.
+
+    Args:
+        counts: (C,) training images per class.
+    """
+    return build_loss(phase.loss.name, counts.to(torch.int64), **phase.loss.options)
+
+
+def configured_branches(phase: PhaseConfig, loss: Loss, instance: Loss) -> list[Branch]:
+    """Return the branches of a phase.
+
+    Args:
+        loss, instance: losses of the class-balanced and of the instance-balanced branch.
+    """
+    return branches_of(phase.sampler, loss, instance, phase.dual_sampler, phase.eta)
 
 
 def _lower_lr(phase: str) -> str:
     return (
-        f"Lower {phase}.optim.lr with --set in a new run; or lower it in this run's config.yaml "
-        "and try --resume: its last checkpoint is finite, if not far from here."
+        f"Lower {phase}.optim.lr in a new run, or in this run's config.yaml before you resume it; "
+        "the last checkpoint is finite."
     )
 
 
 class _PromptStage(Stage):
-    """What both phases share: a model, its classifier and dropout before it."""
+    """The parts that both stages share: model, classifier and dropout before the classifier."""
 
     def __init__(
         self, model: LongTailedPromptModel, branches: Sequence[Branch], mixup: float = 0.0
@@ -34,30 +60,36 @@ class _PromptStage(Stage):
         self.losses = nn.ModuleList(b.loss for b in branches if isinstance(b.loss, nn.Module))
 
     def random_inputs(self, images: int) -> Inputs:
-        """Dropout before the classifier."""
+        """Draw the dropout mask before the classifier."""
         return dropout_of(self.model.classifier, images)
 
 
 class SharedStage(_PromptStage):
-    """Phase 1: shared prompts and classifier learn (section 4.1)."""
+    """Phase 1: shared prompts and classifier are trained.
+
+    Source: LPT (ICLR 2023), section 4.1.
+    """
 
     name = "phase1"
     remedy = _lower_lr(name)
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Shared prompts and classifier."""
+        """Return shared prompts and classifier."""
         return {
             "prompts": [self.model.shared.prompts],
             "classifier": [self.model.classifier.weight],
         }
 
     def output(self, inputs: Inputs) -> Output:
-        """The shared-prompt pass."""
+        """Run the shared-prompt pass."""
         return self.model.phase1(inputs["images"], dropout_mask=inputs.get("dropout_mask"))
 
 
 class GroupStage(_PromptStage):
-    """Phase 2: group prompts, keys and classifier learn; shared prompts are fixed (section 4.2)."""
+    """Phase 2: group prompts, keys and classifier are trained; the shared prompts are frozen.
+
+    Source: LPT (ICLR 2023), section 4.2.
+    """
 
     name = "phase2"
     remedy = _lower_lr(name)
@@ -73,7 +105,7 @@ class GroupStage(_PromptStage):
         self.settings = settings
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Group prompts, keys and classifier."""
+        """Return group prompts, keys and classifier."""
         return {
             "prompts": [self.model.pool.prompts],
             "keys": [self.model.pool.keys],
@@ -81,12 +113,12 @@ class GroupStage(_PromptStage):
         }
 
     def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
-        """Tokens after block K and the query: constant while the shared prompts are."""
+        """Compute the tokens after block K, (B, 1+N, D), and the query, (B, D)."""
         prefix = self.model.prefix(images)
         return {"tokens": prefix.tokens, "query": prefix.query}
 
     def output(self, inputs: Inputs) -> Output:
-        """Matching, then the last L-K blocks once more."""
+        """Match group prompts, then run the last L-K blocks with them."""
         with torch.no_grad():
             shared = self.model.shared_kv()
         prefix = Prefix(inputs["tokens"], inputs["query"])
@@ -95,7 +127,7 @@ class GroupStage(_PromptStage):
     def objective(
         self, branch: Branch, output: Output, step: StepBatch, rows: slice, progress: Progress
     ) -> Terms:
-        """Weighted classification loss and key term."""
+        """Compute the weighted classification loss and the key term (`phase2_objective`)."""
         assert output.match is not None
         return phase2_objective(
             branch.loss,

@@ -1,4 +1,4 @@
-"""What a run was trained on, in a few characters, so that it never goes on with something else."""
+"""A fingerprint of the training data, which keeps a run from resuming on other data."""
 
 import hashlib
 from typing import Any
@@ -9,9 +9,9 @@ __all__ = ["data_identity"]
 
 
 def data_identity(data: Manifest) -> dict[str, Any]:
-    """Names of the classes, and a hash of the training images: folder, file, row and label of each.
+    """Return the class names and a hash over folder, file, row and label of all training images.
 
-    Where the data lies does not matter, nor does what its images show: neither is read.
+    The location of the data does not enter, nor does the content of the images, which is not read.
     """
     split = data.split("train")
     digest = hashlib.sha256()

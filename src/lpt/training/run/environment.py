@@ -1,4 +1,4 @@
-"""Device, precision and processes, decided once at the start of a run."""
+"""Device, precision and loading processes, chosen once at the start of a run."""
 
 import os
 
@@ -8,17 +8,17 @@ from accelerate import Accelerator
 from lpt.devices import choose_device
 from lpt.errors import ConfigError
 
-__all__ = ["default_workers", "fast_bf16", "make_accelerator", "uses_bf16"]
+__all__ = ["cpu_has_bf16", "default_workers", "fast_bf16", "make_accelerator", "uses_bf16"]
 
 
 def make_accelerator(precision: str = "auto", device: str | None = None) -> Accelerator:
-    """Choose a device and the precision it is fast in.
+    """Choose a device and a precision.
 
     Args:
         precision: as for `uses_bf16`.
-        device: "cpu" keeps off a GPU; None takes what is there.
-    Raises: ConfigError if bf16 is asked for where it would crawl, or if this process has trained
-        on another device or in another precision.
+        device: "cpu" or None, which uses a GPU if there is one.
+    Raises: ConfigError if bf16 is requested on a device without bf16 instructions, or if this
+        process has trained on another device or in another precision.
     """
     chosen = choose_device(device)
     mixed = "bf16" if uses_bf16(precision, chosen) else "no"
@@ -26,23 +26,26 @@ def make_accelerator(precision: str = "auto", device: str | None = None) -> Acce
         torch.set_float32_matmul_precision("high")
     try:
         return Accelerator(cpu=chosen.type == "cpu", mixed_precision=mixed)
-    except ValueError as error:  # Accelerate keeps one device and precision a process
+    except ValueError as error:  # Accelerate allows one device and precision per process
         raise ConfigError(
-            f"device={device}, precision={precision}: this process has trained with others before. "
-            "Start a new process for it."
+            f"device={device}, precision={precision}: this process has trained with other values. "
+            "Start a new process."
         ) from error
 
 
 def uses_bf16(precision: str, device: torch.device) -> bool:
-    """Whether products run in bf16, by autocast.
+    """Decide whether matrix products run in bf16, by autocast.
 
-    "auto" is bf16 where the device has instructions for it, GPU or CPU, and float32 elsewhere:
-    steps gain up to 1.8 on CPUs and accuracy stays (docs/benchmarks.md); without the instructions
-    a bf16 product is hundreds of times slower than a float32 one.
+    "auto" means bf16 on devices with bf16 instructions, GPU or CPU, and float32 elsewhere. On CPUs,
+    steps become up to 1.8 times faster at the same accuracy (docs/benchmarks.md). Without the
+    instructions, a bf16 product is hundreds of times slower than a float32 one.
 
     Args:
         precision: auto, float32 or bf16.
-    Raises: ConfigError if bf16 is asked for where it would crawl.
+    Raises: ConfigError if bf16 is requested on a device without bf16 instructions.
+
+    >>> uses_bf16("float32", torch.device("cpu"))
+    False
     """
     fast = fast_bf16(device)
     if precision == "bf16" and not fast:
@@ -54,14 +57,14 @@ def uses_bf16(precision: str, device: torch.device) -> bool:
 
 
 def fast_bf16(device: torch.device) -> bool:
-    """Whether a device multiplies bf16 numbers by instructions of its own."""
+    """Whether a device has bf16 matrix instructions."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return _cpu_has_fast_bf16()
+    return cpu_has_bf16()
 
 
 def default_workers(accelerator: Accelerator, wanted: int | None) -> int:
-    """Loading processes: as asked; else none beside a CPU that computes, up to 8 beside a GPU."""
+    """Return the number of loading processes: `wanted`, else 0 on a CPU and up to 8 with a GPU."""
     if wanted is not None:
         return wanted
     if accelerator.device.type == "cpu":
@@ -69,6 +72,7 @@ def default_workers(accelerator: Accelerator, wanted: int | None) -> int:
     return max(1, min(8, (os.cpu_count() or 2) - 1))
 
 
-def _cpu_has_fast_bf16() -> bool:
+def cpu_has_bf16() -> bool:
+    """Whether this CPU has bf16 matrix instructions."""
     capability = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(capability()) if capability is not None else False

@@ -1,4 +1,4 @@
-"""The data of a run: the same images whenever it is opened again."""
+"""The data of a run, opened the same way every time."""
 
 import os
 from collections import Counter
@@ -23,7 +23,7 @@ __all__ = ["anchored_config", "check_place", "check_workers", "data_of_run", "op
 
 
 def anchored_config(config: RunConfig) -> RunConfig:
-    """The same configuration with local data, and a list of its bad images, at absolute paths."""
+    """Return a configuration whose local data and quarantine list have absolute paths."""
     settings, bad = {"data.source": anchored(config.data.source)}, config.data.bad_images
     if bad is not None and bad not in POLICIES and Path(bad).expanduser().exists():
         settings["data.bad_images"] = str(Path(bad).expanduser().absolute())
@@ -31,15 +31,15 @@ def anchored_config(config: RunConfig) -> RunConfig:
 
 
 def check_place(run: str | Path, config: RunConfig) -> None:
-    """Find out whether a run's data is where the run knows it to be.
+    """Check that the local data of a run is still at its recorded path.
 
-    Raises: RunError telling how to name its new place.
+    Raises: RunError explaining how to give the new path.
     """
     path = local_path(parse_spec(config.data.source).source)
     if path is not None and not path.exists():
         raise RunError(
             f"{run}: its data is no longer at {path}. "
-            f"Name the new place: lpt train PLACE --out {run} --resume."
+            f"Give the new path: lpt train PATH --out {run} --resume."
         )
 
 
@@ -49,18 +49,19 @@ def open_configured(
     class_names: Sequence[str] | None = None,
     reporter: Reporter | None = None,
 ) -> Manifest:
-    """Open the data that a configuration names, without the images that it leaves out.
+    """Open the data of a configuration, without the images that it excludes.
 
-    Under `data.bad_images` "error" and "skip" every image is read first (what was seen once is
-    found in a cache by its content); a path leaves out what that quarantine list names.
+    With `data.bad_images` "error" or "skip", every image is read first (results are cached by
+    content); a path excludes the images of that quarantine list.
 
     Args:
-        class_names: those of the trained task, for data that was trained on: its images were
-            checked then, so "error" reads none of them again.
-        reporter: told of the check.
-    Raises: DataError naming what cannot be opened or, under "error", would spoil training.
+        class_names: class names of the trained task, if the data was trained on before. Its images
+            were checked then, so "error" does not read them again.
+        reporter: receives the progress of the check.
+    Raises: DataError naming data that cannot be opened or, with "error", bad images; ConfigError if
+        `data.bad_images` is neither a policy nor an existing list.
     """
-    settings, told = config.data, reporter or SilentReporter()
+    settings = config.data
     data = open_data(
         settings.source,
         seed=config.seed,
@@ -76,21 +77,22 @@ def open_configured(
         path = Path(policy).expanduser()
         if not path.is_file():
             raise ConfigError(
-                f"data.bad_images={policy}: choose {', '.join(POLICIES)}, or a list that is there; "
-                "lpt data check --quarantine FILE writes one."
+                f"data.bad_images={policy}: choose {', '.join(POLICIES)} or an existing quarantine "
+                "list; lpt data check --quarantine FILE writes one."
             )
         return without_quarantined(data, path)
-    return _checked(data, settings, policy, told)
+    return _checked(data, settings, policy, reporter or SilentReporter())
 
 
 def data_of_run(run: str | Path, class_names: Sequence[str]) -> Manifest | None:
-    """The data that a run was trained on, as it was split then; None beside a lone task file.
+    """Open the data that a run was trained on, with the same splits.
 
     Args:
         run: run folder or task file.
-        class_names: of the task.
-    Raises: RunError if the data moved, or changed since: its test images could be images of
-        training.
+        class_names: class names of the task.
+    Returns: the data; None for a task file outside a run folder.
+    Raises: RunError if the data moved or changed, because test images could then be images that
+        the task was trained on.
     """
     path = Path(run)
     folder = RunFolder(path if path.is_dir() else path.parent)
@@ -104,12 +106,12 @@ def data_of_run(run: str | Path, class_names: Sequence[str]) -> Manifest | None:
 
 
 def check_workers() -> int:
-    """Processes that read images for a check: all cores, up to 8."""
+    """Return the number of processes that read images for a check: one per core, up to 8."""
     return min(8, os.cpu_count() or 1)
 
 
-def _checked(data: Manifest, settings: DataConfig, policy: str, told: Reporter) -> Manifest:
-    with shown(told, "image check", "images") as progress:
+def _checked(data: Manifest, settings: DataConfig, policy: str, reporter: Reporter) -> Manifest:
+    with shown(reporter, "image check", "images") as progress:
         report = check_data(
             data,
             workers=check_workers() if settings.workers is None else settings.workers,
@@ -118,9 +120,9 @@ def _checked(data: Manifest, settings: DataConfig, policy: str, told: Reporter) 
             limits=Limits(similarity=None),
             progress=progress,
         )
-    kept = apply_policy(data, report, policy)
+    remaining = apply_policy(data, report, policy)
     bad = Counter(spoiling_images(report).values())
     if bad:
         kinds = ", ".join(f"{count} {kind}" for kind, count in bad.items())
-        told.message(f"left out  {bad.total():,} images ({kinds}); lpt data check names them")
-    return kept
+        reporter.message(f"left out  {bad.total():,} images ({kinds}); lpt data check lists them")
+    return remaining

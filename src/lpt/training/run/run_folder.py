@@ -21,20 +21,26 @@ from lpt.errors import RunError
 from lpt.files import UNFINISHED, remove_unfinished, write_atomic, write_json, write_text
 from lpt.training.engine.checkpoint import Checkpoint
 
-__all__ = ["RunFolder", "free_run_path"]
+__all__ = ["RunFolder", "environment", "free_run_path", "read_metrics"]
 
 MIN_FREE_BYTES = 64 * 2**20
 
 _BEFORE_CONFIG = (".lock", "environment.json", "identity.json")
-"""Written before config.yaml, which makes a folder a run: alone they are no run yet."""
+"""Files written before config.yaml, which makes a folder a run; without it there is no run yet."""
 
 
 class RunFolder:
-    """Files of one run. Nothing finished in it is ever deleted without being asked.
+    """The files of one run. Finished files are never deleted.
 
     config.yaml, environment.json, identity.json, metrics.jsonl, results.json, task.safetensors,
-    checkpoints/{last, best-PHASE, best-PHASE-selected}.safetensors. One process writes at a time
-    (a lock on `.lock`).
+    checkpoints/{last, best-PHASE, best-PHASE-selected}.safetensors. A lock on `.lock` keeps other
+    processes from writing.
+
+    Args:
+        path: the folder; created by `create`.
+
+    Attributes:
+        records: the lines of metrics.jsonl up to the last checkpoint, parsed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,17 +55,17 @@ class RunFolder:
 
     @property
     def identity_file(self) -> Path:
-        """What data and backbone the run began with."""
+        """Fingerprints of the data and backbone of the run."""
         return self.path / "identity.json"
 
     @property
     def metrics_file(self) -> Path:
-        """One JSON line an epoch."""
+        """Metrics: one line of JSON per epoch."""
         return self.path / "metrics.jsonl"
 
     @property
     def task_file(self) -> Path:
-        """The product of the run."""
+        """The trained task, the result of the run."""
         return self.path / "task.safetensors"
 
     @property
@@ -68,43 +74,48 @@ class RunFolder:
         return self.path / "checkpoints" / "last.safetensors"
 
     def best_file(self, stage: str) -> Path:
-        """Weights of a stage's best epoch on validation images."""
+        """Weights of a stage's best epoch, by macro accuracy on validation images."""
         return self.path / "checkpoints" / f"best-{stage}.safetensors"
 
     def check_free(self) -> None:
-        """Find out, before anything is computed, whether a new run can be kept here.
+        """Check, before anything is computed, that a new run can be written here.
 
-        Raises: RunError if the folder holds a run or other files already.
+        Raises: RunError if the folder already contains a run or other files.
         """
-        if self.path.exists() and any(map(_is_of_a_run, self._entries())):
+        if self.path.exists() and any(map(_belongs_to_run, self._entries())):
             raise RunError(
                 f"{self.path}: exists and is not empty. "
-                "Give another folder with --out, or go on with --resume."
+                "Choose another folder with --out, or resume the run with --resume."
             )
 
     def create(self, config: RunConfig, identity: Mapping[str, Any]) -> None:
-        """Start a new run; `identity` is what a resumed run must find unchanged.
+        """Start a new run.
 
-        Raises: RunError if the folder holds files already, or has no room.
+        Args:
+            identity: facts that must be unchanged when the run is resumed (`check_identity`).
+        Raises: RunError if the folder already contains files or the disk is full.
         """
         self.check_free()
         self._claim()
         free = shutil.disk_usage(self.path).free
         if free < MIN_FREE_BYTES:
             raise RunError(
-                f"{self.path}: only {free // 2**20} MB free on this disk, "
-                f"{MIN_FREE_BYTES // 2**20} MB are needed. Free some or choose another folder."
+                f"{self.path}: only {free // 2**20} MB are free on this disk, but a run needs "
+                f"{MIN_FREE_BYTES // 2**20} MB. Free some space or choose another folder."
             )
         write_json(self.path / "environment.json", environment())
         write_json(self.identity_file, identity)
         self.keep(config)
 
     def keep(self, config: RunConfig) -> None:
-        """Replace the configuration: its data moved, or its cached views found no room."""
+        """Replace the configuration, after the data moved or cached views found no room."""
         write_text(self.config_file, config.to_yaml())
 
     def open(self) -> RunConfig:
-        """Go on with a run. Raises: RunError if there is none."""
+        """Lock the folder of an existing run and return its configuration.
+
+        Raises: RunError if there is no run or another process has locked it.
+        """
         if not self.config_file.is_file():
             raise RunError(f"{self.path}: holds no run to resume (no config.yaml).")
         config = self.read_config()
@@ -112,37 +123,45 @@ class RunFolder:
         return config
 
     def read_config(self) -> RunConfig:
-        """Read the run's configuration, also one that an older lpt wrote."""
+        """Read the configuration of the run, which may have been written by an older lpt."""
         return load_config(self.config_file, warn=False)
 
     def check_identity(self, identity: Mapping[str, Any]) -> None:
-        """Refuse to go on if data or backbone are no longer those that the run began with."""
+        """Check that data and backbone are those that the run started with.
+
+        Args:
+            identity: current fingerprints, or some of them.
+        Raises: RunError naming what changed.
+        """
         try:
-            began = dict(json.loads(self.identity_file.read_text(encoding="utf-8")))
+            recorded = dict(json.loads(self.identity_file.read_text(encoding="utf-8")))
         except (OSError, TypeError, ValueError) as error:
             raise RunError(
                 f"{self.identity_file}: cannot be read ({error}). "
                 "Restore it, or start a new run in another folder."
             ) from error
-        changed = [name for name, value in identity.items() if began.get(name) != value]
+        changed = [name for name, value in identity.items() if recorded.get(name) != value]
         if changed:
             raise RunError(
-                f"{self.path}: {' and '.join(changed)} changed since the run began. "
+                f"{self.path}: {' and '.join(changed)} changed since the run started. "
                 "Restore them, or start a new run in another folder."
             )
 
     def checkpoint(self, stages: Sequence[str]) -> Checkpoint | None:
-        """Return the last checkpoint, or None. Metrics after it are dropped; they come again.
+        """Return the last checkpoint; None before the first.
+
+        Metrics written after it are dropped, because their epochs are repeated.
 
         Args:
             stages: names of the run's stages in order.
+        Raises: RunError if checkpoint or metrics are damaged.
         """
         if not self.last_file.is_file():
             self.records = []
             return None
         checkpoint = Checkpoint.load(self.last_file)
-        now = (checkpoint.position.stage, checkpoint.position.epoch)
-        self.records = [r for r in read_metrics(self.path) if _epoch_of(r, stages) < now]
+        position = (checkpoint.position.stage, checkpoint.position.epoch)
+        self.records = [r for r in read_metrics(self.path) if _epoch_of(r, stages) < position]
         return checkpoint
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -155,7 +174,10 @@ class RunFolder:
         write_atomic(self.best_file(stage), lambda temporary: save_file(tensors, temporary))
 
     def load_best(self, stage: str) -> dict[str, Tensor]:
-        """Weights of the best epoch of a stage. Raises: RunError naming the file if damaged."""
+        """Load the weights of a stage's best epoch.
+
+        Raises: RunError naming the file if it is damaged.
+        """
         path = self.best_file(stage)
         try:
             return load_file(path)
@@ -166,7 +188,7 @@ class RunFolder:
             ) from error
 
     def log(self, record: Mapping[str, Any]) -> None:
-        """Append a line of metrics; the file is replaced whole, so no line is ever torn."""
+        """Append a line of metrics. The whole file is replaced, so lines are always complete."""
         self.records.append(dict(record))
         lines = (json.dumps(r, ensure_ascii=False, allow_nan=False) for r in self.records)
         write_text(self.metrics_file, "".join(line + "\n" for line in lines))
@@ -182,30 +204,30 @@ class RunFolder:
             self.release()
             raise RunError(
                 f"{self.path}: another process is training in this folder. "
-                "Wait for it, or give another --out."
+                "Wait until it ends, or choose another --out."
             ) from error
         except OSError as error:
             self.release()
             raise RunError(
-                f"{self.path}: cannot be written ({error.strerror}). Give another --out."
+                f"{self.path}: cannot be written ({error.strerror}). Choose another --out."
             ) from error
 
     def release(self) -> None:
-        """Let other processes write here."""
+        """Release the lock, so that other processes may write."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def _entries(self) -> list[Path]:
         if not self.path.is_dir():
-            raise RunError(f"{self.path}: is a file. Give a folder with --out.")
+            raise RunError(f"{self.path}: is a file. Choose a folder with --out.")
         return list(self.path.iterdir())
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """The lines of a run's metrics.jsonl; empty if there is none yet.
+    """Read the lines of a run's metrics.jsonl; an empty list if the file does not exist yet.
 
-    Raises: RunError naming the line if one is damaged.
+    Raises: RunError naming the first damaged line.
     """
     path = run / "metrics.jsonl"
     if not path.is_file():
@@ -220,13 +242,13 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
     except (KeyError, OSError, TypeError, ValueError) as error:
         raise RunError(
             f"{path}: line {len(records) + 1} is damaged ({error}). "
-            "Mend it, or move the file away: the run goes on without its lines."
+            "Repair the line or move the file; the run can resume without it."
         ) from error
     return records
 
 
 def free_run_path(name: str, parent: Path = Path("runs")) -> Path:
-    """`parent`/`name`, or with the first number behind it that is not taken."""
+    """Return `parent`/`name`, with the first free number appended if that path exists."""
     candidate, number = parent / name, 2
     while candidate.exists():
         candidate, number = parent / f"{name}-{number}", number + 1
@@ -234,7 +256,7 @@ def free_run_path(name: str, parent: Path = Path("runs")) -> Path:
 
 
 def environment() -> dict[str, Any]:
-    """What a number measured here depends on."""
+    """Describe the software and hardware that measured numbers depend on."""
     return {
         "command": sys.argv,
         "lpt": version("lpt"),
@@ -249,11 +271,12 @@ def environment() -> dict[str, Any]:
 
 
 def _epoch_of(record: Mapping[str, Any], stages: Sequence[str]) -> tuple[int, int]:
-    """Index of the stage, and epoch, of a line of metrics."""
+    """Return the stage's index and the epoch of a line of metrics."""
     if record["stage"] not in stages:
-        raise RunError(f"metrics.jsonl: unknown stage {record['stage']!r}. Known: {stages}.")
+        known = ", ".join(stages)
+        raise RunError(f"metrics.jsonl: unknown stage {record['stage']!r}. Known: {known}.")
     return stages.index(record["stage"]), record["epoch"]
 
 
-def _is_of_a_run(path: Path) -> bool:
+def _belongs_to_run(path: Path) -> bool:
     return path.name not in _BEFORE_CONFIG and path.suffix != UNFINISHED

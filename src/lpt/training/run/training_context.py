@@ -1,6 +1,6 @@
-"""The bench that every method works on: data, transforms, loaders, device, evaluation.
+"""The training context that all methods share: data, transforms, loaders, device, evaluation.
 
-Phases and rivals see the same images in the same order through the same transforms.
+Phases and baselines get the same images in the same order through the same transforms.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, load_backbone
@@ -27,23 +28,36 @@ from lpt.records import Output, Predictions
 from lpt.training.engine.stage import Inputs
 from lpt.training.run.environment import default_workers, make_accelerator
 from lpt.training.run.run_data import anchored_config, open_configured
+from lpt.training.run.run_state import RunState
 
 __all__ = ["TrainingContext", "first_of_each_class"]
 
 EVAL_BATCH = 64
+"""Images per batch in evaluation."""
 
 Model = Callable[[Tensor], Output]
 
 
 class TrainingContext:
-    """Data and backbone of a run, ready to be trained on.
+    """Data and backbone of a run, ready for training.
 
     Args:
-        config: `data`, `augment`, `backbone`, `image_size`, `precision` and `seed` are read. What
-            is opened by it is kept by a name that holds in every folder.
-        reporter: told of progress.
-        device: "cpu" keeps off a GPU; None takes what there is.
-        backbone, data: loaded already, or None to load the configuration's.
+        config: settings of the run. Local data is recorded by its absolute path, so that the run
+            can be resumed from any folder.
+        reporter: receives progress and messages.
+        device: "cpu" or None, which uses a GPU if there is one.
+        backbone, data: already loaded; None loads those of the configuration.
+
+    Attributes:
+        state: the current `RunState`; `update` replaces it.
+        data: the opened data set.
+        train_split: its training images.
+        counts: (C,) int64 training images per class.
+        accelerator: device and precision.
+        backbone: the frozen backbone, on the device.
+        workers: number of loading processes.
+    Raises: DataError if the data cannot be opened or has a single class; ConfigError for settings
+        that do not fit; BackboneError if the backbone cannot be loaded.
     """
 
     def __init__(
@@ -62,36 +76,57 @@ class TrainingContext:
         self.data = data
         if self.data.num_classes < 2:
             raise DataError(
-                f"{config.data.source}: one class only ('{self.data.class_names[0]}'). "
-                "A classifier needs two or more."
+                f"{config.data.source}: has only one class ('{self.data.class_names[0]}'). "
+                "Provide at least two classes."
             )
         self.train_split = self.data.split("train")
-        self.config = config.resolved(len(self.train_split))
         self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
-        self.groups = ClassGroups(config.data.many_above, config.data.few_below)
         self.accelerator = make_accelerator(config.precision, device)
+        name = None
         if backbone is None:
             backbone = load_backbone(
                 config.backbone, image_size=config.image_size, layer_norm_eps=config.layer_norm_eps
             )
-            self.config = self.config.changed({"backbone": backbone.spec.name})
+            name = backbone.spec.name
+        self.state = RunState.resolved(config, train_images=len(self.train_split), backbone=name)
         self.backbone = backbone.to(self.accelerator.device)
         self.workers = default_workers(self.accelerator, config.data.workers)
 
     @property
+    def config(self) -> RunConfig:
+        """The configuration of the current state."""
+        return self.state.config
+
+    @property
+    def groups(self) -> ClassGroups:
+        """Bounds of the shot groups of the current state."""
+        return self.state.groups
+
+    def update(self, config: RunConfig) -> None:
+        """Replace the run state: the only way in which a run's configuration changes.
+
+        It happens when a budget cuts the run, when cached views find no room, and when an
+        interrupted run of a study is resumed.
+
+        Args:
+            config: the new configuration. Data, backbone and device stay as they were opened.
+        """
+        self.state = RunState(config)
+
+    @property
     def arithmetic(self) -> dict[str, str]:
-        """Device and precision of training."""
+        """Type of device and precision of training, for records."""
         mixed = self.accelerator.mixed_precision == "bf16"
         return {"device": self.accelerator.device.type, "precision": "bf16" if mixed else "float32"}
 
     @property
     def resize(self) -> int:
-        """Pixels that whole images are resized to before the centre crop."""
+        """Size in pixels to which images are resized before the centre crop in evaluation."""
         return round(self.backbone.spec.image_size * self.config.augment.resize_ratio)
 
     @property
     def train_transform(self) -> Transform:
-        """Random resized crop and flip."""
+        """Random resized crop and horizontal flip."""
         spec, augment = self.backbone.spec, self.config.augment
         return train_transform(
             spec.image_size,
@@ -104,7 +139,13 @@ class TrainingContext:
 
     @property
     def eval_transform(self) -> Transform:
-        """Resize by the configured rule, centre crop."""
+        """Resize by the configured rule, then centre crop."""
+        return self.eval_transform_with()
+
+    def eval_transform_with(
+        self, border: int = 0, corruption: Callable[[Image.Image], Image.Image] | None = None
+    ) -> Transform:
+        """Return `eval_transform` with a border removed first, and a corruption after the crop."""
         spec = self.backbone.spec
         return eval_transform(
             spec.image_size,
@@ -113,18 +154,26 @@ class TrainingContext:
             resize=self.resize,
             rule=self.config.augment.resize_rule,
             interpolation=spec.interpolation,
+            border=border,
+            corruption=corruption,
         )
 
     @property
     def autocast(self) -> Callable[[], AbstractContextManager[object]]:
-        """Makes the precision context of a forward pass."""
+        """Factory of the precision context of a forward pass."""
         make: Callable[[], AbstractContextManager[object]] = self.accelerator.autocast
         return make
 
     def image_source(
         self, steps: Iterator[list[Draw]], workers: int | None = None
     ) -> Iterator[tuple[Inputs, Tensor]]:
-        """Load augmented training images: the loop's source without a cache."""
+        """Load augmented training images: the source of the loop without a view cache.
+
+        Args:
+            steps: the draws of each step.
+            workers: number of loading processes; None for the context's.
+        Returns: pairs of {"images": (B, 3, H, H)} and (B,) labels, one per step.
+        """
         loader = make_loader(
             ImageDataset(self.train_split, self.train_transform),
             steps,
@@ -135,49 +184,63 @@ class TrainingContext:
         for batch in loader:
             yield {"images": batch.images}, batch.labels
 
-    def whole_images(self, split: Split) -> Loader:
-        """A split in order, transformed for evaluation."""
+    def whole_images(self, split: Split, transform: Transform | None = None) -> Loader:
+        """Load a split in its own order, by `eval_transform` or another transform."""
         return make_loader(
-            ImageDataset(split, self.eval_transform),
+            ImageDataset(split, transform or self.eval_transform),
             EvalBatches(len(split), EVAL_BATCH),
             workers=self.workers,
             start_method=self.config.data.start_method,
         )
 
     def predict(
-        self, model: Model, split: Split, task: str = "", *, exact: bool = False
+        self,
+        model: Model,
+        split: Split,
+        task: str = "",
+        *,
+        exact: bool = False,
+        transform: Transform | None = None,
     ) -> Predictions:
-        """Run a model over a split; shown as progress if the piece of work has a name.
+        """Run a model over a split.
 
         Args:
-            exact: in float32 whatever the precision of training, as a loaded task predicts.
+            model: maps images (B, 3, H, H) to an Output.
+            task: name of this work in progress reports; "" reports nothing.
+            exact: compute in float32, as a loaded task does, instead of the training precision.
+            transform: in place of `eval_transform`.
         """
         if task:
             self.reporter.begin(task, len(split), unit="images")
-        found = predict(
+        predictions = predict(
             model,
-            self.whole_images(split),
+            self.whole_images(split, transform),
             device=self.accelerator.device,
             autocast=nullcontext if exact else self.autocast,
-            on_batch=self.reporter.advance if task else _quiet,
+            on_batch=self.reporter.advance if task else lambda _: None,
         )
         if task:
             self.reporter.end()
-        return found
+        return predictions
 
     def score(self, predictions: Predictions) -> Metrics:
-        """Metrics with this data's counts, groups and names."""
+        """Compute metrics with the counts, shot groups and class names of this data."""
         return evaluate(predictions, self.counts.numpy(), self.groups, self.data.class_names)
 
     def validate(self, model: Model) -> Mapping[str, float | None] | None:
-        """Summary on the validation images of an epoch; None if there are none."""
+        """Summarise a model on the validation images of an epoch; None if there are none."""
         split = self.validation
         return None if split is None else self.score(self.predict(model, split)).summary()
 
     def features(
         self, encode: Callable[[Tensor], Tensor], split: Split, task: str
     ) -> Float[Tensor, "n D"]:
-        """Features of whole images, float32, on the CPU."""
+        """Compute features of images transformed for evaluation, as float32 on the CPU.
+
+        Args:
+            encode: maps images (B, 3, H, H) to features (B, D).
+            task: name of this work in progress reports.
+        """
         self.reporter.begin(task, len(split), unit="images")
         rows = []
         with torch.inference_mode():
@@ -189,13 +252,13 @@ class TrainingContext:
         return torch.cat(rows)
 
     def some_of_each_class(self, most: int) -> Split:
-        """At most `most` training images of each class, drawn by the seed."""
+        """Draw at most `most` training images of each class, by the run's seed."""
         chosen = first_of_each_class(self.train_split.labels, most, self.config.seed)
         return self.train_split.take(chosen)
 
     @property
     def validation(self) -> Split | None:
-        """Validation images of an epoch: all, or a fixed draw of `data.max_val_images`."""
+        """Validation images of an epoch: all, or a fixed random `data.max_val_images` of them."""
         split = self.data.splits.get("val")
         if split is None or not len(split):
             return None
@@ -207,17 +270,27 @@ class TrainingContext:
         ]
         return split.take(np.sort(chosen))
 
+    @property
+    def evaluation_splits(self) -> dict[str, Split]:
+        """The splits "val" (`validation`) and "test", as far as they have images."""
+        splits = {"val": self.validation, "test": self.data.splits.get("test")}
+        return {name: split for name, split in splits.items() if split is not None and len(split)}
+
 
 def first_of_each_class(
     labels: npt.NDArray[np.int64], most: int, seed: int
 ) -> npt.NDArray[np.int64]:
-    """At most `most` images of each class, drawn at random: sorted indices into `labels`."""
-    order = random_stream(seed, Stream.CLASS_MEAN_IMAGES).permutation(len(labels))
-    by_class = order[np.argsort(labels[order], kind="stable")]
-    of_class = labels[by_class]
-    rank = np.arange(len(labels)) - np.searchsorted(of_class, of_class, side="left")
+    """Draw at most `most` images of each class at random.
+
+    Args:
+        labels: (n,) class indices.
+    Returns: sorted indices into `labels`.
+
+    >>> first_of_each_class(np.array([0, 0, 0, 1]), most=1, seed=0).tolist()[1:]
+    [3]
+    """
+    shuffled = random_stream(seed, Stream.CLASS_MEAN_IMAGES).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    sorted_labels = labels[by_class]
+    rank = np.arange(len(labels)) - np.searchsorted(sorted_labels, sorted_labels, side="left")
     return np.sort(by_class[rank < most])
-
-
-def _quiet(_: int) -> None:
-    return None

@@ -1,0 +1,53 @@
+"""The metadata of the task file that a run writes."""
+
+from collections.abc import Mapping
+
+from lpt.model.two_pass import LongTailedPromptModel
+from lpt.task.run_result import Summary
+from lpt.task_file import BackboneRecord, TaskSpec
+from lpt.training.run.training_context import TrainingContext
+
+__all__ = ["DEFAULT_TEMPERATURE", "task_metadata"]
+
+DEFAULT_TEMPERATURE: float = TaskSpec.model_fields["temperature"].default
+"""Softmax temperature of a task without validation images."""
+
+
+def task_metadata(
+    name: str,
+    context: TrainingContext,
+    model: LongTailedPromptModel,
+    *,
+    temperature: float,
+    metrics: Mapping[str, Mapping[str, Summary]],
+) -> TaskSpec:
+    """Collect the metadata of a trained task.
+
+    Args:
+        name: name of the task.
+        model: its `phases` says whether the task has group prompts.
+        temperature: calibrated softmax temperature of the cosine logits.
+        metrics: by phase and split, as in `Result.metrics`.
+    """
+    backbone, shape = context.backbone.spec, model.shape
+    record = {field: getattr(backbone, field) for field in BackboneRecord.model_fields}
+    return TaskSpec(
+        name=name,
+        class_names=tuple(context.data.class_names),
+        class_counts=tuple(context.counts.tolist()),
+        backbone=BackboneRecord(**record),
+        shared_blocks=model.split,
+        prompt_length=shape.length,
+        pool_size=shape.pool_size,
+        top_k=shape.top_k,
+        phases=2 if model.phases == 2 else 1,
+        resize_rule=context.config.augment.resize_rule,
+        resize=context.resize,
+        many_above=context.groups.many_above,
+        few_below=context.groups.few_below,
+        temperature=temperature,
+        metrics={
+            phase: {split: dict(summary) for split, summary in scores.items()}
+            for phase, scores in metrics.items()
+        },
+    )

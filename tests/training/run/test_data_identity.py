@@ -1,0 +1,31 @@
+"""The fingerprint of the training data follows its files and labels, not its place."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lpt.data.sources.open_data import open_data
+from lpt.training.run.data_identity import data_identity
+
+
+def test_data_that_moved_is_the_same_data(photos: Path, tmp_path: Path) -> None:
+    shutil.copytree(photos, tmp_path / "elsewhere")
+    assert data_identity(open_data(photos)) == data_identity(open_data(tmp_path / "elsewhere"))
+
+
+@pytest.mark.parametrize("change", ["rename", "remove", "relabel"])
+def test_other_files_or_labels_are_other_data(change: str, photos: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "photos"
+    shutil.copytree(photos, copy)
+    for image in sorted((copy / "ant").iterdir()):
+        if change == "remove":
+            image.unlink()
+            if len(list((copy / "ant").iterdir())) < 20:
+                break
+        else:
+            folder = "bee" if change == "relabel" else "ant"
+            image.rename(copy / folder / f"other-{image.name}")
+            if change == "relabel" and len(list((copy / "ant").iterdir())) < 20:
+                break
+    assert data_identity(open_data(copy)) != data_identity(open_data(photos))
