@@ -13,6 +13,11 @@ def test_these_are_the_public_names():
         "evaluate",
         "load",
         "open_data",
+        "register_backbone",
+        "register_baseline",
+        "register_dataset",
+        "register_loss",
+        "register_sampler",
         "train",
     ]
     assert dir(lpt) == sorted([*lpt.__all__, "__version__"])

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lpt.api import evaluate, train
+    from lpt.backbones import register_backbone
+    from lpt.baselines import register_baseline
+    from lpt.data.sampling import register_sampler
+    from lpt.data.sources.known.known_datasets import register_dataset
     from lpt.data.sources.open_data import open_data
     from lpt.errors import LptError
+    from lpt.losses import register_loss
     from lpt.task import Prediction, Task, load
 
     __version__: str
@@ -27,6 +32,11 @@ __all__ = [
     "evaluate",
     "load",
     "open_data",
+    "register_backbone",
+    "register_baseline",
+    "register_dataset",
+    "register_loss",
+    "register_sampler",
     "train",
 ]
 
@@ -37,6 +47,11 @@ _HOMES = {
     "evaluate": "lpt.api",
     "load": "lpt.task",
     "open_data": "lpt.data.sources.open_data",
+    "register_backbone": "lpt.backbones",
+    "register_baseline": "lpt.baselines",
+    "register_dataset": "lpt.data.sources.known.known_datasets",
+    "register_loss": "lpt.losses",
+    "register_sampler": "lpt.data.sampling",
     "train": "lpt.api",
 }
 """Module that defines each public name."""

@@ -175,6 +175,6 @@ def _encode(image: Image.Image, name: str) -> bytes:
         image.save(stream, "BMP")
     elif image.mode in _PNG_MODES:
         image.save(stream, "PNG", compress_level=1, exif=exif)
-    else:  # CMYK and others; the decoder refuses those without an agreed range of brightness
+    else:  # CMYK and others; the decoder refuses those without a defined range of brightness
         image.save(stream, "TIFF", exif=exif)
     return stream.getvalue()

@@ -220,7 +220,7 @@ class Task:
             return output
 
         if len(split):
-            self._run(model, split, batch_size, workers, None, on_batch)
+            self.run(split, model=model, batch_size=batch_size, workers=workers, on_batch=on_batch)
         return np.concatenate(features)
 
     def evaluate(
@@ -245,25 +245,16 @@ class Task:
         batch_size: int = 64,
         workers: int = 0,
         transform: Transform | None = None,
+        model: Callable[[Tensor], Output] | None = None,
         on_batch: OnBatch | None = None,
     ) -> Predictions:
         """Return cosines, labels and matched prompts of every image of a split, in its order.
 
         Args:
             transform: None for the task's own.
+            model: (B, 3, H, H) images -> Output; None for the task's own `model.predict`.
         Raises: DataError for an empty split or an image that cannot be read.
         """
-        return self._run(self.model.predict, split, batch_size, workers, transform, on_batch)
-
-    def _run(
-        self,
-        model: Callable[[Tensor], Output],
-        split: Split,
-        batch_size: int,
-        workers: int,
-        transform: Transform | None,
-        on_batch: OnBatch | None,
-    ) -> Predictions:
         at_least("batch_size", batch_size, 1)
         at_least("workers", workers, 0)
         if not len(split):
@@ -274,7 +265,8 @@ class Task:
             workers=workers,
         )
         device = next(self.model.parameters()).device
-        return predict(model, loader, device=device, on_batch=on_batch or (lambda _: None))
+        chosen, report = model or self.model.predict, on_batch or (lambda _: None)
+        return predict(chosen, loader, device=device, on_batch=report)
 
     def _probabilities(self, found: Predictions) -> Float[Tensor, "n C"]:
         return (torch.from_numpy(found.logits) / self.spec.temperature).softmax(1)
