@@ -236,7 +236,8 @@ def test_threads_do_not_take_each_others_random_numbers(make) -> None:
 
         def recorded(inputs: Inputs, labels: Tensor) -> StepBatch:
             step = draw(inputs, labels)
-            numbers.append(torch.cat([step.inputs["images"].flatten(), step.noise.flatten()]))
+            drawn = [step.inputs["images"], step.share, step.noise]
+            numbers.append(torch.cat([t.flatten() for t in drawn if t is not None]))
             return step
 
         stage.draw = recorded
