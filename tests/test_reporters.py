@@ -1,4 +1,4 @@
-"""The live view: a table on a terminal, lines elsewhere, TensorBoard beside either."""
+"""Reporters: a live table on a terminal, lines elsewhere, TensorBoard in addition."""
 
 import io
 from importlib.util import find_spec
@@ -52,7 +52,7 @@ def test_a_terminal_shows_groups_speed_and_time_left() -> None:
     reporter.end()
 
 
-def test_the_whole_table_stays_when_a_phase_is_over() -> None:
+def test_the_full_table_stays_after_a_phase() -> None:
     console = terminal()
     a_phase(RichReporter(console), 20)
     rest = text_of(console).rpartition("phase1: validation")[2]
@@ -71,7 +71,7 @@ def test_names_in_brackets_are_not_markup() -> None:
     assert "features of [red]x" in text_of(console)
 
 
-def test_a_stream_that_is_no_terminal_gets_plain_lines() -> None:
+def test_a_stream_other_than_a_terminal_gets_plain_lines() -> None:
     stream = io.StringIO()
     assert isinstance(reporter_for(stream), PlainReporter)
     a_phase(PlainReporter(stream, every_seconds=0), 2)
@@ -85,7 +85,7 @@ def test_a_stream_that_is_no_terminal_gets_plain_lines() -> None:
     )
 
 
-def test_without_a_log_the_reporter_stays_as_it_is(tmp_path: Path) -> None:
+def test_without_a_log_the_reporter_is_unchanged(tmp_path: Path) -> None:
     silent = SilentReporter()
     assert with_log(silent, None, tmp_path) is silent
     with pytest.raises(ConfigError, match="--log wandb: unknown"):
@@ -93,7 +93,7 @@ def test_without_a_log_the_reporter_stays_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(find_spec("tensorboard") is not None, reason="TensorBoard is installed")
-def test_a_log_that_cannot_be_kept_is_refused_with_the_remedy() -> None:
+def test_a_log_without_its_package_is_refused_with_the_remedy() -> None:
     with pytest.raises(ConfigError, match=r"pip install 'lpt\[tensorboard\]'"):
         check_log("tensorboard")
 

@@ -1,4 +1,4 @@
-"""A whole task in miniature: a ViT of width 16, four classes of noise, runs of seconds."""
+"""A tiny task for tests: a ViT of width 16, four classes of noise, runs that take seconds."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -39,15 +39,15 @@ SETTINGS = {
     "selection": "best",
     "precision": "float32",
 }
-"""A checkpoint every step, everything on that is random, and products alike in every process."""
+"""A checkpoint after every step, every source of randomness, and the same precision everywhere."""
 
 
 class Killed(BaseException):
-    """Stands for a kill: no handler of the program catches it."""
+    """Simulates a kill: no handler of the program catches it."""
 
 
 def write_backbone(path: Path, seed: int = 0, depth: int = 3) -> Path:
-    """16 px, 2 x 2 patches, width 16."""
+    """Write random weights of a ViT with 16 px, 2 x 2 patches and width 16."""
     torch.manual_seed(seed)
     vit = VisionTransformer(
         img_size=16, patch_size=8, embed_dim=16, depth=depth, num_heads=2, num_classes=0
@@ -59,7 +59,7 @@ def write_backbone(path: Path, seed: int = 0, depth: int = 3) -> Path:
 
 
 def write_photos(root: Path, counts: Mapping[str, int] = COUNTS) -> Path:
-    """Class folders of pictures of noise, each class around a brightness of its own."""
+    """Write class folders with noise images; each class has its own mean brightness."""
     noise = np.random.default_rng(0)
     for c, (name, n) in enumerate(counts.items()):
         (root / name).mkdir(parents=True)
@@ -76,7 +76,7 @@ def config(source: Path | str, **settings: Any) -> RunConfig:
 
 @contextmanager
 def opened(config: RunConfig, folder: Path, backbone: FrozenViT) -> Iterator[Trainer]:
-    """A session in a new folder, or in the one that is there."""
+    """Open a trainer in a new folder, or resume the run in an existing one."""
     run = RunFolder(folder)
     begun = run.config_file.is_file()
     try:
@@ -94,19 +94,19 @@ def opened(config: RunConfig, folder: Path, backbone: FrozenViT) -> Iterator[Tra
 
 
 def train(config: RunConfig, folder: Path, backbone: FrozenViT) -> tuple[Task, Result]:
-    """Train in a new folder, or go on in the one that is there."""
+    """Train in a new folder, or resume the run in an existing one."""
     with opened(config, folder, backbone) as trainer:
         return trainer.run()
 
 
 def tensors_of(run: Path) -> dict[str, torch.Tensor]:
-    """Every tensor that a run keeps, by file and name."""
+    """Return every tensor of a run, by file and name."""
     files = [run / "task.safetensors", *(run / "checkpoints").glob("*.safetensors")]
     return {f"{f.name} {name}": t for f in files for name, t in load_file(f).items()}
 
 
 def metrics_of(run: Path) -> list[dict[str, Any]]:
-    """Lines of metrics.jsonl without times."""
+    """Return the lines of metrics.jsonl without times."""
     timed = ("seconds", "images_per_second", "loading_share")
     lines = (run / "metrics.jsonl").read_text().splitlines()
     return [{k: v for k, v in json.loads(line).items() if k not in timed} for line in lines]

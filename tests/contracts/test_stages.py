@@ -1,4 +1,4 @@
-"""What everything that learns promises the loop, tested by being listed."""
+"""The contract of stages with the loop; every listed stage is tested."""
 
 from collections.abc import Callable
 
@@ -53,7 +53,7 @@ STAGES: dict[str, Callable[[str, float], Stage]] = {
     "phase 2": group,
     "linear probe": probe,
 }
-"""Add a rival here, and it is held to the same."""
+"""Stages by name; add one here to test it against the contract."""
 
 
 @pytest.fixture(params=STAGES)
@@ -81,14 +81,14 @@ def test_terms_are_finite_scalars_named_after_their_branch_with_a_weight_each(ma
     torch.testing.assert_close(terms.total, wanted)
 
 
-def test_gradients_reach_exactly_what_is_said_to_learn(make):
+def test_gradients_reach_exactly_the_param_groups(make):
     stage = make("dual", 0.0).train()
     images, labels = batch(2)
     stage(stage.draw({"images": images}, labels), Progress(0, EPOCHS)).total.backward()
-    learning = {id(p) for parameters in stage.param_groups().values() for p in parameters}
+    trainable = {id(p) for parameters in stage.param_groups().values() for p in parameters}
     assert set(stage.param_groups()) <= set(ROLES)
     reached = {id(p) for p in stage.parameters() if p.grad is not None and p.grad.abs().max() > 0}
-    assert reached == learning
+    assert reached == trainable
 
 
 def test_the_backbone_never_changes(make):
@@ -102,16 +102,16 @@ def test_the_backbone_never_changes(make):
     assert hash_weights(backbone.state_dict()) == before
 
 
-def test_the_frozen_half_needs_no_gradient_and_can_be_kept(make):
-    """What it gives later is what it gave at once: a cache changes nothing."""
+def test_the_frozen_half_needs_no_gradient_and_can_be_cached(make):
+    """A cached frozen half gives the same terms as one that is computed within the step."""
     stage = make("dual", 0.0).train()
     images, labels = batch(2)
     with torch.no_grad():
-        kept = stage.frozen(images)
-    assert not any(tensor.requires_grad for tensor in kept.values())
-    assert all(len(tensor) == len(images) for tensor in kept.values())
+        cached = stage.frozen(images)
+    assert not any(tensor.requires_grad for tensor in cached.values())
+    assert all(len(tensor) == len(images) for tensor in cached.values())
     totals = []
-    for inputs in ({"images": images}, kept):
+    for inputs in ({"images": images}, cached):
         torch.manual_seed(3)
         totals.append(stage(stage.draw(inputs, labels), Progress(0, EPOCHS)).total)
     assert torch.equal(*totals)
@@ -121,11 +121,11 @@ def test_the_frozen_half_of_an_image_does_not_depend_on_the_others(make):
     stage = make("dual", 0.0).eval()
     images, _ = batch(1)
     for name, tensor in stage.frozen(images).items():
-        alone = torch.cat([stage.frozen(image.unsqueeze(0))[name] for image in images])
-        torch.testing.assert_close(tensor, alone, atol=1e-5, rtol=0)
+        single = torch.cat([stage.frozen(image.unsqueeze(0))[name] for image in images])
+        torch.testing.assert_close(tensor, single, atol=1e-5, rtol=0)
 
 
-def test_predictions_are_cosines_without_gradient_or_chance(make):
+def test_predictions_are_deterministic_cosines_without_gradient(make):
     stage = make("dual", 0.5).eval()
     images, _ = batch(1)
     output = stage.predict(images)
@@ -145,7 +145,7 @@ def test_the_instance_branch_fades_and_the_balanced_one_does_not(make):
         assert weights["instance.classification"] == pytest.approx(0.5 * (EPOCHS - epoch) / EPOCHS)
 
 
-def test_a_branch_sees_its_own_half_of_the_batch(make):
+def test_a_branch_depends_only_on_its_own_half_of_the_batch(make):
     stage = make("dual", 0.0).eval()
     images, labels = batch(2)
     torch.manual_seed(4)
@@ -159,7 +159,7 @@ def test_a_branch_sees_its_own_half_of_the_batch(make):
 
 
 def test_mixup_blends_images_within_a_branch_and_weighs_both_labels(make):
-    """By hand: share * loss(own label) + (1 - share) * loss(partner's label), the same noise."""
+    """By hand: share * loss(own label) + (1 - share) * loss(partner's label), with equal noise."""
     stage = make("instance", 0.4).train()
     images, labels = batch(1)
     torch.manual_seed(5)

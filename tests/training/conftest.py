@@ -1,4 +1,4 @@
-"""The tiny task, made once a session."""
+"""The tiny task, made once per test session."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is said before and after training: where images come from, how many, what the file holds."""
+"""Texts before and after training: data, splits, scored images, content of the task file."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from lpt.training.summary import describe, summarise
 from ..tiny import config, opened
 
 
-def test_images_that_were_set_aside_are_told_and_those_the_data_names_are_not(
+def test_splits_drawn_from_the_training_images_are_reported(
     photos: Path, backbone: FrozenViT, tmp_path: Path
 ) -> None:
     run = config(photos, data__val_fraction=0.1, data__test_fraction=0.25)
@@ -23,8 +23,8 @@ def test_images_that_were_set_aside_are_told_and_those_the_data_names_are_not(
             "split     drawn from the training images by class: 10 % for val and 25 % for test"
             in (describe(trainer))
         )
-    alone = config(photos, data__val_fraction=0, data__test_fraction=0)
-    with opened(alone, tmp_path / "alone", backbone) as trainer:
+    whole = config(photos, data__val_fraction=0, data__test_fraction=0)
+    with opened(whole, tmp_path / "whole", backbone) as trainer:
         assert "split " not in describe(trainer)
 
 
@@ -36,17 +36,17 @@ def test_named_splits_are_not_set_aside(photos: Path, tmp_path: Path) -> None:
     assert open_data(tmp_path / "data").set_aside == ("val",)
 
 
-def test_the_end_tells_how_many_images_were_scored_and_which_model_the_file_holds(
+def test_the_summary_gives_the_number_of_scored_images_and_the_model_of_the_file(
     photos: Path, backbone: FrozenViT, tmp_path: Path
 ) -> None:
     with opened(config(photos, phase2__epochs=0), tmp_path / "run", backbone) as trainer:
         task, result = trainer.run()
-        said = summarise(trainer, task, result)
-        assert f"{len(trainer.context.data.split('test'))} test images of {photos}" in said
-    assert "MB, shared prompt only)" in said
+        summary = summarise(trainer, task, result)
+        assert f"{len(trainer.context.data.split('test'))} test images of {photos}" in summary
+    assert "MB, shared prompt only)" in summary
 
 
-def test_a_run_that_is_not_finished_is_no_missing_file(
+def test_an_unfinished_run_is_reported_as_such(
     photos: Path, backbone: FrozenViT, tmp_path: Path
 ) -> None:
     with opened(config(photos), tmp_path / "run", backbone):

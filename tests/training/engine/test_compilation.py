@@ -1,4 +1,4 @@
-"""Compiled steps: the same numbers, where they pay, and what happens where torch cannot."""
+"""Compiled steps: when they pay, that they give the same numbers, and failures of the compiler."""
 
 import subprocess
 import sys
@@ -54,14 +54,14 @@ for name in ("phase 1", "phase 2"):
 
 @pytest.mark.slow
 def test_compiled_steps_give_the_gradients_of_eager_ones_in_one_graph_a_half():
-    """In a process of its own, without the checks of shapes that tests switch on."""
+    """In a separate process, without the shape checks of the test suite."""
     done = subprocess.run(
         [sys.executable, "-c", COMPARED], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_by_itself_only_a_long_phase_on_a_gpu_is_compiled():
+def test_auto_compiles_only_long_phases_on_gpus():
     assert compile_pays("auto", GPU, COMPILE_STEPS)
     assert not compile_pays("auto", GPU, COMPILE_STEPS - 1)
     assert not compile_pays("auto", CPU, 10 * COMPILE_STEPS)
@@ -70,13 +70,13 @@ def test_by_itself_only_a_long_phase_on_a_gpu_is_compiled():
 
 
 @pytest.mark.parametrize(("given", "kept"), [(True, "on"), (False, "off"), ("auto", "auto")])
-def test_yaml_reads_on_and_off_as_booleans_which_are_taken_as_meant(given, kept):
+def test_yaml_booleans_on_and_off_are_accepted(given, kept):
     assert load_config().changed({"compile": given}).compile == kept
 
 
 def compiled_as(stage: Stage, output: Callable[[Inputs], Output]) -> list[str]:
-    """Pretend that compiling made this of the second half; what people are told."""
-    told: list[str] = []
+    """Replace the compiled second half by `output`; return the messages."""
+    messages: list[str] = []
     trainable = [p for group in stage.param_groups().values() for p in group]
     stage.compile_steps = lambda: setattr(stage, "compiled", (stage.frozen, output))
     compile_if_right(
@@ -87,23 +87,23 @@ def compiled_as(stage: Stage, output: Callable[[Inputs], Output]) -> list[str]:
         LABELS,
         Progress(0, 4),
         seed=2,
-        micro=MicroBatch(None, told.append),
+        micro=MicroBatch(None, messages.append),
     )
     assert all(p.grad is None for p in trainable)
-    return told
+    return messages
 
 
 @pytest.mark.parametrize("name", ["phase 1", "phase 2"])
 def test_steps_whose_gradients_are_right_stay_compiled(name):
     stage = STAGES[name]("dual", 0.4).train()
-    (told,) = compiled_as(stage, stage.output)
+    (message,) = compiled_as(stage, stage.output)
     assert stage.compiled is not None
-    assert told.startswith("compile   ")
-    assert told.endswith(" s")
+    assert message.startswith("compile   ")
+    assert message.endswith(" s")
 
 
-def test_right_logits_with_wrong_gradients_are_noticed_and_nothing_is_learned():
-    """As torch's compiler gave them: only the group prompts' were wrong."""
+def test_right_logits_with_wrong_gradients_are_noticed_and_change_nothing():
+    """As in torch 2.15: only the gradients of the group prompts were wrong."""
     stage = STAGES["phase 2"]("dual", 0.0).train()
     pool = stage.model.pool
     before = pool.prompts.detach().clone()
@@ -115,16 +115,16 @@ def test_right_logits_with_wrong_gradients_are_noticed_and_nothing_is_learned():
         nothing = 0 * pool.prompts.sum()
         return replace(constant, logits=constant.logits + nothing)
 
-    (told,) = compiled_as(stage, wrong)
+    (message,) = compiled_as(stage, wrong)
     assert stage.compiled is None
-    assert "gradients differ by 1e+00 of the largest" in told
+    assert "gradients differ by 1e+00 of the largest" in message
     assert torch.equal(pool.prompts, before)
 
 
-def test_a_run_that_is_asked_to_compile_checks_its_first_steps_and_ends_the_same(
+def test_a_compiled_run_checks_its_first_steps_and_ends_the_same(
     photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch
 ):
-    """A compiler that changes nothing: the check moves neither weights nor chance."""
+    """With a compiler that changes nothing: the check affects neither weights nor randomness."""
     checked: list[str] = []
 
     def compile_steps(stage: Stage) -> None:
@@ -140,8 +140,8 @@ def test_a_run_that_is_asked_to_compile_checks_its_first_steps_and_ends_the_same
 
 
 @pytest.mark.parametrize("name", ["phase 1", "phase 2"])
-def test_what_torch_cannot_compile_runs_as_it_is(name):
-    stage, told = STAGES[name]("dual", 0.0).train(), []
+def test_steps_that_torch_cannot_compile_run_uncompiled(name):
+    stage, messages = STAGES[name]("dual", 0.0).train(), []
 
     def broken(_):
         raise RuntimeError("no compiler here\nand more")
@@ -155,11 +155,11 @@ def test_what_torch_cannot_compile_runs_as_it_is(name):
             LABELS,
             Progress(0, 4),
             seed=2,
-            micro=MicroBatch(None, told.append),
+            micro=MicroBatch(None, messages.append),
         )
 
     wanted = step()
     stage.compiled = (stage.frozen, broken)
     assert step() == wanted
     assert stage.compiled is None
-    assert told == ["compile   failed; steps run uncompiled (no compiler here)"]
+    assert messages == ["compile   failed; steps run uncompiled (no compiler here)"]

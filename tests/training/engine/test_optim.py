@@ -1,4 +1,4 @@
-"""The schedule is warm-up and cosine; each role learns at its own rate."""
+"""The schedule is warm-up and cosine; each role has its own learning rate."""
 
 import pytest
 import torch
@@ -11,7 +11,9 @@ from lpt.training.engine.optim import ROLES, build_optimizer, schedule, set_lrs
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.floats(0, 20))
-def test_the_rate_rises_then_falls_and_is_never_zero_nor_above_its_peak(steps, epochs, warmup):
+def test_the_learning_rate_rises_then_falls_and_stays_between_zero_and_its_peak(
+    steps, epochs, warmup
+):
     shares = [schedule(i, steps, epochs, warmup) for i in range(steps * epochs)]
     top = shares.index(max(shares))
     assert shares[: top + 1] == sorted(shares[: top + 1])
@@ -44,16 +46,16 @@ def peaks(config: OptimConfig, batch: int = 64) -> dict[str, float]:
     return {role: of[id(parameters[0])] for role, parameters in made.items()}
 
 
-def test_roles_without_a_rate_of_their_own_share_one():
+def test_roles_without_their_own_learning_rate_share_one():
     assert peaks(OptimConfig(lr=0.1)) == dict.fromkeys(ROLES, 0.1)
 
 
-def test_classifier_and_keys_may_have_rates_of_their_own():
+def test_classifier_and_keys_may_have_their_own_learning_rates():
     config = OptimConfig(lr=0.1, classifier_lr=0.01, key_lr=0.5)
     assert peaks(config) == {"prompts": 0.1, "keys": 0.5, "backbone": 0.1, "classifier": 0.01}
 
 
-def test_rates_scale_with_the_batch_of_one_branch_where_asked():
+def test_learning_rates_scale_with_the_batch_of_one_branch_if_configured():
     """Method, section 6: 0.02 * B / 256."""
     config = OptimConfig(lr=0.02, classifier_lr=0.2, scale_lr=True)
     assert peaks(config, batch=64) == pytest.approx(
@@ -62,7 +64,7 @@ def test_rates_scale_with_the_batch_of_one_branch_where_asked():
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
-def test_decay_covers_every_group_and_set_rates_sets_all(name):
+def test_decay_covers_every_group_and_set_lrs_sets_all(name):
     config = OptimConfig(name=name, lr=0.1, weight_decay=0.01, key_lr=0.4)
     optimizer = build_optimizer(config, groups(), 8)
     set_lrs(optimizer, 0.5)

@@ -1,4 +1,4 @@
-"""Which image is shown when depends on seed, stage and epoch alone."""
+"""The sampled images depend only on seed, stage and epoch."""
 
 import numpy as np
 import pytest
@@ -31,12 +31,12 @@ def test_every_step_holds_whole_branches_of_equal_size(plan, epoch):
 
 
 @given(plans, st.integers(0, 2))
-def test_an_epoch_is_the_same_every_time_it_is_asked_for(plan, epoch):
+def test_an_epoch_is_the_same_every_time(plan, epoch):
     assert plan.draws(epoch) == plan.draws(epoch)
 
 
 @given(plans)
-def test_no_two_showings_are_augmented_alike_unless_views_are_cached(plan):
+def test_no_two_draws_are_augmented_alike_unless_views_are_cached(plan):
     keys = [draw.key for epoch in range(3) for step in plan.draws(epoch) for draw in step]
     if plan.views:
         images = len(plan.labels)
@@ -54,7 +54,7 @@ def plan_of(**changes) -> EpochPlan:
 
 
 @pytest.mark.parametrize("change", [{"seed": 2}, {"stage": 1}])
-def test_seed_and_stage_change_the_order(change):
+def test_seed_and_stage_change_the_draws(change):
     assert plan_of().draws(0) != plan_of(**change).draws(0)
 
 
@@ -62,9 +62,9 @@ def test_epochs_differ():
     assert plan_of().draws(0) != plan_of().draws(1)
 
 
-def test_the_instance_branch_shows_every_image_once_an_epoch():
-    shown = [d.index for step in plan_of().draws(0) for d in step[8:]]
-    assert sorted(shown) == list(range(40))
+def test_the_instance_branch_samples_every_image_once_per_epoch():
+    sampled = [d.index for step in plan_of().draws(0) for d in step[8:]]
+    assert sorted(sampled) == list(range(40))
 
 
 def test_a_capped_epoch_is_the_start_of_a_whole_one():
@@ -78,7 +78,7 @@ def test_a_view_belongs_to_its_image_in_both_phases_and_branches():
     assert plan_of().view_of(3, 1) != plan_of().view_of(3, 0)
 
 
-def test_views_are_all_shown_in_time():
+def test_all_views_are_sampled_in_time():
     plan = plan_of(views=3, epochs=20)
     keys = {d.key for epoch in range(20) for step in plan.draws(epoch) for d in step}
     assert len(keys) == 3 * 40

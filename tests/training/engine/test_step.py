@@ -231,13 +231,13 @@ def test_the_setting_reaches_the_steps(photos: Path, backbone, tmp_path: Path, m
 def test_threads_do_not_take_each_others_random_numbers(make) -> None:
     """Each step draws what its seed determines, whatever other threads draw meanwhile."""
 
-    def draws(seed: int) -> list[Tensor]:
-        stage, numbers = with_dropout(make("dual", 0.4)), []
-        draw = stage.draw
+    def draws(stage: Stage, seed: int) -> list[Tensor]:
+        numbers, draw = [], stage.draw
 
         def recorded(inputs: Inputs, labels: Tensor) -> StepBatch:
             step = draw(inputs, labels)
-            numbers.append(torch.cat([step.inputs["images"].flatten(), step.noise.flatten()]))
+            drawn = [step.inputs["images"], step.share, step.noise]
+            numbers.append(torch.cat([t.flatten() for t in drawn if t is not None]))
             return step
 
         stage.draw = recorded
@@ -245,10 +245,12 @@ def test_threads_do_not_take_each_others_random_numbers(make) -> None:
         inputs, progress = {"images": IMAGES}, Progress(0, 4)
         for number in range(20):
             train_step(accelerator, stage, None, inputs, LABELS, progress, seed=seed + number)
+        stage.draw = draw
         return numbers
 
-    wanted = [draws(seed) for seed in (0, 1000)]
+    stages, seeds = [with_dropout(make("dual", 0.4)) for _ in range(2)], (0, 1000)
+    wanted = [draws(stage, seed) for stage, seed in zip(stages, seeds, strict=True)]
     with ThreadPoolExecutor(2) as threads:
-        found = list(threads.map(draws, (0, 1000)))
+        found = list(threads.map(draws, stages, seeds))
     for ours, expected in zip(found, wanted, strict=True):
         assert all(torch.equal(one, other) for one, other in zip(ours, expected, strict=True))

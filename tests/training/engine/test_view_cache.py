@@ -1,4 +1,4 @@
-"""Cached views: the same numbers in the same order as computing them, kept through kills."""
+"""Cached views: the same numbers in the same order as without a cache, also after interruptions."""
 
 import errno
 import os
@@ -38,7 +38,7 @@ class Reporter(SilentReporter):
 
 
 class Images:
-    """An image is a function of its draw's key, as augmentation makes it."""
+    """Images as functions of the keys of their draws, like augmentation."""
 
     def __init__(self, fail_after: int | None = None) -> None:
         self.drawn: list[Draw] = []
@@ -111,10 +111,10 @@ def step(made: GroupStage, inputs: Inputs, labels: Tensor) -> dict[str, Tensor]:
 
 def test_float32_gives_the_steps_that_fresh_computation_of_the_same_views_gives(tmp_path):
     made = stage().train()
-    kept = build(tmp_path, made, dtype="float32")
+    cached_views = build(tmp_path, made, dtype="float32")
     steps = plan_for(made).draws(0)
     for (cached, labels), (fresh, again) in zip(
-        kept(iter(steps)), Images()(iter(steps)), strict=True
+        cached_views(iter(steps)), Images()(iter(steps)), strict=True
     ):
         assert torch.equal(labels, again)
         found, wanted = step(made, cached, labels), step(made, fresh, labels)
@@ -123,15 +123,15 @@ def test_float32_gives_the_steps_that_fresh_computation_of_the_same_views_gives(
             assert torch.equal(found[name], value), name
 
 
-def test_float16_keeps_logits_within_two_thousandths(tmp_path):
+def test_float16_changes_logits_by_at_most_two_thousandths(tmp_path):
     made = stage().eval()
-    kept = build(tmp_path, made, dtype="float16")
-    assert {name: a.dtype for name, a in kept.arrays.items()} == {
+    cached_views = build(tmp_path, made, dtype="float16")
+    assert {name: a.dtype for name, a in cached_views.arrays.items()} == {
         "tokens": np.float16,
         "query": np.float32,
     }
     steps = plan_for(made).draws(0)
-    pairs = zip(kept(iter(steps)), Images()(iter(steps)), strict=True)
+    pairs = zip(cached_views(iter(steps)), Images()(iter(steps)), strict=True)
     for (cached, _), (fresh, _) in pairs:
         found, wanted = made.output(cached), made.predict(fresh["images"])
         assert torch.equal(found.match.ids, wanted.match.ids)
@@ -139,7 +139,7 @@ def test_float16_keeps_logits_within_two_thousandths(tmp_path):
         assert (found.logits - wanted.logits).abs().max() < 2e-3
 
 
-def test_a_killed_computation_goes_on_and_ends_the_same(tmp_path, monkeypatch):
+def test_an_interrupted_computation_resumes_and_ends_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "FILL_BATCH", 5)
     monkeypatch.setattr(cache, "SAVE_EVERY", 2)
     made = stage()
@@ -162,7 +162,7 @@ def test_a_complete_cache_is_only_read(tmp_path):
     build(tmp_path, made)
     again = Images()
     assert build(tmp_path, made, again) is not None
-    assert len(again.drawn) == 1  # to learn the shapes
+    assert len(again.drawn) == 1  # for the shapes
 
 
 @pytest.mark.parametrize("change", ["upstream", "seed", "views", "dtype"])
@@ -175,25 +175,25 @@ def test_any_upstream_change_computes_the_cache_again(tmp_path, change):
         settings["dtype"] = "float32"
     if change == "upstream":
         settings["upstream"] = "another backbone"
-    kept = build(tmp_path, made, images, reporter, plan, **settings)
+    cached_views = build(tmp_path, made, images, reporter, plan, **settings)
     assert len(images.drawn) == 1 + plan.views * len(LABELS)
     assert any("computed again" in message for message in reporter.messages)
     steps = plan.draws(0)
-    cached, _ = next(kept(iter(steps)))
+    cached, _ = next(cached_views(iter(steps)))
     fresh, _ = next(Images()(iter(steps)))
     torch.testing.assert_close(cached["query"], made.frozen(fresh["images"])["query"])
 
 
 def test_a_damaged_file_is_noticed(tmp_path):
     made, images = stage(), Images()
-    kept = build(tmp_path, made)
-    with (kept.folder / "tokens.bin").open("r+b") as file:
+    cached_views = build(tmp_path, made)
+    with (cached_views.folder / "tokens.bin").open("r+b") as file:
         file.truncate(100)
     build(tmp_path, made, images)
     assert len(images.drawn) == 1 + VIEWS * len(LABELS)
 
 
-def test_what_exceeds_the_limit_is_said_and_not_written(tmp_path):
+def test_a_cache_beyond_the_limit_is_refused_and_not_written(tmp_path):
     images = Images()
     with pytest.raises(NoRoomError, match=r"more than phase2\.cache_limit_gb allows") as full:
         build(tmp_path, stage(), images, limit_gb=1e-6)
@@ -203,7 +203,7 @@ def test_what_exceeds_the_limit_is_said_and_not_written(tmp_path):
 
 
 @pytest.mark.parametrize(("room", "views"), [(1.0, 0), (1.9, 0), (2.1, 2), (3.5, 3)])
-def test_it_is_known_how_many_views_there_is_room_for(tmp_path, room, views):
+def test_the_error_gives_the_number_of_views_that_fit(tmp_path, room, views):
     made = stage()
     one_view = build(tmp_path / "all", made).bytes / VIEWS
     limit = room * one_view / 1e9
@@ -213,27 +213,27 @@ def test_it_is_known_how_many_views_there_is_room_for(tmp_path, room, views):
 
 
 def test_a_complete_cache_needs_no_room(tmp_path, monkeypatch):
-    kept = build(tmp_path, stage())
+    cached_views = build(tmp_path, stage())
     usage = cache.shutil.disk_usage
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: usage(path)._replace(free=0))
     again = build(tmp_path, stage())
-    assert (again.arrays["tokens"] == kept.arrays["tokens"]).all()
+    assert (again.arrays["tokens"] == cached_views.arrays["tokens"]).all()
 
 
-def test_the_size_is_said_before_it_is_written(tmp_path):
+def test_the_size_is_reported_before_writing(tmp_path):
     reporter = Reporter()
-    kept = build(tmp_path, stage(), reporter=reporter)
+    cached_views = build(tmp_path, stage(), reporter=reporter)
     tokens, width = 10, 32
-    assert kept.bytes == VIEWS * len(LABELS) * (2 * tokens * width + 4 * width)
-    assert f"{kept.bytes / 1e9:.2f} GB" in reporter.messages[-1]
+    assert cached_views.bytes == VIEWS * len(LABELS) * (2 * tokens * width + 4 * width)
+    assert f"{cached_views.bytes / 1e9:.2f} GB" in reporter.messages[-1]
 
 
-def test_blended_images_and_cached_views_do_not_meet(tmp_path):
+def test_cached_views_refuse_mixup(tmp_path):
     with pytest.raises(ConfigError, match=r"augment\.mixup=0\.2"):
         build(tmp_path, stage(mixup=0.2))
 
 
-def test_a_full_disk_is_told_with_the_remedy(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_with_the_remedy(tmp_path, monkeypatch):
     made, sync = stage(), os.fsync
 
     def full(handle: int) -> None:
@@ -247,7 +247,7 @@ def test_a_full_disk_is_told_with_the_remedy(tmp_path, monkeypatch):
 
 
 class Probe(GroupStage):
-    """A rival on frozen features."""
+    """A stage on frozen features, like a baseline."""
 
     name = "probe"
 
@@ -259,13 +259,13 @@ class Probe(GroupStage):
         return Output(self.model.classifier(feature), feature, feature)
 
 
-def test_any_stage_is_served_and_vectors_keep_float32(tmp_path):
+def test_any_stage_can_be_cached_and_vectors_stay_float32(tmp_path):
     made = stage()
     probe = Probe(made.model, made.branches, PHASE2_RELEASED)
-    kept = build(tmp_path, probe, dtype="float16")
-    assert {name: a.dtype for name, a in kept.arrays.items()} == {"feature": np.float32}
+    cached_views = build(tmp_path, probe, dtype="float16")
+    assert {name: a.dtype for name, a in cached_views.arrays.items()} == {"feature": np.float32}
     steps = plan_for(made).draws(1)
-    cached, labels = next(kept(iter(steps)))
+    cached, labels = next(cached_views(iter(steps)))
     fresh, again = next(Images()(iter(steps)))
     assert torch.equal(cached["feature"], probe.frozen(fresh["images"])["feature"])
     assert torch.equal(labels, again)
@@ -280,6 +280,6 @@ def test_tokens_beyond_float16_are_refused_with_the_remedy(tmp_path):
 
 
 def test_removing_it_leaves_nothing(tmp_path):
-    kept = build(tmp_path / "cache", stage())
-    kept.remove()
+    cached_views = build(tmp_path / "cache", stage())
+    cached_views.remove()
     assert not (tmp_path / "cache").exists()

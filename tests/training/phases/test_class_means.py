@@ -1,4 +1,4 @@
-"""At the end of a phase the classes lean towards the class means of what was learned."""
+"""After a phase, the classifier is interpolated with the class means of the trained features."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ...tiny import config, opened
 
 
 def cosines_to_means(weight: float, phase: int, photos: Path, backbone: FrozenViT, run: Path):
-    """(C,) of the classes that a phase ended with and the class means of its features."""
+    """Return the cosines (C,) of a phase's final class weights with the class means."""
     settings = config(photos, classifier__mean_weight=weight, phase2__epochs=phase - 1)
     with opened(settings, run, backbone) as trainer:
         trainer.run()
@@ -29,7 +29,7 @@ def cosines_to_means(weight: float, phase: int, photos: Path, backbone: FrozenVi
 
 
 @pytest.mark.parametrize("phase", [1, 2])
-def test_a_phase_ends_nearer_to_the_class_means_the_larger_their_share(
+def test_a_larger_weight_ends_nearer_to_the_class_means(
     phase: int, photos: Path, backbone: FrozenViT, tmp_path: Path
 ) -> None:
     none, half, all_of_it = (
