@@ -264,13 +264,13 @@ def test_the_diagram_of_layers_is_the_import_contract():
 @pytest.mark.parametrize(
     ("heading", "fields"),
     [
-        ("Prompt file", [*TaskSpec.model_fields, *BackboneRecord.model_fields]),
+        ("Task file", [*TaskSpec.model_fields, *BackboneRecord.model_fields]),
         ("Run folder", list(environment())),
         ("Run folder", list(inspect.get_annotations(Result))),
         ("Run folder", list(inspect.get_annotations(Checkpoint))),
         ("Run folder", list(inspect.get_annotations(Position))),
     ],
-    ids=["prompt file", "environment", "results", "checkpoint", "position"],
+    ids=["task file", "environment", "results", "checkpoint", "position"],
 )
 def test_every_field_of_our_files_is_explained(heading, fields):
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")

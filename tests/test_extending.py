@@ -23,7 +23,7 @@ from lpt.progress import SilentReporter
 from lpt.training.run.training_context import TrainingContext
 
 settings = {
-    "phase1.loss.name": "focal",
+    "phase1.loss.name": "growing-focal",
     "phase1.loss.options": {"gamma": 1.0}, "phase1.sampler": "rare-first",
     "phase1.epochs": 1, "phase2.epochs": 1, "prompts.length": 2, "prompts.pool_size": 3,
 }
