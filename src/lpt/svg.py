@@ -1,6 +1,6 @@
-"""Charts as inline SVG: coloured by the page's style, so that they follow light, dark and print.
+"""Charts as inline SVG. The page's style sheet colours them, for light, dark and print.
 
-Names and numbers are put in as text nodes of an element tree, so nothing in them can become markup.
+All text is inserted as text nodes of an element tree, so that names cannot become markup.
 """
 
 import math
@@ -16,7 +16,7 @@ __all__ = ["Axis", "Chart", "HeatMap", "bar_chart"]
 
 WIDTH, HEIGHT = 440, 280
 LEFT, RIGHT, TOP, BOTTOM = 60, 22, 10, 40
-CHARACTER = 6.2  # width of a character of the labels, about
+CHARACTER = 6.2  # approximate width of a character in a label
 DOTS_WITH_NAMES = 300
 
 Points = Sequence[tuple[float, float]]
@@ -25,11 +25,16 @@ _ids = count()
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale: values from `low` to `high`, linear or logarithmic.
+    """A linear or logarithmic axis.
 
     Attributes:
-        kind: "number"; "percent", shares in [0, 1] written as 40 %; "log", for positive values.
-        ticks: values to mark; None for round ones.
+        label: title of the axis.
+        low, high: ends of the axis.
+        kind: "number"; "percent", shares in [0, 1] shown as 40 %; "log", for positive values.
+        ticks: values of the ticks; None for round values.
+
+    >>> [text for _, text in Axis("epoch", 0, 10).marks()]
+    ['0', '2', '4', '6', '8', '10']
     """
 
     label: str
@@ -39,19 +44,19 @@ class Axis:
     ticks: tuple[float, ...] | None = None
 
     def position(self, value: float) -> float:
-        """Where a value lies, 0 at `low` and 1 at `high`; values outside are put on the edge."""
+        """Map a value to [0, 1], 0 at `low` and 1 at `high`; values outside are clipped."""
         low, high = self.low, self.high
         if self.kind == "log":
             low, high, value = math.log(low), math.log(high), math.log(max(value, low))
         return min(1.0, max(0.0, (value - low) / (high - low))) if high > low else 0.5
 
     def marks(self) -> list[tuple[float, str]]:
-        """Values to mark, with their text."""
+        """Return values and texts of the ticks."""
         values = self.ticks if self.ticks is not None else self._round_values()
         return [(value, self.text(value)) for value in values]
 
     def text(self, value: float) -> str:
-        """A value as the axis writes it."""
+        """Format a value."""
         return f"{100 * value:.0f} %" if self.kind == "percent" else f"{value:,.6g}"
 
     def _round_values(self) -> list[float]:
@@ -74,8 +79,9 @@ class Chart:
     """Lines and dots over two axes.
 
     Args:
-        title: what the picture shows, for people who do not see it too.
-        description: what can be read from it, in words.
+        title: accessible title.
+        description: accessible description: the main numbers of the chart in words.
+        x, y: the axes.
     """
 
     def __init__(self, title: str, description: str, x: Axis, y: Axis) -> None:
@@ -85,7 +91,10 @@ class Chart:
         self._axes()
 
     def line(self, points: Points, series: str, label: str = "") -> None:
-        """Draw a line; `series` is a colour and dash of the page's style."""
+        """Draw a line through points in units of the axes, and add its label to the legend.
+
+        `series` is a class of the style sheet, for colour and dashes.
+        """
         if not points:
             return
         steps = " ".join(f"{'L' if i else 'M'}{self._at(*p)}" for i, p in enumerate(points))
@@ -96,7 +105,7 @@ class Chart:
             self.legend.append((series, label))
 
     def dots(self, points: Points, series: str, label: str = "", names: Sequence[str] = ()) -> None:
-        """Draw dots; with names, few enough of them say theirs when pointed at."""
+        """Draw dots like the points of `line`; up to 300 dots show their names as tooltips."""
         if names and len(points) <= DOTS_WITH_NAMES:
             for point, name in zip(points, names, strict=True):
                 x, y = self._at(*point).split()
@@ -111,13 +120,13 @@ class Chart:
             self.legend.append((series, label))
 
     def mark(self, value: float, text: str) -> None:
-        """Draw an upright line at a value of x, with words beside it."""
+        """Draw a vertical line at a value of x, with a note."""
         x = LEFT + self.x.position(value) * (WIDTH - LEFT - RIGHT)
         _line(self.svg, "mark", x, TOP, x, HEIGHT - BOTTOM)
         _text(self.svg, x + 4, TOP + 10, text, "note")
 
     def render(self) -> Markup:
-        """The legend, then the picture."""
+        """Return the legend and the SVG."""
         return _legend(self.legend) + _markup(self.svg)
 
     def _at(self, x: float, y: float) -> str:
@@ -144,12 +153,13 @@ class Chart:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """A table of shares as shades: deeper is more; below zero in the other colour.
+    """A matrix drawn as shades: darker for larger values, a second colour for negative ones.
 
     Attributes:
-        rows, columns: names of rows and columns.
-        cells: (row, column, value in [-1, 1]); those that are absent are zero.
-        column_title: what the columns are.
+        title, description: accessible title and description.
+        rows, columns: labels of rows and columns.
+        cells: (row, column, value in [-1, 1]); missing ones are zero.
+        column_title: title of the column axis.
     """
 
     title: str
@@ -160,7 +170,7 @@ class HeatMap:
     column_title: str
 
     def render(self) -> Markup:
-        """The picture, with its scale above."""
+        """Return the SVG."""
         longest = max(map(len, self.rows), default=0)
         left = min(150.0, 10 + CHARACTER * min(longest, 22))
         high = min(18.0, max(13.0, 480 / max(1, len(self.rows))))
@@ -200,12 +210,15 @@ def bar_chart(
     axis: Axis,
     spreads: Mapping[tuple[str, str], float] | None = None,
 ) -> Markup:
-    """Horizontal bars in groups, from zero, with their numbers.
+    """Draw groups of horizontal bars that start at zero, with their values.
 
     Args:
-        bars: (name of the group, (series, value) of each of its bars).
-        legend: (series, words).
-        spreads: standard deviation by (group, series), drawn as a whisker to both sides.
+        title, description: accessible title and description.
+        bars: for each group of bars, its label and the (series, value) of each bar.
+        legend: (series, label).
+        axis: axis of the values.
+        spreads: standard deviation by (group label, series), drawn as a whisker on both sides.
+    Returns: the legend and the SVG.
     """
     spreads = spreads or {}
     thick = 13.0

@@ -1,6 +1,5 @@
-"""A trained tiny run, an invented one, and a browser, each made once a session."""
+"""A trained tiny run, and a synthetic one, each made once per session."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +8,12 @@ import pytest
 from lpt.analysis.analysis_results import Analysis
 
 from ..tiny import backbone_of, config, train, write_backbone, write_photos
-from .browser import CHROMIUM, Page
-from .samples import analysed, run_folder
-
-NAMES = ["<b>ant</b> & 'bee'", "cat", "</script><script>throw 1</script>", "dog", "untested"]
+from .samples import NAMES, analysed, run_folder
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of the tiny task; nothing in it is analysed yet."""
+    """A finished run of the tiny task, not analysed yet."""
     root = tmp_path_factory.mktemp("trained")
     vit, photos = write_backbone(root / "vit.safetensors"), write_photos(root / "photos")
     settings = config(photos, phase1__epochs=1, phase2__epochs=1).changed({"backbone": str(vit)})
@@ -33,14 +29,6 @@ def found() -> Analysis:
 
 
 @pytest.fixture(scope="session")
-def invented(tmp_path_factory: pytest.TempPathFactory, found: Analysis) -> Path:
-    return run_folder(tmp_path_factory.mktemp("invented") / "one", found)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Page]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH (Debian's package: chromium)")
-    page = Page()
-    yield page
-    page.close()
+def synthetic(tmp_path_factory: pytest.TempPathFactory, found: Analysis) -> Path:
+    """A finished and analysed run folder without weights."""
+    return run_folder(tmp_path_factory.mktemp("synthetic") / "one", found)

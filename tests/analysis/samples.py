@@ -1,4 +1,4 @@
-"""Small invented material: scores of images, and whole analysed run folders."""
+"""Small synthetic material: scores of images, and whole analysed run folders."""
 
 import json
 from pathlib import Path
@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from lpt.analysis.analysis_data import AnalysisData
 from lpt.analysis.analysis_results import Analysis, write_analysis
 from lpt.analysis.collect import Collected
+from lpt.analysis.compute_analysis import compute_analysis
 from lpt.analysis.logit_digest import ImageScores, score_images
-from lpt.analysis.run_analysis import analyse
-from lpt.analysis.select_images import Opened
 from lpt.analysis.thumbnails import thumbnail_file
 from lpt.config import RunConfig
 from lpt.data.image_stores import MemoryStore
@@ -22,6 +22,7 @@ from lpt.task import Task
 from lpt.task_file import BackboneRecord, TaskSpec
 
 WIDTH = 6
+NAMES = ["<b>ant</b> & 'bee'", "cat", "</script><script>throw 1</script>", "dog", "untested"]
 
 
 def scores_of(logits: object, labels: object, temperature: float = 1.0) -> ImageScores:
@@ -31,7 +32,7 @@ def scores_of(logits: object, labels: object, temperature: float = 1.0) -> Image
 
 
 class Prompts:
-    """As much of a model as analyses of features and scores look at."""
+    """The parts of a model that analyses of features and scores use."""
 
     def __init__(self, pool: int) -> None:
         keys = torch.randn(pool, WIDTH, generator=torch.Generator().manual_seed(0))
@@ -69,7 +70,7 @@ def task_of(counts: list[int], *, names: list[str] | None = None, pool: int = 4)
 def collected_of(
     classes: int, labels: np.ndarray, *, seed: int = 0, skill: float = 0.6
 ) -> Collected:
-    """Features around class centres, and cosines that favour the given class."""
+    """Sample features around class centres, and cosines that favour the given class."""
     stream = np.random.default_rng(seed)
     centres = np.random.default_rng(99).normal(size=(classes, WIDTH))
     features = {
@@ -85,10 +86,10 @@ def collected_of(
     return Collected(features, ImageScores.concatenate(parts))
 
 
-def opened_of(labels: np.ndarray) -> Opened:
+def opened_of(labels: np.ndarray) -> AnalysisData:
     everything = np.arange(len(labels), dtype=np.int64)
-    store = MemoryStore("invented", (b"",) * len(labels))
-    return Opened("invented", Split("test", store, everything, labels), None, None, None)
+    store = MemoryStore("synthetic", (b"",) * len(labels))
+    return AnalysisData("synthetic", Split("test", store, everything, labels), None, None, None)
 
 
 def analysed(
@@ -97,11 +98,11 @@ def analysed(
     task = task_of(counts, names=names)
     images = collected_of(len(counts), labels, seed=seed)
     bank = collected_of(len(counts), np.arange(len(counts)), seed=seed + 1)
-    return analyse(task, opened_of(labels), images, bank, None, 1.0)[0]
+    return compute_analysis(task, opened_of(labels), images, bank, None, 1.0)[0]
 
 
 def run_folder(path: Path, found: Analysis, *, seed: int = 0) -> Path:
-    """A finished and analysed run as files, without weights that could be run."""
+    """Write a finished and analysed run, without weights."""
     shares = {"overall": 0.5125, "many": 0.75, "medium": 0.5, "few": 0.25, "macro": 0.45}
     metrics = []
     for stage in ("phase1", "phase2"):
@@ -132,8 +133,8 @@ def run_folder(path: Path, found: Analysis, *, seed: int = 0) -> Path:
     metadata = {"lpt_task": "1", "spec": spec.model_dump_json()}
     save_file({"nothing": torch.zeros(1)}, path / "task.safetensors", metadata)
     write_analysis(path / "analysis", found, found.confusions)
-    for suspect in (*found.label_errors, *found.mistakes, *found.typical):
-        file = thumbnail_file(path / "analysis", suspect.index)
+    for image in (*found.label_errors, *found.mistakes, *found.typical):
+        file = thumbnail_file(path / "analysis", image.index)
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (32, 32), (suspect.index % 256, 90, 60)).save(file)
+        Image.new("RGB", (32, 32), (image.index % 256, 90, 60)).save(file)
     return path

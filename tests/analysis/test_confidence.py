@@ -1,12 +1,13 @@
-"""Calibration and abstention against `lpt.evaluation`, scikit-learn and hand-worked cases."""
+"""Calibration and coverage against `lpt.evaluation`, scikit-learn and hand-worked cases."""
 
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from lpt.analysis.confidence import BINS, abstention, coverage, reliability
+from lpt.analysis.confidence import abstention, coverage, reliability
 from lpt.analysis.logit_digest import ImageScores
 from lpt.evaluation import calibration_errors
+from lpt.evaluation.calibration import BINS
 
 from .samples import scores_of
 

@@ -1,11 +1,11 @@
-"""Confusions and classes short of data, on cases worked by hand."""
+"""Confusions and classes that need more data, on cases worked by hand."""
 
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
 from lpt.analysis.confusions import exact_interval, find_confusions, short_of_data, worst_pair
-from lpt.analysis.logit_digest import ImageScores, class_scores
+from lpt.analysis.logit_digest import ImageScores, measure_scores
 from lpt.data.class_groups import ClassGroups
 from lpt.evaluation import ClassScore
 
@@ -16,7 +16,7 @@ def judged(
     sure = np.ones(len(labels), dtype=np.float32)
     scores = ImageScores(np.array(labels), np.array(chosen)[:, None], sure[:, None], sure, sure)
     names = [f"c{i}" for i in range(len(counts))]
-    return scores, class_scores(scores, counts, ClassGroups(), names)
+    return scores, measure_scores(scores, counts, ClassGroups(), names).class_scores
 
 
 def test_pairs_are_the_entries_of_the_confusion_matrix() -> None:
@@ -53,7 +53,7 @@ def test_worst_pair_counts_both_ways() -> None:
     assert worst_pair((), classes) is None
 
 
-def test_short_classes_are_rare_and_surely_worse() -> None:
+def test_short_classes_are_rare_and_significantly_worse() -> None:
     labels = [0] * 40 + [1] * 10 + [2] * 2 + [3] * 10
     chosen = [0] * 40 + [0] * 9 + [1] + [0, 2] + [3] * 10
     scores, classes = judged(labels, chosen, [500, 12, 4, 6, 30])
@@ -73,6 +73,6 @@ def test_exact_interval_of_published_cases() -> None:
     assert exact_interval(5, 5) == pytest.approx((0.025 ** (1 / 5), 1))
 
 
-def test_one_wrong_image_makes_no_class_surely_short_of_data() -> None:
+def test_one_wrong_image_is_not_significant() -> None:
     scores, classes = judged([0] * 12 + [1], [0] * 13, [40, 2])
     assert short_of_data(scores, classes, find_confusions(scores, classes)) == ()

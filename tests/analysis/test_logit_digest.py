@@ -1,4 +1,4 @@
-"""The digest of predictions says what the logits say."""
+"""The digest of predictions has the metrics of the logits, ties included."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpt.analysis.logit_digest import ImageScores, class_scores, group_scores, score_images, summary
+from lpt.analysis.logit_digest import ImageScores, measure_scores, score_images
 from lpt.data.class_groups import ClassGroups
 from lpt.errors import ShapeError
 from lpt.evaluation import evaluate
@@ -25,9 +25,9 @@ def test_probabilities_are_a_softmax_at_the_temperature() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12))
-def test_summary_and_classes_equal_evaluate(seed: int, classes: int) -> None:
+def test_metrics_equal_those_of_the_logits(seed: int, classes: int) -> None:
     stream = np.random.default_rng(seed)
-    logits = stream.normal(size=(30, classes)).astype(np.float32)
+    logits = stream.integers(-3, 3, size=(30, classes)).astype(np.float32) / 4  # many ties
     labels = stream.integers(classes, size=30)
     counts = stream.integers(1, 200, size=classes)
     names = [f"c{i}" for i in range(classes)]
@@ -36,10 +36,12 @@ def test_summary_and_classes_equal_evaluate(seed: int, classes: int) -> None:
     scores = ImageScores.concatenate(
         [score_images(torch.tensor(logits[p]), torch.tensor(labels[p]), 0.05) for p in parts]
     )
-    found = class_scores(scores, counts, ClassGroups(), names)
-    assert found == expected.class_scores
-    assert group_scores(found) == expected.group_scores
-    assert summary(scores, found) == pytest.approx(expected.summary())
+    assert measure_scores(scores, counts, ClassGroups(), names) == expected
+
+
+def test_equal_logits_are_ranked_by_class() -> None:
+    scores = scores_of([[0.5, 0.9, 0.5, 0.9, 0.1, 0.5, 0.5]], [6])
+    assert scores.top.tolist() == [[1, 3, 0, 2, 5]]
 
 
 def test_labels_that_do_not_fit_are_named() -> None:

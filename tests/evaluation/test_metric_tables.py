@@ -42,7 +42,7 @@ def test_note_names_the_group_bounds() -> None:
     table = render_table(ROWS, groups=ClassGroups(few_below=21))
     assert table.splitlines()[-2:] == [
         "",
-        "Training images a class: many > 100 images, medium 21 to 100 images, few < 21 images.",
+        "Training images per class: many > 100 images, medium 21 to 100 images, few < 21 images.",
     ]
 
 

@@ -1,8 +1,5 @@
 """Metrics against hand-worked numbers, against scikit-learn, and for any input."""
 
-import csv
-import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +15,7 @@ from sklearn.metrics import (
 
 from lpt.data.class_groups import ClassGroups
 from lpt.errors import DataError, ShapeError, TrainingError
-from lpt.evaluation import evaluate, metrics, metrics_csv, metrics_json
+from lpt.evaluation import evaluate, metrics
 from lpt.records import Predictions
 
 
@@ -144,25 +141,6 @@ def test_logits_may_be_a_memory_map(tmp_path: Path) -> None:
     np.save(tmp_path / "logits.npy", answers.logits)
     mapped = Predictions(np.load(tmp_path / "logits.npy", mmap_mode="r"), answers.labels)
     assert evaluate(mapped, [3] * 7) == evaluate(answers, [3] * 7)
-
-
-def test_json_has_names_and_no_nan() -> None:
-    measured = evaluate(predictions([0], [0], 3), [50, 9, 0], class_names=["Ærø", "b", "c"])
-    text = json.dumps(metrics_json(measured), allow_nan=False)
-    read = json.loads(text)
-    assert [score["name"] for score in read["classes"]] == ["Ærø", "b", "c"]
-    assert read["many"] is None
-    assert read["groups"]["medium"] == {"accuracy": 1.0, "classes": 1, "images": 1, "correct": 1}
-    assert read["group_bounds"] == {"many_above": 100, "few_below": 20}
-
-
-def test_csv_has_a_line_a_class_and_quotes_names() -> None:
-    names = ['a,"b"', "two\nlines"]
-    measured = evaluate(predictions([0], [0], 2), [50, 9], class_names=names)
-    rows = list(csv.DictReader(io.StringIO(metrics_csv(measured))))
-    assert [row["name"] for row in rows] == names
-    assert [row["recall"] for row in rows] == ["1.0", ""]
-    assert [row["group"] for row in rows] == ["medium", "few"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Understanding a run: the method's own analyses, the rare classes, and a report of both."""
+"""Analysis of a trained task: features, prompts, confidence, rare classes; and a report of it."""
 
 from lpt.analysis.analysis_results import Analysis, read_analysis
 from lpt.analysis.run_analysis import run_analysis

@@ -1,4 +1,4 @@
-"""The findings of an analysis: one frozen record, its JSON and its tables."""
+"""Results of an analysis: one frozen record, its JSON file and its CSV tables."""
 
 import csv
 import io
@@ -13,25 +13,26 @@ from lpt.analysis.confidence import Abstention, Coverage, Reliability
 from lpt.analysis.confusions import ConfusedPair, Confusion, ShortClass
 from lpt.analysis.features import Plane
 from lpt.analysis.matching import Matching
-from lpt.analysis.suspects import Suspect
+from lpt.analysis.notable_images import NotableImage
 from lpt.errors import RunError
 from lpt.evaluation import ClassScore
 from lpt.files import write_json, write_text
 
-__all__ = ["Analysis", "FeatureScore", "read_analysis", "write_analysis"]
+__all__ = ["VERSION", "Analysis", "FeatureScore", "read_analysis", "write_analysis"]
 
 VERSION = 1
+"""Of the format of analysis.json."""
 
 
 @dataclass(frozen=True)
 class FeatureScore:
-    """How well one model's features separate the classes.
+    """How well the features of one model separate the classes.
 
     Attributes:
         model: a key of `lpt.analysis.collect.MODELS`.
-        gamma, inner, inter: see `Compactness`; None for images of one class.
-        classes: classes with images.
-        knn: K-NN accuracy overall and by group; empty without training images to compare with.
+        gamma, inner, inter: see `Compactness`; None if only one class has images.
+        classes: number of classes with images.
+        knn: K-NN accuracy overall and by shot group; empty if no training images are known.
     """
 
     model: str
@@ -44,26 +45,29 @@ class FeatureScore:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything that `lpt analyze` found.
+    """Results of `lpt analyze`.
 
     Attributes:
-        task, data, split: what was analysed.
-        images: how many.
-        groups: bounds of many, medium and few in words.
+        version: format of the record.
+        task, data, split: names of what was analysed.
+        images: number of images.
+        groups: bounds of the shot groups, in words.
         temperature: of the probabilities.
-        summary: overall, many, medium, few, macro, top5.
-        classes: precision, recall, F1 of each class, in class order.
-        features: the models side by side.
-        plane: the models in two dimensions; None for fewer than three.
-        matching: None for a task of phase 1 alone.
-        calibration, coverage, abstention: by group.
-        confusions: the first of them; all are in confusions.csv.
-        worst_pair: the two classes most confused with each other, either way.
-        short: classes that need more images.
-        label_errors, mistakes, typical, isolated: images, each list in its order.
-        label_error_count: how many images are suspect in all.
-        neighbours: training images that K-NN and isolation looked at, and most of a class.
-        cost: seconds of the forward passes and of the analyses, peak memory in bytes.
+        summary: `Metrics.summary`: overall, many, medium, few, macro, top5.
+        classes: scores of each class, in class order.
+        features: scores of the features of each model.
+        plane: features of the models in two dimensions; None for fewer than three models.
+        matching: prompt matching; None for a task without phase 2.
+        calibration, coverage, abstention: confidence, overall and by shot group.
+        confusions: the highest-ranked confusions; confusions.csv has all.
+        worst_pair: the two classes most often confused with each other.
+        short: classes that need more training images.
+        label_errors, mistakes, typical, isolated: lists of images, each in its order.
+        label_error_count: number of likely label errors, listed or not.
+        neighbours: number of `images` and of `bank` training images in the search for neighbours,
+            and the most images per class in the bank.
+        cost: seconds per image of the forward passes, seconds of the analyses, peak memory in
+            bytes.
     """
 
     version: int
@@ -84,20 +88,22 @@ class Analysis:
     confusions: tuple[Confusion, ...]
     worst_pair: ConfusedPair | None
     short: tuple[ShortClass, ...]
-    label_errors: tuple[Suspect, ...]
+    label_errors: tuple[NotableImage, ...]
     label_error_count: int
-    mistakes: tuple[Suspect, ...]
-    typical: tuple[Suspect, ...]
-    isolated: tuple[Suspect, ...]
+    mistakes: tuple[NotableImage, ...]
+    typical: tuple[NotableImage, ...]
+    isolated: tuple[NotableImage, ...]
     neighbours: dict[str, int | None]
     cost: dict[str, float]
 
 
 def write_analysis(folder: Path, found: Analysis, confusions: Sequence[Confusion]) -> None:
-    """Write analysis.json and a CSV a table into a folder.
+    """Write analysis.json and one CSV file per table to a folder.
 
     Args:
-        confusions: all of them; the record holds the first.
+        folder: created if it does not exist.
+        found: the results.
+        confusions: all confusions, for confusions.csv.
     """
     write_json(folder / "analysis.json", asdict(found))
     names = [score.name for score in found.classes]
@@ -129,9 +135,9 @@ def write_analysis(folder: Path, found: Analysis, confusions: Sequence[Confusion
             for x, y in c.points
         ),
         "images": (
-            {"list": title, **named(suspect)}
+            {"list": title, **named(image)}
             for title in ("label_errors", "mistakes", "typical", "isolated")
-            for suspect in getattr(found, title)
+            for image in getattr(found, title)
         ),
     }
     if found.plane is not None:
@@ -157,7 +163,12 @@ def write_analysis(folder: Path, found: Analysis, confusions: Sequence[Confusion
 
 
 def read_analysis(folder: Path) -> Analysis:
-    """Read analysis.json. Raises: RunError naming the file if it is absent or damaged."""
+    """Read analysis.json.
+
+    Args:
+        folder: folder of the analysis.
+    Raises: RunError naming the file if it is missing, damaged or of another version.
+    """
     path = folder / "analysis.json"
     try:
         found = TypeAdapter(Analysis).validate_json(path.read_bytes())
@@ -167,7 +178,9 @@ def read_analysis(folder: Path) -> Analysis:
             f"{path}: cannot be read ({reason}). Run: lpt analyze {folder.parent}"
         ) from error
     if found.version != VERSION:
-        raise RunError(f"{path}: of another version of lpt. Run: lpt analyze {folder.parent}")
+        raise RunError(
+            f"{path}: written by another version of lpt. Run: lpt analyze {folder.parent}"
+        )
     return found
 
 

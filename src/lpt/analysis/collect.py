@@ -1,4 +1,4 @@
-"""One pass over a split: features of the three models side by side, and a digest of the logits."""
+"""One pass over a split: features of the three models, and a digest of the logits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ MODELS = {
     "phase1": "phase 1: shared prompts",
     "phase2": "phase 2: shared + group prompts",
 }
-"""Where features come from, in order: name in files -> words for people."""
+"""Models whose features are compared, in order: name in files -> title for people."""
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What a task computes of a split, in the split's order.
+    """Features and scores of a split, in the split's order.
 
     Attributes:
-        features: (n, D) float32 by name of MODELS, class token after the final norm. Phase 1's are
-            the queries of phase 2: its shared prompts do not change any more. A task of phase 1
-            alone has no "phase2".
+        features: (n, D) float32 by name of `MODELS`: class token after the final norm. Phase 1's
+            features are the queries of phase 2, because its shared prompts are frozen by then. A
+            task without phase 2 has no "phase2".
         scores: digest of the trained model's logits.
     """
 
@@ -44,7 +44,7 @@ class Collected:
 
     @property
     def final(self) -> npt.NDArray[np.float32]:
-        """(n, D) what the classifier saw."""
+        """(n, D) features that the classifier uses."""
         return self.features["phase2" if "phase2" in self.features else "phase1"]
 
 
@@ -54,14 +54,18 @@ def collect(
     *,
     batch: int = 64,
     workers: int = 0,
-    on_batch: Callable[[int], None] = lambda _: None,
+    on_batch: Callable[[int], None] | None = None,
 ) -> Collected:
-    """Run plain backbone and trained model over a split. Memory: 12 n D bytes.
+    """Run the plain backbone and the trained model over a split. Memory: 12 n D bytes.
 
+    Args:
+        batch: images per forward pass.
+        workers: processes that load images; 0 loads in this one.
+        on_batch: called with the number of images after each batch, to report progress.
     Raises: DataError if the split has no images or one of them cannot be read.
     """
     if not len(split):
-        raise DataError(f"{split.name}: has no images to analyse. Give data with images.")
+        raise DataError(f"{split.name}: no images to analyse. Give data with images.")
     model = task.model
     device = next(model.parameters()).device
     names = list(MODELS)[: 1 + task.spec.phases]
@@ -83,5 +87,6 @@ def collect(
                 features[name][rows] = values.float().cpu().numpy()
             scores.append(score_images(output.logits, images.labels, task.spec.temperature))
             done += len(images.labels)
-            on_batch(len(images.labels))
+            if on_batch is not None:
+                on_batch(len(images.labels))
     return Collected(features, ImageScores.concatenate(scores))

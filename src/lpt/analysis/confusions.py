@@ -1,4 +1,4 @@
-"""Which class is taken for which, and which classes need more images."""
+"""Confused classes, and classes that need more training images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,16 +22,18 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Confusion:
-    """Images of one class that the model takes for another.
+    """Images of one class that are predicted as another.
 
     Attributes:
-        class_id, taken_for: class indices.
-        images: how many, of `of` test images of the class.
-        back: how many of the other class are taken for this one.
-        at_least: lower end of the 99 % interval of images / of, which ranks a confusion seen often
-            above one seen once of once.
-        rare_for_frequent: the class has less than half the training images of the one it is
-            taken for.
+        class_id: given class.
+        taken_for: predicted class.
+        images: number of these images.
+        of: number of test images of the given class.
+        back: number of images of the predicted class that are predicted as the given one.
+        at_least: lower end of the 99 % confidence interval of images / of. It ranks a confusion
+            seen 15 times in 20 above one seen once in one.
+        rare_for_frequent: whether the given class has less than half the training images of the
+            predicted one.
     """
 
     class_id: int
@@ -45,12 +47,12 @@ class Confusion:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """Two classes that are taken for each other.
+    """Two classes that are confused with each other.
 
     Attributes:
         one, two: class indices, one < two.
-        there: images of `one` taken for `two`.
-        back: images of `two` taken for `one`.
+        there: number of images of `one` predicted as `two`.
+        back: number of images of `two` predicted as `one`.
     """
 
     one: int
@@ -61,11 +63,14 @@ class ConfusedPair:
 
 @dataclass(frozen=True)
 class ShortClass:
-    """A class that does worse than the data as a whole and has few training images.
+    """A class with few training images whose recall is significantly below overall accuracy.
 
     Attributes:
-        at_most: upper end of the 95 % interval of its recall; below the overall accuracy.
-        taken_for: the class that most of its missed images go to; None if it misses none.
+        class_id: the class.
+        recall: its recall.
+        at_most: upper end of the 95 % confidence interval of the recall.
+        train_images, test_images: number of its images.
+        taken_for: most frequent wrong prediction of its images; None if all are correct.
     """
 
     class_id: int
@@ -77,9 +82,13 @@ class ShortClass:
 
 
 def find_confusions(scores: ImageScores, classes: Sequence[ClassScore]) -> tuple[Confusion, ...]:
-    """Every pair of classes with a confused image, the surest and most frequent first.
+    """List all confused pairs of classes, ranked by `at_least`.
 
-    Only pairs that occur are held: at most one an image, never a C x C matrix.
+    Memory: only pairs that occur, at most one per image, never a C x C matrix.
+
+    Args:
+        scores: digest of the predictions.
+        classes: (C,) scores by class.
     """
     wrong = ~scores.correct
     size = len(classes)
@@ -108,27 +117,38 @@ def find_confusions(scores: ImageScores, classes: Sequence[ClassScore]) -> tuple
 def worst_pair(
     confusions: Sequence[Confusion], classes: Sequence[ClassScore]
 ) -> ConfusedPair | None:
-    """The two classes most surely taken for each other, both ways together; None without errors."""
+    """Find the two classes with the highest confusion in both directions; None without errors.
+
+    Args:
+        confusions: all confusions of the split.
+        classes: (C,) scores by class.
+    """
     pairs: dict[tuple[int, int], ConfusedPair] = {}
     for c in confusions:
         one, two = min(c.class_id, c.taken_for), max(c.class_id, c.taken_for)
         there, back = (c.images, c.back) if c.class_id == one else (c.back, c.images)
         pairs[one, two] = ConfusedPair(one, two, there, back)
 
-    def sureness(pair: ConfusedPair) -> tuple[float, int]:
+    def rank(pair: ConfusedPair) -> tuple[float, int]:
         there = exact_interval(pair.there, classes[pair.one].test_images, level=99)[0]
         back = exact_interval(pair.back, classes[pair.two].test_images, level=99)[0]
         return there + back, pair.there + pair.back
 
-    return max(pairs.values(), key=sureness, default=None)
+    return max(pairs.values(), key=rank, default=None)
 
 
 def short_of_data(
     scores: ImageScores, classes: Sequence[ClassScore], confusions: Sequence[Confusion]
 ) -> tuple[ShortClass, ...]:
-    """Few- and medium-shot classes that are surely worse than the overall accuracy, worst first.
+    """Find medium- and few-shot classes with recall significantly below overall accuracy.
 
-    Surely: the whole 95 % interval of their recall lies below it.
+    Significantly: the 95 % confidence interval of the recall lies below overall accuracy.
+
+    Args:
+        scores: digest of the predictions.
+        classes: (C,) scores by class.
+        confusions: all confusions of the split.
+    Returns: the classes, worst first.
     """
     overall = float(scores.correct.mean())
     most: dict[int, Confusion] = {}
@@ -157,11 +177,20 @@ def short_of_data(
 
 
 def exact_interval(hits: int, trials: int, *, level: int = 95) -> tuple[float, float]:
-    """Interval of a share seen `hits` of `trials` times; (0, 1) without trials.
+    """Compute the exact (Clopper-Pearson) confidence interval of a proportion.
 
-    It never claims more than `level` percent, however few the trials: one image says little.
+    It is conservative: it covers the true proportion with at least `level` percent probability,
+    even for a single trial.
 
+    Args:
+        hits: successes, at most `trials`.
+        trials: (0, 1) is returned if there are none.
+        level: confidence level in percent.
     Source: Clopper and Pearson, Biometrika 26 (1934).
+
+    >>> low, high = exact_interval(10, 20)
+    >>> print(f"{low:.3f} {high:.3f}")
+    0.272 0.728
     """
     tail = (1 - level / 100) / 2
     low = float(betaincinv(hits, trials - hits + 1, tail)) if hits else 0.0

@@ -1,4 +1,4 @@
-"""How well features separate classes: gamma, neighbours, and a plane that separates models."""
+"""Separation of classes in feature space: gamma and K-NN; separation of models: an LDA plane."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from lpt.random_streams import Stream, random_stream
 
 __all__ = ["Compactness", "Plane", "compactness", "knn_by_group", "lda_plane"]
 
-CHUNK_VALUES = 2**24  # numbers held at a time beside the features
+CHUNK_VALUES = 2**24  # numbers in memory at a time besides the features
 
 Features = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -21,12 +21,12 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Compactness:
-    """Spread of classes against the room between them.
+    """Spread of the classes relative to the distance between them.
 
     Attributes:
         inner: mean over classes of the mean distance of their images to their centre.
         inter: mean distance between two class centres.
-        classes: classes with images; the others are left out.
+        classes: number of classes with images; the others are left out.
     """
 
     inner: float
@@ -35,17 +35,28 @@ class Compactness:
 
     @property
     def gamma(self) -> float | None:
-        """inner / inter, smaller is better; None if all centres are one point."""
+        """inner / inter, lower is better; None if all centres coincide."""
         return self.inner / self.inter if self.inter else None
 
 
 def compactness(features: Features, labels: Indices, num_classes: int) -> Compactness | None:
-    """Inner and inter-class Euclidean distances of features; None for fewer than two classes.
+    """Compute inner- and inter-class Euclidean distances; None for fewer than two classes.
 
-    A class of one image lies on its own centre and lowers `inner`, so compare models on the same
-    images only. Centres are compared a block at a time, never as a C x C matrix.
+    A class with one image coincides with its centre and lowers `inner`, so compare models on the
+    same images only. Memory: centres are compared in blocks, never as a C x C matrix.
 
+    Args:
+        features: (n, D).
+        labels: (n,).
+        num_classes: C.
     Source: LPT (ICLR 2023), section 3.1 (gamma).
+
+    Class 0 has its centre at (1, 0), class 1 consists of (1, 4):
+
+    >>> features = np.array([[0, 0], [2, 0], [1, 4]], dtype=np.float32)
+    >>> found = compactness(features, np.array([0, 0, 1]), num_classes=2)
+    >>> print(found.inner, found.inter, found.gamma)
+    0.5 4.0 0.125
     """
     counts = np.bincount(labels, minlength=num_classes)
     present = np.flatnonzero(counts)
@@ -81,12 +92,22 @@ def knn_by_group(
     groups: Mapping[str, Indices],
     num_classes: int,
 ) -> dict[str, float | None]:
-    """K-NN accuracy overall and on the classes of each group; None for a group without images.
+    """Compute K-NN accuracy overall and by shot group; None for a group without images.
 
-    Votes as in `lpt.evaluation.knn_scores`, for some images at a time.
+    Votes are those of `lpt.evaluation.knn_scores`, computed for some images at a time.
 
     Args:
-        groups: class indices by name, such as `ClassGroups.members` gives.
+        bank: (m, D) features of training images.
+        bank_labels: (m,).
+        features: (n, D).
+        labels: (n,).
+        groups: class indices by name, as `ClassGroups.members` returns them.
+        num_classes: C.
+
+    >>> train, test = np.eye(2, dtype=np.float32), np.array([[1, 0.1], [1, 0.2]], dtype=np.float32)
+    >>> shot_groups = {"many": np.array([0]), "few": np.array([1])}
+    >>> knn_by_group(train, np.array([0, 1]), test, np.array([0, 1]), shot_groups, num_classes=2)
+    {'overall': 0.5, 'many': 1.0, 'few': 0.0}
     """
     chosen = np.empty_like(labels)
     rows = max(1, CHUNK_VALUES // num_classes)
@@ -105,12 +126,12 @@ def knn_by_group(
 
 @dataclass(frozen=True)
 class Plane:
-    """Features of several models, projected to the two directions that tell the models apart.
+    """Features of several models, projected to the two directions that best separate the models.
 
     Attributes:
-        names: the models (or models on data), in the order of `points`.
-        points: for each name, (x, y) of each image.
-        distances: (from, to, distance between the means of the two in the plane).
+        names: models, or pairs of model and data, in the order of `points`.
+        points: (x, y) of each image, by name.
+        distances: (one name, another name, distance between their means in the plane).
     """
 
     names: tuple[str, ...]
@@ -119,13 +140,14 @@ class Plane:
 
 
 def lda_plane(named: Mapping[str, Features], *, most: int = 500, seed: int = 0) -> Plane | None:
-    """Linear discriminant analysis where a label is a model (and its data), not a class.
-
-    None for fewer than three names, which differ along one direction only, and for one image each.
+    """Run a linear discriminant analysis whose labels are models (and data), not classes.
 
     Args:
-        named: features (n, D) by name, all of one width.
-        most: images of each name, drawn by `seed`.
+        named: features (n, D) by name, all with the same D.
+        most: maximum of images per name, sampled by `seed`.
+        seed: of the sample.
+    Returns: the plane; None for fewer than three names, which differ in one direction only, or if
+        each name has one image.
     Raises: ShapeError if widths differ.
     Source: LPT (ICLR 2023), figures 2 and 5.
     """
@@ -135,12 +157,14 @@ def lda_plane(named: Mapping[str, Features], *, most: int = 500, seed: int = 0) 
         return None
     if len({values.shape[1] for values in named.values()}) > 1:
         sizes = ", ".join(f"{name} {values.shape[1]}" for name, values in named.items())
-        raise ShapeError(f"LDA: features of different widths ({sizes}).")
+        raise ShapeError(
+            f"LDA: features have different widths ({sizes}). Give features of one backbone."
+        )
     parts = [_some(values, most, seed) for values in named.values()]
     labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     lda = LinearDiscriminantAnalysis(n_components=2)
     found = lda.fit_transform(np.concatenate(parts).astype(np.float64), labels)
-    plane = np.zeros((len(labels), 2))  # models whose means lie on a line have one direction
+    plane = np.zeros((len(labels), 2))  # a single direction if the means lie on a line
     plane[:, : found.shape[1]] = found
     centres = np.array([plane[labels == i].mean(axis=0) for i in range(len(parts))])
     names = tuple(named)

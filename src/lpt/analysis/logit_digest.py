@@ -1,6 +1,6 @@
-"""What analysis keeps of every image's logits: a few numbers, never the (n, C) matrix.
+"""Digest of the logits that an analysis keeps per image: a few numbers, never the (n, C) matrix.
 
-100,000 images of 8,142 classes have 3.3 GB of logits; their digest takes 12 MB.
+The logits of 100,000 images and 8,142 classes take 3.3 GB; their digest takes 12 MB.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,10 @@ from torch import Tensor
 
 from lpt.data.class_groups import ClassGroups
 from lpt.errors import ShapeError
-from lpt.evaluation import ClassScore, GroupScore
+from lpt.evaluation import Metrics
+from lpt.evaluation.metrics import TOP, measure
 
-__all__ = ["TOP", "ImageScores", "class_scores", "group_scores", "ratio", "score_images", "summary"]
-
-TOP = 5
+__all__ = ["ImageScores", "measure_scores", "score_images"]
 
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -25,14 +24,14 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ImageScores:
-    """Digest of predictions, in the order of the split.
+    """Digest of the predictions of n images, in the order of the split.
 
     Attributes:
         labels: (n,) given classes.
-        top: (n, min(5, C)) classes by descending probability; of equal logits any may come first.
-        probability: (n, min(5, C)) of these, softmax(cosine / temperature).
+        top: (n, min(5, C)) classes by descending logit; ties as in `lpt.evaluation.metrics`.
+        probability: (n, min(5, C)) their probabilities, softmax(cosine / temperature).
         own: (n,) probability of the given class.
-        raw: (n,) probability of the best class at temperature 1: what raw cosines would claim.
+        raw: (n,) probability of the best class at temperature 1, that is, without calibration.
     """
 
     labels: Indices
@@ -46,30 +45,30 @@ class ImageScores:
 
     @property
     def chosen(self) -> Indices:
-        """(n,) most probable class."""
+        """(n,) predicted class."""
         return self.top[:, 0]
 
     @property
     def confidence(self) -> Floats:
-        """(n,) probability of the most probable class."""
+        """(n,) probability of the predicted class."""
         return self.probability[:, 0]
 
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
-        """(n,) whether the most probable class is the given one."""
+        """(n,) whether the predicted class is the given one."""
         right: npt.NDArray[np.bool_] = self.chosen == self.labels
         return right
 
     @classmethod
     def concatenate(cls, parts: Sequence["ImageScores"]) -> "ImageScores":
-        """Batches put one behind the other."""
+        """Join the digests of successive batches."""
         return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
 
 def score_images(
     logits: Float[Tensor, "B C"], labels: Int[Tensor, " B"], temperature: float
 ) -> ImageScores:
-    """Digest of one batch of cosines.
+    """Digest one batch of logits (cosines).
 
     Raises: ShapeError if labels and logits do not fit.
     """
@@ -79,60 +78,25 @@ def score_images(
             f"{tuple(logits.shape)}. Give logits (n, C) and labels below C."
         )
     labels = labels.to(logits.device)
-    best = logits.topk(min(TOP, logits.shape[1]), dim=1)
+    ranked = logits.sort(dim=1, descending=True, stable=True)  # topk leaves the order of ties open
+    best, top = (part[:, :TOP].contiguous() for part in (ranked.values, ranked.indices))
     scaled = (logits / temperature).float()
     total = scaled.logsumexp(dim=1, keepdim=True)
-    probability = (best.values / temperature - total).exp()
+    probability = (best / temperature - total).exp()
     own = (scaled.gather(1, labels[:, None]) - total).exp().squeeze(1)
-    raw = (best.values[:, 0] - logits.float().logsumexp(dim=1)).exp()
-    return ImageScores(*(t.cpu().numpy() for t in (labels, best.indices, probability, own, raw)))
+    raw = (best[:, 0] - logits.float().logsumexp(dim=1)).exp()
+    return ImageScores(*(t.cpu().numpy() for t in (labels, top, probability, own, raw)))
 
 
-def class_scores(
+def measure_scores(
     scores: ImageScores, counts: Sequence[int], groups: ClassGroups, names: Sequence[str]
-) -> tuple[ClassScore, ...]:
-    """Precision, recall and F1 of every class, by the rules of `lpt.evaluation.evaluate`."""
-    classes = len(names)
-    tested = np.bincount(scores.labels, minlength=classes).tolist()
-    predicted = np.bincount(scores.chosen, minlength=classes).tolist()
-    correct = np.bincount(scores.labels[scores.correct], minlength=classes).tolist()
-    return tuple(
-        ClassScore(
-            name=names[c],
-            group=str(group),
-            train_images=int(counts[c]),
-            test_images=tested[c],
-            predicted=predicted[c],
-            correct=correct[c],
-            recall=ratio(correct[c], tested[c]),
-            precision=ratio(correct[c], predicted[c]),
-            f1=ratio(2 * correct[c], tested[c] + predicted[c]),
-        )
-        for c, group in enumerate(groups.of(counts))
-    )
+) -> Metrics:
+    """Compute the metrics of a digest; they equal `lpt.evaluation.evaluate` of its logits.
 
-
-def group_scores(classes: Sequence[ClassScore]) -> dict[str, GroupScore]:
-    """Hits of many, medium and few: images of a group pooled."""
-    members = {g: [c for c in classes if c.group == g] for g in ("many", "medium", "few")}
-    return {
-        group: GroupScore(len(own), sum(c.test_images for c in own), sum(c.correct for c in own))
-        for group, own in members.items()
-    }
-
-
-def summary(scores: ImageScores, classes: Sequence[ClassScore]) -> dict[str, float | None]:
-    """The numbers of `Metrics.summary`: overall, many, medium, few, macro, top5."""
-    recalls = [c.recall for c in classes if c.recall is not None]
-    inside = (scores.top == scores.labels[:, None]).any(axis=1)
-    return {
-        "overall": float(scores.correct.mean()),
-        **{group: score.accuracy for group, score in group_scores(classes).items()},
-        "macro": float(np.mean(recalls)),
-        "top5": float(inside.mean()) if len(classes) > TOP else None,
-    }
-
-
-def ratio(part: float, whole: float) -> float | None:
-    """A share; None of nothing."""
-    return part / whole if whole else None
+    Args:
+        counts: (C,) training images per class.
+        groups: bounds of the shot groups.
+        names: (C,) class names.
+    """
+    in_top = (scores.top == scores.labels[:, None]).any(axis=1)
+    return measure(scores.labels, scores.chosen, in_top, counts, groups, names)

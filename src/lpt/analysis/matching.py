@@ -1,4 +1,4 @@
-"""Which group prompts serve which classes."""
+"""Prompt matching: which group prompts match the images of which classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 __all__ = ["ClassFamily", "ClassPrompt", "Matching", "PromptUse", "match_classes", "nearest_keys"]
 
-CHUNK_VALUES = 2**24
+CHUNK_VALUES = 2**24  # similarities in memory at a time
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -16,7 +16,13 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ClassPrompt:
-    """Share of a class's images for which a prompt is the best and the second-best match."""
+    """Share of a class's images for which a prompt is the best and the second-best match.
+
+    Attributes:
+        class_id: the class.
+        prompt: index of the prompt in the pool.
+        best, second: shares in [0, 1].
+    """
 
     class_id: int
     prompt: int
@@ -26,12 +32,13 @@ class ClassPrompt:
 
 @dataclass(frozen=True)
 class PromptUse:
-    """Share of images that a prompt serves.
+    """Share of all images that match a prompt.
 
     Attributes:
-        best: it is the nearest.
-        matched: it is among the T nearest, so that it is averaged into what the image receives.
-        best_of: `best` over the images of each group of classes; None without images.
+        prompt: index of the prompt in the pool.
+        best: share of images whose best match it is.
+        matched: share of images that have it among their T matched prompts.
+        best_of: `best` over the images of each shot group; None without images.
     """
 
     prompt: int
@@ -42,12 +49,13 @@ class PromptUse:
 
 @dataclass(frozen=True)
 class ClassFamily:
-    """Classes whose images most often match the same prompt best.
+    """Classes with the same most frequent best match.
 
     Attributes:
-        class_ids: by descending share of images that it is best for.
-        share: that share, averaged over the classes.
-        groups: how many of the classes are many-, medium- and few-shot.
+        prompt: index of the prompt in the pool.
+        class_ids: classes by descending share of images whose best match it is.
+        share: this share, averaged over the classes.
+        groups: number of these classes in each shot group.
     """
 
     prompt: int
@@ -61,13 +69,13 @@ class Matching:
     """Prompt matching over a split.
 
     Attributes:
-        pool_size: M.
-        top: T.
-        classes: pairs of class and prompt with any image, by class and then prompt.
-        use: one for each prompt.
-        effective: exp of the entropy of the best prompts: how many prompts are in even use.
-        key_similarity: (M, M) cosines of the keys.
-        families: largest first.
+        pool_size: M, prompts in the pool.
+        top: T, prompts matched per image.
+        classes: pairs of class and prompt that have an image, by class and then prompt.
+        use: (M,) use of each prompt.
+        effective: effective number of prompts: exp of the entropy of the best matches.
+        key_similarity: (M, M) cosines between keys.
+        families: classes by most frequent best match, largest family first.
     """
 
     pool_size: int
@@ -80,7 +88,18 @@ class Matching:
 
 
 def nearest_keys(queries: Floats, keys: Floats, top: int) -> Indices:
-    """Ids of the `top` keys of largest cosine to each query, nearest first: (n, top)."""
+    """Find the `top` keys with the largest cosine to each query.
+
+    Args:
+        queries: (n, D).
+        keys: (M, D).
+        top: at most M.
+    Returns: (n, top) key indices, nearest first; ties: lowest index first.
+
+    >>> keys = np.array([[1, 0], [0, 2], [-1, 0]], dtype=np.float32)
+    >>> nearest_keys(np.array([[3, 1]], dtype=np.float32), keys, top=2).tolist()
+    [[0, 1]]
+    """
     unit = _unit(keys)
     nearest = np.empty((len(queries), top), dtype=np.int64)
     rows = max(1, CHUNK_VALUES // max(len(keys), queries.shape[1]))
@@ -97,14 +116,14 @@ def match_classes(
     top: int,
     groups: Mapping[str, Sequence[int] | Indices],
 ) -> Matching:
-    """Measure the matching of a split.
+    """Measure prompt matching over a split.
 
     Args:
         queries: (n, D) class tokens of the shared-prompt pass.
-        labels: (n,).
+        labels: (n,) given classes.
         keys: (M, D).
-        top: T, prompts averaged an image.
-        groups: class indices by group name.
+        top: T, prompts matched per image.
+        groups: class indices by shot group.
     Source: LPT (ICLR 2023), figures 4 and 6.
     """
     size, images = len(keys), len(labels)

@@ -1,4 +1,4 @@
-"""Small pictures of the images that a report shows."""
+"""Thumbnails of the images in a report."""
 
 import io
 from collections.abc import Iterable
@@ -9,19 +9,26 @@ from lpt.data.manifest import Split
 from lpt.errors import DataError
 from lpt.files import write_bytes
 
-__all__ = ["save_thumbnails", "thumbnail_file"]
+__all__ = ["SIDE", "save_thumbnails", "thumbnail_file"]
 
 SIDE = 112
-QUALITY = 80
+"""Longer side of a thumbnail, in pixels."""
+
+QUALITY = 80  # of JPEG
 
 
 def thumbnail_file(folder: Path, index: int) -> Path:
-    """Where the picture of the image at `index` of the split is."""
+    """Return the path of a thumbnail.
+
+    Args:
+        folder: folder of the analysis.
+        index: position of the image in its split.
+    """
     return folder / "images" / f"{index}.jpg"
 
 
 def save_thumbnails(folder: Path, split: Split, indices: Iterable[int]) -> None:
-    """Write a small JPEG of each image; one that cannot be decoded is left out."""
+    """Write a JPEG thumbnail of each image; an image that cannot be decoded is skipped."""
     for index in sorted(set(indices)):
         try:
             image = decode(split.read(index), name=split.name_of(index), target=SIDE)

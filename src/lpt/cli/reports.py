@@ -1,4 +1,4 @@
-"""lpt analyze, lpt report, lpt bench: what a run learned, and how fast it is."""
+"""lpt analyze, lpt report, lpt bench: analysis and report of runs, and speed."""
 
 import json
 from pathlib import Path
@@ -16,28 +16,33 @@ def analyze(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="Other images of the same classes; by default the run's own test images.",
-            show_default=False,
+            help="Other images of the same classes.",
+            show_default="test images of the run",
         ),
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="Other data to show beside these in the plane of features.")
+        str | None,
+        typer.Option(
+            help="Other data whose features are compared with these in the LDA plane.",
+            show_default="none",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the findings; by default RUN/analysis.")
+        Path | None, typer.Option(help="Output folder.", show_default="RUN/analysis")
     ] = None,
     bank: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Training images that K-NN and isolation compare with, an equal number of each "
-            "class where there are more; by default 4,000 on a CPU, 100,000 on a GPU.",
+            help="Number of training images that K-NN and isolation search; from more, an equal "
+            "number per class is sampled.",
+            show_default="4000 on a CPU, 100000 on a GPU",
         ),
     ] = None,
     workers: Workers = 0,
     device: Device = None,
 ) -> None:
-    """Features, matched prompts, calibration, confusions and suspect labels of a run."""
+    """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
     from lpt.analysis import run_analysis
     from lpt.reporters import reporter_for
 
@@ -51,22 +56,26 @@ def analyze(
         workers=workers,
         reporter=reporter_for(),
     )
-    print(f"analysis  {folder}/analysis.json, a CSV a table, images/")
+    print(f"analysis  {folder}/analysis.json, one CSV file per table, images/")
     print(f"next      lpt report {run}")
 
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(help="A run folder, or several to compare.", show_default=False)
+        list[Path],
+        typer.Argument(help="Run folder, or several to compare.", show_default=False),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="HTML file; by default report.html or comparison.html beside the runs."),
+        typer.Option(
+            help="HTML file.",
+            show_default="report.html in the run folder, or comparison.html beside the first one",
+        ),
     ] = None,
     workers: Workers = 0,
     device: Device = None,
 ) -> None:
-    """One HTML file that opens offline: how a run went, or how several differ."""
+    """Write a self-contained HTML report of a run, or a comparison of several."""
     from lpt.analysis.report import write_report
     from lpt.reporters import reporter_for
 
@@ -76,15 +85,17 @@ def report(
 
 def bench(
     backbone: Annotated[
-        str, typer.Option(help="As for lpt train.")
+        str, typer.Option(help="Backbone, as for lpt train.")
     ] = "random:vit_small_patch16_224",
-    batch: Annotated[int, typer.Option(min=1, help="Images a step.")] = 8,
+    batch: Annotated[int, typer.Option(min=1, help="Images per step.")] = 8,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of measurement.")] = 7,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout, no table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     device: Device = None,
-    precision: Annotated[str, typer.Option(help="float32, bf16, or auto: bf16 on GPUs.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="float32, bf16, or auto: bf16 on a GPU, float32 on a CPU.")
+    ] = "auto",
 ) -> None:
-    """Speed as ratios measured in one run: against a plain implementation and the bare backbone."""
+    """Measure speed relative to a plain implementation and to the bare backbone."""
     from lpt.bench.ratios import bench as measure
     from lpt.bench.ratios import render
 

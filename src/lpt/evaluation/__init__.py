@@ -1,16 +1,10 @@
-"""Measures of predictions and features, and the tables that show them."""
+"""Metrics of predictions and features, and the tables that show them."""
 
 from lpt.evaluation.calibration import calibration_error, calibration_errors, fit_temperature
 from lpt.evaluation.knn import class_mean_accuracy, class_mean_scores, knn_accuracy, knn_scores
+from lpt.evaluation.metric_files import metrics_csv, metrics_json
 from lpt.evaluation.metric_tables import COLUMNS, Column, Spread, render_table
-from lpt.evaluation.metrics import (
-    ClassScore,
-    GroupScore,
-    Metrics,
-    evaluate,
-    metrics_csv,
-    metrics_json,
-)
+from lpt.evaluation.metrics import ClassScore, GroupScore, Metrics, evaluate
 
 __all__ = [
     "COLUMNS",

@@ -18,15 +18,18 @@ def predict(
     *,
     device: torch.device | str = "cpu",
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
-    on_batch: Callable[[int], None] = lambda _: None,
+    on_batch: Callable[[int], None] | None = None,
 ) -> Predictions:
-    """Collect what a model says of every batch, in order, without gradient.
+    """Collect a model's predictions for all batches, in order, without gradients.
 
     Args:
         model: images (B, 3, H, H) -> Output; in eval mode.
-        batches: such as `lpt.data.loading.make_loader(dataset, EvalBatches(...))` yields.
-        autocast: makes the precision context of each forward pass.
-        on_batch: told the number of images of each batch when it is done, for progress.
+        batches: for example `lpt.data.loading.make_loader(dataset, EvalBatches(...))`.
+        device: where the model is; images are moved there.
+        autocast: returns the precision context of each forward pass.
+        on_batch: called with the number of images after each batch, to report progress.
+    Returns: predictions on the CPU: float32 logits (n, C), labels (n,), ids (n, T) of the matched
+        group prompts if the model matches any.
     """
     logits: list[np.ndarray] = []
     labels: list[np.ndarray] = []
@@ -39,7 +42,8 @@ def predict(
             labels.append(batch.labels.numpy())
             if output.match is not None:
                 matched.append(output.match.ids.cpu().numpy())
-            on_batch(len(batch.labels))
+            if on_batch is not None:
+                on_batch(len(batch.labels))
     return Predictions(
         np.concatenate(logits), np.concatenate(labels), np.concatenate(matched) if matched else None
     )

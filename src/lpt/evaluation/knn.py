@@ -1,6 +1,7 @@
-"""How good features are without a classifier trained on them: neighbours and class means.
+"""Quality of features without a trained classifier: nearest neighbours and class means.
 
-Both give scores (n, C), higher is better, so that `evaluate` can group them like logits.
+Both return scores (n, C), higher is better, so that `evaluate` can use them like logits. Ties: the
+class with the lowest index wins, as in `lpt.evaluation.metrics`.
 """
 
 import torch
@@ -12,7 +13,7 @@ from lpt.errors import ShapeError
 
 __all__ = ["class_mean_accuracy", "class_mean_scores", "knn_accuracy", "knn_scores"]
 
-CHUNK_VALUES = 2**24  # similarities held at a time: 64 MiB of float32
+CHUNK_VALUES = 2**24  # similarities in memory at a time: 64 MiB of float32
 NEVER = -2.0  # below any cosine
 
 
@@ -25,14 +26,25 @@ def knn_scores(
     neighbours: int = 20,
     temperature: float = 0.07,
 ) -> Float[Tensor, "n C"]:
-    """Each class's share of the votes of the nearest training images.
+    """Compute each class's share of the votes of the nearest training images (K-NN).
 
     Similarity is cosine; a neighbour votes for its class with weight exp(similarity / temperature).
-    Fewer training images than `neighbours` all vote.
 
+    Args:
+        train_features: (m, D), m at least 1.
+        train_labels: (m,).
+        features: (n, D) features to score.
+        num_classes: C.
+        neighbours: K; if there are fewer training images, all of them vote.
+        temperature: of the votes.
     Raises: ShapeError without training images.
     Source: Wu, Xiong, Yu and Lin, CVPR 2018, section 3.4, with temperature 0.07; 20 neighbours as
-    in DINO (Caron et al., ICCV 2021).
+        in DINO (Caron et al., ICCV 2021).
+
+    >>> train, query = torch.eye(2), torch.tensor([[5.0, 0.0]])
+    >>> scores = knn_scores(train, torch.tensor([0, 1]), query, num_classes=2, temperature=1.0)
+    >>> print(f"{scores[0, 0].item():.3f} {scores[0, 1].item():.3f}")
+    0.731 0.269
     """
     _check(train_features)
     bank = F.normalize(train_features, dim=-1)
@@ -52,13 +64,23 @@ def class_mean_scores(
     features: Float[Tensor, "n D"],
     num_classes: int,
 ) -> Float[Tensor, "n C"]:
-    """Cosine of each feature and each class's mean of unit training features.
+    """Compute the cosine of each feature with each class mean of unit-length training features.
 
-    A class without training images scores below any cosine.
+    A class without training images gets a score below any cosine.
 
+    Args:
+        train_features: (m, D), m at least 1.
+        train_labels: (m,).
+        features: (n, D) features to score.
+        num_classes: C.
     Raises: ShapeError without training images.
     Source: nearest class mean; Mensink, Verbeek, Perronnin and Csurka, TPAMI 2013. Departure:
-    cosine in place of a learned distance.
+        cosine in place of a learned distance.
+
+    >>> train, query = torch.eye(2), torch.tensor([[3.0, 4.0]])
+    >>> scores = class_mean_scores(train, torch.tensor([0, 1]), query, num_classes=3)
+    >>> [round(score, 2) for score in scores[0].tolist()]
+    [0.6, 0.8, -2.0]
     """
     _check(train_features)
     sums = train_features.new_zeros(num_classes, train_features.shape[1])
@@ -77,7 +99,12 @@ def knn_accuracy(
     neighbours: int = 20,
     temperature: float = 0.07,
 ) -> float:
-    """Share of images whose class wins the vote of `knn_scores`."""
+    """Compute the accuracy of the classes that win the vote of `knn_scores`, in [0, 1].
+
+    >>> train, test = torch.eye(2), torch.tensor([[1.0, 0.2], [1.0, 0.1]])
+    >>> knn_accuracy(train, torch.tensor([0, 1]), test, torch.tensor([0, 1]))
+    0.5
+    """
     scores = knn_scores(
         train_features,
         train_labels,
@@ -95,7 +122,12 @@ def class_mean_accuracy(
     features: Float[Tensor, "n D"],
     labels: Int[Tensor, " n"],
 ) -> float:
-    """Share of images whose own class has the nearest mean (`class_mean_scores`)."""
+    """Compute the accuracy of the class with the nearest mean (`class_mean_scores`), in [0, 1].
+
+    >>> train, test = torch.eye(2), torch.tensor([[1.0, 0.2], [1.0, 0.1]])
+    >>> class_mean_accuracy(train, torch.tensor([0, 1]), test, torch.tensor([0, 1]))
+    0.5
+    """
     num_classes = _num_classes(train_labels, labels)
     return _accuracy(class_mean_scores(train_features, train_labels, features, num_classes), labels)
 
@@ -110,4 +142,4 @@ def _accuracy(scores: Float[Tensor, "n C"], labels: Int[Tensor, " n"]) -> float:
 
 def _check(train_features: Float[Tensor, "m D"]) -> None:
     if not len(train_features):
-        raise ShapeError("features: no training images. Give at least one to compare with.")
+        raise ShapeError("features: no training images to compare with. Give at least one.")

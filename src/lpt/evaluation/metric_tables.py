@@ -1,4 +1,4 @@
-"""Tables of models, for terminals and for Markdown: one row a model, one column a measure."""
+"""Tables of results for terminals and Markdown: one row per model, one column per metric."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from lpt.data.class_groups import ClassGroups
+from lpt.records import SUMMARY_METRICS
 
 __all__ = ["COLUMNS", "Column", "Spread", "render_table"]
 
@@ -13,7 +14,7 @@ DASH = "-"
 
 
 class Spread(NamedTuple):
-    """Mean and standard deviation over runs, a cell of its own."""
+    """Mean and standard deviation over runs, shown in one cell."""
 
     mean: float
     deviation: float
@@ -24,11 +25,13 @@ Cell = str | float | int | Spread | None
 
 @dataclass(frozen=True)
 class Column:
-    """A column: where its cells come from, what stands above them, how they are written.
+    """A column of a table.
 
     Attributes:
-        kind: "text"; "percent", a share in [0, 1] written as 41.3; "count", written as 1,013,760;
-            "seconds", written as 12.3; "number", written as 1.234.
+        key: name of its value in a row.
+        title: heading.
+        kind: how values are formatted: "text"; "percent", a share in [0, 1], as 41.3; "count" as
+            1,013,760; "seconds" as 12.3; "number" as 1.234.
     """
 
     key: str
@@ -38,15 +41,11 @@ class Column:
 
 COLUMNS = (
     Column("model", "model", "text"),
-    Column("overall", "overall"),
-    Column("many", "many"),
-    Column("medium", "medium"),
-    Column("few", "few"),
-    Column("macro", "macro"),
+    *(Column(name, name) for name in SUMMARY_METRICS),
     Column("params", "params", "count"),
     Column("seconds", "seconds", "seconds"),
 )
-"""The usual columns; the names are those of `Metrics.summary`. Params are the trainable ones."""
+"""Default columns: the metrics are those of `Metrics.summary`, params are the trainable ones."""
 
 
 def render_table(
@@ -56,10 +55,13 @@ def render_table(
     style: Literal["plain", "markdown"] = "plain",
     groups: ClassGroups | None = None,
 ) -> str:
-    """Lay rows out under their columns, text to the left and numbers to the right.
+    """Format rows as a table: text aligned left, numbers aligned right.
 
-    A cell that is missing, None or not finite is a dash. `groups` adds a line that says what many,
-    medium and few mean.
+    Args:
+        rows: values by column key; a value that is missing, None or not finite becomes a dash.
+        columns: columns from left to right.
+        style: "plain" for terminals, or "markdown".
+        groups: if given, a last line defines many, medium and few.
 
     >>> print(render_table([{"model": "probe", "few": 0.125}], [COLUMNS[0], COLUMNS[4]]))
     model   few
@@ -72,7 +74,7 @@ def render_table(
     table = _markdown(lines, left) if style == "markdown" else _plain(lines, left)
     if groups is not None:
         bounds = ", ".join(f"{name} {text}" for name, text in groups.describe().items())
-        table += ["", f"Training images a class: {bounds}."]
+        table += ["", f"Training images per class: {bounds}."]
     return "\n".join(table)
 
 
@@ -93,7 +95,7 @@ def _markdown(lines: list[list[str]], left: list[bool]) -> list[str]:
 
 
 def _aligned(lines: list[list[str]], left: list[bool]) -> list[list[str]]:
-    """Cells filled with blanks to the width of their column, at least 3 (Markdown's rule)."""
+    """Pad cells to the width of their column, at least 3 (a rule of Markdown)."""
     widths = [max(3, *map(_columns_of, column)) for column in zip(*lines, strict=True)]
     return [[_fill(*cell) for cell in zip(line, widths, left, strict=True)] for line in lines]
 

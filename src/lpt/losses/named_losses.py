@@ -201,7 +201,7 @@ class BoundLoss(nn.Module):
             noise: from `draw_noise`; None for none. Ignored by a loss that takes none.
             feature: what the cosines were computed from; ignored like noise.
             progress: epoch of the step; ignored like noise.
-        Raises: ValueError if `feature` or `progress` is None and the function has no default for it.
+        Raises: ValueError if `feature` or `progress` is None and the function needs it.
         """
         arguments: dict[str, Any] = dict(self.options)
         if self._takes_counts:

@@ -1,4 +1,4 @@
-"""`lpt report`: one HTML file that opens offline, of one run or of several side by side."""
+"""`lpt report`: one self-contained HTML file about one run, or a comparison of several."""
 
 from lpt.analysis.report.page import write_report
 

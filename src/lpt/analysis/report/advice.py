@@ -1,4 +1,4 @@
-"""What a person can do about a run, in a few sentences with their evidence."""
+"""Findings of an analysis that call for action, each with its evidence."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ from lpt.evaluation import ClassScore
 
 __all__ = ["Advice", "advice"]
 
-SHOWN = 5
+LISTED = 5
 GOOD_CALIBRATION = 0.05
-TRUSTED = 0.5  # overall accuracy from which a model's doubts say something about labels
+TRUSTED = 0.5  # overall accuracy below which label errors are mostly errors of the model
 
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing to look at.
+    """One finding.
 
     Attributes:
-        title: in a few words.
-        text: the evidence, and what to do.
-        anchor: section of the page with more.
+        title: the finding in a few words.
+        text: evidence, and what to do.
+        anchor: id of the section of the report with details.
     """
 
     title: str
@@ -28,7 +28,7 @@ class Advice:
 
 
 def advice(found: Analysis) -> tuple[Advice, ...]:
-    """What stands out, most useful first; empty if nothing does."""
+    """List the findings of an analysis, most useful first; empty if there are none."""
     candidates = (_pair(found), _short(found), _labels(found), _rare(found), _calibration(found))
     return tuple(item for item in candidates if item is not None)
 
@@ -38,33 +38,37 @@ def _pair(found: Analysis) -> Advice | None:
     if pair is None:
         return None
     one, two = found.classes[pair.one], found.classes[pair.two]
+    directions = sorted([(-pair.there, one, two), (-pair.back, two, one)], key=lambda d: d[0])
+    counts = "; ".join(_predicted(-images, own, other) for images, own, other in directions)
     return Advice(
-        f"Worst confused pair: {one.name} and {two.name}",
-        f"{_taken(pair.there, one, two)}; {_taken(pair.back, two, one)}. Look at both: merge the "
-        "classes, mend their labels, or add images that show the difference.",
+        f"Most confused pair: {one.name} and {two.name}",
+        f"{counts}. Check both classes: merge them, correct their labels, or add images that show "
+        "the difference.",
         "confusions",
     )
 
 
-def _taken(images: int, own: ClassScore, other: ClassScore) -> str:
+def _predicted(images: int, own: ClassScore, other: ClassScore) -> str:
     if not own.test_images:
-        return f"{own.name} has no image to test"
-    return f"{images} of {own.test_images} images of {own.name} are taken for {other.name}"
+        return f"“{own.name}” has no test images"
+    verb = "is" if images == 1 else "are"
+    return (
+        f"{images} of {own.test_images} images of “{own.name}” {verb} predicted as “{other.name}”"
+    )
 
 
 def _short(found: Analysis) -> Advice | None:
     if not found.short:
         return None
     named = ", ".join(
-        f"{found.classes[s.class_id].name} ({s.train_images} training images, "
-        f"{100 * s.recall:.0f} % right)"
-        for s in found.short[:SHOWN]
+        f"“{found.classes[s.class_id].name}” ({s.train_images} training images, "
+        f"{100 * s.recall:.0f} % recall)"
+        for s in found.short[:LISTED]
     )
-    more = f", and {len(found.short) - SHOWN} more" if found.short[SHOWN:] else ""
+    more = f", and {len(found.short) - LISTED} more" if found.short[LISTED:] else ""
     return Advice(
-        f"{len(found.short)} {'class is' if len(found.short) == 1 else 'classes are'} "
-        "short of data",
-        f"Surely below the overall accuracy, and rare in training: {named}{more}. "
+        f"{len(found.short)} class{'es need' if found.short[1:] else ' needs'} more data",
+        f"Rare in training and significantly below overall accuracy: {named}{more}. "
         "New images help most here.",
         "short",
     )
@@ -76,16 +80,20 @@ def _labels(found: Analysis) -> Advice | None:
     first = found.label_errors[0]
     own, other = found.classes[first.class_id].name, found.classes[first.suggested].name
     doubt = (
-        " The model is wrong too often to judge labels well: expect its own mistakes in the list."
+        " Overall accuracy is below 50 %, so many of them may be mistakes of the model instead."
         if (found.summary["overall"] or 0.0) < TRUSTED
         else ""
     )
     return Advice(
         "Labels to check",
-        f"Likeliest error: {first.name}, labelled {own}, looks like {other}. "
-        f"Check the {len(found.label_errors)} likeliest by eye.{doubt}",
+        f"Most likely label error: {first.name} is labelled “{own}” but looks like “{other}”. "
+        f"{_check_by_eye(len(found.label_errors))}{doubt}",
         "labels",
     )
+
+
+def _check_by_eye(images: int) -> str:
+    return f"Check the {images} most likely ones by eye." if images > 1 else "Check it by eye."
 
 
 def _rare(found: Analysis) -> Advice | None:
@@ -94,12 +102,11 @@ def _rare(found: Analysis) -> Advice | None:
     if not taken or few is None or overall is None or few >= overall:
         return None
     worst = taken[0]
+    own, other = found.classes[worst.class_id], found.classes[worst.taken_for]
     return Advice(
-        "Rare taken for frequent",
-        f"Few-shot classes are {100 * few:.1f} % right, all together {100 * overall:.1f} %. "
-        "The surest case: "
-        f"{found.classes[worst.class_id].name} taken for "
-        f"{found.classes[worst.taken_for].name}, {worst.images} of {worst.of}.",
+        "Rare classes predicted as frequent ones",
+        f"Few-shot accuracy is {100 * few:.1f} %, overall accuracy {100 * overall:.1f} %. "
+        f"Clearest case: {_predicted(worst.images, own, other)}.",
         "confusions",
     )
 
@@ -109,8 +116,16 @@ def _calibration(found: Analysis) -> Advice | None:
     if worst.error <= GOOD_CALIBRATION:
         return None
     return Advice(
-        "Probabilities to distrust",
-        f"Of {worst.group} images, probabilities are off by {100 * worst.error:.1f} points on "
-        "average. Do not set a threshold without looking at the curve.",
+        "Poorly calibrated probabilities",
+        f"{_IMAGES[worst.group]}: confidence differs from accuracy by {100 * worst.error:.1f} "
+        "points on average. Check the reliability curve before you set a threshold.",
         "trust",
     )
+
+
+_IMAGES = {
+    "overall": "All images",
+    "many": "Images of many-shot classes",
+    "medium": "Images of medium-shot classes",
+    "few": "Images of few-shot classes",
+}

@@ -1,12 +1,13 @@
-"""Pictures and tables of several runs side by side."""
+"""Figures and tables that compare several runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from lpt.analysis.report.figures import GROUPS, SHARE, tail_line
-from lpt.analysis.report.gather import Gathered
+from lpt.analysis.report.figures import SHARE, tail_line
+from lpt.analysis.report.finished_run import FinishedRun
+from lpt.records import SUMMARY_METRICS
 from lpt.svg import Axis, Chart, bar_chart
 
 __all__ = ["Mover", "group_chart", "movers", "tail_chart", "validation_chart"]
@@ -16,7 +17,13 @@ MOVERS = 10
 
 @dataclass(frozen=True)
 class Mover:
-    """A class whose accuracy differs between two runs."""
+    """A class whose recall differs between two runs.
+
+    Attributes:
+        name: class name.
+        train_images: number of its training images.
+        first, last: recall in the first and the last run.
+    """
 
     name: str
     train_images: int
@@ -24,31 +31,31 @@ class Mover:
     last: float
 
 
-def group_chart(runs: Sequence[Gathered]) -> Markup:
-    """Accuracy of each group of classes, a bar a run."""
+def group_chart(runs: Sequence[FinishedRun]) -> Markup:
+    """Draw overall, shot-group and macro accuracy, one bar per run."""
     measured = [(f"run{i}", run.analysis.summary) for i, run in enumerate(runs)]
     return bar_chart(
-        "Accuracy of the groups by run",
+        "Accuracy by shot group and run",
         "; ".join(
             f"{run.name} overall {100 * (run.analysis.summary['overall'] or 0):.1f} %"
             for run in runs
         ),
         [
             (name, [(series, scores.get(name)) for series, scores in measured])
-            for name in (*GROUPS, "macro")
+            for name in SUMMARY_METRICS
         ],
         [(f"run{i}", run.name) for i, run in enumerate(runs)],
         Axis("accuracy", 0, 1, "percent", SHARE),
     )
 
 
-def tail_chart(runs: Sequence[Gathered]) -> Markup:
-    """Accuracy against class size, a line a run."""
+def tail_chart(runs: Sequence[FinishedRun]) -> Markup:
+    """Draw accuracy against class size, one line per run."""
     sizes = [c.train_images for run in runs for c in run.analysis.classes if c.test_images]
     chart = Chart(
-        "Accuracy against class size by run",
-        "Images of like-sized classes pooled.",
-        Axis("training images of the class", max(1, min(sizes)), max(2, *sizes), "log"),
+        "Accuracy by class size and run",
+        "Classes of similar size are pooled.",
+        Axis("training images per class", max(1, min(sizes)), max(2, *sizes), "log"),
         Axis("accuracy", 0, 1, "percent", SHARE),
     )
     for i, run in enumerate(runs):
@@ -58,14 +65,14 @@ def tail_chart(runs: Sequence[Gathered]) -> Markup:
     return chart.render()
 
 
-def validation_chart(runs: Sequence[Gathered]) -> Markup | None:
-    """Overall validation accuracy by epoch, a line a run; None if no run has any."""
+def validation_chart(runs: Sequence[FinishedRun]) -> Markup | None:
+    """Draw overall validation accuracy by epoch, one line per run; None without records."""
     epochs = max(len(run.metrics) for run in runs)
     chart = Chart(
         "Validation accuracy by epoch and run",
-        "Overall accuracy on validation images, both phases one after the other.",
+        "Overall accuracy on validation images; phase 2 follows phase 1.",
         Axis("epoch", 0, max(1, epochs)),
-        Axis("accuracy on validation images", 0, 1, "percent", SHARE),
+        Axis("validation accuracy", 0, 1, "percent", SHARE),
     )
     drawn = False
     for i, run in enumerate(runs):
@@ -79,8 +86,8 @@ def validation_chart(runs: Sequence[Gathered]) -> Markup | None:
     return chart.render() if drawn else None
 
 
-def movers(first: Gathered, last: Gathered) -> tuple[Mover, ...]:
-    """Classes of both runs whose accuracy differs most, the largest difference first."""
+def movers(first: FinishedRun, last: FinishedRun) -> tuple[Mover, ...]:
+    """List the classes whose recall differs most between two runs, largest difference first."""
     before = {c.name: c for c in first.analysis.classes}
     found = [
         Mover(c.name, c.train_images, before[c.name].recall or 0.0, c.recall)

@@ -1,18 +1,21 @@
-"""The pictures of a report, each from the numbers of one analysis."""
+"""Figures of a report, each drawn from the numbers of one run."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
 
 from lpt.analysis.analysis_results import Analysis
-from lpt.analysis.logit_digest import ratio
 from lpt.analysis.matching import Matching
 from lpt.evaluation import ClassScore
+from lpt.evaluation.metrics import ratio
+from lpt.progress import Record
+from lpt.records import SUMMARY_METRICS
 from lpt.svg import Axis, Chart, HeatMap, bar_chart
 
 __all__ = [
+    "GROUPS",
+    "SHARE",
     "calibration_chart",
     "coverage_chart",
     "key_map",
@@ -25,25 +28,27 @@ __all__ = [
     "validation_chart",
 ]
 
-GROUPS = ("overall", "many", "medium", "few")
+GROUPS = tuple(name for name in SUMMARY_METRICS if name != "macro")
+"""All images, then the shot groups."""
+
+SHARE = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Ticks of an axis in per cent."""
+
 MOST_ROWS = 40
 FEWEST_IN_BIN = 5
-SHARE = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-
-Record = Mapping[str, Any]
 
 
 def validation_chart(records: Sequence[Record]) -> Markup | None:
-    """Accuracy on validation images after each epoch of both phases; None without any."""
+    """Draw validation accuracy after each epoch of both phases; None without records."""
     shown = [(i + 1, r["val"]) for i, r in enumerate(records) if r.get("val")]
     if not shown:
         return None
     last = shown[-1][1]
     chart = Chart(
         "Validation accuracy by epoch",
-        f"Ends at {_shares(last)}.",
+        f"After the last epoch: {_shares(last)}.",
         Axis("epoch", 0, len(records)),
-        Axis("accuracy on validation images", 0, 1, "percent", SHARE),
+        Axis("validation accuracy", 0, 1, "percent", SHARE),
     )
     _mark_phases(chart, records)
     for name in GROUPS:
@@ -52,13 +57,13 @@ def validation_chart(records: Sequence[Record]) -> Markup | None:
 
 
 def loss_chart(records: Sequence[Record]) -> Markup | None:
-    """Training loss of each epoch; the two phases have losses of their own."""
+    """Draw the training loss of each epoch; each phase has its own loss."""
     if not records:
         return None
     losses = [record["loss"] for record in records]
     chart = Chart(
         "Training loss by epoch",
-        f"From {losses[0]:.3g} to {losses[-1]:.3g}; the losses of the two phases differ.",
+        f"From {losses[0]:.3g} to {losses[-1]:.3g}; each phase has its own loss.",
         Axis("epoch", 0, len(records)),
         Axis("training loss", min(0.0, *losses), max(losses) * 1.05 or 1.0),
     )
@@ -70,34 +75,40 @@ def loss_chart(records: Sequence[Record]) -> Markup | None:
 
 
 def tail_chart(classes: Sequence[ClassScore]) -> Markup | None:
-    """Accuracy of each class against its training images; None if no class was tested."""
+    """Draw accuracy of each class against its training images; None without test images."""
     tested = [c for c in classes if c.recall is not None]
     if not tested:
         return None
     chart = Chart(
-        "Accuracy against class size",
+        "Accuracy by class size",
         f"{len(tested)} classes; by size: "
         + ", ".join(f"{n:.0f} images {100 * share:.0f} %" for n, share in tail_line(classes)),
         _size_axis([c.train_images for c in tested]),
-        Axis("accuracy of the class", 0, 1, "percent", SHARE),
+        Axis("class accuracy", 0, 1, "percent", SHARE),
     )
     for group in GROUPS[1:]:
         own = [c for c in tested if c.group == group]
         chart.dots(
             [(c.train_images, c.recall or 0.0) for c in own],
             group,
-            f"{group} (a dot a class)",
+            group,
             [
-                f"{c.name}: {c.correct} of {c.test_images}, {c.train_images} in training"
+                f"{c.name}: {c.correct} of {c.test_images} correct, trained on {c.train_images}"
                 for c in own
             ],
         )
-    chart.line(tail_line(classes), "overall", "images of like-sized classes pooled")
+    chart.line(tail_line(classes), "overall", "classes of similar size, pooled")
     return chart.render()
 
 
 def tail_line(classes: Sequence[ClassScore], runs: int = 8) -> list[tuple[float, float]]:
-    """Accuracy of like-sized classes pooled: (median training images, accuracy), rarest first."""
+    """Pool classes of similar size.
+
+    Args:
+        classes: scores by class; those without test images are left out.
+        runs: maximum of points.
+    Returns: (median training images, accuracy) of each pool, rarest classes first.
+    """
     tested = sorted((c for c in classes if c.test_images), key=lambda c: c.train_images)
     points = []
     for part in np.array_split(np.arange(len(tested)), min(runs, max(1, len(tested) // 2))):
@@ -109,13 +120,13 @@ def tail_line(classes: Sequence[ClassScore], runs: int = 8) -> list[tuple[float,
 
 
 def calibration_chart(found: Analysis) -> Markup:
-    """Reliability curves: accuracy of images given like probabilities; bins of 5 or more."""
+    """Draw reliability curves: accuracy against confidence, for bins with 5 or more images."""
     chart = Chart(
         "Reliability curve",
-        "Calibration error: "
+        "Expected calibration error: "
         + ", ".join(f"{r.group} {100 * r.error:.1f} %" for r in found.calibration),
-        Axis("probability given", 0, 1, "percent", SHARE),
-        Axis("share that is right", 0, 1, "percent", SHARE),
+        Axis("confidence", 0, 1, "percent", SHARE),
+        Axis("accuracy", 0, 1, "percent", SHARE),
     )
     chart.line([(0, 0), (1, 1)], "ideal", "ideal")
     for curve in found.calibration:
@@ -126,13 +137,13 @@ def calibration_chart(found: Analysis) -> Markup:
 
 
 def coverage_chart(found: Analysis) -> Markup:
-    """Accuracy of the images that still get an answer when the least sure ones do not."""
+    """Draw risk-coverage curves: accuracy of the images kept when unsure ones are rejected."""
     chart = Chart(
-        "Accuracy against coverage",
-        "Answering everything: "
+        "Accuracy by coverage",
+        "At full coverage: "
         + ", ".join(f"{c.group} {100 * c.points[-1][1]:.1f} %" for c in found.coverage),
-        Axis("share of the group's images answered", 0, 1, "percent", SHARE),
-        Axis("accuracy of the answers", 0, 1, "percent", SHARE),
+        Axis("coverage of the group", 0, 1, "percent", SHARE),
+        Axis("accuracy", 0, 1, "percent", SHARE),
     )
     for curve in found.coverage:
         chart.line(curve.points, curve.group, curve.group)
@@ -140,11 +151,13 @@ def coverage_chart(found: Analysis) -> Markup:
 
 
 def matching_map(found: Matching, classes: Sequence[ClassScore], which: str) -> Markup:
-    """Share of each class's images that each prompt is the best (or second) match of.
+    """Draw the share of each class's images for which each prompt is the best (or second) match.
 
-    Beyond 40 classes a row is a run of classes of like size, averaged.
+    For more than 40 classes, each row is the average over classes of similar size.
 
     Args:
+        found: prompt matching of the analysis.
+        classes: scores by class.
         which: "best" or "second".
     """
     tested = sorted({pair.class_id for pair in found.classes})
@@ -164,54 +177,54 @@ def matching_map(found: Matching, classes: Sequence[ClassScore], which: str) -> 
     ]
     words = {"best": "Best", "second": "Second-best"}[which]
     return HeatMap(
-        f"{words} matching prompt of each class",
-        f"{len(order)} classes from the most to the fewest training images, "
-        f"{found.pool_size} prompts; {found.effective:.1f} prompts are in even use.",
+        f"{words} match of each class",
+        f"{len(order)} classes, most frequent first, and {found.pool_size} prompts; "
+        f"effective number of prompts {found.effective:.1f}.",
         names,
         [str(m) for m in range(found.pool_size)],
         [(row, prompt, share) for (row, prompt), share in cells.items()],
-        "prompt (shade: share of the images)",
+        "prompt (shade: share of images)",
     ).render()
 
 
 def key_map(found: Matching) -> Markup:
-    """Cosines of the keys with each other."""
+    """Draw the cosines between the keys of the prompts."""
     names = [str(m) for m in range(found.pool_size)]
     pairs = [v for i, row in enumerate(found.key_similarity) for v in row[i + 1 :]]
-    most = f"; two different keys reach {max(pairs):.2f} at most" if pairs else ""
+    most = f"; maximum between different keys {max(pairs):.2f}" if pairs else ""
     return HeatMap(
-        "Similarity of the keys",
-        f"Cosine of each pair of {found.pool_size} keys{most}.",
+        "Similarity of keys",
+        f"Cosine of each pair of the {found.pool_size} keys{most}.",
         names,
         names,
         [(i, j, v) for i, row in enumerate(found.key_similarity) for j, v in enumerate(row)],
-        "prompt (other colour: below 0)",
+        "prompt (second colour: below 0)",
     ).render()
 
 
 def prompt_chart(found: Matching) -> Markup:
-    """How many images each prompt serves."""
+    """Draw the share of images that match each prompt."""
     used = sorted(found.use, key=lambda u: (-u.matched, u.prompt))[:MOST_ROWS]
     top = max(u.matched for u in used)
     return bar_chart(
         "Use of each prompt",
-        f"{sum(u.matched == 0 for u in found.use)} of {found.pool_size} prompts serve no image.",
+        f"{sum(u.matched == 0 for u in found.use)} of {found.pool_size} prompts match no image.",
         [(f"prompt {u.prompt}", [("run0", u.best), ("run1", u.matched)]) for u in used],
-        [("run0", "best match"), ("run1", f"among the {found.top} matched")],
+        [("run0", "best match"), ("run1", f"among the {found.top} best matches")],
         Axis("share of images", 0, max(top, 0.05), "percent"),
     )
 
 
 def lda_chart(found: Analysis) -> Markup | None:
-    """Features of the models in the plane that tells them apart best."""
+    """Draw the features of the models in the plane that best separates the models."""
     plane = found.plane
     if plane is None:
         return None
     every = np.array([point for points in plane.points for point in points])
     (left, low), (right, high) = every.min(axis=0), every.max(axis=0)
     chart = Chart(
-        "Features of the models by linear discriminant analysis",
-        "Distances of the centres: "
+        "Linear discriminant analysis of the models' features",
+        "Distances between centres: "
         + ", ".join(f"{a} to {b} {d:.2f}" for a, b, d in plane.distances),
         Axis("first discriminant", float(left), float(right)),
         Axis("second discriminant", float(low), float(high)),
@@ -229,7 +242,7 @@ def _mark_phases(chart: Chart, records: Sequence[Record]) -> None:
 
 def _size_axis(sizes: Sequence[int]) -> Axis:
     low, high = max(1, min(sizes)), max(1, *sizes)
-    return Axis("training images of the class", low * 0.9, high * 1.1, "log")
+    return Axis("training images per class", low * 0.9, high * 1.1, "log")
 
 
 def _range(low: int, high: int) -> str:

@@ -1,4 +1,4 @@
-"""`lpt report`: run folders in, one HTML file out."""
+"""Render the HTML file of `lpt report` from run folders."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,17 +11,23 @@ from markupsafe import Markup
 
 from lpt.analysis.report import comparison, figures
 from lpt.analysis.report.advice import advice
-from lpt.analysis.report.gather import Gathered, check_finished, flat_settings, gather
+from lpt.analysis.report.finished_run import (
+    FinishedRun,
+    check_finished,
+    flat_settings,
+    read_finished_run,
+)
 from lpt.analysis.run_analysis import run_analysis
 from lpt.errors import RunError
 from lpt.evaluation import ClassScore
 from lpt.files import write_text
 from lpt.progress import Reporter, human_time, percent
+from lpt.records import SUMMARY_METRICS
 
 __all__ = ["write_report"]
 
 ROWS = 25
-"""Classes in the table before its script takes over, and all there are in print."""
+"""Rows of the class table without JavaScript and in print."""
 
 
 def write_report(
@@ -32,25 +38,28 @@ def write_report(
     workers: int = 0,
     reporter: Reporter | None = None,
 ) -> Path:
-    """Write a report of one run, or a comparison of several.
+    """Write an HTML report of one run, or a comparison of several.
 
-    A run that has not been analysed yet is analysed first, on its own test images.
+    A run without an analysis is analysed first, on its own test images.
 
     Args:
         runs: finished run folders.
-        out: the HTML file; None for report.html in the run folder, or comparison.html beside the
-            first of several.
-    Returns: the file.
-    Raises: RunError naming what is absent or damaged.
+        out: output file; None for report.html in the run folder, or comparison.html beside the
+            first of several run folders.
+        device: "cpu", "cuda", or None for a GPU if there is one.
+        workers: processes that load images; 0 loads in this one.
+        reporter: receives progress; None for none.
+    Returns: path of the HTML file, which is self-contained.
+    Raises: RunError naming the file that is missing or damaged.
     """
     folders = [Path(run) for run in runs]
     if not folders:
-        raise RunError("report: no run named. Give one run folder, or several to compare.")
+        raise RunError("report: no run given. Give one run folder, or several to compare.")
     for folder in folders:
         check_finished(folder)
         if not (folder / "analysis" / "analysis.json").is_file():
             run_analysis(folder, device=device, workers=workers, reporter=reporter)
-    found = [gather(folder) for folder in folders]
+    found = [read_finished_run(folder) for folder in folders]
     if len(found) == 1:
         path, text = folders[0] / "report.html", _one(found[0])
     else:
@@ -60,7 +69,7 @@ def write_report(
     return path
 
 
-def _one(run: Gathered) -> str:
+def _one(run: FinishedRun) -> str:
     found, records = run.analysis, run.metrics
     matching = found.matching
     return _template("run.html.j2").render(
@@ -78,11 +87,11 @@ def _one(run: Gathered) -> str:
         prompt_chart=matching and figures.prompt_chart(matching),
         key_map=matching and figures.key_map(matching),
         class_rows=sorted(found.classes, key=lambda c: (c.train_images, c.name))[:ROWS],
-        class_data=_embedded([_class_row(c) for c in found.classes]),
+        class_data=_script_json([_class_row(c) for c in found.classes]),
     )
 
 
-def _several(runs: Sequence[Gathered]) -> str:
+def _several(runs: Sequence[FinishedRun]) -> str:
     settings = [flat_settings(run.config) for run in runs]
     names = dict.fromkeys(name for one in settings for name in one)
     values = {name: [one.get(name, "") for one in settings] for name in names}
@@ -115,6 +124,7 @@ def _template(name: str) -> Template:
         "style": Markup(_file("style.css")),
         "script": Markup(_file("page.js")),
         "GROUPS": figures.GROUPS,
+        "METRICS": SUMMARY_METRICS,
     }
     return environment.get_template(name)
 
@@ -134,7 +144,7 @@ def _class_row(score: ClassScore) -> list[Any]:
     return [score.name, score.group, score.train_images, score.test_images, *rounded]
 
 
-def _embedded(value: Sequence[Any] | Mapping[str, Any]) -> Markup:
-    """JSON that can stand within a script element: no name in it can end the element."""
+def _script_json(value: Sequence[Any] | Mapping[str, Any]) -> Markup:
+    """Encode JSON for a script element so that no name in it can end the element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))

@@ -185,7 +185,7 @@ class TrainingContext:
             yield {"images": batch.images}, batch.labels
 
     def whole_images(self, split: Split, transform: Transform | None = None) -> Loader:
-        """Load a split in its own order, transformed for evaluation or by another transform."""
+        """Load a split in its own order, by `eval_transform` or another transform."""
         return make_loader(
             ImageDataset(split, transform or self.eval_transform),
             EvalBatches(len(split), EVAL_BATCH),

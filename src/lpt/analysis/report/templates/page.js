@@ -1,5 +1,5 @@
 "use strict";
-// The table of classes: search, sort, more rows. Without it the page shows the rarest classes.
+// Class table: search, sort, show more rows. Without JavaScript it shows the rarest classes.
 (() => {
   const table = document.getElementById("class-table");
   if (!table) return;
@@ -11,19 +11,19 @@
   const page = 25;
   let shown = page;
   let column = 2;
-  let upward = true;
+  let ascending = true;
   const percent = (share) => (share === null ? "-" : (100 * share).toFixed(1));
-  const write = [String, String, (n) => n.toLocaleString("en"), (n) => n.toLocaleString("en"),
+  const format = [String, String, (n) => n.toLocaleString("en"), (n) => n.toLocaleString("en"),
     percent, percent, percent];
   const compare = (a, b) => {
     if (a === null || b === null) return (a === null) - (b === null);
     const order = typeof a === "string" ? a.localeCompare(b, "en") : a - b;
-    return upward ? order : -order;
+    return ascending ? order : -order;
   };
 
   function draw() {
-    const wanted = search.value.trim().toLowerCase();
-    const found = classes.filter((row) => row[0].toLowerCase().includes(wanted) || row[1] === wanted)
+    const query = search.value.trim().toLowerCase();
+    const found = classes.filter((row) => row[0].toLowerCase().includes(query) || row[1] === query)
       .sort((a, b) => compare(a[column], b[column]) || a[0].localeCompare(b[0], "en"));
     body.replaceChildren(...found.slice(0, shown).map((row) => {
       const line = document.createElement("tr");
@@ -31,7 +31,7 @@
         const cell = document.createElement(i ? "td" : "th");
         if (!i) cell.scope = "row";
         if (i < 2) cell.className = "text";
-        cell.textContent = write[i](value);
+        cell.textContent = format[i](value);
         line.append(cell);
       });
       return line;
@@ -45,10 +45,10 @@
     button.type = "button";
     button.textContent = head.textContent;
     button.addEventListener("click", () => {
-      upward = column === i ? !upward : true;
+      ascending = column === i ? !ascending : true;
       column = i;
       for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", upward ? "ascending" : "descending");
+      head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
       draw();
     });
     head.replaceChildren(button);

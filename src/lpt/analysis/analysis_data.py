@@ -1,4 +1,4 @@
-"""The images that an analysis is about: the run's own test images or others; its neighbours."""
+"""The images of an analysis: test images, training images as neighbours, other data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +13,19 @@ from lpt.task import Task
 from lpt.training.run.run_data import data_of_run
 from lpt.training.run.training_context import first_of_each_class
 
-__all__ = ["Opened", "open_images"]
+__all__ = ["AnalysisData", "open_analysis_data"]
 
 
 @dataclass(frozen=True)
-class Opened:
+class AnalysisData:
     """Splits of an analysis.
 
     Attributes:
-        name: what the report calls the data.
-        images: the analysed images, with labels in the task's classes.
-        bank: training images to find neighbours among; None where they are not known.
-        bank_per_class: most images that the bank took of a class; None if it took all.
-        source: images of other data to compare features with (classes do not matter), or None.
+        name: name of the data in the report.
+        images: the analysed images, labelled with the task's classes.
+        bank: training images to search for neighbours; None if unknown.
+        bank_per_class: maximum of images per class in the bank; None if it has all of them.
+        source: images of other data to compare features with, whatever their classes; or None.
     """
 
     name: str
@@ -35,27 +35,31 @@ class Opened:
     source: Split | None
 
 
-def open_images(
+def open_analysis_data(
     run: Path, task: Task, data: str | None, source: str | None, *, most_bank: int
-) -> Opened:
-    """Open what `lpt analyze RUN [DATA] [--source DATA2]` names.
+) -> AnalysisData:
+    """Open the data that `lpt analyze RUN [DATA] [--source DATA2]` names.
 
     Args:
-        data: None for the test images of the run's own data (its validation images where it has
-            no test images).
-        most_bank: images of the bank; of more training images an equal number a class is drawn.
-    Raises: RunError if nothing says where the data is; DataError if it cannot be opened.
+        run: run folder or task file.
+        task: the task of this run.
+        data: data to analyse; None for the run's own test images, or its validation images if it
+            has no test images.
+        source: other data whose features are compared; None for none.
+        most_bank: maximum of images in the bank; from more training images an equal number per
+            class is sampled.
+    Raises: RunError if nothing names the data; DataError if it cannot be opened.
     """
     own = data_of_run(run, task.spec.class_names)
     if own is None and data is None:
-        raise RunError(f"{run}: a task file does not say where its data is. Name the data too.")
+        raise RunError(f"{run}: a task file does not record its data. Name the data too.")
     if data is not None and (own is None or not same_data(data, own.name)):
         name, images = data, open_test(data, task.spec.class_names)
     else:
         assert own is not None
         name, images = own.name, own.splits.get("test") or own.split("val")
     bank, per_class = (None, None) if own is None else _bank(own.split("train"), most_bank)
-    return Opened(name, images, bank, per_class, None if source is None else _other(source))
+    return AnalysisData(name, images, bank, per_class, None if source is None else _other(source))
 
 
 def _bank(train: Split, most: int) -> tuple[Split, int | None]:

@@ -1,4 +1,4 @@
-"""The report as a file: whole, small, safe, and with the run's own numbers."""
+"""The report as a file: complete, small, safe, with the numbers of the run."""
 
 import json
 import re
@@ -13,12 +13,11 @@ from lpt.analysis.analysis_results import Analysis
 from lpt.analysis.report import write_report
 from lpt.errors import RunError
 
-from .conftest import NAMES
-from .samples import analysed, run_folder
+from ..samples import NAMES, analysed, run_folder
 
 
 class Tables(HTMLParser):
-    """Rows of every table, as texts."""
+    """Rows of all tables, as text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -42,17 +41,17 @@ class Tables(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def html(invented: Path) -> str:
-    return write_report([invented]).read_text()
+def html(synthetic: Path) -> str:
+    return write_report([synthetic]).read_text()
 
 
-def test_results_and_epochs_are_those_of_the_files(invented: Path, html: str) -> None:
+def test_results_and_epochs_are_those_of_the_files(synthetic: Path, html: str) -> None:
     rows = Tables(html).rows
     names = ("overall", "many", "medium", "few", "macro")
-    results = json.loads((invented / "results.json").read_text())["metrics"]
+    results = json.loads((synthetic / "results.json").read_text())["metrics"]
     for phase, scores in (("phase 1", results["phase1"]), ("phase 2", results["phase2"])):
         assert [phase, "test", *(f"{100 * scores['test'][n]:.1f}" for n in names)] in rows
-    for line in (invented / "metrics.jsonl").read_text().splitlines():
+    for line in (synthetic / "metrics.jsonl").read_text().splitlines():
         record = json.loads(line)
         shares = [f"{100 * record['val'][n]:.1f}" for n in names[:4]]
         first = [record["stage"], str(record["epoch"] + 1), f"{record['loss']:.3f}"]
@@ -60,7 +59,7 @@ def test_results_and_epochs_are_those_of_the_files(invented: Path, html: str) ->
 
 
 def test_memory_in_training_is_among_the_costs(html: str) -> None:
-    assert ["memory in training, at its peak", "1.23 GB"] in Tables(html).rows
+    assert ["peak memory, training", "1.23 GB"] in Tables(html).rows
 
 
 def test_the_table_of_classes_is_the_analysis(found: Analysis, html: str) -> None:
@@ -80,7 +79,7 @@ def test_names_never_become_markup(html: str) -> None:
     assert NAMES[0] not in html
 
 
-def test_every_picture_has_a_text_alternative(html: str) -> None:
+def test_every_figure_has_a_text_alternative(html: str) -> None:
     pictures = re.findall(r"<svg viewBox=.*?</svg>", html, re.DOTALL)
     assert len(pictures) == 10
     for picture in pictures:
@@ -97,26 +96,25 @@ def test_it_names_the_pair_the_short_classes_and_the_labels_to_check(
     found: Analysis, html: str
 ) -> None:
     assert found.worst_pair is not None
-    assert "Worst confused pair" in html
+    assert "Most confused pair" in html
     assert "Labels to check" in html
     assert 'src="data:image/jpeg;base64,' in html
     assert not re.search(r"(src|href)=\"(?!data:|#)", html)
 
 
-def test_several_runs_are_compared(found: Analysis, invented: Path, tmp_path: Path) -> None:
-    labels = np.random.default_rng(5).integers(4, size=120)
-    other = analysed([300, 150, 40, 5, 2], labels, names=NAMES, seed=5)
-    second = run_folder(tmp_path / "two", other, seed=3)
-    page = write_report([invented, second], tmp_path / "both.html").read_text()
+def test_several_runs_are_compared(
+    found: Analysis, found_again: Analysis, synthetic: Path, second: Path, tmp_path: Path
+) -> None:
+    page = write_report([synthetic, second], tmp_path / "both.html").read_text()
     rows = Tables(page).rows
-    for name, analysis in (("one", found), ("two", other)):
+    for name, analysis in (("one", found), ("two", found_again)):
         row = next(row for row in rows if row[:1] == [name])
         assert row[2] == f"{100 * (analysis.summary['overall'] or 0):.1f}"
     assert ["seed", "0", "3"] in rows
     assert "Classes that differ most" in page
 
 
-def test_a_run_is_analysed_first_where_it_was_not(trained: Path) -> None:
+def test_a_run_without_an_analysis_is_analysed_first(trained: Path) -> None:
     path = write_report([trained], device="cpu")
     assert path == trained / "report.html"
     assert (trained / "analysis" / "analysis.json").is_file()
@@ -124,14 +122,14 @@ def test_a_run_is_analysed_first_where_it_was_not(trained: Path) -> None:
     assert f'data-metric="overall">{100 * results["overall"]:.1f}<' in path.read_text()
 
 
-def test_what_is_no_finished_run_is_named(tmp_path: Path, invented: Path) -> None:
-    with pytest.raises(RunError, match="no run named"):
+def test_unfinished_runs_are_refused(tmp_path: Path, synthetic: Path) -> None:
+    with pytest.raises(RunError, match="no run given"):
         write_report([])
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         write_report([tmp_path / "nothing"])
     half = tmp_path / "half"
     half.mkdir()
-    (half / "config.yaml").write_bytes((invented / "config.yaml").read_bytes())
+    (half / "config.yaml").write_bytes((synthetic / "config.yaml").read_bytes())
     with pytest.raises(RunError, match=r"lpt train --out .*half --resume"):
         write_report([half])
 

@@ -1,9 +1,9 @@
-"""Label errors are found in every group, and a hard tail is not one."""
+"""Label errors are found in every shot group, and a hard rare class is not one."""
 
 import numpy as np
 
 from lpt.analysis.logit_digest import ImageScores
-from lpt.analysis.suspects import (
+from lpt.analysis.notable_images import (
     isolation,
     label_errors,
     most_isolated,
@@ -26,7 +26,7 @@ def images(rows: list[tuple[int, int, float, float]]) -> ImageScores:
 
 def test_a_planted_error_leads_and_a_hard_tail_class_is_not_listed() -> None:
     rows = [(0, 1, 0.9, 0.05)] * 30 + [(1, 0, 0.9, 0.05)] * 30
-    rows += [(2, 0, 0.1, 0.7)] * 30  # all of a hard class are taken for class 0
+    rows += [(2, 0, 0.1, 0.7)] * 30  # a hard class: all predicted as class 0
     rows += [(3, 0, 0.6, 0.2)] * 10
     rows[7] = (0, 1, 0.02, 0.95)  # planted among the frequent
     rows[95] = (3, 0, 0.02, 0.95)  # planted among the rare
@@ -35,8 +35,8 @@ def test_a_planted_error_leads_and_a_hard_tail_class_is_not_listed() -> None:
     assert order.tolist() == [7, 95]
     assert suggested.tolist() == [1, 0]
     assert margins[0] > margins[1] > 0
-    naive = np.argsort(scores.own, kind="stable")[:32]
-    assert set(range(60, 90)) <= set(naive.tolist())  # sorting by own probability lists the tail
+    by_probability = np.argsort(scores.own, kind="stable")[:32]
+    assert set(range(60, 90)) <= set(by_probability.tolist())  # sorting by own probability lists it
 
 
 def test_a_class_with_one_image_is_judged_by_its_group() -> None:
@@ -54,7 +54,7 @@ def test_worst_mistakes_are_wrong_and_the_surest_first() -> None:
     assert worst_mistakes(scores).tolist() == [2, 0]
 
 
-def test_most_typical_is_one_an_image_a_class_rarest_first() -> None:
+def test_most_typical_is_one_image_per_class_rarest_first() -> None:
     scores = images([(0, 1, 0.4, 0.3), (0, 1, 0.9, 0.1), (2, 0, 0.3, 0.2), (2, 0, 0.5, 0.2)])
     assert most_typical(scores, np.array([90, 50, 3, 1])).tolist() == [3, 1]
 

@@ -1,4 +1,4 @@
-"""A headless Chromium, spoken to through a pair of pipes in the DevTools protocol."""
+"""A headless Chromium, controlled by the DevTools protocol over a pair of pipes."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ CHROMIUM = (
 
 
 class Page:
-    """A tab that remembers everything that the page asked the network for or complained about."""
+    """A tab that records network requests, errors and warnings of the page."""
 
     def __init__(self) -> None:
         assert CHROMIUM is not None
@@ -53,27 +53,27 @@ class Page:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Ask the browser something and wait for its answer."""
+        """Call a method of the protocol and wait for its result."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
         if self._session is not None:
             message["sessionId"] = self._session
         os.write(self._write, json.dumps(message).encode() + b"\0")
         while True:
-            answer = self._next()
-            if answer.get("id") == self._number:
-                assert "error" not in answer, answer["error"]
-                return dict(answer["result"])
+            reply = self._next()
+            if reply.get("id") == self._number:
+                assert "error" not in reply, reply["error"]
+                return dict(reply["result"])
 
     def open(self, path: Path) -> None:
-        """Open a local file and wait until it is loaded."""
+        """Open a local file and wait until it has loaded."""
         self._loaded = False
         self.call("Page.navigate", url=path.resolve().as_uri())
         while not self._loaded:
             self._next()
 
     def look(self, *, width: int = 1200, dark: bool = False, media: str = "") -> None:
-        """Choose the width of the window, the colour scheme and the medium."""
+        """Set window width, colour scheme and medium."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -85,18 +85,18 @@ class Page:
         self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
 
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression gives."""
+        """Evaluate a JavaScript expression."""
         found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
     def screenshot(self, path: Path) -> None:
-        """Write the whole page as a PNG."""
+        """Save the whole page as a PNG."""
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def close(self) -> None:
-        """End the browser."""
+        """Close the browser."""
         self._process.terminate()
         self._process.wait(timeout=20)
         os.close(self._write)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from lpt.analysis.logit_digest import ImageScores
 
 __all__ = [
-    "Suspect",
+    "NotableImage",
     "isolation",
     "label_errors",
     "most_isolated",
@@ -20,24 +20,24 @@ __all__ = [
 ]
 
 PRIOR_IMAGES = 5
-CHUNK_VALUES = 2**24
+CHUNK_VALUES = 2**24  # similarities in memory at a time
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Suspect:
-    """An image and why it is shown.
+class NotableImage:
+    """An image of the report, and why it is there.
 
     Attributes:
         index: position in the split.
-        name: its path, and row in a Parquet file.
-        class_id: its given class.
-        suggested: the class that the model sees; for a label error, the one it should probably be.
+        name: path of the image, with its row in a Parquet file.
+        class_id: given class.
+        suggested: predicted class; for a likely label error, the class it probably belongs to.
         probability: of `suggested`.
-        own: probability of its given class.
-        score: what the list is sorted by.
+        own: probability of the given class.
+        score: sort key of its list.
     """
 
     index: int
@@ -52,20 +52,24 @@ class Suspect:
 def label_errors(
     scores: ImageScores, groups: Mapping[str, Indices], num_classes: int
 ) -> tuple[Indices, Indices, Floats]:
-    """Images whose given class is less likely, for that class, than another is for the other.
+    """Find images that fit their given class worse than usual and another class well.
 
-    An image's probability of a class is compared with what images given that class usually get,
-    t_c: a rare class whose images are all unsure is not suspect for that. With p the probabilities
-    and y the given class,
+    An image's probability of a class is compared with t_c, the probability that images of class c
+    usually have of c. So a rare class whose images all have a low probability is not suspect. With
+    p the probabilities and y the given class,
 
         score = max over c != y of (p_c - t_c) - (p_y - t_y); suspect where p_c >= t_c, p_y < t_y.
 
-    t_c is the mean own probability of the images given class c, drawn towards the mean of its group
-    as if by 5 more images, so that a class with one test image is not judged by itself.
+    t_c is the mean own probability of the images given class c, shrunk towards the mean of the shot
+    group as if by 5 more images, so that the threshold of a class does not rest on one image.
 
-    Returns: positions of suspects by descending score, the class each should probably be, scores.
+    Args:
+        groups: class indices by shot group.
+        num_classes: C.
+    Returns: positions of suspect images by descending score, the class that each probably belongs
+        to, their scores.
     Source: confident learning (Northcutt, Jiang and Chuang, JAIR 2021) for the thresholds;
-    adjusted margins as in Kuan and Mueller (ICML 2022 workshop DataPerf).
+        adjusted margins as in Kuan and Mueller (ICML 2022 workshop DataPerf).
     """
     usual = _usual(scores, groups, num_classes)
     margin = scores.probability - usual[scores.top]
@@ -81,25 +85,35 @@ def label_errors(
 
 
 def worst_mistakes(scores: ImageScores) -> Indices:
-    """Wrong images, the surest first."""
+    """Sort the misclassified images, the most confident first: their positions."""
     wrong = np.flatnonzero(~scores.correct)
     return wrong[np.argsort(scores.own[wrong] - scores.confidence[wrong], kind="stable")]
 
 
 def most_typical(scores: ImageScores, counts: Indices) -> Indices:
-    """The image of highest own probability of each class, classes by ascending training images."""
+    """Find the image of each class with the highest own probability, rarest class first.
+
+    Args:
+        counts: (C,) training images per class.
+    """
     order = np.lexsort((-scores.own, scores.labels))
     classes, first = np.unique(scores.labels[order], return_index=True)
     return order[first][np.argsort(counts[classes], kind="stable")]
 
 
 def most_isolated(distance: Floats) -> Indices:
-    """Images by descending distance to what the model has seen."""
+    """Sort images by descending `isolation`: their positions."""
     return np.argsort(-distance, kind="stable")
 
 
 def isolation(features: Floats, bank: Floats) -> Floats:
-    """1 - cosine to the nearest training image, (n,): how far an image is from all it knows."""
+    """Compute each image's cosine distance to the nearest training image, in [0, 2].
+
+    Args:
+        features: (n, D).
+        bank: (m, D) features of training images, m at least 1.
+    Returns: (n,) 1 - cosine.
+    """
     known = F.normalize(torch.from_numpy(bank), dim=1)
     distance = np.empty(len(features), dtype=np.float32)
     rows = max(1, CHUNK_VALUES // len(bank))

@@ -1,4 +1,4 @@
-"""What a run folder holds, read for a report."""
+"""Files of a finished run, read for a report."""
 
 import base64
 import json
@@ -16,20 +16,20 @@ from lpt.errors import RunError
 from lpt.task_file import TaskSpec, read_spec
 from lpt.training.run.run_folder import RunFolder, read_metrics
 
-__all__ = ["Gathered", "check_finished", "flat_settings", "gather"]
+__all__ = ["FinishedRun", "check_finished", "flat_settings", "read_finished_run"]
 
 
 @dataclass(frozen=True)
-class Gathered:
+class FinishedRun:
     """A finished and analysed run.
 
     Attributes:
-        path: its folder.
-        config: its whole configuration.
-        spec: the metadata of its prompt file.
-        environment, results: what environment.json and results.json hold.
-        metrics: the lines of metrics.jsonl.
-        analysis: what `lpt analyze` found.
+        path: run folder.
+        config: complete configuration.
+        spec: metadata of the task file.
+        environment, results: contents of environment.json and results.json.
+        metrics: one record per epoch, from metrics.jsonl.
+        analysis: results of `lpt analyze`.
     """
 
     path: Path
@@ -42,11 +42,11 @@ class Gathered:
 
     @property
     def name(self) -> str:
-        """What people call the run."""
+        """Name of the run folder."""
         return self.path.resolve().name
 
     def picture(self, index: int) -> str | None:
-        """Small picture of an image of the analysed split as a data URI; None if there is none."""
+        """Return the thumbnail of an analysed image as a data URI; None if there is none."""
         file = thumbnail_file(self.path / "analysis", index)
         if not file.is_file():
             return None
@@ -54,24 +54,26 @@ class Gathered:
 
 
 def check_finished(run: Path) -> None:
-    """Refuse what is no run folder, or a run that still trains. Raises: RunError."""
+    """Check that a folder is a finished run. Raises: RunError if it is not."""
     folder = RunFolder(run)
     if not folder.config_file.is_file():
-        raise RunError(f"{run}: no run folder (no config.yaml). Give a folder of lpt train.")
+        raise RunError(
+            f"{run}: not a run folder (no config.yaml). Give a folder that lpt train wrote."
+        )
     if not folder.task_file.is_file():
         raise RunError(
-            f"{run}: not finished (no task.safetensors). Go on with: lpt train --out {run} --resume"
+            f"{run}: not finished (no task.safetensors). Run: lpt train --out {run} --resume"
         )
 
 
-def gather(run: Path) -> Gathered:
+def read_finished_run(run: Path) -> FinishedRun:
     """Read a finished and analysed run folder.
 
-    Raises: RunError naming the file that is absent or damaged.
+    Raises: RunError naming the file that is missing or damaged.
     """
     check_finished(run)
     folder = RunFolder(run)
-    return Gathered(
+    return FinishedRun(
         run,
         folder.read_config(),
         read_spec(folder.task_file),
@@ -83,7 +85,7 @@ def gather(run: Path) -> Gathered:
 
 
 def flat_settings(config: RunConfig) -> dict[str, str]:
-    """Every setting by its dotted name, with its value in YAML."""
+    """Flatten a configuration: the value of each setting as YAML, by dotted name."""
     flat: dict[str, str] = {}
 
     def walk(prefix: str, value: Any) -> None:
