@@ -6,7 +6,9 @@ imported, or a function, which is called. Entry points are loaded when a name is
 not known yet, or when all names are listed.
 """
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
@@ -86,11 +88,17 @@ def load_plugins() -> None:
 
     Raises: ConfigError naming the plugin that fails.
     """
-    for point in entry_points(group=GROUP):
+    for point in _installed(entry_points, tuple(sys.path)):
         key = (point.name, point.value)
         if key not in _loaded:
             _loaded.add(key)
             _load(point)
+
+
+@lru_cache(maxsize=8)
+def _installed(find: Callable[..., Iterable[EntryPoint]], _: tuple[str, ...]) -> list[EntryPoint]:
+    """The entry points on a search path; finding them reads every installed package (70 ms)."""
+    return list(find(group=GROUP))
 
 
 def _load(point: EntryPoint) -> None:

@@ -27,6 +27,7 @@ from lpt.studies.run.evaluate_run import observe
 from lpt.studies.run.train_run import train_run
 
 from ..baselines.trainings import OPTIONS
+from ..studies.conftest import QUICK as SMALL
 from ..tiny import write_backbone, write_photos
 from .test_baseline_reads import CHANGED
 
@@ -59,18 +60,7 @@ BASELINE_CHANGED: dict[str, Any] = {
 }
 """Another value for every common setting of baselines."""
 
-QUICK = {
-    "phase1.epochs": 1,
-    "phase2.epochs": 1,
-    "phase1.batch_size": 8,
-    "phase2.batch_size": 8,
-    "phase1.epoch_images": 16,
-    "phase2.epoch_images": 16,
-    "prompts.length": 2,
-    "prompts.pool_size": 4,
-    "classifier.dropout": 0.1,
-    "precision": "float32",
-}
+QUICK = {**SMALL, "phase1.epochs": 1, "phase2.epochs": 1, "classifier.dropout": 0.1}
 
 
 def sections(*names: str) -> set[str]:

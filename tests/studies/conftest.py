@@ -49,7 +49,7 @@ def study_data(photos: Path) -> StudyData:
 
 @pytest.fixture
 def ask(vit: Path, photos: Path, tmp_path: Path) -> Ask:
-    """A request for one seed and one epoch at the default learning rates."""
+    """A request for one seed and one epoch at the default learning learning rates."""
 
     def asked(name: str, *only: str, **changes: Any) -> Request:
         own: dict[str, Any] = {

@@ -121,7 +121,7 @@ def test_phase_2_fails_where_phase_1_failed(ask):
 
 
 @pytest.mark.slow
-def test_the_learning_rate_is_selected_on_images_held_out_of_training(ask, photos):
+def test_the_learning_learning_rate_is_selected_on_images_held_out_of_training(ask, photos):
     """30, 12, 6 and 3 images: 10 % of each class with 10 or more of the training images."""
     request = ask("phases", PROBE, lrs=(LearningRate(1.0), LearningRate(3.0)))
     recorder = Recorder()

@@ -50,7 +50,7 @@ def test_a_field_is_set_whole_or_by_name():
 
 def test_old_names_are_translated():
     with pytest.warns(RenamedWarning):
-        overrides = Overrides(settings={"rival.rate": 0.1, "phase1.batch": 8})
+        overrides = Overrides(settings={"baseline.rate": 0.1, "phase1.batch": 8})
     assert overrides.settings == {"phase1.batch_size": 8, "baseline.lr": 0.1}
 
 
