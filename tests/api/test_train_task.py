@@ -197,7 +197,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[LptError], str]] = {
     "unknown setting": ({"settings": {"phase1.foo": 1}}, ConfigError, "phase1.foo: unknown"),
     "unknown recipe": ({"recipe": "papre"}, ConfigError, "recipe 'papre'"),
     "unknown backbone": ({"backbone": "vit_small_path16"}, BackboneError, "vit_small_path16"),
-    "unknown loss": ({"settings": {"phase1.loss.name": "x"}}, ConfigError, "unknown 'x'"),
+    "unknown loss": ({"settings": {"phase1.loss.name": "x"}}, ConfigError, "'x': unknown"),
     "unknown option": (
         {"settings": {"phase2.loss.options": {"foo": 1}}},
         ConfigError,
@@ -231,7 +231,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(case, train, tmp
 
 def test_an_empty_class_and_one_class_alone_are_refused(train, photos, tmp_path):
     (tmp_path / "one" / "ant").mkdir(parents=True)
-    with pytest.raises(DataError, match="ant: the class folder holds no image"):
+    with pytest.raises(DataError, match="ant: the class folder has no image"):
         train(tmp_path / "one")
     shutil.copy(photos / "ant" / "00.png", tmp_path / "one" / "ant")
     with pytest.raises(DataError, match="one class"):

@@ -161,7 +161,8 @@ class RunFolder:
             return None
         checkpoint = Checkpoint.load(self.last_file)
         position = (checkpoint.position.stage, checkpoint.position.epoch)
-        self.records = [r for r in read_metrics(self.path) if _epoch_of(r, stages) < position]
+        epochs = [(r, _epoch_of(r, stages, n)) for n, r in enumerate(read_metrics(self.path), 1)]
+        self.records = [record for record, epoch in epochs if epoch < position]
         return checkpoint
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -270,11 +271,14 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _epoch_of(record: Mapping[str, Any], stages: Sequence[str]) -> tuple[int, int]:
+def _epoch_of(record: Mapping[str, Any], stages: Sequence[str], line: int) -> tuple[int, int]:
     """Return the stage's index and the epoch of a line of metrics."""
     if record["stage"] not in stages:
         known = ", ".join(stages)
-        raise RunError(f"metrics.jsonl: unknown stage {record['stage']!r}. Known: {known}.")
+        raise RunError(
+            f"metrics.jsonl: line {line} is damaged (unknown stage {record['stage']!r}). "
+            f"Known: {known}."
+        )
     return stages.index(record["stage"]), record["epoch"]
 
 
