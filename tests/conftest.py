@@ -9,6 +9,7 @@ from jaxtyping import install_import_hook
 
 SHAPED = [
     "lpt.backbones.attention",
+    "lpt.backbones.blocks",
     "lpt.backbones.linear",
     "lpt.backbones.vit",
     "lpt.evaluation",

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lpt.errors import RunError
+from lpt.files import write_json
 
-__all__ = ["Result", "Summary", "read_result"]
+__all__ = ["Result", "Summary", "read_result", "write_result"]
 
 Summary = Mapping[str, float | None]
 """Metrics by name, as fractions in [0, 1]; None for a shot group without images.
@@ -58,6 +59,11 @@ class Result:
     def parameters(self) -> int:
         """Number of all trained parameters."""
         return self.prompt_parameters + self.other_parameters
+
+
+def write_result(run: Path, result: Result) -> None:
+    """Write results.json of a run folder."""
+    write_json(run / "results.json", asdict(result))
 
 
 def read_result(run: Path) -> Result | None:

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,11 @@ from lpt.config import RunConfig
 from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import RunError
 from lpt.evaluation import fit_temperature
-from lpt.files import write_json
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.progress import human_time
 from lpt.random_streams import GENERATOR_LOCK
 from lpt.task import Task
-from lpt.task.run_result import Result, Summary
+from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
 from lpt.training.budget import fit_budget, run_seconds
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
@@ -280,7 +278,7 @@ class Trainer:
             dict(checkpoint.seconds),
             max(checkpoint.peak_memory, peak_memory(self.context.accelerator.device)),
         )
-        write_json(self.folder.path / "results.json", asdict(result))
+        write_result(self.folder.path, result)
         return Task(self.model, spec), result
 
     @property

@@ -22,6 +22,7 @@ from lpt.data.manifest import Manifest, Split
 from lpt.errors import DataError
 from lpt.evaluation import Metrics, evaluate
 from lpt.evaluation.inference import predict
+from lpt.losses import check_loss
 from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
@@ -70,6 +71,8 @@ class TrainingContext:
         data: Manifest | None = None,
     ) -> None:
         self.reporter = reporter
+        for phase in (config.phase1, config.phase2):  # before anything slow is opened
+            check_loss(phase.loss.name, phase.loss.options)
         if data is None:
             config = anchored_config(config)
             data = open_configured(config, reporter=reporter)
