@@ -85,7 +85,7 @@ def test_a_plan_counts_the_runs_and_writes_nothing(lpt, home):
             ('--only "LPT": not a row of this study', "both phases"),
         ),
         (("phases", *QUICK, "--reference=LPT"), ('--reference "LPT"',)),
-        (("phases", *QUICK, "--device=tpu"), ("--device tpu: unknown",)),
+        (("phases", *QUICK, "--device=tpu"), ("tpu", "unknown. Choose")),
         (("phases", *QUICK, "--set=phase1.epochs=3"), ("--epochs 1 is given too. Keep one.",)),
         (("multitask", *QUICK), ("--other DATA",)),
     ],

@@ -121,7 +121,7 @@ def test_phase_2_fails_where_phase_1_failed(ask):
 
 
 @pytest.mark.slow
-def test_the_learning_learning_rate_is_selected_on_images_held_out_of_training(ask, photos):
+def test_the_learning_rate_is_selected_on_images_held_out_of_training(ask, photos):
     """30, 12, 6 and 3 images: 10 % of each class with 10 or more of the training images."""
     request = ask("phases", PROBE, lrs=(LearningRate(1.0), LearningRate(3.0)))
     recorder = Recorder()
@@ -260,7 +260,7 @@ def test_invalid_requests_are_refused_before_anything_is_written(ask, photos):
             ask("phases", overrides=Overrides(settings={"baseline.loss": "x"})),
             "--set baseline, for no prompt, cross-entropy, balanced: .*loss",
         ),
-        (ask("phases", device="tpu"), "--device tpu: unknown"),
+        (ask("phases", device="tpu"), "device 'tpu': unknown"),
     ):
         with pytest.raises(ConfigError, match=message):
             study_of(request)

@@ -9,7 +9,7 @@ from lpt.errors import ConfigError
 from lpt.studies.define.lr_grid import DEFAULT_LRS, LearningRate, parse_lrs, scaled_baseline
 
 
-def test_multiples_and_absolute_learning_learning_rates_are_parsed():
+def test_multiples_and_absolute_learning_rates_are_parsed():
     assert parse_lrs(None) == DEFAULT_LRS
     assert parse_lrs("x1/3, x1,x3") == DEFAULT_LRS
     assert parse_lrs("0.001,1e-2") == (LearningRate(0.001, False), LearningRate(0.01, False))
@@ -38,7 +38,7 @@ def test_any_text_gives_candidates_or_an_error_of_one_line(text):
         assert all(lr.value > 0 for lr in lrs)
 
 
-def test_both_learning_learning_rates_of_a_baseline_are_scaled():
+def test_both_learning_rates_of_a_baseline_are_scaled():
     settings = BaselineSettings(lr=0.01, classifier_lr=0.1)
     tripled = scaled_baseline(settings, LearningRate(3.0))
     assert (tripled.lr, tripled.classifier_lr) == pytest.approx((0.03, 0.3))

@@ -110,7 +110,7 @@ def test_options_of_a_baseline_are_set_by_name(plan):
     assert (run.baseline.options["tau"], run.baseline.loss) == (0.5, "focal")
 
 
-def test_seed_learning_learning_rate_part_recipe_method_and_tta_give_other_runs(plan):
+def test_seed_learning_rate_part_recipe_method_and_tta_give_other_runs(plan):
     names = [
         run.name
         for run in (
@@ -164,7 +164,7 @@ def test_a_method_sees_only_what_it_reads(plan):
     assert plan(PROBE, settings=changes).config.prompts == default.prompts
 
 
-def test_learning_learning_rates_of_both_phases_are_scaled(plan):
+def test_learning_rates_of_both_phases_are_scaled(plan):
     own = load_config("default")
     run = plan(lr=LearningRate(3.0))
     for phase in ("phase1", "phase2"):
@@ -199,12 +199,12 @@ def test_a_baseline_like_phase_1_takes_loss_sampler_and_class_means_from_the_rec
         assert baseline.loss_options == phase1.loss.options
 
 
-def test_learning_learning_rates_are_selected_without_tta(plan):
+def test_learning_rates_are_selected_without_tta(plan):
     assert not plan(tta=True, part="selection").tta
     assert plan(tta=True, part="selection").name == plan(part="selection").name
 
 
-def test_a_baseline_with_phases_has_all_their_learning_learning_rates_scaled(plan):
+def test_a_baseline_with_phases_has_all_their_learning_rates_scaled(plan):
     row = Row(label="x", method="lpt-norm")
     run, own = plan(row, lr=LearningRate(3.0), epochs=2), plan(row)
     assert run.baseline.lr == pytest.approx(3 * own.baseline.lr)

@@ -75,7 +75,7 @@ def test_invalid_and_incomplete_results_are_marked(change, mark, words):
     assert words not in plain
 
 
-def test_every_candidate_learning_learning_rate_is_shown_with_its_score():
+def test_every_candidate_learning_rate_is_shown_with_its_score():
     assert "candidate" not in render_study(table())
     chosen = replace(ROW, tried={"x1/3": 0.25, "x1": 0.375, "x3": None})
     text = render_study(table(chosen, OTHER))
