@@ -26,7 +26,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def train(
     data: Annotated[str, typer.Option(help="Data with train and test splits.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run; an existing one goes on.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run; an existing run is resumed.")],
     recipe: Annotated[str, typer.Option(help="cpu, gpu, or auto: by device.")] = "auto",
     scale: Annotated[float, typer.Option(help="Length of all stages, as a factor.")] = 1.0,
     precision: Annotated[str, typer.Option(help="auto, float32 or bf16.")] = "auto",

@@ -1,4 +1,4 @@
-"""The run: steps, checkpoints, metrics; goes on where it was stopped."""
+"""The run: steps, checkpoints, metrics; resumes where it stopped."""
 
 import json
 import math
