@@ -88,7 +88,7 @@ def test_a_stream_other_than_a_terminal_gets_plain_lines() -> None:
 def test_without_a_log_the_reporter_is_unchanged(tmp_path: Path) -> None:
     silent = SilentReporter()
     assert with_log(silent, None, tmp_path) is silent
-    with pytest.raises(ConfigError, match="--log wandb: unknown"):
+    with pytest.raises(ConfigError, match=r"^log wandb: unknown"):
         check_log("wandb")
 
 

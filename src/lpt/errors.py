@@ -12,6 +12,7 @@ LptError                  one or two lines: file or setting, value, remedy; exit
 """
 
 import operator
+import re
 
 __all__ = [
     "BackboneError",
@@ -22,9 +23,13 @@ __all__ = [
     "RunError",
     "ShapeError",
     "TaskFileError",
+    "TemplateError",
     "TrainingError",
     "at_least",
 ]
+
+
+_PARAMETER = re.compile(r"`([^`\n]+)`")
 
 
 class LptError(Exception):
@@ -40,6 +45,19 @@ class LptError(Exception):
     ...     print(error)
     no/such/file: no such file. Give a task file, or the folder of a run.
     """
+
+
+class TemplateError(LptError):
+    """An error whose message names parameters.
+
+    Args:
+        template: the message with parameter names in backquotes. The command line replaces them
+            by the names of its options; everywhere else the backquotes are dropped.
+    """
+
+    def __init__(self, template: str) -> None:
+        super().__init__(_PARAMETER.sub(r"\1", template))
+        self.template = template
 
 
 class DataError(LptError):
@@ -58,24 +76,20 @@ class ConfigError(LptError):
     """A setting that is unknown or out of range."""
 
 
-class ParameterError(ConfigError):
+class ParameterError(TemplateError, ConfigError):
     """An argument of the wrong type or out of range.
-
-    Args:
-        template: the message with parameter names in backquotes. The command line replaces them
-            by the names of its options; everywhere else the backquotes are dropped.
 
     >>> print(ParameterError("`top` 0: choose 1 or more."))
     top 0: choose 1 or more.
     """
 
-    def __init__(self, template: str) -> None:
-        super().__init__(template.replace("`", ""))
-        self.template = template
 
+class RunError(TemplateError):
+    """A run folder that cannot be written, resumed or read.
 
-class RunError(LptError):
-    """A run folder that cannot be written, resumed or read."""
+    >>> print(RunError("runs/birds: is a file. Choose another `out`."))
+    runs/birds: is a file. Choose another out.
+    """
 
 
 class TrainingError(LptError):

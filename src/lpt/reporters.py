@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lpt.errors import ConfigError
+from lpt.errors import ParameterError
 from lpt.progress import Record, Reporter, SilentReporter, human_time, percent
 from lpt.records import SUMMARY_METRICS
 
@@ -173,10 +173,10 @@ def check_log(log: str | None) -> None:
     Raises: ConfigError for any other log, or if TensorBoard is not installed.
     """
     if log not in (None, "tensorboard"):
-        raise ConfigError(f"--log {log}: unknown. Known: tensorboard.")
+        raise ParameterError(f"`log` {log}: unknown. Known: tensorboard.")
     if log == "tensorboard" and find_spec("tensorboard") is None:
-        raise ConfigError(
-            "--log tensorboard: TensorBoard is not installed. Run: pip install 'lpt[tensorboard]'"
+        raise ParameterError(
+            "`log` tensorboard: TensorBoard is not installed. Run: pip install 'lpt[tensorboard]'"
         )
 
 

@@ -208,7 +208,7 @@ def test_budgets_are_read_with_their_unit(text, wanted):
 
 @pytest.mark.parametrize("text", ["", "m", "-5m", "0", "nan", "inf", "1e99h", "5d", "20 minutes"])
 def test_an_invalid_duration_is_refused(text):
-    with pytest.raises(ConfigError, match=r"--budget .*: write a time such as 90s, 20m or 1.5h"):
+    with pytest.raises(ConfigError, match=r"budget .*: write a time such as 90s, 20m or 1.5h"):
         parse_budget(text)
 
 

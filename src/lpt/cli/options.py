@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lpt.errors import ConfigError, LptError, ParameterError
+from lpt.errors import ConfigError, LptError, TemplateError
 
 __all__ = [
     "DATA_HELP",
@@ -48,13 +48,13 @@ def message_of(error: LptError) -> str:
     >>> message_of(ParameterError("`resume`: `settings` would change the run."))
     '--resume: --set would change the run.'
     """
-    if not isinstance(error, ParameterError):
+    if not isinstance(error, TemplateError):
         return str(error)
 
     def option(match: re.Match[str]) -> str:
         return _OPTIONS.get(match[1], "--" + match[1].replace("_", "-"))
 
-    return re.sub(r"`(\w+)`", option, error.template).replace("`", "")
+    return re.sub(r"`([^`\n]+)`", r"\1", re.sub(r"`(\w+)`", option, error.template))
 
 
 def named_data(entries: list[str]) -> dict[str, str]:

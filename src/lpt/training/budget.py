@@ -9,7 +9,7 @@ import numpy as np
 
 from lpt.config import PhaseConfig, RunConfig
 from lpt.data.sampling import steps_per_epoch
-from lpt.errors import ConfigError
+from lpt.errors import ParameterError
 from lpt.progress import human_time
 from lpt.training.phases.phase import Phase
 
@@ -112,8 +112,8 @@ def fit_budget(config: RunConfig, pace: Pace, seconds: float | None) -> tuple[Ru
         cuts = ["no cached views, which would cost more time than they save", *cuts]
     needed = run_seconds(cut_config, pace)
     if seconds is not None and needed > seconds:
-        raise ConfigError(
-            f"--budget {human_time(seconds)}: too short; this data on this machine needs at least "
+        raise ParameterError(
+            f"`budget` {human_time(seconds)}: too short; this data on this machine needs at least "
             f"{human_time(math.ceil(needed))}. Allow more time, or use a smaller data set."
         )
     return cut_config, cuts
@@ -133,7 +133,7 @@ def parse_budget(text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 < seconds < 1e9:
-        raise ConfigError(f"--budget {text}: write a time such as 90s, 20m or 1.5h.")
+        raise ParameterError(f"`budget` {text}: write a time such as 90s, 20m or 1.5h.")
     return seconds
 
 

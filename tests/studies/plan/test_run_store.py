@@ -106,5 +106,8 @@ def test_one_process_at_a_time_holds_a_run_however_it_ends(store):
 def test_a_store_that_is_not_writable_is_named(tmp_path):
     (tmp_path / "runs").write_text("a file")
     store = RunStore(tmp_path / "runs")
-    with pytest.raises(RunError, match=r"runs: cannot be written .*--out"), store.claimed("abc"):
+    with (
+        pytest.raises(RunError, match=r"runs: cannot be written .*another out"),
+        store.claimed("abc"),
+    ):
         pass

@@ -58,7 +58,9 @@ def test_metrics_after_the_last_checkpoint_are_dropped(folder: RunFolder) -> Non
     folder.save(Checkpoint(Position(0, 2), {"head": torch.ones(1)}))
     assert folder.checkpoint(STAGES).position == Position(0, 2)
     assert [record["epoch"] for record in folder.records] == [0, 1]
-    with pytest.raises(RunError, match=r"line 1 is damaged \(unknown stage 'phase1'\)\. Known: joint"):
+    with pytest.raises(
+        RunError, match=r"line 1 is damaged \(unknown stage 'phase1'\)\. Known: joint"
+    ):
         folder.checkpoint(["joint"])
 
 

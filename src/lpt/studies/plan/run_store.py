@@ -103,7 +103,7 @@ class RunStore:
             lock = path.open("w")
         except OSError as error:
             raise RunError(
-                f"{self.folder}: cannot be written ({error.strerror}). Give another --out."
+                f"{self.folder}: cannot be written ({error.strerror}). Give another `out`."
             ) from error
         with lock:
             try:

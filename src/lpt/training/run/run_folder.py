@@ -85,7 +85,7 @@ class RunFolder:
         if self.path.exists() and any(map(_belongs_to_run, self._entries())):
             raise RunError(
                 f"{self.path}: exists and is not empty. "
-                "Choose another folder with --out, or resume the run with --resume."
+                "Choose another `out`, or resume the run with `resume`."
             )
 
     def create(self, config: RunConfig, identity: Mapping[str, Any]) -> None:
@@ -205,12 +205,12 @@ class RunFolder:
             self.release()
             raise RunError(
                 f"{self.path}: another process is training in this folder. "
-                "Wait until it ends, or choose another --out."
+                "Wait until it ends, or choose another `out`."
             ) from error
         except OSError as error:
             self.release()
             raise RunError(
-                f"{self.path}: cannot be written ({error.strerror}). Choose another --out."
+                f"{self.path}: cannot be written ({error.strerror}). Choose another `out`."
             ) from error
 
     def release(self) -> None:
@@ -221,7 +221,7 @@ class RunFolder:
 
     def _entries(self) -> list[Path]:
         if not self.path.is_dir():
-            raise RunError(f"{self.path}: is a file. Choose a folder with --out.")
+            raise RunError(f"{self.path}: is a file. Give a folder as `out`.")
         return list(self.path.iterdir())
 
 
