@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from lpt.errors import ConfigError
+from lpt.training.run import device_setup
 from lpt.training.run.device_setup import default_workers, make_accelerator, uses_bf16
 
 
