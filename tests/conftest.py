@@ -36,7 +36,7 @@ settings.load_profile("lpt")
 @pytest.fixture(scope="session", autouse=True)
 def _float32() -> Iterator[None]:
     """What `precision: auto` chooses here must not depend on the machine that tests."""
-    from lpt.training.run import environment as launch
+    from lpt.training.run import device_setup as launch
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(launch, "cpu_has_bf16", lambda: False)

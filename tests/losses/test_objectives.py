@@ -12,12 +12,12 @@ from lpt.losses import (
     PHASE2_PAPER,
     PHASE2_RELEASED,
     build_loss,
+    classification_objective,
     draw_noise,
     eta_weight,
     instance_loss,
     loss_names,
     mixed,
-    phase1_objective,
     phase2_objective,
 )
 
@@ -32,14 +32,14 @@ def cosines() -> Tensor:
 
 def test_phase_one_is_the_mean_over_images() -> None:
     loss = build_loss("ce", COUNTS)
-    terms = phase1_objective(loss, cosines(), LABELS)
+    terms = classification_objective(loss, cosines(), LABELS)
     assert dict(terms.weights) == {"classification": 1.0}
     torch.testing.assert_close(terms.total, loss(cosines(), LABELS).mean())
 
 
 def test_phase_one_passes_noise_on() -> None:
     loss, noise = build_loss("agcl", COUNTS), draw_noise((4, 3), dtype=torch.float64)
-    terms = phase1_objective(loss, cosines(), LABELS, noise)
+    terms = classification_objective(loss, cosines(), LABELS, noise)
     torch.testing.assert_close(terms.total, loss(cosines(), LABELS, noise).mean())
 
 
@@ -120,14 +120,16 @@ def test_mixup_of_cross_entropy_is_cross_entropy_of_blended_labels(lam: float) -
 def test_both_halves_of_mixup_see_the_same_noise() -> None:
     loss, noise = build_loss("gcl", COUNTS), torch.ones(4, 3, dtype=torch.float64)
     halves = loss(cosines(), LABELS, noise) + loss(cosines(), PARTNERS, noise)
-    terms = phase1_objective(loss, cosines(), LABELS, noise, partner_labels=PARTNERS, lam=0.5)
+    terms = classification_objective(
+        loss, cosines(), LABELS, noise, partner_labels=PARTNERS, lam=0.5
+    )
     torch.testing.assert_close(terms.total, halves.mean() / 2)
 
 
 def test_mixup_takes_a_share_for_each_image_in_both_phases() -> None:
     loss, shares = build_loss("ce", COUNTS), torch.tensor([0.0, 0.3, 0.7, 1.0]).double()
     expected = mixed(loss, cosines(), LABELS, PARTNERS, shares).mean()
-    first = phase1_objective(loss, cosines(), LABELS, partner_labels=PARTNERS, lam=shares)
+    first = classification_objective(loss, cosines(), LABELS, partner_labels=PARTNERS, lam=shares)
     second = phase2_objective(
         loss,
         cosines(),

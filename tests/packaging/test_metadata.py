@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -17,9 +18,20 @@ def text_of(file: str) -> str:
     return (ROOT / file).read_text(encoding="utf-8")
 
 
-def test_the_citation_names_version_licence_and_address():
+def changelog_headings() -> list[str]:
+    return re.findall(r"^## (.*)$", text_of("CHANGELOG.md"), re.MULTILINE)
+
+
+def latest_release() -> Version:
+    first = next(heading for heading in changelog_headings() if heading != "Unreleased")
+    version, _, date = first.partition(" - ")
+    assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", date)
+    return Version(version)
+
+
+def test_the_citation_names_the_latest_release_licence_and_address():
     citation = yaml.safe_load(text_of("CITATION.cff"))
-    assert citation["version"] == PROJECT["version"]
+    assert Version(citation["version"]) == latest_release()
     assert citation["license"] == PROJECT["license"].partition(" AND ")[0]
     assert citation["repository-code"] == PROJECT["urls"]["Repository"]
     assert citation["url"] == PROJECT["urls"]["Documentation"]
@@ -31,10 +43,13 @@ def test_the_citation_names_version_licence_and_address():
     ]
 
 
-def test_the_changelog_ends_its_unreleased_section_at_this_version():
-    headings = re.findall(r"^## (.*)$", text_of("CHANGELOG.md"), re.MULTILINE)
-    released = headings[1:] if headings[0] == "Unreleased" else headings
-    assert re.fullmatch(re.escape(PROJECT["version"]) + r" - \d{4}-\d{2}-\d{2}", released[0])
+def test_the_changelog_leads_to_this_version():
+    version = Version(PROJECT["version"])
+    if version.is_devrelease:  # between releases: changes are collected for the next one
+        assert changelog_headings()[0] == "Unreleased"
+        assert latest_release() < version
+    else:
+        assert latest_release() == version
 
 
 @pytest.mark.parametrize(
@@ -46,6 +61,16 @@ def test_every_address_is_one_of_this_project(file):
     homes = (PROJECT["urls"]["Repository"], PROJECT["urls"]["Documentation"].rstrip("/"))
     for address in ADDRESS.findall(text_of(file)):
         assert address.startswith(homes), address
+
+
+def test_pictures_of_the_readme_are_files_of_docs():
+    """Absolute addresses, which the page of the package index needs, are those of the site."""
+    site = PROJECT["urls"]["Documentation"]
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", text_of("README.md"))
+    assert pictures
+    for picture in pictures:
+        file = "docs/" + picture.removeprefix(site) if picture.startswith(site) else picture
+        assert (ROOT / file).is_file(), picture
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)

@@ -75,6 +75,14 @@ def test_every_public_name_is_in_the_reference(site):
 
 
 @pytest.mark.slow
+def test_docstrings_are_rendered_in_the_reference(site):
+    page = (site / "reference.html").read_text(encoding="utf-8")
+    assert "<blockquote>" not in page, "an example outside a block of code"
+    assert "<strong>Returns:</strong>" in page
+    assert not re.search(r"(?<!<strong>)\b(Returns|Raises|Source|Args): ", page)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
 def test_notebooks_are_pages_and_downloads(site, notebook):
     page = site / "notebooks" / f"{notebook.stem}.html"

@@ -200,7 +200,7 @@ def test_views_that_are_drawn_less_than_once_are_not_computed(pace, epochs, samp
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"), [("90s", 90), ("20m", 1200), ("1.5h", 5400), ("20", 1200), ("0.5m", 30)]
+    ("text", "wanted"), [("90s", 90), ("20m", 1200), ("1.5h", 5400), ("0.5m", 30)]
 )
 def test_budgets_are_read_with_their_unit(text, wanted):
     assert parse_budget(text) == wanted

@@ -12,7 +12,7 @@ from lpt.allocator import reuse_memory
 from lpt.devices import choose_device
 from lpt.errors import LptError
 from lpt.files import write_atomic
-from lpt.training.run.environment import fast_bf16, make_accelerator
+from lpt.training.run.device_setup import fast_bf16, make_accelerator
 
 from .images import load_images
 from .measure import measure

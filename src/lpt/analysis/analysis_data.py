@@ -11,7 +11,7 @@ from lpt.data.sources.open_data import open_data, open_test
 from lpt.errors import RunError
 from lpt.task import Task
 from lpt.training.run.run_data import data_of_run
-from lpt.training.run.training_context import first_of_each_class
+from lpt.training.run.training_context import sample_per_class
 
 __all__ = ["AnalysisData", "open_analysis_data"]
 
@@ -69,7 +69,7 @@ def _bank(train: Split, most: int) -> tuple[Split, int | None]:
     per_class = next(
         n for n in range(int(counts.max()), 0, -1) if np.minimum(counts, n).sum() <= most or n == 1
     )
-    return train.take(first_of_each_class(train.labels, per_class, seed=0)), per_class
+    return train.take(sample_per_class(train.labels, per_class, seed=0)), per_class
 
 
 def _other(source: str) -> Split:

@@ -66,6 +66,8 @@ def register_baseline(name: str, baseline: Baseline, *, replace: bool = False) -
     """Make a baseline available by name to `train_baseline` and to the rows of studies.
 
     Args:
+        name: name in settings, studies and tables.
+        baseline: its description, such as `Baseline.of_encoder` returns.
         replace: whether a registered baseline of that name may be replaced; a built-in one never.
     Raises: ConfigError if the name is taken, or if the description is incomplete or its defaults
         are out of range.

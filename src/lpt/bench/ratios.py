@@ -18,7 +18,7 @@ from lpt.bench.memory import step_memory
 from lpt.bench.workload import Workload
 from lpt.devices import choose_device
 from lpt.errors import LptError
-from lpt.training.run.environment import uses_bf16
+from lpt.training.run.device_setup import uses_bf16
 
 __all__ = ["LOGIT_TOLERANCE", "bench", "render"]
 

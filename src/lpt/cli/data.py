@@ -97,11 +97,11 @@ def check(
     from lpt.data.check.check_result import check_data, render_check
     from lpt.data.check.contact_sheet import contact_sheet
     from lpt.data.check.policy import write_quarantine
+    from lpt.data.check.scan import check_workers
     from lpt.data.sources.open_data import open_data
     from lpt.files import cache_folder, write_text
     from lpt.progress import shown
     from lpt.reporters import reporter_for
-    from lpt.training.run.run_data import check_workers
 
     to_stdout = as_json == "-"
     json_file = None if as_json is None or to_stdout else Path(as_json)

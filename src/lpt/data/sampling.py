@@ -141,12 +141,15 @@ def sample_epoch(kind: str, labels: npt.ArrayLike, *, seed: int, phase: int, epo
     return ids.astype(np.int64, copy=False)
 
 
-def register_sampler(name: str, sampler: Sampler) -> None:
+def register_sampler(name: str, sampler: Sampler, *, replace: bool = False) -> None:
     """Add a sampler, which the settings `phase1.sampler`, `phase2.dual_sampler`, ... then accept.
 
     Args:
         name: name in settings.
-        sampler: a pure function of labels and key; see `Sampler`.
+        sampler: (labels, *, seed, phase, epoch) -> (n,) image indices: a pure function, so that
+            the same key gives the same indices. `labels` are the (n,) class indices of the
+            training images.
+        replace: whether a registered sampler of that name may be replaced; a built-in one never.
     Raises: ConfigError if the name is empty, taken or "dual".
 
     >>> def in_order(labels, *, seed, phase, epoch):
@@ -158,7 +161,7 @@ def register_sampler(name: str, sampler: Sampler) -> None:
     """
     if name == DUAL:
         raise ConfigError(f"sampler '{name}': the name means two samplers. Choose another name.")
-    SAMPLERS.register(name, sampler)
+    SAMPLERS.register(name, sampler, replace=replace)
 
 
 def steps_per_epoch(n: int, batch: int) -> int:

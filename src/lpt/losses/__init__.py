@@ -15,10 +15,10 @@ from lpt.losses.objectives import (
     PHASE2_RELEASED,
     Phase2Settings,
     Terms,
+    classification_objective,
     eta_weight,
     instance_loss,
     mixed,
-    phase1_objective,
     phase2_objective,
 )
 
@@ -36,13 +36,13 @@ __all__ = [
     "agcl",
     "build_loss",
     "check_loss",
+    "classification_objective",
     "draw_noise",
     "eta_weight",
     "gcl",
     "instance_loss",
     "loss_names",
     "mixed",
-    "phase1_objective",
     "phase2_objective",
     "register_loss",
 ]

@@ -99,9 +99,10 @@ def register_loss(
 
     Args:
         name: without blanks and without any of / : = ,
-        function: returns one value per image, (B,), from cosines (B, C) and labels (B,). The
-            module's docstring describes its signature. Values of different images must be
-            independent of each other, since a step may be split into micro-batches.
+        function: returns one value per image, (B,), from cosines (B, C) and labels (B,).
+            Keyword-only arguments are its options; `counts`, `noise`, `feature` and `progress`
+            are passed to a function that has them (docs/extending.md). Values of different images
+            must be independent, since a step may be split into micro-batches.
         presets: sets of options by name; the option `preset` chooses one, and the first is the
             default.
         replace: whether a registered loss of that name may be replaced.

@@ -15,10 +15,10 @@ __all__ = [
     "PHASE2_RELEASED",
     "Phase2Settings",
     "Terms",
+    "classification_objective",
     "eta_weight",
     "instance_loss",
     "mixed",
-    "phase1_objective",
     "phase2_objective",
 ]
 
@@ -138,7 +138,7 @@ def instance_loss(loss: Loss, settings: Phase2Settings) -> Loss:
     return loss.with_options(**changes) if changes else loss
 
 
-def phase1_objective(
+def classification_objective(
     loss: Loss,
     cosine: Float[Tensor, "B C"],
     labels: Int[Tensor, " B"],
@@ -159,7 +159,7 @@ def phase1_objective(
 
     >>> from lpt.losses import build_loss
     >>> loss = build_loss("ce", torch.tensor([9, 1]), scale=1.0)
-    >>> phase1_objective(loss, torch.zeros(2, 2), torch.tensor([0, 1]))["classification"]
+    >>> classification_objective(loss, torch.zeros(2, 2), torch.tensor([0, 1]))["classification"]
     tensor(0.6931)
     """
     if partner_labels is None:
@@ -212,7 +212,7 @@ def phase2_objective(
     >>> terms["key"], dict(terms.weights)
     (tensor(0.6250), {'classification': 0.5, 'key': 0.5})
     """
-    classification = phase1_objective(
+    classification = classification_objective(
         loss,
         cosine,
         labels,

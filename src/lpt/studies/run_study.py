@@ -27,7 +27,7 @@ from lpt.studies.table.chart import study_svg
 from lpt.studies.table.export import study_csv, study_json
 from lpt.studies.table.rendering import render_study
 from lpt.studies.table.study_table import StudyTable, make_table
-from lpt.training.run.environment import uses_bf16
+from lpt.training.run.device_setup import uses_bf16
 
 __all__ = ["Request", "plan_study", "run_study"]
 

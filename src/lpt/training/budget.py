@@ -120,17 +120,16 @@ def fit_budget(config: RunConfig, pace: Pace, seconds: float | None) -> tuple[Ru
 
 
 def parse_budget(text: str) -> float:
-    """Return the seconds of a duration such as "90s", "20m" or "1.5h"; the default unit is minutes.
+    """Return the seconds of a duration such as "90s", "20m" or "1.5h".
 
     Raises: ConfigError if the text is not a positive duration.
 
-    >>> parse_budget("1.5h"), parse_budget("20")
-    (5400.0, 1200.0)
+    >>> parse_budget("1.5h"), parse_budget("90s")
+    (5400.0, 90.0)
     """
-    number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "m")
     try:
-        seconds = float(number) * UNITS[unit]
-    except ValueError:
+        seconds = float(text[:-1]) * UNITS[text[-1:]]
+    except (KeyError, ValueError):
         seconds = -1.0
     if not 0 < seconds < 1e9:
         raise ParameterError(f"`budget` {text}: write a time such as 90s, 20m or 1.5h.")

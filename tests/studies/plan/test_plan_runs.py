@@ -52,7 +52,7 @@ def test_settings_without_effect_give_the_same_run(plan):
 
 @pytest.mark.parametrize("fast", [False, True])
 def test_automatic_precision_is_the_precision_that_is_used(plan, monkeypatch, fast):
-    monkeypatch.setattr("lpt.training.run.environment.fast_bf16", lambda device: fast)
+    monkeypatch.setattr("lpt.training.run.device_setup.fast_bf16", lambda device: fast)
     used, other = ("bf16", "float32") if fast else ("float32", "bf16")
     automatic = plan()
     assert automatic.facts["precision"] == used

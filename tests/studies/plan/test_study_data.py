@@ -48,6 +48,6 @@ def test_automatic_precision_is_resolved(study_data, monkeypatch, asked, bf16, u
 
 
 def test_bf16_is_refused_where_it_is_slow(study_data, monkeypatch):
-    monkeypatch.setattr("lpt.training.run.environment.fast_bf16", lambda device: False)
+    monkeypatch.setattr("lpt.training.run.device_setup.fast_bf16", lambda device: False)
     with pytest.raises(ConfigError, match="precision=bf16"):
         study_data.precision(load_config("default").changed({"precision": "bf16"}))

@@ -16,7 +16,7 @@ from lpt.training.engine.compilation import COMPILE_STEPS, compile_if_right, com
 from lpt.training.engine.stage import Progress, Stage
 from lpt.training.engine.step import MicroBatch, train_step
 from lpt.training.engine.step_batch import Inputs
-from lpt.training.run.environment import make_accelerator
+from lpt.training.run.device_setup import make_accelerator
 
 from ...contracts.test_stages import STAGES
 from ...tiny import config, tensors_of, train

@@ -15,8 +15,8 @@ from lpt.errors import TrainingError
 from lpt.training.engine.stage import Progress, Stage
 from lpt.training.engine.step import MicroBatch, train_step
 from lpt.training.engine.step_batch import Inputs, StepBatch
-from lpt.training.run import environment as launch
-from lpt.training.run.environment import make_accelerator
+from lpt.training.run import device_setup as launch
+from lpt.training.run.device_setup import make_accelerator
 
 from ...contracts.test_stages import STAGES
 from ...tiny import config, opened, tensors_of, train

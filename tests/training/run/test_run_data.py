@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from lpt.data.check.scan import check_workers
 from lpt.errors import ConfigError, RunError
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_data import (
     anchored_config,
     check_place,
-    check_workers,
     data_of_run,
     open_configured,
 )

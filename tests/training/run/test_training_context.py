@@ -10,7 +10,7 @@ from lpt.backbones import FrozenViT
 from lpt.errors import DataError
 from lpt.progress import SilentReporter
 from lpt.training.engine.sampling_plan import EpochPlan
-from lpt.training.run.training_context import TrainingContext, first_of_each_class
+from lpt.training.run.training_context import TrainingContext, sample_per_class
 
 from ...tiny import COUNTS, config, write_photos
 
@@ -37,11 +37,11 @@ def test_a_single_class_is_refused(backbone: FrozenViT, tmp_path: Path) -> None:
 
 def test_at_most_so_many_images_of_each_class_are_chosen() -> None:
     labels = np.array([0] * 9 + [1] * 2 + [2] * 5)
-    chosen = first_of_each_class(labels, 4, seed=0)
+    chosen = sample_per_class(labels, 4, seed=0)
     assert np.bincount(labels[chosen]).tolist() == [4, 2, 4]
     assert chosen.tolist() == sorted(set(chosen.tolist()))
-    assert chosen.tolist() == first_of_each_class(labels, 4, seed=0).tolist()
-    assert chosen.tolist() != first_of_each_class(labels, 4, seed=1).tolist()
+    assert chosen.tolist() == sample_per_class(labels, 4, seed=0).tolist()
+    assert chosen.tolist() != sample_per_class(labels, 4, seed=1).tolist()
 
 
 def test_validation_is_a_fixed_subset(context: TrainingContext) -> None:

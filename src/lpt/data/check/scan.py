@@ -2,6 +2,7 @@
 
 import hashlib
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +20,7 @@ from lpt.data.images.decode import FORMATS, MAX_PIXELS, ImageError, decode, read
 from lpt.data.manifest import Split
 from lpt.errors import DataError
 
-__all__ = ["Scan", "scan_images"]
+__all__ = ["Scan", "check_workers", "scan_images"]
 
 _CHUNK = 128
 _THUMBNAIL = 64
@@ -36,6 +37,11 @@ class Scan:
 
     facts: Facts
     problems: dict[int, tuple[str, str]]
+
+
+def check_workers() -> int:
+    """Return the number of processes that read images for a check: one per core, up to 8."""
+    return min(8, os.cpu_count() or 1)
 
 
 def scan_images(

@@ -13,7 +13,7 @@ from lpt.data.sources.shifted_sets import ShiftedSet, open_shifted
 from lpt.devices import choose_device
 from lpt.progress import Reporter
 from lpt.training.run.data_identity import data_identity
-from lpt.training.run.environment import uses_bf16
+from lpt.training.run.device_setup import uses_bf16
 from lpt.training.run.run_data import open_configured
 from lpt.training.run.training_context import TrainingContext
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lpt.config import PhaseConfig
-from lpt.losses import Loss, Terms, draw_noise, eta_weight, phase1_objective
+from lpt.losses import Loss, Terms, classification_objective, draw_noise, eta_weight
 from lpt.model.classifier import CosineClassifier
 from lpt.records import Output, Progress
 from lpt.training.engine.step_batch import Inputs, StepBatch
@@ -57,6 +57,7 @@ class Stage(nn.Module, ABC):
         mixup: alpha of Mixup's Beta distribution; 0 for no Mixup.
         classifier: maps features to logits.
         compiled: compiled `frozen` and `output` for training steps; None for uncompiled steps.
+        batch_setting: name of the setting of the batch size, for messages.
         remedy: advice to the user if training diverges.
     """
 
@@ -65,6 +66,7 @@ class Stage(nn.Module, ABC):
     mixup: float
     classifier: CosineClassifier
     compiled: tuple[Callable[[Tensor], Inputs], Callable[[Inputs], Output]] | None = None
+    batch_setting: str = "batch_size"
     remedy: str = "Choose a lower learning rate for this method."
 
     @abstractmethod
@@ -172,7 +174,7 @@ class Stage(nn.Module, ABC):
         Args:
             rows: images of the step that belong to the branch.
         """
-        terms = phase1_objective(
+        terms = classification_objective(
             branch.loss,
             output.logits[rows],
             step.labels[rows],

@@ -93,7 +93,7 @@ def train_step(
         elif not micro.halve(total):
             raise TrainingError(
                 f"{stage.name}: out of memory with {total} images per step, even one at a time. "
-                f"Lower {stage.name}.batch_size in a new run, or use a smaller backbone."
+                f"Lower {stage.batch_setting} in a new run, or use a smaller backbone."
             ) from failure
         elif device.type == "cuda":
             torch.cuda.empty_cache()

@@ -140,10 +140,10 @@ def build_cache(
     free = shutil.disk_usage(folder).free + done * size // max(rows, 1) - FREE_BYTES
     room = min(limit_gb * 1e9, free)
     if done < rows and size > room:
-        bound = "phase2.cache_limit_gb" if size > limit_gb * 1e9 else "the free disk space"
+        bound = f"the limit of {limit_gb:g} GB" if size > limit_gb * 1e9 else "the free disk space"
         raise NoRoomError(
             int(room * plan.views // size),
-            f"{shape} need {size / 1e9:.2f} GB, more than {bound} allows",
+            f"{shape} need {size / 1e9:.2f} GB, more than {bound}",
         )
     reporter.message(f"cache     {shape}, {size / 1e9:.2f} GB in {folder}")
     if done < rows:

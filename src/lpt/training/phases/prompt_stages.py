@@ -71,6 +71,7 @@ class SharedStage(_PromptStage):
     """
 
     name = "phase1"
+    batch_setting = "phase1.batch_size"
     remedy = _lower_lr(name)
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
@@ -92,6 +93,7 @@ class GroupStage(_PromptStage):
     """
 
     name = "phase2"
+    batch_setting = "phase2.batch_size"
     remedy = _lower_lr(name)
 
     def __init__(

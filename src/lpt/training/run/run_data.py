@@ -1,6 +1,5 @@
 """The data of a run, opened the same way every time."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from lpt.config import DataConfig, RunConfig
 from lpt.data.check.check_result import check_data
 from lpt.data.check.findings import Limits
 from lpt.data.check.policy import POLICIES, apply_policy, spoiling_images, without_quarantined
+from lpt.data.check.scan import check_workers
 from lpt.data.manifest import Manifest
 from lpt.data.sources.data_string import parse_spec
 from lpt.data.sources.open_data import open_data
@@ -19,7 +19,7 @@ from lpt.progress import Reporter, SilentReporter, shown
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_folder import RunFolder
 
-__all__ = ["anchored_config", "check_place", "check_workers", "data_of_run", "open_configured"]
+__all__ = ["anchored_config", "check_place", "data_of_run", "open_configured"]
 
 
 def anchored_config(config: RunConfig) -> RunConfig:
@@ -103,11 +103,6 @@ def data_of_run(run: str | Path, class_names: Sequence[str]) -> Manifest | None:
     data = open_configured(config, class_names=class_names)
     folder.check_identity(data_identity(data))
     return data
-
-
-def check_workers() -> int:
-    """Return the number of processes that read images for a check: one per core, up to 8."""
-    return min(8, os.cpu_count() or 1)
 
 
 def _checked(data: Manifest, settings: DataConfig, policy: str, reporter: Reporter) -> Manifest:

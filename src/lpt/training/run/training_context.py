@@ -27,11 +27,11 @@ from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
 from lpt.training.engine.stage import Inputs
-from lpt.training.run.environment import default_workers, make_accelerator
+from lpt.training.run.device_setup import default_workers, make_accelerator
 from lpt.training.run.run_data import anchored_config, open_configured
 from lpt.training.run.run_state import RunState
 
-__all__ = ["TrainingContext", "first_of_each_class"]
+__all__ = ["TrainingContext", "sample_per_class"]
 
 EVAL_BATCH = 64
 """Images per batch in evaluation."""
@@ -256,7 +256,7 @@ class TrainingContext:
 
     def some_of_each_class(self, most: int) -> Split:
         """Draw at most `most` training images of each class, by the run's seed."""
-        chosen = first_of_each_class(self.train_split.labels, most, self.config.seed)
+        chosen = sample_per_class(self.train_split.labels, most, self.config.seed)
         return self.train_split.take(chosen)
 
     @property
@@ -280,16 +280,14 @@ class TrainingContext:
         return {name: split for name, split in splits.items() if split is not None and len(split)}
 
 
-def first_of_each_class(
-    labels: npt.NDArray[np.int64], most: int, seed: int
-) -> npt.NDArray[np.int64]:
+def sample_per_class(labels: npt.NDArray[np.int64], most: int, seed: int) -> npt.NDArray[np.int64]:
     """Draw at most `most` images of each class at random.
 
     Args:
         labels: (n,) class indices.
     Returns: sorted indices into `labels`.
 
-    >>> first_of_each_class(np.array([0, 0, 0, 1]), most=1, seed=0).tolist()[1:]
+    >>> sample_per_class(np.array([0, 0, 0, 1]), most=1, seed=0).tolist()[1:]
     [3]
     """
     shuffled = random_stream(seed, Stream.CLASS_MEAN_IMAGES).permutation(len(labels))

@@ -41,6 +41,7 @@ def register_dataset(
     options: Sequence[str] = (),
     about: str = "",
     paths: Sequence[str] = (),
+    replace: bool = False,
 ) -> None:
     """Add a data set that `lpt.open_data`, `lpt.train` and every command then open by name.
 
@@ -53,6 +54,7 @@ def register_dataset(
         about: one line for `lpt data list`: size and requirements.
         paths: the options that are local paths, stored as absolute paths in run folders; they need
             not be repeated in `options`.
+        replace: whether a registered data set of that name may be replaced; a built-in one never.
     Raises: ConfigError if the name is empty or taken, or an option is called "list" or "test".
 
     >>> from pathlib import Path
@@ -70,7 +72,7 @@ def register_dataset(
         raise ConfigError(
             f"data set '{name}': every data set has an option '{taken[0]}'. Choose another name."
         )
-    DATASETS.register(name, KnownDataset(read, named, about, tuple(paths)))
+    DATASETS.register(name, KnownDataset(read, named, about, tuple(paths)), replace=replace)
 
 
 _BUILTIN = {

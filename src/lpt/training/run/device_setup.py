@@ -16,7 +16,7 @@ def make_accelerator(precision: str = "auto", device: str | None = None) -> Acce
 
     Args:
         precision: as for `uses_bf16`.
-        device: "cpu" or None, which uses a GPU if there is one.
+        device: as for `lpt.devices.choose_device`; None uses a CUDA GPU if there is one.
     Raises: ConfigError if bf16 is requested on a device without bf16 instructions, or if this
         process has trained on another device or in another precision.
     """
@@ -24,6 +24,8 @@ def make_accelerator(precision: str = "auto", device: str | None = None) -> Acce
     mixed = "bf16" if uses_bf16(precision, chosen) else "no"
     if chosen.type == "cuda":
         torch.set_float32_matmul_precision("high")
+        if chosen.index is not None:  # Accelerate takes the current GPU
+            torch.cuda.set_device(chosen)
     try:
         return Accelerator(cpu=chosen.type == "cpu", mixed_precision=mixed)
     except ValueError as error:  # Accelerate allows one device and precision per process

@@ -4,26 +4,26 @@ import pytest
 import torch
 
 from lpt.errors import ConfigError
-from lpt.training.run import environment
-from lpt.training.run.environment import default_workers, make_accelerator, uses_bf16
+from lpt.training.run import device_setup
+from lpt.training.run.device_setup import default_workers, make_accelerator, uses_bf16
 
 
 def test_bf16_is_refused_on_a_device_without_its_instructions(monkeypatch):
-    monkeypatch.setattr(environment, "cpu_has_bf16", lambda: False)
+    monkeypatch.setattr(device_setup, "cpu_has_bf16", lambda: False)
     with pytest.raises(ConfigError, match="precision=bf16: this device has no bf16 instructions"):
         make_accelerator("bf16", "cpu")
 
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_auto_chooses_bf16_on_a_cpu_with_its_instructions(fast, monkeypatch):
-    monkeypatch.setattr(environment, "cpu_has_bf16", lambda: fast)
+    monkeypatch.setattr(device_setup, "cpu_has_bf16", lambda: fast)
     assert uses_bf16("auto", torch.device("cpu")) is fast
     assert uses_bf16("float32", torch.device("cpu")) is False
 
 
 def test_a_process_keeps_its_precision(monkeypatch):
     make_accelerator("float32", "cpu")
-    monkeypatch.setattr(environment, "cpu_has_bf16", lambda: True)
+    monkeypatch.setattr(device_setup, "cpu_has_bf16", lambda: True)
     with pytest.raises(ConfigError, match=r"has trained with other values\. Start a new process"):
         make_accelerator("bf16", "cpu")
 
