@@ -20,7 +20,7 @@ class Reporter(Protocol):
         """Begin a task of `total` units, `done` of which were completed earlier."""
 
     def advance(self, units: int = 1, note: str = "") -> None:
-        """Complete some units; `note` is a short text to show beside the progress."""
+        """Complete some units; `note` is a short text to show with the progress."""
 
     def end(self) -> None:
         """End the task, whether it was completed or not."""

@@ -16,7 +16,8 @@ __all__ = ["GENERATOR_LOCK", "VIEW_KEY", "Stream", "random_stream"]
 class Stream:
     """Last number of a key: the random decision.
 
-    The numbers determine results, so changing one changes every run.
+    The numbers determine results, so changing one changes every run. Numbers from 1000 on are free
+    for samplers of other packages: lpt uses none of them here.
     """
 
     # (seed, stage, epoch, STREAM)

@@ -36,7 +36,7 @@ def run_analysis(
         run: run folder or task file.
         data: other images of the same classes; None for the run's own test images.
         source: other data whose features the LDA compares with these (the paper's figure 2).
-        out: output folder; None for `analysis` beside the task file.
+        out: output folder; None for `analysis` in the folder of the task file.
         bank: number of training images, 1 or more, that K-NN and isolation search; from more, an
             equal number per class is sampled, at least one. None for 4,000 on a CPU and 100,000 on
             a GPU.

@@ -62,7 +62,7 @@ def train(
         device: "cpu", "cuda", "mps" or a `torch.device`; None takes a CUDA GPU if there is one.
         log: "tensorboard" also writes the metrics of every epoch for TensorBoard.
         verbose: show progress: a live table in a terminal or a notebook, lines elsewhere.
-        reporter: an own receiver of progress; it takes precedence over `verbose`.
+        reporter: your own progress receiver; it takes precedence over `verbose`.
     Returns: the trained task, ready to predict, with `task.result`. The run folder, `task.path`,
         holds configuration, metrics, checkpoints and the task file.
     Raises: LptError naming the file or parameter, its value and a remedy; nothing is written if an

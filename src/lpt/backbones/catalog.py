@@ -1,4 +1,4 @@
-"""Recommended backbones as a table, registered ones beside them, and what timm's names mean.
+"""Recommended backbones as a table, registered ones, and what timm's names mean.
 
 Any other timm ViT with a class token works as well; the table is advice, not a limit.
 """
@@ -151,7 +151,7 @@ def register_backbone(
     image_size: int | None = None,
     replace: bool = False,
 ) -> None:
-    """Give a backbone a name of its own, which `load_backbone` and the settings then accept.
+    """Give a backbone a name, which `load_backbone` and the settings then accept.
 
     A task file stores this name and the hash of the weights, so the name must be registered (by a
     plugin, for example) wherever the task is loaded.

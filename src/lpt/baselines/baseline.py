@@ -43,7 +43,7 @@ ALL_READS = tuple(
 
 
 class NoOptions(Section):
-    """A baseline without options of its own."""
+    """The options of a baseline that has none."""
 
 
 def _one_stage(epochs: int, options: Any) -> tuple[int, ...]:  # noqa: ARG001
@@ -66,7 +66,7 @@ class Baseline:
             only then: a setting that `train` reads must not be missing here.
         uses_cached_views: whether `cached_views` has a meaning: part of the computation is frozen
             during training.
-        has_own_loss: whether the method minimises a loss of its own, with the scale that
+        has_own_loss: whether the method minimises its own loss, with the scale that
             `loss_options` gives.
         allows_mixup: whether the images of a step can be blended.
         stage_epochs: epochs of each stage that is trained, given those of the settings and the

@@ -26,7 +26,7 @@ class BaselineSettings(Section):
     reports invalid values in one line.
 
     Attributes:
-        epochs: of the first stage; a second stage has an option of its own.
+        epochs: of the first stage; a second stage has an option for its own epochs.
         batch_size: images per step and branch; 0 chooses as for the phases of LPT.
         lr: peak learning rate; None for the baseline's default.
         classifier_lr: peak learning rate of the classifier; None for `lr`.

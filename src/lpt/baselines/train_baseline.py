@@ -99,7 +99,7 @@ def _trainer(
         )
     if baseline.has_own_loss and settings.loss != "ce":
         raise ConfigError(
-            f"baseline {name}: loss={settings.loss}, but it has a loss of its own. Set loss=ce; "
+            f"baseline {name}: loss={settings.loss}, but it has its own loss. Set loss=ce; "
             "loss_options sets its scale."
         )
     mixup = context.config.augment.mixup

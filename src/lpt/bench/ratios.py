@@ -40,7 +40,7 @@ def bench(
 ) -> dict[str, Any]:
     """Compare lpt with the plain implementation, the bare backbone and the machine's peak.
 
-    Variants run in turn, so that other load on the machine affects all of them alike; a ratio is
+    Each round runs all variants, so that other load on the machine affects all of them; a ratio is
     the median over rounds of the ratio within a round. "torch_*" variants use torch's own products
     and show the savings of the structure only.
 

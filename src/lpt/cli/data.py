@@ -46,7 +46,11 @@ def inspect(
     ] = FEW_BELOW,
     val_fraction: Annotated[
         float,
-        typer.Option(min=0, max=0.9, help="Share held out for validation, as lpt train does."),
+        typer.Option(
+            min=0,
+            max=0.9,
+            help="Share held out for validation first; lpt train holds out 0.1 by default.",
+        ),
     ] = 0.0,
 ) -> None:
     """Show classes, counts, imbalance, shot groups and a chart of the tail."""
@@ -80,11 +84,13 @@ def check(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Processes that read images; default: one per core, up to 8."),
+        typer.Option(
+            min=0, help="Processes that read images.", show_default="one per core, up to 8"
+        ),
     ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder of the cache; default: LPT_CACHE, or the platform's."),
+        typer.Option(help="Folder of the cache.", show_default="LPT_CACHE, or the platform's"),
     ] = None,
 ) -> None:
     """Read every image and report what would spoil training; exit code 1 if anything would."""
@@ -126,7 +132,8 @@ def split(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="Column whose values are never divided between splits (animal, patient).",
+            help="Column of the data (animal, patient, video): images with the same value stay in "
+            "one split.",
         ),
     ] = None,
     val_fraction: Annotated[

@@ -30,7 +30,8 @@ MAX_SEED = 2**32 - 1
 Data = Annotated[str, typer.Argument(help=DATA_HELP, show_default=False)]
 Run = Annotated[Path, typer.Argument(help="Run folder or task file.", show_default=False)]
 Device = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:NUMBER or mps. Default: a CUDA GPU if any.")
+    str | None,
+    typer.Option(help="cpu, cuda, cuda:NUMBER or mps.", show_default="a CUDA GPU if there is one"),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Random seed.")]
 Workers = Annotated[

@@ -27,13 +27,16 @@ def study(
     epochs: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Epochs of each phase and of each baseline. [default: each method's own]"
+            min=1,
+            help="Epochs of each phase and of each baseline.",
+            show_default="each method's own",
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of results and runs; studies may share it. [default: runs/studies/DATA]"
+            help="Folder of results and runs; studies may share it.",
+            show_default="runs/studies/DATA",
         ),
     ] = None,
     settings: Annotated[
@@ -48,7 +51,8 @@ def study(
         str | None,
         typer.Option(
             help="Candidate learning rates: multiples of each method's default (x1/3,x1,x3) or "
-            "absolute values (0.001,0.003). A single one needs no selection. [default: x1/3,x1,x3]"
+            "absolute values (0.001,0.003). A single one needs no selection.",
+            show_default="x1/3,x1,x3",
         ),
     ] = None,
     recipe: Annotated[
@@ -60,17 +64,21 @@ def study(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ROW", help="Only this row (the beginning of its name is enough); repeatable."
+            metavar="ROW", help="Only this row (a unique prefix of its label will do); repeatable."
         ),
     ] = None,
     reference: Annotated[
         str,
         typer.Option(
-            metavar="ROW", help="Row that the others are compared with. [default: the first]"
+            metavar="ROW", help="Row that the others are compared with.", show_default="the first"
         ),
     ] = "",
     init: Annotated[
-        str | None, typer.Option(help="Initialization of every classifier: class-means or uniform.")
+        str | None,
+        typer.Option(
+            help="Initialisation of every classifier: class-means or uniform.",
+            show_default="each method's own",
+        ),
     ] = None,
     tta: Annotated[
         bool,

@@ -14,7 +14,7 @@ __all__ = ["demo", "train"]
 
 def demo(
     out: Annotated[
-        Path | None, typer.Option(help="Run folder. Default: a new one below runs/.")
+        Path | None, typer.Option(help="Run folder.", show_default="a new one below runs/")
     ] = None,
     seed: Seed = 0,
 ) -> None:
@@ -30,11 +30,12 @@ def train(
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="timm name, local file or folder; see lpt backbones. Default: that of the recipe."
+            help="timm name, local file or folder; see lpt backbones.",
+            show_default="the recipe's",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Run folder. Default: a new one below runs/.")
+        Path | None, typer.Option(help="Run folder.", show_default="a new one below runs/")
     ] = None,
     recipe: Annotated[str, typer.Option(help="default, paper, released, or a YAML file.")] = (
         "default"
@@ -47,14 +48,14 @@ def train(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="Time limit of the run, such as 90s, 20m or 1.5h. Default: none."),
+        typer.Option(help="Time limit of the run, such as 90s, 20m or 1.5h.", show_default="none"),
     ] = None,
     group_by: Annotated[
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="Column of the data (animal, patient, video). Images with the same value are kept "
-            "in the same split.",
+            help="Column of the data (animal, patient, video): images with the same value stay in "
+            "one split.",
         ),
     ] = None,
     bad_images: Annotated[
@@ -62,13 +63,13 @@ def train(
         typer.Option(
             metavar="error|skip|LIST",
             help="error: read all images first and stop if any would spoil training; skip: leave "
-            "those images out; LIST: leave out the images of a quarantine list. Default: stop when "
-            "a bad image is reached.",
+            "those images out; LIST: leave out the images of a quarantine list.",
+            show_default="stop when a bad image is reached",
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=MAX_SEED, help="Random seed. Default: that of the recipe (0)."),
+        typer.Option(min=0, max=MAX_SEED, help="Random seed.", show_default="the recipe's, 0"),
     ] = None,
     resume: Annotated[
         bool,

@@ -34,7 +34,7 @@ def evaluate(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for CSV and JSON files. Default: RUN/evaluation."),
+        typer.Option(help="Folder for CSV and JSON files.", show_default="RUN/evaluation"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     workers: Workers = 0,

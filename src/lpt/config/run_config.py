@@ -36,7 +36,10 @@ def automatic_batch(images: int) -> int:
 
 
 class RunConfig(Section):
-    """Everything that decides a run, except the machine.
+    """All settings of a run: those that decide its result, and those of its execution.
+
+    `micro_batch`, `checkpoint_seconds`, `data.workers` and `data.start_method` do not change the
+    result.
 
     `micro_batch` is the number of images of a step that are computed at once, with the same
     result; null computes all of them, or as many as fit in memory. `compile` "auto" compiles the

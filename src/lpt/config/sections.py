@@ -55,9 +55,10 @@ class DataConfig(Section):
     """Training data, and which images are held out.
 
     Validation images are taken from the training images, never from the test images. `group_by`
-    names a column (animal, patient, video) whose values are never split. `bad_images` null stops
-    at the first bad image; "error" reads all images first and stops if any would spoil training;
-    "skip" leaves those out; a path leaves out the images of that quarantine list.
+    names a column (animal, patient, video); images with the same value stay in one split.
+    `bad_images` null stops at the first bad image; "error" reads all images first and stops if any
+    would spoil training; "skip" leaves those out; a path leaves out the images of that quarantine
+    list.
     """
 
     source: str = ""

@@ -1,8 +1,9 @@
 """Samplers: the images of an epoch, in order, as pure functions of (seed, phase, epoch).
 
-Samplers have no state, so a run resumes by asking for the same epoch again. Every epoch has n
-draws, the number of training images; a sampler that balances classes may draw one image several
-times. Random numbers come from `lpt.random_streams`.
+Samplers have no state, so a run resumes by asking for the same epoch again. A sampler returns n
+draws, the number of training images; the setting `epoch_images` may cap how many an epoch uses. A
+sampler that balances classes may draw one image several times. Random numbers come from
+`lpt.random_streams`.
 """
 
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""The whole method on one screen: two passes of a frozen ViT with prompts.
+"""The whole method in one file: two passes of a frozen ViT with prompts.
 
     images -> embed -> blocks 1..K with shared prompts -> tokens                    (prefix, once)
     tokens -> blocks K+1..L with shared prompts -> class token = query              (phase 1)

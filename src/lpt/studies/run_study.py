@@ -212,7 +212,7 @@ def _notes(runner: StudyRunner, study_data: StudyData, request: Request) -> list
     used += [f"{row}: recipe {name}" for row, name in own.items() if name != overrides.recipe]
     used += [f"backbone {backbones}", seeds]
     used += [f"{name}={value}" for name, value in overrides.settings.items()]
-    used += [f"classifier initialization {overrides.init}"] if overrides.init else []
+    used += [f"classifier initialisation {overrides.init}"] if overrides.init else []
     return [*notes, f"Settings: {'; '.join(used)}."]
 
 

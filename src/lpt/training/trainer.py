@@ -133,7 +133,7 @@ class Trainer:
     def run(self) -> tuple[Task, Result]:
         """Train from the start or from the last checkpoint, evaluate, and write the task file.
 
-        Returns: the trained task and the record of the run, which results.json holds, too.
+        Returns: the trained task and the record of the run, also written to results.json.
         Raises: TrainingError if training diverges or a single image exceeds the memory; RunError if
             files of the run are damaged or cannot be written.
         """

@@ -81,5 +81,5 @@ def test_unknown_set_column_and_group_are_named():
 
 def test_missing_library_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(DataError, match="pip install datasets"):
+    with pytest.raises(DataError, match=r"pip install 'lpt\[datasets\]'"):
         open_data("hf:org/pets")

@@ -72,7 +72,7 @@ def test_open_test_takes_the_test_split_or_else_everything(make_folder):
 
 def test_other_file_types_are_refused(tmp_path):
     (tmp_path / "data.zip").write_bytes(b"PK")
-    with pytest.raises(DataError, match="unsupported kind of data"):
+    with pytest.raises(DataError, match="unsupported data format"):
         open_data(tmp_path / "data.zip")
 
 

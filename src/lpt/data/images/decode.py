@@ -1,4 +1,4 @@
-"""Decode image bytes to upright RGB, alike in training, evaluation and prediction."""
+"""Decode image bytes to upright RGB, the same in training, evaluation and prediction."""
 
 import io
 import threading

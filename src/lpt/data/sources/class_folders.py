@@ -47,7 +47,7 @@ def read_folder(root: Path) -> Listing:
         classes = _folders(part)
         if not classes:
             raise DataError(
-                f"{part}: no class folders. Put the images of each class in a folder of its own, "
+                f"{part}: no class folders. Put the images of each class in a separate folder, "
                 "or give a list or a Parquet file."
             )
         for folder in classes:

@@ -131,7 +131,7 @@ def _store(path: Path, root: Path, files: list[str], rows: list[str] | None) -> 
     for name in distinct:
         if ".." in name and _leaves(Path(name)):
             raise DataError(
-                f"{path}: {name!r} leaves the folder {root}. "
+                f"{path}: {name!r} is outside the folder {root}. "
                 "Write absolute paths, or paths below that folder."
             )
     check_present(path, root, distinct)

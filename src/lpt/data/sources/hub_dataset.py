@@ -57,7 +57,8 @@ def read_hub(spec: DataSpec, *, group_by: str | None = None) -> Listing:
         import datasets
     except ImportError as error:
         raise DataError(
-            f"{spec.source}: needs the datasets library of Hugging Face: pip install datasets"
+            f"{spec.source}: needs the datasets library of Hugging Face: "
+            "pip install 'lpt[datasets]'"
         ) from error
     name = spec.source.removeprefix(HUB_PREFIX)
     try:

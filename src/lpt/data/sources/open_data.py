@@ -63,8 +63,8 @@ def open_data(
         test_fraction: share held out for testing if the data has no test images; 0 for none.
         class_names: class list of a trained task. Classes are matched by name; a class that the
             data lacks keeps its index.
-        group_by: column of a list or Parquet file (animal, patient, video) whose values are never
-            divided between splits.
+        group_by: column of a list or Parquet file (animal, patient, video); images with the same
+            value stay in one split.
     Returns: class names and splits; no image has been read.
     Raises: DataError naming the path, the fault and a remedy; ConfigError for a fraction that is
         out of range.
@@ -159,7 +159,7 @@ def _read(spec: DataSpec, seed: int, group_by: str | None) -> Listing:
     if path.suffix in LIST_SUFFIXES:
         return read_list(path, group_by=group_by)
     raise DataError(
-        f"{path}: unsupported kind of data. Give a folder, a list "
+        f"{path}: unsupported data format. Give a folder, a list "
         f"({', '.join(sorted(LIST_SUFFIXES))}) or a .parquet file."
     )
 

@@ -77,7 +77,7 @@ class Study(_Strict):
         source: tables of the paper that it reproduces.
         rows: in the order of the table; the first is the default reference for differences.
         backbones: those it compares by default; empty for the recipe's.
-        measures: columns beside the accuracies.
+        measures: columns in addition to the accuracies.
         needs: further input: "shifted" test sets (by default corruptions of the test images), or an
             "other" data set.
     """

@@ -35,7 +35,7 @@ class Overrides:
     Attributes:
         epochs: of every stage (of a second classifier, at most its default); None for each method's
             default.
-        init: initialization of classifiers, "class-means" or "uniform"; None for each method's
+        init: initialisation of classifiers, "class-means" or "uniform"; None for each method's
             default.
         tta: also score final runs with test-time augmentation, for every method.
         settings: dotted settings for every row; those that begin with `baseline.` are for

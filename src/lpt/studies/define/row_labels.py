@@ -1,4 +1,4 @@
-"""Rows named by the beginning of their labels."""
+"""Rows named by a prefix of their labels."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ __all__ = ["label_of"]
 
 
 def label_of(asked: str, labels: Sequence[str], option: str) -> str:
-    """Return the label that is meant: given in full, or by a unique beginning in any case.
+    """Return the label meant: in full, or by a unique prefix, ignoring case.
 
     Raises: ConfigError naming the rows if none or several match.
     """

@@ -37,7 +37,7 @@ class StudyRun:
         part: images that it is trained and scored on.
         tta: whether it is also scored with test-time augmentation.
         facts: everything that decides the result; `name` is its key.
-        start: phase 1 as a run of its own, which this one continues; None if there is none.
+        start: phase 1 as a separate run, which this one continues; None if there is none.
         standard: default epochs of each stage of the method.
     """
 
@@ -214,7 +214,7 @@ def _baseline(row: Row, base: RunConfig, overrides: Overrides, images: int) -> B
     if overrides.init is not None:
         changes["init"] = overrides.init
     if overrides.tta:
-        changes["tta"] = False  # scored beside the single view, as every method is
+        changes["tta"] = False  # scored in addition to the single view, as every method is
     if row.method == "multitask":
         if overrides.other is None:
             raise ConfigError("multitask: name the second data set with --other DATA.")

@@ -99,17 +99,22 @@ RUN_FACTS: Mapping[str, Fact] = {
 }
 """Settings of `lpt.config.RunConfig` that a method may read."""
 
+_IMAGES = "hash of the names and labels of training and scored images"
+
 RUN_SETTINGS_ELSEWHERE: Mapping[str, str] = {
     "backbone": "hash of the weights",
-    "seed": "a fact of its own",
+    "seed": "a separate fact",
     "precision": "resolved to what is used: bf16 or float32",
-    "data.source": "hash of the images",
-    "data.val_fraction": "hash of the images",
-    "data.test_fraction": "hash of the images",
-    "data.group_by": "hash of the images",
-    "data.bad_images": "hash of the images",
+    "data.source": _IMAGES,
+    "data.val_fraction": _IMAGES,
+    "data.test_fraction": _IMAGES,
+    "data.group_by": _IMAGES,
+    "data.bad_images": _IMAGES,
 }
-"""Settings that are in every key in another form, named here."""
+"""Settings that are in every key in another form, named here.
+
+The hash covers folder, file name, row and label of each image, not its content.
+"""
 
 RUN_SETTINGS_WITHOUT_EFFECT: Mapping[str, str] = {
     "recipe": "a name",

@@ -1,7 +1,8 @@
 """The key of a run: a hash of the facts that decide its result.
 
-Facts have names of their own (`lpt.studies.plan.run_facts`), so that renaming a setting renames no
-run. A value at its omitted default adds nothing, so that a new setting renames no run either.
+Facts have fixed names (`lpt.studies.plan.run_facts`), so that renaming a setting renames no run. A
+value at its omitted default adds nothing, so that a new setting renames no run either. Images are
+identified by names and labels: a key does not change if their content is replaced.
 """
 
 import hashlib
@@ -78,7 +79,8 @@ def visible_config(config: RunConfig, read: Collection[str]) -> RunConfig:
     """Return a configuration that hides the settings a method does not declare to read.
 
     Hidden settings have the value that keys leave out. A method that reads one without declaring it
-    therefore sees a constant: the setting has no effect, and no old result passes for a new one.
+    therefore sees a constant: the setting has no effect, and a result with one value never
+    passes for that with another.
 
     Args:
         read: dotted names, as `expand_names` returns them.

@@ -145,7 +145,7 @@ class StudyData:
         return "bf16" if uses_bf16(config.precision, choose_device(self.device)) else "float32"
 
     def context(self, config: RunConfig, part: Part, reporter: Reporter) -> TrainingContext:
-        """Return a training context with a backbone of its own: runs cannot affect each other."""
+        """Return a training context with its own backbone: runs cannot affect each other."""
         return TrainingContext(config, reporter, device=self.device, data=self.trained(part))
 
     def _hash(self, split: Split) -> str:

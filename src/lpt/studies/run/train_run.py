@@ -27,7 +27,7 @@ RUN, TASK = "run", "task.safetensors"
 
 @dataclass(frozen=True)
 class Start:
-    """Phase 1, finished in a run of its own.
+    """Phase 1, finished in a separate run.
 
     Attributes:
         task_file: its task file.

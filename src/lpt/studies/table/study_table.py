@@ -178,7 +178,7 @@ def _row(
 
 
 def _made_with(result: RunResult) -> str:
-    """Versions, threads, device and precision, as far as they are recorded."""
+    """Versions, threads, device and precision, those that are recorded."""
     made = result.environment
     threads = made.get("threads")
     parts = [f"{name} {made[name]}" for name in ("lpt", "torch") if name in made]

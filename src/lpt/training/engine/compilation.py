@@ -36,7 +36,7 @@ def compile_pays(wanted: str, device: torch.device, steps: int) -> bool:
 
     Args:
         wanted: auto, on or off.
-        steps: number of steps of the whole phase, so that a resumed phase decides alike.
+        steps: number of steps of the whole phase, so that a resumed phase decides the same.
 
     >>> compile_pays("auto", torch.device("cpu"), 1_000_000)
     False

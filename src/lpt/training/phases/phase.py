@@ -21,7 +21,8 @@ class Phase:
     """One phase of long-tailed prompt tuning.
 
     A module of `lpt.training.phases` describes each phase, and `lpt.training.phases.build_stages`
-    lists them in order; nothing else in training names a phase.
+    lists them in order. A new phase also needs a section of its name in `lpt.config.RunConfig`,
+    and a task file knows one or two phases. `lpt.studies.define.variants` replaces phases.
 
     Attributes:
         name: name of its configuration section, checkpoints and metrics.

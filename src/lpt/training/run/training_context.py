@@ -275,7 +275,7 @@ class TrainingContext:
 
     @property
     def evaluation_splits(self) -> dict[str, Split]:
-        """The splits "val" (`validation`) and "test", as far as they have images."""
+        """The splits "val" (`validation`) and "test", those that have images."""
         splits = {"val": self.validation, "test": self.data.splits.get("test")}
         return {name: split for name, split in splits.items() if split is not None and len(split)}
 
