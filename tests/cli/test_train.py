@@ -26,7 +26,7 @@ def test_an_empty_class_one_class_and_no_class_are_told(lpt, home, tmp_path):
     (data / "ant").mkdir()
     refused(lpt("train", str(data), "--out", out), "ant", "no image")
     shutil.copy(home / "photos" / "ant" / "00.png", data / "ant")
-    refused(lpt("train", str(data), "--out", out), "one class", "two or more")
+    refused(lpt("train", str(data), "--out", out), "one class", "two classes or more")
     assert not (tmp_path / "out").exists()
 
 
@@ -85,7 +85,7 @@ def test_a_quarantine_list_is_left_out_by_training(lpt, spoilt, tmp_path):
 def test_a_list_that_is_not_there_is_a_setting_out_of_range(lpt, spoilt, tmp_path):
     code, _, err = train(lpt, spoilt, tmp_path / "run", "--bad-images", "none.csv")
     assert code == 2
-    assert "data.bad_images=none.csv: choose error, skip, or a list" in err
+    assert "data.bad_images=none.csv: choose error, skip or an existing quarantine list" in err
     assert not (tmp_path / "run").exists()
 
 
