@@ -51,5 +51,5 @@ def test_an_unfinished_run_is_reported_as_such(
 ) -> None:
     with opened(config(photos), tmp_path / "run", backbone):
         pass
-    with pytest.raises(TaskFileError, match=r"not finished; go on with it: .* --resume"):
+    with pytest.raises(TaskFileError, match=r"not finished\. Resume it: .* --resume"):
         Task.load(tmp_path / "run")
