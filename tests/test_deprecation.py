@@ -2,9 +2,16 @@
 
 import pytest
 
+from lpt.config import RunConfig
 from lpt.deprecation import RenamedWarning, warn_renamed
 
 
 def test_the_warning_names_both_and_the_version_that_refuses():
     with pytest.warns(RenamedWarning, match=r"^a is now b\. The old name works until lpt 0\.3\.$"):
         warn_renamed("a", "b")
+
+
+def test_the_warning_points_to_the_line_of_the_caller():
+    with pytest.warns(RenamedWarning) as warned:
+        RunConfig().changed({"prompts.top": 1})
+    assert warned[0].filename == __file__

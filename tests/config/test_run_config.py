@@ -116,3 +116,8 @@ def test_another_loss_begins_without_the_options_of_the_one_before():
     assert same.phase2.loss == config.phase2.loss
     given = {"phase2.loss.name": "focal", "phase2.loss.options": {"gamma": 1.0}}
     assert config.changed(given).phase2.loss.options == {"gamma": 1.0}
+
+
+def test_a_value_for_a_whole_section_is_refused_with_the_form_that_is_meant():
+    with pytest.raises(ConfigError, match=r"phase1\.loss='names': a section of settings; set"):
+        RunConfig().changed({"phase1.loss": "names"})

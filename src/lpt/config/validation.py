@@ -58,6 +58,9 @@ def _explain(model: type[BaseModel], error: ValidationError, origin: str) -> str
         return f"{origin} {path}: unknown. {meant or there}"
     if first["type"] == "value_error":  # raised by one of our own validators
         return f"{origin} {path}: {first['msg'].removeprefix('Value error, ')}."
+    if first["type"] in ("model_type", "model_attributes_type"):
+        given = f"{path}={first['input']!r:.100}"
+        return f"{origin} {given}: a section of settings; set {path}.NAME=VALUE instead."
     return f"{origin} {path}={first['input']!r:.100}: {_wanted(first)}."
 
 

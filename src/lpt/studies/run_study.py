@@ -114,7 +114,7 @@ def _summary(runner: StudyRunner) -> str:
     done = sum(runner.store.is_finished(run.name) for run in runs)
     choosing = sum(run.part == "selection" for run in runs)
     selection = f"{choosing} for learning-rate selection; " if choosing else ""
-    return f"runs    {len(runs)} ({selection}phase 1 counted separately); {done} already done"
+    return f"runs    {len(runs)} ({selection}shared phase-1 runs included); {done} already done"
 
 
 def _prepared(request: Request, reporter: Reporter) -> tuple[Study, StudyRunner, StudyData, str]:
