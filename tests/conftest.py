@@ -1,6 +1,9 @@
 """Every test runs with the shapes of signatures checked, on one thread, in float32."""
 
+import os
 from collections.abc import Iterator
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, here and in subprocesses
 
 import pytest
 import torch

@@ -1,5 +1,7 @@
 """The documentation site builds strictly, without a network, and leads only to what there is."""
 
+import fcntl
+import os
 import re
 import subprocess
 import sys
@@ -38,11 +40,20 @@ class Addresses(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site. Building runs the notebooks and fails at a link that leads nowhere."""
-    folder = tmp_path_factory.mktemp("site")
+    """The built site, built once for all test processes.
+
+    Building runs the notebooks and fails at a link that leads nowhere.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = base / "site"
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    with (base / "site.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (base / "site.built").exists():
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+            (base / "site.built").touch()
     return folder
 
 

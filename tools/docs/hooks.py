@@ -1,5 +1,6 @@
 """MkDocs hooks: addresses from pyproject.toml, notebooks as pages, links beyond docs/."""
 
+import os
 import posixpath
 import re
 import tempfile
@@ -61,7 +62,9 @@ def notebook_page(path: Path) -> str:
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}
-        NotebookClient(notebook, timeout=300, resources=resources).execute()
+        # One thread: two fight for the cores wherever something else runs.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        NotebookClient(notebook, timeout=300, resources=resources).execute(env=environment)
     for cell in notebook.cells:  # warnings of libraries, with paths of this machine
         kept = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
         cell.update({"outputs": kept} if cell.cell_type == "code" else {})
