@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from lpt import errors
-from lpt.errors import ConfigError, LptError, ParameterError, at_least
+from lpt.errors import ConfigError, DataError, LptError, ParameterError, RunError, at_least
 
 
 def test_every_error_is_an_lpt_error():
@@ -31,3 +31,16 @@ def test_whole_numbers_of_other_libraries_are_fine():
 
     at_least("top", np.int64(3), 1)
     at_least("top", 1, 1)
+
+
+def test_text_from_outside_is_escaped_and_bounded_in_every_message() -> None:
+    error = DataError("photos/\x1b[31m\n.jpg: is empty.", "x" * 10**6)
+    first, second = str(error).splitlines()
+    assert first == r"photos/\x1b[31m\x0a.jpg: is empty."
+    assert len(second) == 1000
+
+
+def test_an_error_survives_pickling_with_its_lines() -> None:
+    for error in (DataError("one", "two"), RunError("`out`: one", "two")):
+        again = pickle.loads(pickle.dumps(error))
+        assert str(again) == str(error)

@@ -14,6 +14,8 @@ LptError                  one or two lines: file or setting, value, remedy; exit
 import operator
 import re
 
+from lpt.escape import printable, shortened
+
 __all__ = [
     "BackboneError",
     "ConfigError",
@@ -29,6 +31,7 @@ __all__ = [
 ]
 
 
+_LONGEST = 1000  # characters of a line: a name or a value may have any length
 _PARAMETER = re.compile(r"`([^`\n]+)`")
 
 
@@ -38,6 +41,10 @@ class LptError(Exception):
     The message names what is wrong, its value and a remedy in one or two lines. The command line
     prints it and exits with code 2.
 
+    Args:
+        lines: the lines of the message. They may hold text from outside, such as names of files:
+            control characters are escaped (also line breaks), and long lines lose their middle.
+
     >>> import lpt
     >>> try:
     ...     lpt.load("no/such/file")
@@ -46,18 +53,27 @@ class LptError(Exception):
     no/such/file: no such file. Give a task file, or the folder of a run.
     """
 
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*(shortened(printable(line), _LONGEST) for line in lines))
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
+
 
 class TemplateError(LptError):
     """An error whose message names parameters.
 
     Args:
-        template: the message with parameter names in backquotes. The command line replaces them
-            by the names of its options; everywhere else the backquotes are dropped.
+        lines: the lines of the message, with parameter names in backquotes. The command line
+            replaces them by the names of its options; everywhere else the backquotes are dropped.
     """
 
-    def __init__(self, template: str) -> None:
-        super().__init__(_PARAMETER.sub(r"\1", template))
-        self.template = template
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+        self.template = "\n".join(self.args)
+
+    def __str__(self) -> str:
+        return _PARAMETER.sub(r"\1", self.template)
 
 
 class DataError(LptError):

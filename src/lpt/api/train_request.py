@@ -111,9 +111,10 @@ class TrainRequest:
         ]
         if given:
             raise ParameterError(
-                f"`resume`: {', '.join(given)} would change the run, which keeps its configuration."
-                f"\nLeave {'it' if len(given) == 1 else 'them'} out, or start a new run with "
-                "another `out`."
+                f"`resume`: {', '.join(given)} would change the run, "
+                "which keeps its configuration.",
+                f"Leave {'it' if len(given) == 1 else 'them'} out, or start a new run with "
+                "another `out`.",
             )
         if self.out is None:
             raise ParameterError("`resume`: needs `out`, the run folder, such as runs/birds.")

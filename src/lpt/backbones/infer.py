@@ -34,11 +34,11 @@ def infer_vit(checkpoint: Checkpoint) -> VisionTransformer:
         arguments = _arguments(tensors, metadata)
     except KeyError as error:
         raise BackboneError(
-            f"{path}: has no tensor {error}, so its architecture cannot be inferred.\n"
-            "Name the architecture: TIMM_NAME@FILE."
+            f"{path}: has no tensor {error}, so its architecture cannot be inferred.",
+            "Name the architecture: TIMM_NAME@FILE.",
         ) from error
     except ValueError as error:
-        raise BackboneError(f"{path}: {error}\nName the architecture: TIMM_NAME@FILE.") from error
+        raise BackboneError(f"{path}: {error}", "Name the architecture: TIMM_NAME@FILE.") from error
     kind = VisionTransformerDistilled if "dist_token" in tensors else VisionTransformer
     return kind(**arguments)
 

@@ -134,8 +134,8 @@ def _timm_model(name: str) -> Source:
     def fetch() -> Path:
         if config is None or not config.hf_hub_id:
             raise BackboneError(
-                f"{name}: timm offers no safetensors weights for it.\n"
-                f"Give a file ({name}@FILE.safetensors) or choose one of `lpt backbones`."
+                f"{name}: timm offers no safetensors weights for it.",
+                f"Give a file ({name}@FILE.safetensors) or choose one of `lpt backbones`.",
             )
         return _from_hub(name, config.hf_hub_id, HUB_WEIGHTS)
 
@@ -215,7 +215,8 @@ def _from_hub(name: str, repository: str, file: str) -> Path:
     except EntryNotFoundError as error:
         raise BackboneError(
             f"{name}: {repository} on the hub has no {file}; pickled weights are never read. "
-            f"Download them;\n{RESAVE}; then give the file: TIMM_NAME@FILE.safetensors."
+            "Download them;",
+            f"{RESAVE}; then give the file: TIMM_NAME@FILE.safetensors.",
         ) from error
     except (
         GatedRepoError,
@@ -224,8 +225,8 @@ def _from_hub(name: str, repository: str, file: str) -> Path:
         RevisionNotFoundError,
     ) as error:
         raise BackboneError(
-            f"{name}: the hub has no repository {repository} that you may read.\n"
-            "Check the name, or log in with the hub's own client."
+            f"{name}: the hub has no repository {repository} that you may read.",
+            "Check the name, or log in with the hub's own client.",
         ) from error
     except Exception as error:  # the hub's client does not wrap the errors of its transports
         raise _unreachable(name, file, error) from error
@@ -234,9 +235,9 @@ def _from_hub(name: str, repository: str, file: str) -> Path:
 def _unreachable(name: str, file: str, error: Exception) -> BackboneError:
     cause = type(error.__cause__ or error).__name__
     return BackboneError(
-        f"{name}: {file} is not on this machine and the hub cannot be reached ({cause}).\n"
+        f"{name}: {file} is not on this machine and the hub cannot be reached ({cause}).",
         f"Connect once, or obtain the file elsewhere and name it: TIMM_NAME@FILE.safetensors; "
-        f"{EMBEDDED.name} needs no download."
+        f"{EMBEDDED.name} needs no download.",
     )
 
 

@@ -133,8 +133,8 @@ def _adopt_input_size(model: VisionTransformer, checkpoint: Checkpoint) -> None:
 def _check_kind(path: Path) -> None:
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise BackboneError(
-            f"{path}: a torch file can run code when opened; only .safetensors files are read.\n"
-            f"{RESAVE[0].upper()}{RESAVE[1:]}."
+            f"{path}: a torch file can run code when opened; only .safetensors files are read.",
+            f"{RESAVE[0].upper()}{RESAVE[1:]}.",
         )
     if not path.is_file():
         raise BackboneError(f"{path}: no such weights file.")

@@ -54,8 +54,8 @@ def apply_policy(manifest: Manifest, report: CheckReport, policy: str) -> Manife
         named = [f"{manifest.split(s).name_of(i)} ({kind})" for (s, i), kind in bad.items()]
         shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if named[5:] else "")
         raise DataError(
-            f"{manifest.name}: {len(named)} images would spoil training: {shown}.\n"
-            "Repair or remove them, or leave them out with the policy skip or a quarantine list."
+            f"{manifest.name}: {len(named)} images would spoil training: {shown}.",
+            "Repair or remove them, or leave them out with the policy skip or a quarantine list.",
         )
     return _without(manifest, set(bad))
 

@@ -127,7 +127,8 @@ def diverged(stage: Stage, what: str, epoch: int, optimizer: Any) -> TrainingErr
         )
     lr = max(group["peak"] for group in optimizer.param_groups)
     return TrainingError(
-        f"{stage.name}: {what} in epoch {epoch + 1}, at a learning rate of {lr:g}.\n{stage.remedy}"
+        f"{stage.name}: {what} in epoch {epoch + 1}, at a learning rate of {lr:g}.",
+        *stage.remedy.splitlines(),
     )
 
 
