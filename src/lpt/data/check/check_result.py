@@ -1,6 +1,5 @@
 """Check a data set, and report the result as text or JSON."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +10,8 @@ from lpt.data.check.findings import KINDS, Finding, Limits, find_flaws
 from lpt.data.check.scan import scan_images
 from lpt.data.images.decode import MAX_PIXELS
 from lpt.data.manifest import Manifest
+from lpt.escape import json_text, printable
+from lpt.progress import plural
 
 __all__ = ["CheckReport", "check_data", "render_check"]
 
@@ -46,7 +47,7 @@ class CheckReport:
         """All attributes as a JSON object, preceded by the number of findings of each kind."""
         counts = Counter(finding.kind for finding in self.findings)
         content = {"spoiled": self.spoiled, "counts": counts, **asdict(self)}
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        return json_text(content, indent=2)
 
 
 def check_data(
@@ -95,7 +96,7 @@ def check_data(
 def render_check(report: CheckReport, *, examples: int = 3) -> str:
     """Render the report as text: one line per kind found, each with up to `examples` examples."""
     total = sum(report.images.values())
-    lines = [f"{report.name}: {total:,} images read in {report.seconds:.0f} s"]
+    lines = [f"{printable(report.name)}: {plural(total, 'image')} read in {report.seconds:.0f} s"]
     for kind, about in KINDS.items():
         findings = [finding for finding in report.findings if finding.kind == kind]
         if not findings:
@@ -103,7 +104,8 @@ def render_check(report: CheckReport, *, examples: int = 3) -> str:
         mark = "BAD " if about.spoils else "note"
         lines.append(f"  {mark}  {kind:<16}{len(findings):>7,}  {about.meaning}")
         for finding in findings[:examples]:
-            names = " = ".join(f"{place.name} ({place.label})" for place in finding.images[:3])
+            places = [f"{place.name} ({place.label})" for place in finding.images[:3]]
+            names = " = ".join(map(printable, places))
             more = f" and {len(finding.images) - 3} more" if finding.images[3:] else ""
             lines.append(f"          {names}{more}")
         if findings[examples:]:

@@ -1,7 +1,6 @@
 """Policies for images that would spoil training: stop, skip them, or skip a given list."""
 
 import csv
-import io
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,9 @@ from lpt.data.check.check_result import CheckReport
 from lpt.data.check.findings import KINDS
 from lpt.data.manifest import Manifest
 from lpt.errors import ConfigError, DataError
+from lpt.escape import csv_text
 from lpt.files import write_text
+from lpt.progress import plural
 
 __all__ = ["POLICIES", "apply_policy", "spoiling_images", "without_quarantined", "write_quarantine"]
 
@@ -54,7 +55,7 @@ def apply_policy(manifest: Manifest, report: CheckReport, policy: str) -> Manife
         named = [f"{manifest.split(s).name_of(i)} ({kind})" for (s, i), kind in bad.items()]
         shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if named[5:] else "")
         raise DataError(
-            f"{manifest.name}: {len(named)} images would spoil training: {shown}.",
+            f"{manifest.name}: {plural(len(named), 'image')} would spoil training: {shown}.",
             "Repair or remove them, or leave them out with the policy skip or a quarantine list.",
         )
     return _without(manifest, set(bad))
@@ -72,12 +73,13 @@ def write_quarantine(report: CheckReport, path: Path) -> int:
         for finding in report.findings
         for place in finding.images
     }
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("name", "split", "kind"))
+    columns = ("name", "split", "kind")
     bad = spoiling_images(report)
-    writer.writerows((names[place], place[0], kind) for place, kind in bad.items())
-    write_text(path, stream.getvalue())
+    rows = [
+        dict(zip(columns, (names[place], place[0], kind), strict=True))
+        for place, kind in bad.items()
+    ]
+    write_text(path, csv_text(rows, columns, exact=["name", "split"]))
     return len(bad)
 
 
