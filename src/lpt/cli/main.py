@@ -14,6 +14,7 @@ from lpt.cli import data, reports, study, train, use
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import message_of
 from lpt.cli.printing import say, say_error
+from lpt.cli.process import guarded_streams, stopped_by_signals
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 from lpt.escape import printable_lines
@@ -66,8 +67,12 @@ def main() -> None:
     """Run the command line. Errors that a user can cause are printed, and exit with code 2."""
     reuse_memory()
     warnings.showwarning = _show_warning
-    with _errors_printed():
-        app(current_arguments(sys.argv[1:]))
+    with guarded_streams(), _errors_printed(), stopped_by_signals():
+        try:
+            app(current_arguments(sys.argv[1:]))
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
 
 
 def _show_warning(

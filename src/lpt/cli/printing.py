@@ -5,7 +5,7 @@ from typing import Any
 
 from lpt.escape import json_text, printable_lines
 
-__all__ = ["say", "say_error", "say_json"]
+__all__ = ["say", "say_error", "say_json", "say_stopped"]
 
 
 def say(text: str) -> None:
@@ -16,6 +16,13 @@ def say(text: str) -> None:
 def say_json(value: Any, *, indent: int | None = 2) -> None:
     """Print a value as JSON to stdout at once."""
     print(json_text(value, indent=indent), flush=True)
+
+
+def say_stopped(how_to_go_on: str) -> None:
+    """Print that the command was stopped; on a terminal, below the ^C, with the cursor shown."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        print("\x1b[?25h", file=sys.stderr)
+    say_error(f"stopped. {how_to_go_on}")
 
 
 def say_error(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed
-from lpt.cli.printing import say, say_error
+from lpt.cli.printing import say, say_stopped
 from lpt.escape import shell_command
 
 __all__ = ["demo", "train"]
@@ -106,7 +106,7 @@ def train(
         task = finish(trainer)
     except KeyboardInterrupt:
         again = shell_command("lpt", "train", "--out", trainer.folder.path, "--resume")
-        say_error(f"stopped. Resume with: {again}")
+        say_stopped(f"Resume with: {again}")
         raise
     assert task.result is not None  # `finish` sets it
     say(summarise(trainer, task, task.result))

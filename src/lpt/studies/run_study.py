@@ -190,8 +190,8 @@ def _notes(runner: StudyRunner, study_data: StudyData, request: Request) -> list
         lrs = ", ".join(map(str, request.lrs))
         notes.append(
             f"Learning rate: the best of {lrs} by macro accuracy on {plural(count, 'image')} held "
-            f"out of training ({100 * SELECTION_SHARE:.0f} % of classes with 10 images or more, or the "
-            "data's own validation images), seed 0; the same images for all rows."
+            f"out of training ({100 * SELECTION_SHARE:.0f} % of classes with 10 images or more, or "
+            "the data's own validation images), seed 0; the same images for all rows."
         )
     if study_data.other is not None:
         notes.append(
