@@ -21,6 +21,7 @@ from torch import Tensor
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
 from lpt.errors import ConfigError, TaskFileError
+from lpt.escape import shell_command
 from lpt.files import write_atomic
 from lpt.model.two_pass import LongTailedPromptModel, PromptShape
 
@@ -161,7 +162,8 @@ def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
 def _instead(path: Path) -> str:
     run = path.parent
     if (run / "config.yaml").is_file():
-        return f"The run is not finished. Resume it: lpt train --out {run} --resume"
+        again = shell_command("lpt", "train", "--out", run, "--resume")
+        return f"The run is not finished. Resume it: {again}"
     return "Give a task file, or the folder of a run."
 
 

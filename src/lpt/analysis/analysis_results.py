@@ -13,7 +13,7 @@ from lpt.analysis.features import Plane
 from lpt.analysis.matching import Matching
 from lpt.analysis.notable_images import NotableImage
 from lpt.errors import RunError
-from lpt.escape import csv_text
+from lpt.escape import csv_text, shell_command
 from lpt.evaluation import ClassScore
 from lpt.files import write_json, write_text
 
@@ -169,16 +169,12 @@ def read_analysis(folder: Path) -> Analysis:
         folder: folder of the analysis.
     Raises: RunError naming the file if it is missing, damaged or of another version.
     """
-    path = folder / "analysis.json"
+    path, again = folder / "analysis.json", shell_command("lpt", "analyze", folder.parent)
     try:
         found = TypeAdapter(Analysis).validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise RunError(
-            f"{path}: cannot be read ({reason}). Run: lpt analyze {folder.parent}"
-        ) from error
+        raise RunError(f"{path}: cannot be read ({reason}). Run: {again}") from error
     if found.version != VERSION:
-        raise RunError(
-            f"{path}: written by another version of lpt. Run: lpt analyze {folder.parent}"
-        )
+        raise RunError(f"{path}: written by another version of lpt. Run: {again}")
     return found

@@ -21,8 +21,14 @@ def demo(
     """Run an end-to-end demo on bundled data and a bundled backbone (minutes on a laptop CPU)."""
     from lpt.reporters import reporter_for
     from lpt.studies.demo import run_demo
+    from lpt.training.run.run_folder import free_run_path
 
-    say(run_demo(out, seed, reporter_for()))
+    folder = out or free_run_path("demo")
+    try:
+        say(run_demo(folder, seed, reporter_for()))
+    except KeyboardInterrupt:
+        _say_how_to_resume(folder)
+        raise
 
 
 def train(
@@ -105,8 +111,13 @@ def train(
     try:
         task = finish(trainer)
     except KeyboardInterrupt:
-        again = shell_command("lpt", "train", "--out", trainer.folder.path, "--resume")
-        say_stopped(f"Resume with: {again}")
+        _say_how_to_resume(trainer.folder.path)
         raise
     assert task.result is not None  # `finish` sets it
     say(summarise(trainer, task, task.result))
+
+
+def _say_how_to_resume(run: Path) -> None:
+    if (run / "config.yaml").is_file():  # else nothing was trained yet
+        again = shell_command("lpt", "train", "--out", run, "--resume")
+        say_stopped(f"Resume with: {again}")
