@@ -53,7 +53,7 @@ def bar_chart(
     """
     top = TOP + (18.0 if legend_inside else 0.0)
     longest = max((len(name) for name, _ in bars), default=0)
-    left = 12 + CHARACTER * min(label, longest)
+    left = 14 + CHARACTER * min(label, longest)
     right = width - 48
     height = top + sum(len(group) * THICK + 8 for _, group in bars) + 36
     svg = new_svg(width, round(height), title, description)

@@ -24,7 +24,7 @@ __all__ = [
 
 WIDTH = 440
 TOP, BOTTOM = 10, 40
-CHARACTER = 6.2
+CHARACTER = 6.9
 """Approximate width of a character in a label."""
 
 _ids = count()

@@ -33,7 +33,7 @@ class HeatMap:
     def render(self) -> Markup:
         """Return the SVG."""
         longest = max(map(len, self.rows), default=0)
-        left = min(150.0, 10 + CHARACTER * min(longest, 22))
+        left = min(165.0, 10 + CHARACTER * min(longest, 22))
         high = min(18.0, max(13.0, 480 / max(1, len(self.rows))))
         wide = (WIDTH - left - 6) / max(1, len(self.columns))
         height = TOP + high * len(self.rows) + 40

@@ -12,7 +12,7 @@ SERIES = ("overall", "many", "medium", "few")
 _LEGEND = {"many": "many-shot", "medium": "medium-shot", "few": "few-shot"}
 _COLOURS = {"overall": "#1b1f24", "many": "#0072b2", "medium": "#b36b00", "few": "#c2338d"}
 _STYLE = (
-    "svg{background:#fff;font:12px system-ui,sans-serif}text{fill:#57606a}"
+    "svg{background:#fff;font:11.5px system-ui,sans-serif}text{fill:#57606a}"
     ".end{text-anchor:end}.middle{text-anchor:middle}.small{font-size:10.5px;fill:#1b1f24}"
     ".spread{stroke:#8c959f;stroke-width:2.5}.grid{stroke:#d5d9de}.axis,.tick{stroke:#57606a}"
     + "".join(f".{name}{{fill:{colour}}}" for name, colour in _COLOURS.items())
