@@ -1,10 +1,18 @@
-"""The `lpt` command: all subcommands, and the printing of errors and warnings."""
+"""The `lpt` command: all subcommands, the printing of errors and warnings, and the exit codes.
 
+Codes: 0 done, 1 a finding of `lpt data check` or a failed run of a study, 2 a user error, 128 plus
+the number of a signal (130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, 141 for a closed pipe).
+"""
+
+import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from types import FrameType
 from typing import Annotated, TextIO
 
 import typer
@@ -13,13 +21,14 @@ from lpt.allocator import reuse_memory
 from lpt.cli import data, reports, study, train, use
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import message_of
-from lpt.cli.printing import say, say_error
-from lpt.cli.process import guarded_streams, stopped_by_signals
+from lpt.cli.printing import guarded_streams, say, say_error
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 from lpt.escape import printable_lines
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "stopped_by_signals"]
+
+_SIGNALS = ("SIGTERM", "SIGHUP")
 
 app = typer.Typer(
     name="lpt",
@@ -97,3 +106,40 @@ def _errors_printed() -> Iterator[None]:
     except LptError as error:
         say_error(message_of(error))
         raise SystemExit(2) from None
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, with their own exit code.
+
+    A signal that the caller ignores (nohup) stays ignored. The second signal ends the process at
+    once. Worker processes that inherit the handlers end as if there were none.
+    """
+    received: list[int] = []
+    process = os.getpid()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        signal.signal(number, signal.SIG_DFL)
+        if os.getpid() != process:
+            os.kill(os.getpid(), number)
+        received.append(number)
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # only the main thread may handle signals
+    handled = [n for n in numbers if signal.getsignal(n) == signal.SIG_DFL]
+    for number in handled:
+        signal.signal(number, stop)
+    try:
+        yield
+    except BaseException as error:
+        if received:
+            raise SystemExit(128 + received[0]) from None
+        if isinstance(error, KeyboardInterrupt):
+            raise SystemExit(128 + signal.SIGINT) from None
+        raise
+    finally:
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lpt.cli.process import guarded_streams, stopped_by_signals
+from lpt.cli.main import stopped_by_signals
+from lpt.cli.printing import guarded_streams
 from lpt.errors import LptError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and pipes of POSIX")
