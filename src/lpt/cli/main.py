@@ -18,9 +18,9 @@ from typing import Annotated, TextIO
 import typer
 
 from lpt.allocator import reuse_memory
-from lpt.cli import data, reports, study, train, use
+from lpt.cli import data, info, reports, study, train, use
 from lpt.cli.old_options import current_arguments
-from lpt.cli.options import message_of
+from lpt.cli.options import command_of, message_of, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
@@ -35,7 +35,6 @@ app = typer.Typer(
     help="Train image classifiers on long-tailed data by tuning prompts for a frozen Vision "
     "Transformer (LPT).",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -51,25 +50,30 @@ def _version(asked: bool) -> None:
 def _every_command(
     shown: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", metavar="", callback=_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     del shown
 
 
 for command in (
-    train.demo,
-    train.train,
-    use.evaluate,
+    with_quiet(train.demo),
+    with_quiet(train.train),
+    with_quiet(use.evaluate),
     use.predict,
-    reports.analyze,
-    reports.report,
+    with_quiet(reports.analyze),
+    with_quiet(reports.report),
     reports.bench,
-    study.study,
+    with_quiet(study.study),
+    info.info,
+    info.settings,
     use.backbones,
 ):
     app.command()(command)
 app.add_typer(data.app)
+with_metavars(app)
 
 
 def main() -> None:
@@ -78,7 +82,7 @@ def main() -> None:
     warnings.showwarning = _show_warning
     with guarded_streams(), _errors_printed(), stopped_by_signals():
         try:
-            app(current_arguments(sys.argv[1:]))
+            command_of(app)(current_arguments(sys.argv[1:]))
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()

@@ -1,12 +1,13 @@
 """The commands `lpt demo` and `lpt train`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed
-from lpt.cli.printing import say, say_stopped
+from lpt.cli.printing import say, say_json, say_stopped
 from lpt.escape import shell_command
 
 __all__ = ["demo", "train"]
@@ -85,6 +86,9 @@ def train(
         str | None,
         typer.Option(metavar="tensorboard", help="Also write TensorBoard logs to RUN/tensorboard."),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON instead of a table.")
+    ] = False,
     device: Device = None,
 ) -> None:
     """Train a task on a data set. The result is a task file of a few megabytes."""
@@ -114,7 +118,11 @@ def train(
         _say_how_to_resume(trainer.folder.path)
         raise
     assert task.result is not None  # `finish` sets it
-    say(summarise(trainer, task, task.result))
+    if as_json:
+        places = {"run": str(trainer.folder.path), "task_file": str(trainer.folder.task_file)}
+        say_json({**places, **asdict(task.result)})
+    else:
+        say(summarise(trainer, task, task.result))
 
 
 def _say_how_to_resume(run: Path) -> None:
