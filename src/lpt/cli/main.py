@@ -24,7 +24,7 @@ from lpt.cli.options import command_of, message_of, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
-from lpt.escape import printable_lines
+from lpt.escape import printable, printable_lines
 
 __all__ = ["app", "main", "stopped_by_signals"]
 
@@ -82,7 +82,8 @@ def main() -> None:
     warnings.showwarning = _show_warning
     with guarded_streams(), _errors_printed(), stopped_by_signals():
         try:
-            command_of(app)(current_arguments(sys.argv[1:]))
+            code = command_of(app)(current_arguments(sys.argv[1:]), standalone_mode=False)
+            raise SystemExit(code or 0)
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -109,6 +110,16 @@ def _errors_printed() -> Iterator[None]:
         yield
     except LptError as error:
         say_error(message_of(error))
+        raise SystemExit(2) from None
+    except Exception as error:
+        # Typer has no public class for wrong usage, such as an option that does not exist.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ != "NoArgsIsHelpError":  # which has printed the help
+            where = "lpt" if context is None else context.command_path
+            say_error(f"{printable(message())}\nSee: {where} --help")
         raise SystemExit(2) from None
 
 
