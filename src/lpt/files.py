@@ -2,7 +2,8 @@
 
 import json
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ __all__ = [
 UNFINISHED = ".unfinished"
 """Suffix of files that are being written; one that is left over was interrupted."""
 
+_LONGEST_NAME = 100  # characters of a name that the temporary name repeats
+
 
 def cache_folder() -> Path:
     """Folder of files that can be recreated: LPT_CACHE, or the cache folder of the platform."""
@@ -35,7 +38,8 @@ def cache_folder() -> Path:
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     """Call `write` on a temporary file beside `path`, sync it to disk, then rename it to `path`.
 
-    A reader sees the old file or the new one, never a part of it. Missing folders are created.
+    A reader sees the old file or the new one, never a part of it. Missing folders are created. The
+    file may be read by everyone, as far as the process's umask permits.
 
     Args:
         path: the file to write.
@@ -45,11 +49,11 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        name = f".{path.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}{UNFINISHED}"
+        mode = _created(path.parent / name)
+        temporary = path.parent / name
         write(temporary)
-        temporary.chmod(0o644)  # after writing: safetensors replaces the file
+        temporary.chmod(mode)  # after writing: safetensors replaces the file
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
@@ -83,6 +87,15 @@ def remove_unfinished(folder: Path) -> None:
     """Remove files left by interrupted writers; no other process may be writing to the folder."""
     for path in folder.glob(f".*{UNFINISHED}"):
         path.unlink(missing_ok=True)
+
+
+def _created(path: Path) -> int:
+    """Create a file that did not exist, and return the mode that the umask left it."""
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
+    try:
+        return stat.S_IMODE(os.fstat(handle).st_mode)
+    finally:
+        os.close(handle)
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -1,6 +1,5 @@
 """Results of finished runs on disk, one folder per run, shared by processes."""
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from lpt.errors import RunError
+from lpt.file_locks import FileLock
 from lpt.files import remove_unfinished, write_atomic, write_json
 
 __all__ = ["RunPredictions", "RunResult", "RunStore"]
@@ -97,21 +97,23 @@ class RunStore:
 
         Raises: RunError if the folder is not writable.
         """
-        path = self.folder / ".locks" / name
+        folder = self.folder / ".locks"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = path.open("w")
+            folder.mkdir(parents=True, exist_ok=True)
+            if folder.is_symlink():
+                raise RunError(f"{folder}: is a link, where a folder of locks is expected.")
+            lock = FileLock(folder / name)
+        except BlockingIOError:
+            yield False
+            return
         except OSError as error:
             raise RunError(
                 f"{self.folder}: cannot be written ({error.strerror}). Give another `out`."
             ) from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def path(self, name: str) -> Path:
         """Return the folder of a run."""

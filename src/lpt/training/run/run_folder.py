@@ -1,6 +1,5 @@
 """The run folder: configuration, environment, metrics, checkpoints, and the task file."""
 
-import fcntl
 import json
 import os
 import platform
@@ -9,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from lpt.config import RunConfig, load_config
 from lpt.errors import RunError
+from lpt.file_locks import FileLock
 from lpt.files import UNFINISHED, remove_unfinished, write_atomic, write_json, write_text
 from lpt.training.engine.checkpoint import Checkpoint
 
@@ -46,7 +46,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.records: list[dict[str, Any]] = []
-        self._lock: IO[str] | None = None
+        self._lock: FileLock | None = None
 
     @property
     def config_file(self) -> Path:
@@ -197,8 +197,7 @@ class RunFolder:
     def _claim(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.path / ".lock").open("w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = FileLock(self.path / ".lock")
             for folder in (self.path, self.last_file.parent):
                 remove_unfinished(folder)
         except BlockingIOError as error:
@@ -216,7 +215,7 @@ class RunFolder:
     def release(self) -> None:
         """Release the lock, so that other processes may write."""
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
             self._lock = None
 
     def _entries(self) -> list[Path]:
