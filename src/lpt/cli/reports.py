@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Device, Run, Workers
+from lpt.cli.options import Backbone, Device, Run, Workers
 
 __all__ = ["analyze", "bench", "report"]
 
@@ -41,6 +41,7 @@ def analyze(
     ] = None,
     workers: Workers = 0,
     device: Device = None,
+    backbone: Backbone = None,
 ) -> None:
     """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
     from lpt.analysis import run_analysis
@@ -53,6 +54,7 @@ def analyze(
         out=out,
         bank=bank,
         device=device,
+        backbone=backbone,
         workers=workers,
         reporter=reporter_for(),
     )

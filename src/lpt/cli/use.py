@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Device, Run, Workers, named_data
+from lpt.cli.options import Backbone, Device, Run, Workers, named_data
 from lpt.errors import DataError
 
 __all__ = ["backbones", "evaluate", "predict"]
@@ -39,6 +39,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     workers: Workers = 0,
     device: Device = None,
+    backbone: Backbone = None,
 ) -> None:
     """Score a task by shot group, and per class as CSV and JSON files."""
     from lpt.reporters import reporter_for
@@ -47,7 +48,7 @@ def evaluate(
     from lpt.task import load
 
     named = named_data(data or [])
-    task = load(run, device=device)
+    task = load(run, backbone=backbone, device=device)
     folder = out or (run / "evaluation" if run.is_dir() else None)
     scores = score_sets(
         run,
@@ -77,6 +78,7 @@ def predict(
     ] = False,
     workers: Workers = 0,
     device: Device = None,
+    backbone: Backbone = None,
 ) -> None:
     """Predict the most probable classes of images.
 
@@ -88,7 +90,9 @@ def predict(
 
     images = find_images(paths)
     bad = 0
-    for prediction in load(run, device=device).predict_each(images, top=top, workers=workers):
+    for prediction in load(run, backbone=backbone, device=device).predict_each(
+        images, top=top, workers=workers
+    ):
         if isinstance(prediction, DataError):
             if len(images) == 1:
                 raise prediction
