@@ -15,7 +15,9 @@ from lpt.errors import RunError
 
 __all__ = [
     "UNFINISHED",
+    "append_line",
     "cache_folder",
+    "check_writable",
     "remove_unfinished",
     "write_atomic",
     "write_bytes",
@@ -81,6 +83,41 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON atomically: UTF-8 without escapes, ending in a newline."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a file, which is created if missing; a link in its place is not followed.
+
+    Raises: RunError naming the file if it cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o644)
+        with os.fdopen(handle, "a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot be written ({error.strerror}). Remove it if it is a link."
+        ) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Check that a folder, or the nearest one above it that exists, can be written.
+
+    Raises: RunError naming the folder and what is in the way.
+    """
+    reason = ""
+    try:
+        place = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
+        (folder / UNFINISHED).exists()  # an error for a name that is too long
+        if not place.is_dir():
+            reason = f"{place} is not a folder" if place != folder else "it is not a folder"
+        elif not os.access(place, os.W_OK | os.X_OK):
+            reason = f"{place} does not permit it"
+    except (OSError, ValueError) as error:  # ValueError: NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+    if reason:
+        raise RunError(f"{folder}: cannot be written ({reason}). Choose another `out`.")
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -77,6 +77,7 @@ class TensorFile:
         path: the file.
         limits: what is refused before it is parsed.
         error: class of the errors raised.
+        damaged, remedy: how messages about a damaged file begin and end.
 
     Attributes:
         path: as given.
@@ -86,9 +87,18 @@ class TensorFile:
     Raises: `error` naming the file if it is missing, not a regular file, too large or damaged.
     """
 
-    def __init__(self, path: Path, limits: TensorLimits, error: type[LptError]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        limits: TensorLimits,
+        error: type[LptError],
+        *,
+        damaged: str = "not a readable safetensors file",
+        remedy: str = "Obtain it again.",
+    ) -> None:
         self.path = path
         self._error = error
+        self._words = damaged, remedy
         self._stream = open_regular(path, max_bytes=limits.file_bytes, error=error)
         try:
             header, self._start = self._header(self._stream, limits)
@@ -195,9 +205,8 @@ class TensorFile:
         return entries
 
     def _damaged(self, reason: str) -> LptError:
-        return self._error(
-            f"{self.path}: not a readable safetensors file ({reason}). Obtain it again."
-        )
+        damaged, remedy = self._words
+        return self._error(f"{self.path}: {damaged} ({reason}). {remedy}")
 
 
 def tensor_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:

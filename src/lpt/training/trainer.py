@@ -138,7 +138,8 @@ class Trainer:
             files of the run are damaged or cannot be written.
         """
         reset_peak_memory(self.context.accelerator.device)
-        checkpoint = self.folder.checkpoint([phase.name for phase in self.phases])
+        epochs = {phase.name: phase.section(self.config).epochs for phase in self.phases}
+        checkpoint = self.folder.checkpoint(epochs)
         if checkpoint is None:
             checkpoint = self._begin(0, Checkpoint(Position(), {}))
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
@@ -269,7 +270,7 @@ class Trainer:
             temperature=temperature,
             metrics=metrics,
         )
-        size = save_task(self.folder.task_file, self.model, spec)
+        size = save_task(self.folder.intact().task_file, self.model, spec)
         result = Result(
             metrics,
             size,

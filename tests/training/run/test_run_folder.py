@@ -10,7 +10,7 @@ from lpt.errors import RunError
 from lpt.training.engine.checkpoint import Checkpoint, Position
 from lpt.training.run.run_folder import RunFolder, environment, free_run_path, read_metrics
 
-STAGES = ("phase1", "phase2")
+STAGES = {"phase1": 5, "phase2": 5}
 IDENTITY = {"classes": ["ant", "bee"], "backbone": "0" * 64}
 
 
@@ -61,7 +61,7 @@ def test_metrics_after_the_last_checkpoint_are_dropped(folder: RunFolder) -> Non
     with pytest.raises(
         RunError, match=r"line 1 is damaged \(unknown stage 'phase1'\)\. Known: joint"
     ):
-        folder.checkpoint(["joint"])
+        folder.checkpoint({"joint": 5})
 
 
 def test_a_damaged_line_of_metrics_is_named_with_the_remedy(folder: RunFolder) -> None:
