@@ -111,7 +111,7 @@ def check_writable(folder: Path) -> None:
         place = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
         (folder / UNFINISHED).exists()  # an error for a name that is too long
         if not place.is_dir():
-            reason = f"{place} is not a folder" if place != folder else "it is not a folder"
+            reason = f"{place} is a file" if place != folder else "it is a file"
         elif not os.access(place, os.W_OK | os.X_OK):
             reason = f"{place} does not permit it"
     except (OSError, ValueError) as error:  # ValueError: NUL in the path

@@ -17,8 +17,8 @@ MAX_JSON_BYTES = 64 * 2**20
 
 _SHOWN = 160  # characters
 
-Count = Annotated[int, Field(ge=0, le=2**53)]
-"""A whole number from 0 that every reader of JSON can hold."""
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+"""A whole number from 0 of 63 bits."""
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 """A finite number."""
@@ -77,6 +77,8 @@ def read_json(
     Raises: `error` naming the file if it is missing, not a regular file, too large, or does not
         fit the schema.
     """
+    if not path.exists():
+        raise error(f"{path}: no such file. {remedy}")
     data = read_regular(path, max_bytes, error=error)
     return validated_json(
         schema, data, lambda reason: error(f"{path}: cannot be read ({reason}). {remedy}")

@@ -13,6 +13,7 @@ from lpt.model.two_pass import PromptShape
 __all__ = ["BackboneRecord", "TaskSpec", "check_class_names"]
 
 MAX_CLASSES = 100_000
+MAX_NAME = 10_000
 MAX_NAME_BYTES = 4 * 2**20
 """Of all class names together."""
 
@@ -21,7 +22,7 @@ Pixels = Annotated[int, Field(ge=1, le=4096)]
 Images = Annotated[int, Field(ge=0, le=2**53)]
 Score = Annotated[float, Field(ge=-1e9, le=1e9)]
 Temperature = Annotated[float, Field(ge=1e-4, le=1e4)]
-Name = Annotated[str, Field(max_length=10_000)]
+Name = Annotated[str, Field(max_length=MAX_NAME)]
 
 
 class _Record(BaseModel):
@@ -92,7 +93,17 @@ def check_class_names(names: Sequence[str], origin: str) -> None:
             f"{origin}: has {len(names):,} classes; a task has at most {MAX_CLASSES:,}. "
             "Merge classes, or check which column holds the labels."
         )
-    if sum(len(name.encode("utf-8", "surrogatepass")) for name in names) > MAX_NAME_BYTES:
+    for name in names:
+        if len(name) > MAX_NAME:
+            raise DataError(
+                f"{origin}: class '{name[:40]}...' is longer than {MAX_NAME:,} characters. "
+                "Shorten its name."
+            )
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"{origin}: class '{name}' is not UTF-8. Rename it.") from error
+    if sum(len(name.encode()) for name in names) > MAX_NAME_BYTES:
         raise DataError(
             f"{origin}: its class names have more than {MAX_NAME_BYTES:,} bytes. Shorten them."
         )

@@ -117,6 +117,10 @@ def find_source(name: str) -> Source:
     Raises: BackboneError for an unknown name, with close matches, and for files that are not
         safetensors.
     """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:  # task files and settings hold the name as UTF-8
+        raise BackboneError(f"{name}: this path is not UTF-8. Rename the file.") from error
     match kind_of_name(name):
         case Kind.RANDOM:
             return _random(name)

@@ -40,7 +40,7 @@ def test_files_of_others_are_never_overwritten(folder: RunFolder, tmp_path: Path
     with pytest.raises(RunError, match="exists and is not empty"):
         RunFolder(folder.path).create(RunConfig(), IDENTITY)
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match="is a file"):
+    with pytest.raises(RunError, match=r"cannot be written \(it is a file\)"):
         RunFolder(tmp_path / "file").check_free()
 
 

@@ -26,12 +26,14 @@ from lpt.files import (
     write_text,
 )
 from lpt.training.engine.checkpoint import Checkpoint, read_tensors
+from lpt.training.run.data_identity import IMAGE_SIZES, IMAGE_TIMES
 from lpt.training.run.run_records import read_identity, read_metrics
 
 __all__ = ["RunFolder", "environment", "free_run_path", "read_metrics"]
 
 MIN_FREE_BYTES = 64 * 2**20
 
+_OF_FILES = (IMAGE_SIZES, IMAGE_TIMES)
 _BEFORE_CONFIG = (".lock", "environment.json", "identity.json")
 """Files written before config.yaml, which makes a folder a run; without it there is no run yet."""
 
@@ -134,20 +136,30 @@ class RunFolder:
         """Read the configuration of the run, which may have been written by an older lpt."""
         return load_config(self.config_file, warn=False)
 
-    def check_identity(self, identity: Mapping[str, Any]) -> None:
+    def check_identity(self, identity: Mapping[str, Any]) -> str | None:
         """Check that data and backbone are those that the run started with.
 
         Args:
             identity: current fingerprints, or some of them.
+        Returns: a warning if image files have other sizes or times than at the start, so that some
+            may have been replaced.
         Raises: RunError naming what changed.
         """
         recorded = read_identity(self.identity_file)
-        changed = [name for name, value in identity.items() if recorded.get(name) != value]
-        if changed:
+        changed = [name for name, value in identity.items() if recorded.get(name, value) != value]
+        changed += [name for name in identity if name not in recorded and name not in _OF_FILES]
+        if any(name not in _OF_FILES for name in changed):
+            named = " and ".join(name for name in changed if name not in _OF_FILES)
             raise RunError(
-                f"{self.path}: {' and '.join(changed)} changed since the run started. "
+                f"{self.path}: {named} changed since the run started. "
                 "Restore them, or start a new run in another folder."
             )
+        if not changed:
+            return None
+        return (
+            f"{self.path}: {' and '.join(changed)} differ from those at the start of the run. "
+            "If images were replaced, start a new run in another folder."
+        )
 
     def checkpoint(self, stages: Mapping[str, int]) -> Checkpoint | None:
         """Return the last checkpoint; None before the first.

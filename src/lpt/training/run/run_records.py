@@ -24,7 +24,7 @@ class _Identity(BaseModel):
     __pydantic_extra__: dict[str, str | list[str]] = Field(init=False)
 
     classes: list[str]
-    backbone: str
+    backbone: str = ""
 
 
 class _Environment(BaseModel):
@@ -53,7 +53,7 @@ _EPOCH = TypeAdapter(_Epoch)
 
 def read_identity(path: Path) -> dict[str, Any]:
     """Read the fingerprints of a run. Raises: RunError naming the file if it is damaged."""
-    return read_json(path, _IDENTITY, remedy=_REMEDY).model_dump()
+    return read_json(path, _IDENTITY, remedy=_REMEDY).model_dump(exclude_unset=True)
 
 
 def read_environment(path: Path) -> dict[str, Any]:
