@@ -5,6 +5,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,8 @@ def check_writable(folder: Path) -> None:
     reason = ""
     try:
         place = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
-        (folder / UNFINISHED).exists()  # an error for a name that is too long
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (folder / UNFINISHED).lstat()  # an error for a name that is too long, or holds NUL
         if not place.is_dir():
             reason = f"{place} is a file" if place != folder else "it is a file"
         elif not os.access(place, os.W_OK | os.X_OK):
