@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lpt.data.parquet_limits import FileState, file_state, read_bounded
 from lpt.errors import DataError
 
 __all__ = ["RowGroupReader", "image_column", "open_parquet", "row_count"]
@@ -99,11 +100,13 @@ class RowGroupReader:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._files: dict[Path, tuple[Any, Any, str]] = {}
+        self._states: dict[Path, FileState] = {}
         self._groups: OrderedDict[tuple[Path, int], Any] = OrderedDict()
         self._held = 0
 
     def _locate(self, path: Path, row: int) -> tuple[int, int]:
         if path not in self._files:
+            self._states[path] = file_state(path)
             file = open_parquet(path)
             sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
             self._files[path] = (
@@ -125,13 +128,8 @@ class RowGroupReader:
             self._groups.move_to_end(key)
             return self._groups[key]
         file, _, column = self._files[path]
-        try:
-            table = file.read_row_group(group, columns=[column], use_threads=False)
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(
-                f"{path} row group {group}: damaged, cannot be read ({str(error)[:120]}). "
-                "Download the file again."
-            ) from error
+        state = self._states[path]
+        table = read_bounded(file, path, [column], group=group, state=state)
         values = table.column(0).combine_chunks()
         if pa.types.is_struct(values.type):
             values = values.field("bytes")

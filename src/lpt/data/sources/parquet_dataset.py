@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.image_stores import FileStore, Strings
+from lpt.data.parquet_limits import read_bounded
 from lpt.data.parquet_reader import image_column, open_parquet
 from lpt.data.sources.listing import Listing, canonical_split, class_indices
 from lpt.errors import DataError
@@ -63,8 +64,6 @@ def read_parquet(files: Sequence[Path], *, root: Path, group_by: str | None = No
 
 
 def _read_one(path: Path, group_by: str | None) -> dict[str, Any]:
-    import pyarrow as pa
-
     file = open_parquet(path)
     schema = file.schema_arrow
     image_column(schema, path)
@@ -80,10 +79,7 @@ def _read_one(path: Path, group_by: str | None) -> dict[str, Any]:
         raise DataError(
             f"{path}: no column {group_by!r} to group by. Choose from {', '.join(schema.names)}."
         )
-    try:
-        table = file.read(columns=wanted, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: damaged ({str(error)[:120]}). Download it again.") from error
+    table = read_bounded(file, path, wanted)
     labels = _values(table, label or str(name), path)
     names = _values(table, name, path).astype(np.str_) if label and name else None
     if names is None and label and np.issubdtype(labels.dtype, np.integer):
