@@ -96,7 +96,7 @@ def check(
     """Read every image and report what would spoil training; exit code 1 if anything would."""
     from lpt.data.check.check_result import check_data, render_check
     from lpt.data.check.contact_sheet import contact_sheet
-    from lpt.data.check.policy import write_quarantine
+    from lpt.data.check.quarantine import write_quarantine
     from lpt.data.check.scan import check_workers
     from lpt.data.sources.open_data import open_data
     from lpt.files import cache_folder, write_text
@@ -106,7 +106,7 @@ def check(
     to_stdout = as_json == "-"
     json_file = None if as_json is None or to_stdout else Path(as_json)
     check_free(json_file, sheet, quarantine)
-    manifest = open_data(data, val_fraction=0, test_fraction=0)
+    manifest = open_data(data, val_fraction=0, test_fraction=0, lenient=True)
     with shown(reporter_for(), "image check", "images") as progress:
         report = check_data(
             manifest,
@@ -120,7 +120,7 @@ def check(
     if sheet is not None:
         contact_sheet(report, manifest, sheet)
     if quarantine is not None:
-        write_quarantine(report, quarantine)
+        write_quarantine(report, manifest, quarantine)
     raise typer.Exit(1 if report.spoiled else 0)
 
 
