@@ -6,7 +6,10 @@ from typing import Annotated
 import typer
 
 from lpt.cli.options import Data, Seed, check_free
+from lpt.cli.printing import say
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
+from lpt.escape import printable, shell_command
+from lpt.progress import plural
 
 __all__ = ["app"]
 
@@ -30,8 +33,8 @@ def list_sets() -> None:
     rows = [(name, ", ".join(known.options), known.about) for name, known in DATASETS.items()]
     rows.append(("hf:NAME", "config, image, label", "a Hugging Face data set; needs lpt[datasets]"))
     for name, options, about in [("name", "options", "contents and requirements"), *rows]:
-        print(f"{name:<17}{options:<22}{about}")
-    print("\nOptions follow a colon: cifar100-lt:imbalance=50,root=DIR")
+        say(f"{name:<17}{options:<22}{about}")
+    say("\nOptions follow a colon: cifar100-lt:imbalance=50,root=DIR")
 
 
 @app.command()
@@ -61,7 +64,7 @@ def inspect(
     summary = inspect_data(
         open_data(data, val_fraction=val_fraction), ClassGroups(many_above, few_below)
     )
-    print(summary.to_json() if as_json else render(summary))
+    say(summary.to_json() if as_json else render(summary))
 
 
 @app.command()
@@ -114,7 +117,7 @@ def check(
             cache=cache or cache_folder(),
             progress=progress,
         )
-    print(report.to_json() if to_stdout else render_check(report))
+    say(report.to_json() if to_stdout else render_check(report))
     if json_file is not None:
         write_text(json_file, report.to_json() + "\n")
     if sheet is not None:
@@ -154,8 +157,9 @@ def split(
         seed=seed,
     )
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in made.splits.items())
-    print(f"{out}: {sizes} images of {made.num_classes} classes")
-    print(f"next  lpt train {with_list(data, out)}")
+    classes = plural(made.num_classes, "class", "classes")
+    say(f"{printable(str(out))}: {sizes} images of {classes}")
+    say(f"next  {shell_command('lpt', 'train', with_list(data, out))}")
 
 
 @app.command()
@@ -190,11 +194,12 @@ def longtail(
         seed=seed,
     )
     counts = made.counts()
-    print(
-        f"{out}: {counts.sum():,} training images of {made.num_classes} classes, "
+    classes = plural(made.num_classes, "class", "classes")
+    say(
+        f"{printable(str(out))}: {plural(counts.sum(), 'training image')} of {classes}, "
         f"{counts.max():,} to {counts.min():,} per class"
     )
-    print(f"next  lpt train {with_list(data, out)}")
+    say(f"next  {shell_command('lpt', 'train', with_list(data, out))}")
 
 
 @app.command()
@@ -226,4 +231,4 @@ def bench(
         batch=min(batch, len(train)),
         images=images,
     )
-    print(render_throughput(speeds))
+    say(render_throughput(speeds))

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from lpt.data.image_stores import ImageRef, ImageStore
 from lpt.data.image_tree import Problem
 from lpt.errors import DataError
+from lpt.progress import plural
 
 __all__ = ["Manifest", "Split"]
 
@@ -34,7 +35,7 @@ class Split:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        return f"Split({self.name!r}: {len(self):,} images)"
+        return f"Split({self.name!r}: {plural(len(self), 'image')})"
 
     def read(self, index: int) -> bytes:
         """Read the encoded bytes of an image. Raises: DataError naming the file."""
@@ -76,7 +77,8 @@ class Manifest:
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
-        return f"Manifest({self.name!r}: {self.num_classes:,} classes, {sizes or 'no'} images)"
+        classes = plural(self.num_classes, "class", "classes")
+        return f"Manifest({self.name!r}: {classes}, {sizes or 'no'} images)"
 
     @property
     def num_classes(self) -> int:

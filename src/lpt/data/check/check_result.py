@@ -11,6 +11,7 @@ from lpt.data.check.scan import scan_images
 from lpt.data.images.decode import MAX_PIXELS
 from lpt.data.manifest import Manifest
 from lpt.escape import json_text, printable
+from lpt.progress import plural
 
 __all__ = ["CheckReport", "check_data", "render_check"]
 
@@ -98,7 +99,7 @@ def check_data(
 def render_check(report: CheckReport, *, examples: int = 3) -> str:
     """Render the report as text: one line per kind found, each with up to `examples` examples."""
     total = sum(report.images.values())
-    lines = [f"{printable(report.name)}: {total:,} images read in {report.seconds:.0f} s"]
+    lines = [f"{printable(report.name)}: {plural(total, 'image')} read in {report.seconds:.0f} s"]
     lines += [f"  {note}" for note in report.notes]
     for kind, about in KINDS.items():
         findings = [finding for finding in report.findings if finding.kind == kind]
@@ -120,4 +121,7 @@ def render_check(report: CheckReport, *, examples: int = 3) -> str:
 
 def _example(finding: Finding) -> str:
     names = " = ".join(f"{place.name} ({place.label})" for place in finding.images[:3])
-    return names + (f" and {len(finding.images) - 3} more" if finding.images[3:] else "") or finding.detail
+    return (
+        names + (f" and {len(finding.images) - 3} more" if finding.images[3:] else "")
+        or finding.detail
+    )

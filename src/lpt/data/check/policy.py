@@ -8,6 +8,7 @@ from lpt.data.check.check_result import CheckReport
 from lpt.data.check.findings import KINDS
 from lpt.data.manifest import Manifest
 from lpt.errors import ConfigError, DataError
+from lpt.progress import plural
 
 __all__ = ["POLICIES", "apply_policy", "spoiling_images", "without_places"]
 
@@ -49,7 +50,7 @@ def apply_policy(manifest: Manifest, report: CheckReport, policy: str) -> Manife
         named = [f"{manifest.split(s).name_of(i)} ({kind})" for (s, i), kind in bad.items()]
         shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if named[5:] else "")
         raise DataError(
-            f"{manifest.name}: {len(named)} images would spoil training: {shown}.",
+            f"{manifest.name}: {plural(len(named), 'image')} would spoil training: {shown}.",
             "Repair or remove them, or leave them out with the policy skip or a quarantine list.",
         )
     return without_places(manifest, set(bad))

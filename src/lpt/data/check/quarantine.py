@@ -13,8 +13,9 @@ from lpt.data.file_identity import resolved
 from lpt.data.image_stores import FileStore
 from lpt.data.manifest import Manifest
 from lpt.errors import DataError
-from lpt.escape import printable, shortened
+from lpt.escape import csv_text, printable, shortened
 from lpt.files import write_text
+from lpt.progress import plural
 from lpt.regular_files import read_regular
 
 __all__ = ["without_quarantined", "write_quarantine"]
@@ -38,12 +39,12 @@ def write_quarantine(report: CheckReport, manifest: Manifest, path: Path) -> int
     Raises: RunError if the file cannot be written.
     """
     bad = spoiling_images(report)
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("name", "split", "kind"))
-    for (split, index), kind in bad.items():
-        writer.writerow((_relative_name(manifest, split, index), split, kind))
-    write_text(path, stream.getvalue())
+    rows = [
+        {"name": _relative_name(manifest, split, index), "split": split, "kind": kind}
+        for (split, index), kind in bad.items()
+    ]
+    columns = ("name", "split", "kind")
+    write_text(path, csv_text(rows, columns, paths=["name"], exact=["split"]))
     return len(bad)
 
 
@@ -84,8 +85,8 @@ def without_quarantined(
     }
     if rows and not bad:
         raise DataError(
-            f"{path}: none of its {len(rows)} images is in {manifest.name}. Give the list made "
-            "for this data."
+            f"{path}: none of its {plural(len(rows), 'image')} is in {manifest.name}. Give the "
+            "list made for this data."
         )
     if unknown and notice is not None:
         shown = ", ".join(shortened(printable(name), 80) for name in unknown[:3])

@@ -1,6 +1,5 @@
 """Summarise a data set before training: classes, counts and the tail."""
 
-import json
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -8,6 +7,8 @@ import numpy as np
 from lpt.data.class_groups import ClassGroups, imbalance
 from lpt.data.images.decode import decode
 from lpt.data.manifest import Manifest
+from lpt.escape import json_text, printable, shortened
+from lpt.progress import plural
 from lpt.random_streams import random_stream
 
 __all__ = ["DataSummary", "inspect_data", "render"]
@@ -49,7 +50,7 @@ class DataSummary:
 
     def to_json(self) -> str:
         """All attributes as a JSON object."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        return json_text(asdict(self), indent=2)
 
 
 def inspect_data(
@@ -91,25 +92,28 @@ def render(summary: DataSummary) -> str:
     """Render the summary as about forty lines of text, with a bar chart of the tail."""
     n = np.array(summary.counts["train"])
     lines = [
-        f"{summary.name}: {len(n):,} classes",
+        f"{printable(summary.name)}: {plural(len(n), 'class', 'classes')}",
         *(
-            f"  {split:<8}{sum(counts):>9,} images"
+            f"  {split:<8}{_in_column(sum(counts), 9, 'image', 'images')}"
             + ("   (held out of train: the data has none)" if split in summary.set_aside else "")
             for split, counts in summary.counts.items()
         ),
         f"  imbalance {summary.imbalance:,.1f} "
         f"({n.max():,} to {n[n > 0].min():,} images per class)",
         *(
-            f"  {group:<8}{summary.group_classes[group]:>9,} classes"
-            f"{summary.group_images[group]:>11,} images   ({bounds})"
+            f"  {group:<8}{_in_column(summary.group_classes[group], 9, 'class', 'classes')}"
+            f"{_in_column(summary.group_images[group], 11, 'image', 'images')}   ({bounds})"
             for group, bounds in summary.group_bounds.items()
         ),
         f"  size     {_range(summary.width)} wide, {_range(summary.height)} high "
         f"(smallest, median, largest of {summary.sampled})",
     ]
     if summary.untested:
-        shown = ", ".join(summary.untested[:5]) + (", ..." if summary.untested[5:] else "")
-        lines.append(f"  {len(summary.untested)} classes without a test image: {shown}")
+        shown = ", ".join(map(printable, summary.untested[:5])) + (
+            ", ..." if summary.untested[5:] else ""
+        )
+        missing = plural(len(summary.untested), "class", "classes")
+        lines.append(f"  {missing} without a test image: {shown}")
     return "\n".join([*lines, "", *_tail(n, summary.class_names)])
 
 
@@ -123,12 +127,19 @@ def _tail(n: np.ndarray, names: tuple[str, ...]) -> list[str]:
     for run in runs:
         most, least = int(n[run[0]]), int(n[run[-1]])
         end = begin + len(run) - 1
-        label = names[run[0]][:20] if len(run) == 1 else f"classes {begin}-{end}"
+        label = (
+            shortened(printable(names[run[0]]), 20) if len(run) == 1 else f"classes {begin}-{end}"
+        )
         number = f"{most:,}" if most == least else f"{most:,}-{least:,}"
         bar = "#" * max(round(float(np.log1p(n[run]).mean()) * scale), 1)
         lines.append(f"  {label:<20} {number:>13} {bar}")
         begin = end + 1
     return lines
+
+
+def _in_column(count: int, width: int, noun: str, nouns: str) -> str:
+    """Align a number right, followed by its noun, padded to the length of the plural."""
+    return f"{count:>{width},} {(noun if count == 1 else nouns):<{len(nouns)}}"
 
 
 def _spread(values: np.ndarray) -> tuple[int, int, int]:
