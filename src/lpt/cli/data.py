@@ -52,9 +52,12 @@ def inspect(
         typer.Option(
             min=0,
             max=0.9,
-            help="Share held out for validation first; lpt train holds out 0.1 by default.",
+            help="Share of train held out for validation, as lpt train does; 0 for none.",
         ),
-    ] = 0.0,
+    ] = VAL_FRACTION,
+    every_class: Annotated[
+        bool, typer.Option("--all", help="Chart every class, also where there are many.")
+    ] = False,
 ) -> None:
     """Show classes, counts, imbalance, shot groups and a chart of the tail."""
     from lpt.data.class_groups import ClassGroups
@@ -64,7 +67,7 @@ def inspect(
     summary = inspect_data(
         open_data(data, val_fraction=val_fraction), ClassGroups(many_above, few_below)
     )
-    say(summary.to_json() if as_json else render(summary))
+    say(summary.to_json() if as_json else render(summary, every_class=every_class))
 
 
 @app.command()
@@ -180,7 +183,11 @@ def longtail(
     test_fraction: TestFraction = TEST_FRACTION,
     seed: Seed = 0,
 ) -> None:
-    """Write a list that reduces the training images to a long tail; no image is copied."""
+    """Write a list that reduces the training images to a long tail; no image is copied.
+
+    The first class in the order of class numbers (of class folders: alphabetical) keeps most images
+    and the last one fewest, unless --shuffle-classes or --counts-of is given.
+    """
     from lpt.data.tools.make_lists import list_long_tailed, with_list
 
     made = list_long_tailed(
@@ -199,6 +206,9 @@ def longtail(
         f"{printable(str(out))}: {plural(counts.sum(), 'training image')} of {classes}, "
         f"{counts.max():,} to {counts.min():,} per class"
     )
+    if counts_of is None and not shuffle_classes:
+        first, last = (printable(made.class_names[c]) for c in (0, -1))
+        say(f"order {first} (most images) to {last} (fewest); --shuffle-classes draws another")
     say(f"next  {shell_command('lpt', 'train', with_list(data, out))}")
 
 
