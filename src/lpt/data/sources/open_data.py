@@ -104,9 +104,7 @@ def open_data(
     set_aside = tuple(name for name in splits if name not in named)
     notes = [note for part in parts.values() for note in part.listing.notes]
     if "test" not in splits and test_fraction:
-        notes.append(
-            "note      no class has two images, so none is held out: nothing can be tested"
-        )
+        notes.append(f"note      {_NOTHING_TO_TEST}")
     return Manifest(
         str(spec), listing.class_names, splits, set_aside, tuple(dict.fromkeys(notes)), problems
     )
@@ -160,7 +158,7 @@ def _source_options(source: str) -> tuple[str, ...]:
 
 def _read(spec: DataSpec, seed: int, group_by: str | None, *, lenient: bool = False) -> Listing:
     """Every image of the source, whatever its format."""
-    spec.allow(*_source_options(spec.source), "list", "test")
+    spec.allow("list", "test", *_source_options(spec.source))
     if spec.source in DATASETS:
         if group_by is not None:
             raise DataError(f"{spec.source}: has no columns to group by. Leave out group_by.")
@@ -171,6 +169,8 @@ def _read(spec: DataSpec, seed: int, group_by: str | None, *, lenient: bool = Fa
     if path.is_dir():
         files = parquet_files(path)
         if files:
+            if "depth" in spec.options:
+                raise DataError(f"{path}: depth= is for class folders; this holds Parquet files.")
             return read_parquet(files, root=path, group_by=group_by)
         if group_by is not None:
             raise DataError(f"{path}: a folder has no column {group_by!r} to group by. Use a list.")
