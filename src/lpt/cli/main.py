@@ -13,6 +13,7 @@ from lpt.allocator import reuse_memory
 from lpt.cli import data, reports, study, train, use
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import message_of
+from lpt.data.notes import DataWarning
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 
@@ -78,7 +79,7 @@ def _show_warning(
 ) -> None:
     """Print the warnings of lpt as one line, and all others as Python does."""
     text = warnings.formatwarning(message, category, filename, lineno, line)
-    if issubclass(category, RenamedWarning):
+    if issubclass(category, RenamedWarning | DataWarning):
         text = f"lpt: warning: {message}\n"
     print(text, end="", file=file or sys.stderr)
 
