@@ -16,7 +16,7 @@ def note(text: str) -> None:
     """Warn about data, once per text and place of the caller.
 
     >>> import warnings
-    >>> with warnings.catch_warnings(record=True) as caught:
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
     ...     note("birds.csv: unusual blanks around 2 values were removed.")
     >>> print(caught[0].message)
     birds.csv: unusual blanks around 2 values were removed.

@@ -8,7 +8,7 @@ import numpy as np
 
 from lpt.data.image_stores import FileStore
 from lpt.data.images.decode import FORMATS, SUFFIXES
-from lpt.data.sources.listing import Listing, canonical_split
+from lpt.data.sources.listing import Listing, SplitWords
 from lpt.errors import DataError
 
 __all__ = ["read_folder"]
@@ -23,7 +23,7 @@ _FOREIGN = frozenset(
 )
 
 
-def read_folder(root: Path) -> Listing:
+def read_folder(root: Path, *, splits: SplitWords | None = None) -> Listing:
     """List `root/CLASS/**/image` or `root/{train,val,test}/CLASS/**/image`, classes by name.
 
     Other files (notes, hidden files) are ignored. Images of unsupported formats are an error.
@@ -32,14 +32,15 @@ def read_folder(root: Path) -> Listing:
         image.
     """
     tops = _folders(root)
-    splits = {folder: canonical_split(folder.name) for folder in tops}
-    if any(splits.values()) and not all(splits.values()):
-        odd = next(folder for folder, split in splits.items() if not split)
+    words = splits or SplitWords()
+    found_splits = {folder: words.split_of(folder.name) for folder in tops}
+    if any(found_splits.values()) and not all(found_splits.values()):
+        odd = next(folder for folder, split in found_splits.items() if not split)
         raise DataError(
             f"{root}: mixes split folders (train, val, test) with others such as {odd.name!r}. "
             "Move the others elsewhere."
         )
-    parts = splits if any(splits.values()) else {root: ""}
+    parts = found_splits if any(found_splits.values()) else {root: ""}
     paths: list[str] = []
     labels: list[str] = []
     kinds: list[str] = []
@@ -59,7 +60,7 @@ def read_folder(root: Path) -> Listing:
                 )
             paths += found
             labels += [folder.name] * len(found)
-            kinds += [split] * len(found)
+            kinds += [split or ""] * len(found)
     names, index = np.unique(np.array(labels), return_inverse=True)
     return Listing(
         name=str(root),
