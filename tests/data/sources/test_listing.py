@@ -60,7 +60,7 @@ def test_the_same_number_in_another_spelling_is_matched_with_a_note() -> None:
 def test_words_for_splits_can_be_given_and_unknown_ones_are_named() -> None:
     words = SplitWords.of_options({"splits": "holdout:test+Eval:val"}, "x")
     assert words.splits(["train", " Holdout", "eval"], "x").tolist() == ["train", "test", "val"]
-    with pytest.raises(DataError, match="x: unknown split 'holdout'. Known: train, val, test"):
+    with pytest.raises(DataError, match=r"x: unknown split 'holdout'\. Known: train, val, test"):
         SplitWords().splits(["train", "holdout"], "x")
     with pytest.warns(DataWarning, match="'photo' is not a known split"):
         assert SplitWords().splits(["photo", "photo"], "x").tolist() == ["", ""]

@@ -107,8 +107,9 @@ class SplitWords:
         meaning = {word: self.split_of(word) for word in dict.fromkeys(words)}
         unknown = [word for word, split in meaning.items() if split is None]
         if unknown and len(meaning) > 1:
+            shown = ", ".join(map(repr, unknown[:3])) + (", ..." if unknown[3:] else "")
             raise DataError(
-                f"{where}: unknown split {unknown[0]!r}. Known: train, val, test. "
+                f"{where}: unknown split {shown}. Known: train, val, test. "
                 f"Give its meaning, as in DATA:splits={unknown[0]}:test, or ignore all splits: "
                 "DATA:split=none."
             )
