@@ -1,9 +1,9 @@
-"""Warnings that point to the caller, and old names that are accepted for one version."""
+"""Old names that are still accepted for one version, with a warning that gives the new name."""
 
 import sys
 import warnings
 
-__all__ = ["RenamedWarning", "warn_caller", "warn_renamed"]
+__all__ = ["RenamedWarning", "warn_renamed"]
 
 
 class RenamedWarning(FutureWarning):
@@ -13,12 +13,12 @@ class RenamedWarning(FutureWarning):
 def warn_renamed(old: str, new: str) -> None:
     """Warn that `old` is now called `new`, and that lpt 0.3 will refuse it."""
     text = f"{old} is now {new}. The old name works until lpt 0.3."
-    warn_caller(text, RenamedWarning)
+    warnings.warn(text, RenamedWarning, stacklevel=_first_level_outside())
 
 
-def warn_caller(text: str, category: type[Warning]) -> None:
-    """Warn at the line of the nearest caller outside this package."""
-    frame, level = sys._getframe(1), 2
+def _first_level_outside() -> int:
+    """Return the stack level, for `warn_renamed`, of the nearest caller outside this package."""
+    frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lpt."):
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, category, stacklevel=level)
+    return level

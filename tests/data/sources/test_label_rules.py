@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from lpt.data.notes import DataWarning
-from lpt.data.sources.label_rules import class_indices, class_places, integer_value
+from lpt.data.sources.label_rules import class_indices, class_places, integer_value, look_alikes
 from lpt.errors import DataError
 
 
@@ -65,8 +64,9 @@ def test_numbers_of_any_length_may_have_names():
 
 
 def test_classes_that_look_alike_are_noted():
-    with pytest.warns(DataWarning, match=r"classes 'big cat' and 'big\\xa0cat' differ only in"):
-        class_indices(np.array(["big cat", "big\xa0cat"]), None, "x")
+    assert look_alikes(["big cat", "owl", "big\xa0cat"]) == (
+        "note      classes 'big cat' and 'big\\xa0cat' differ only in blanks",
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from lpt.data.image_stores import FileStore
-from lpt.data.notes import DataWarning
 from lpt.data.sources.listing import Listing, SplitWords, canonical_split, with_classes
 from lpt.errors import DataError
 
@@ -53,8 +52,9 @@ def test_numbers_are_indices_only_on_request_and_never_where_a_class_is_named_by
 
 def test_the_same_number_in_another_spelling_is_matched_with_a_note() -> None:
     padded = listing(["001", "010"], [0, 1])
-    with pytest.warns(DataWarning, match="x: '001' is taken for the class '1'"):
-        assert with_classes(padded, ["1", "2", "10"]).labels.tolist() == [0, 2]
+    found = with_classes(padded, ["1", "2", "10"])
+    assert found.labels.tolist() == [0, 2]
+    assert found.notes == ("note      x: '001' is taken for the class '1'",)
 
 
 def test_words_for_splits_can_be_given_and_unknown_ones_are_named() -> None:
@@ -62,8 +62,9 @@ def test_words_for_splits_can_be_given_and_unknown_ones_are_named() -> None:
     assert words.splits(["train", " Holdout", "eval"], "x").tolist() == ["train", "test", "val"]
     with pytest.raises(DataError, match=r"x: unknown split 'holdout'\. Known: train, val, test"):
         SplitWords().splits(["train", "holdout"], "x")
-    with pytest.warns(DataWarning, match="'photo' is not a known split"):
-        assert SplitWords().splits(["photo", "photo"], "x").tolist() == ["", ""]
+    assert SplitWords().splits(["photo", "photo"], "x").tolist() == ["", ""]
+    assert "no split is called 'photo'" in SplitWords().note(["photo", "photo"])[0]
+    assert SplitWords().note(["all", "train"]) == ()
     assert SplitWords(ignored=True).splits(["train", "holdout"], "x").tolist() == ["", ""]
 
 

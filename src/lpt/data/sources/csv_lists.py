@@ -5,9 +5,10 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from lpt.data.sources.listed_files import file_store
 from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.table_columns import Column, Table
-from lpt.data.sources.table_listing import entries_of, file_store, listing_of_entries
+from lpt.data.sources.table_listing import entries_of, listing_of_entries
 from lpt.errors import DataError
 from lpt.regular_files import open_regular
 

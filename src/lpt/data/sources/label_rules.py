@@ -12,11 +12,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lpt.data.notes import note
 from lpt.data.sources.table_columns import without_zeros
 from lpt.errors import DataError
 
-__all__ = ["check_labels", "class_indices", "class_places", "integer_value", "named_by_number"]
+__all__ = [
+    "check_labels",
+    "class_indices",
+    "class_places",
+    "integer_value",
+    "look_alikes",
+    "named_by_number",
+]
 
 Ids = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
@@ -130,6 +136,21 @@ def class_places(names: Sequence[str], class_names: Sequence[str]) -> list[int |
     return found
 
 
+def look_alikes(names: Sequence[str]) -> tuple[str, ...]:
+    """Notes on classes whose names differ only in blanks.
+
+    >>> look_alikes(["big cat", "bigcat", "owl"])
+    ("note      classes 'big cat' and 'bigcat' differ only in blanks",)
+    """
+    seen: dict[str, str] = {}
+    pairs = [(seen.setdefault(_BLANKS.sub("", name), name), name) for name in names]
+    return tuple(
+        f"note      classes {first!a} and {name!a} differ only in blanks"
+        for first, name in pairs
+        if first != name
+    )
+
+
 def named_by_number(class_names: Sequence[str]) -> bool:
     """Whether any class is named by an integer, so that a number is a name and not an index."""
     return any(integer_value(name) is not None for name in class_names)
@@ -169,9 +190,4 @@ def _distinct(names: Sequence[str], where: str) -> tuple[str, ...]:
         )
     if "" in names:
         raise DataError(f"{where}: a class has an empty name. Name every class.")
-    alike: dict[str, str] = {}
-    for name in names:
-        other = alike.setdefault(_BLANKS.sub("", name), name)
-        if other != name:
-            note(f"{where}: classes {other!a} and {name!a} differ only in blanks.")
     return tuple(names)

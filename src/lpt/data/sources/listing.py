@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.image_stores import ImageStore
-from lpt.data.notes import note
+from lpt.data.image_tree import Problem
 from lpt.data.sources.label_rules import class_places, named_by_number
 from lpt.errors import DataError
 
@@ -42,6 +42,8 @@ class Listing:
         splits: (n,) train, val or test; "" for images without a split.
         groups: (n,) groups that must not be divided between splits (animal, patient, video), or
             None.
+        notes: lines about the data that people should see, such as what was left out.
+        problems: faults that keep some images from being used.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Listing:
     labels: Ids
     splits: Names
     groups: Names | None = None
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,9 +117,15 @@ class SplitWords:
                 f"Give its meaning, as in DATA:splits={unknown[0]}:test, or ignore all splits: "
                 "DATA:split=none."
             )
-        if unknown:
-            note(f"{where}: {unknown[0]!r} is not a known split, so the data counts as unsplit.")
         return np.array([meaning[word] or "" for word in words], dtype="<U5")
+
+    def note(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Say that a word for all images is not known, so that the data counts as unsplit."""
+        unknown = [word for word in dict.fromkeys(words) if self.split_of(word) is None]
+        return tuple(
+            f"note      no split is called {word!r} (known: train, val, test): unsplit data"
+            for word in unknown[:1]
+        )
 
 
 def canonical_split(name: str) -> str:
@@ -152,11 +162,16 @@ def with_classes(
     other = next(
         ((n, class_names[i]) for n, i in pairs if i is not None and n != class_names[i]), None
     )
-    if other and not by_index:
-        note(f"{listing.name}: {other[0]!r} is taken for the class {other[1]!r}.")
+    notes = listing.notes
+    if other and listing.named:
+        notes += (f"note      {listing.name}: {other[0]!r} is taken for the class {other[1]!r}",)
     table = np.array(places, dtype=np.int64)
     return replace(
-        listing, class_names=tuple(class_names), named=True, labels=table[listing.labels]
+        listing,
+        class_names=tuple(class_names),
+        named=True,
+        labels=table[listing.labels],
+        notes=notes,
     )
 
 

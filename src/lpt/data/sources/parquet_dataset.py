@@ -11,16 +11,10 @@ import numpy as np
 
 from lpt.data.image_stores import FileStore, Strings
 from lpt.data.parquet_reader import binary_columns, image_column, open_parquet, path_field
+from lpt.data.sources.listed_files import PATHS, file_store
 from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.table_columns import Column, Table
-from lpt.data.sources.table_listing import (
-    LABELS,
-    PATHS,
-    ROLES,
-    entries_of,
-    file_store,
-    listing_of_entries,
-)
+from lpt.data.sources.table_listing import LABELS, ROLES, entries_of, listing_of_entries
 from lpt.errors import DataError
 
 __all__ = ["is_parquet", "parquet_files", "read_parquet"]

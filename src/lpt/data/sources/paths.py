@@ -2,32 +2,35 @@
 
 from pathlib import Path
 
-from lpt.data.notes import note
 from lpt.data.sources.data_string import DataSpec, parse_spec, path_exists
 from lpt.data.sources.hub_dataset import HUB_PREFIX
 from lpt.data.sources.known.known_datasets import DATASETS
 from lpt.errors import DataError
 
-__all__ = ["anchored", "is_known_set", "list_path", "local_path"]
+__all__ = ["anchored", "is_known_set", "list_path", "local_path", "shadow_note"]
 
 
 def is_known_set(spec: DataSpec) -> bool:
     """Whether a specification means a known data set.
 
-    A file or folder of that name wins, with a note, unless the specification has an option that
-    only the known set has.
+    A file or folder of that name wins, unless the specification has an option that only the known
+    set has.
     """
     if spec.source not in DATASETS:
         return False
     options = DATASETS[spec.source].options
-    if not path_exists(spec.source) or set(spec.options).intersection(options):
-        return True
-    other = f", or for example {spec.source}:{options[0]}=... for the known set" if options else ""
-    note(
-        f"{spec.source}: means the folder or file of that name here, not the known data set. "
-        f"Write ./{spec.source} to avoid this note{other}."
+    return not path_exists(spec.source) or bool(set(spec.options).intersection(options))
+
+
+def shadow_note(spec: DataSpec) -> tuple[str, ...]:
+    """A note that a path is read, if a known data set has the same name."""
+    if spec.source not in DATASETS or is_known_set(spec):
+        return ()
+    options = DATASETS[spec.source].options
+    return (
+        f"note      {spec.source} is the file or folder of that name here, not the known data set"
+        + (f" (that is {spec.source}:{options[0]}=...)" if options else ""),
     )
-    return False
 
 
 def local_path(source: str) -> Path | None:
@@ -36,23 +39,24 @@ def local_path(source: str) -> Path | None:
     return None if known or source.startswith(HUB_PREFIX) else Path(source).expanduser()
 
 
-def list_path(spec: DataSpec) -> Path:
+def list_path(spec: DataSpec) -> tuple[Path, tuple[str, ...]]:
     """The list that the option `list=` names: in the folder of the data, or else from here.
 
+    Returns: the list, and a note if there is another list of that name here.
     Raises: DataError if there is no such list.
     """
     name, root = spec.options["list"], _root(spec.source)
-    inside, here = root / name, Path(name).expanduser()
-    if path_exists(str(inside)):
-        if path_exists(str(here)) and here.resolve() != inside.resolve():
-            note(f"list={name}: {inside} is read, not {here} of the current folder.")
-        return inside
-    if not path_exists(str(here)):
-        raise DataError(
-            f"{spec.source}: list={name}: no such list in {root} or the current folder. "
-            "Correct the path."
-        )
-    return here
+    inside, here = root / name, Path(name)
+    if not path_exists(str(inside)):
+        if not path_exists(str(here)):
+            raise DataError(
+                f"{spec.source}: list={name}: no such list in {root} or the current folder. "
+                "Correct the path."
+            )
+        return here.expanduser(), ()
+    if path_exists(str(here)) and here.expanduser().resolve() != inside.resolve():
+        return inside, (f"note      list={name} is {inside}, not {here} of the current folder",)
+    return inside, ()
 
 
 def anchored(spec: str) -> str:

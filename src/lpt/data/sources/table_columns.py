@@ -14,7 +14,6 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 
-from lpt.data.notes import note
 from lpt.errors import DataError
 
 __all__ = ["Column", "Table", "clean", "missing_entries", "without_zeros"]
@@ -91,23 +90,25 @@ class Column:
         """
         return cls(name, [_text(value, name, where) for value in values], kind)
 
-    def cleaned(self, where: str) -> list[str]:
-        """Values without outer blanks. Notes blanks other than spaces and tabs."""
-        values = [clean(value) for value in self.values]
+    def cleaned(self) -> list[str]:
+        """Values without outer blanks."""
+        return [clean(value) for value in self.values]
+
+    def odd_blanks(self) -> tuple[str, ...]:
+        """A note on outer blanks other than spaces and tabs, if any were removed."""
         odd = [value for value in self.values if _has_odd_blanks(value)]
-        if odd:
-            note(
-                f"{where}: column {clean(self.name)!r}: unusual blanks around {len(odd):,} values "
-                f"were removed, such as {odd[0]!a}."
-            )
-        return values
+        return tuple(
+            f"note      unusual blanks around {len(odd):,} values of {clean(self.name)!r} are "
+            f"ignored, such as {value!a}"
+            for value in odd[:1]
+        )
 
     def complete(self, where: str) -> Names:
         """Cleaned values of a column that must have one in every entry.
 
         Raises: DataError naming the column and the first entry without a value.
         """
-        values = self.cleaned(where)
+        values = self.cleaned()
         missing = missing_entries(values)
         if missing:
             others = f" ({len(missing):,} such entries)" if len(missing) > 1 else ""
@@ -169,6 +170,13 @@ class Table:
                 f"{self.where}: no column {name!r} {purpose}. Choose from {self.listed()}."
             )
         return column
+
+    def lacks(self, name: str) -> DataError:
+        """The error that a column of every list is missing."""
+        return DataError(
+            f"{self.where}: no column {name!r} among {self.listed()}. "
+            "The header needs at least path,label."
+        )
 
     def listed(self) -> str:
         """Names of the columns as written, for messages."""

@@ -12,8 +12,8 @@ from lpt.data.image_stores import FileStore
 from lpt.data.sources.csv_lists import text_table
 from lpt.data.sources.data_string import DataSpec
 from lpt.data.sources.label_rules import class_indices
+from lpt.data.sources.listed_files import check_present
 from lpt.data.sources.listing import Listing
-from lpt.data.sources.table_listing import check_present
 from lpt.errors import DataError
 
 __all__ = [
