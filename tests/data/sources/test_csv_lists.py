@@ -57,7 +57,7 @@ def test_integer_labels_are_ordered_as_numbers(tmp_path):
         ("path,label\n", "names no images"),
         ("path,colour\n1.png,red\n", "no column 'label' among path, colour"),
         ("label\n1\n", "no column 'path'"),
-        ("path,label\n1.png,\n", "entry 1: path or label is empty"),
+        ("path,label\n1.png,\n", "entry 1: column 'label' has no value"),
         ("path,label\n1.png,0,0\n", "line 2: 3 values for 2 columns"),
         ("path,label\ngone.png,0\n", "names 'gone.png', which is not in"),
         ("path,label\n../secret.png,0\n", "is outside the folder"),
