@@ -114,7 +114,7 @@ class _Reader:
                 return
             label = "/".join(parts[: self.level])
         self.paths.append(path[len(str(self.root)) + 1 :])
-        self.labels.append(label)
+        self.labels.append(_readable(label))
         self.splits.append(split)
 
     def check_names(self) -> None:
@@ -140,6 +140,13 @@ class _Reader:
 
     def _problem(self, kind: str, path: str, fault: str, remedy: str) -> None:
         self.tree.problems.append(Problem(kind, path, fault, remedy))
+
+
+def _readable(label: str) -> str:
+    r"""Write the bytes of a name that are not UTF-8 as \xf6: names of classes are text."""
+    if label.isascii():
+        return label
+    return label.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _level(root: Path, depth: str | None) -> int | None:
