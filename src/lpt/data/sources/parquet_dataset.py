@@ -127,7 +127,7 @@ def _table(path: Path, file: Any, group_by: str | None, image: str | None) -> Ta
     every = Table.of_columns(where, [Column(name, []) for name in names])
     wanted = [every.find(*role) for role in (*ROLES, (group_by or "",))]
     chosen = {column.name: column for column in wanted if column is not None}
-    structs = [name for name in chosen if pa.types.is_struct(schema.field(name).type)]
+    structs = [name for name in chosen if _holds_path(schema.field(name).type)]
     addresses = [f"{name}.path" if name in structs else name for name in chosen]
     try:
         read = file.read(columns=addresses, use_threads=False)
@@ -135,10 +135,16 @@ def _table(path: Path, file: Any, group_by: str | None, image: str | None) -> Ta
         raise DataError(f"{path}: damaged ({str(error)[:120]}). Download it again.") from error
     for name in chosen:
         values = read.column(name)
-        if name in structs and values.type.num_fields == 1:
+        if name in structs:
             values = values.combine_chunks().field(0)
         every.columns[every.key(name)] = _column(name, values, where)
     return every
+
+
+def _holds_path(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_struct(kind)) and kind.get_field_index("path") >= 0
 
 
 def _column(name: str, values: Any, where: str) -> Column:
