@@ -101,9 +101,7 @@ def open_data(
     set_aside = tuple(name for name in splits if name not in named)
     notes = [note for part in parts.values() for note in part.listing.notes]
     if "test" not in splits and test_fraction:
-        notes.append(
-            "note      no class has two images, so none is held out: nothing can be tested"
-        )
+        notes.append(f"note      {_NOTHING_TO_TEST}")
     return Manifest(
         str(spec), listing.class_names, splits, set_aside, tuple(dict.fromkeys(notes)), problems
     )
