@@ -120,7 +120,7 @@ def test_paths_in_place_of_image_bytes_are_read_beside_the_file(tmp_path):
     assert data.split("train").read(1) == encoded(1)
     assert data.split("train").ref(1) == ImageRef(tmp_path / "1.png")
     paths_only(path, ["0.png", "gone.png"])
-    with pytest.raises(DataError, match="names 'gone.png'") as caught:
+    with pytest.raises(DataError, match=r"names 'gone\.png'") as caught:
         open_data(path)
     assert "write it with the image bytes" in str(caught.value)
 

@@ -23,6 +23,7 @@ from lpt.errors import DataError
 __all__ = ["open_data", "open_test"]
 
 _VAL_SMALLEST = 10
+_NOTHING_TO_TEST = "no image is held out for testing (too few per class): nothing can be tested"
 _ORDER: tuple[str, ...] = ("train", "val", "test")
 
 Ids = npt.NDArray[np.int64]
