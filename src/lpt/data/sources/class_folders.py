@@ -89,7 +89,11 @@ class _Reader:
             for path in self.tree.images(part / name):
                 found += 1
                 self._add(path, str(part), name, split)
-            if not found and len(self.tree.problems) == faults:
+            if found or len(self.tree.problems) > faults:
+                continue
+            if _holds_lists(part / name):  # `lpt data longtail DIR DIR/lists/lt.csv`
+                self.tree.leave_out("no class", part / name)
+            else:
                 self._problem(
                     "empty-class",
                     str(part / name),
@@ -114,7 +118,7 @@ class _Reader:
                 return
             label = "/".join(parts[: self.level])
         self.paths.append(path[len(str(self.root)) + 1 :])
-        self.labels.append(label)
+        self.labels.append(_readable(label))
         self.splits.append(split)
 
     def check_names(self) -> None:
@@ -140,6 +144,17 @@ class _Reader:
 
     def _problem(self, kind: str, path: str, fault: str, remedy: str) -> None:
         self.tree.problems.append(Problem(kind, path, fault, remedy))
+
+
+def _readable(label: str) -> str:
+    r"""Write the bytes of a name that are not UTF-8 as \xf6: names of classes are text."""
+    if label.isascii():
+        return label
+    return label.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _holds_lists(folder: Path) -> bool:
+    return any(path.suffix.lower() in (".csv", ".tsv") for path in folder.iterdir())
 
 
 def _level(root: Path, depth: str | None) -> int | None:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from lpt.data.sources.listed_files import file_store
+from lpt.data.sources.listed_files import FILE_ROLES, file_store
 from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.table_columns import Column, Table
 from lpt.data.sources.table_listing import entries_of, listing_of_entries
@@ -44,10 +44,11 @@ def read_list(
         raise DataError(f"{path}: no such list. Correct the path.")
     is_text = path.suffix.lower() in (".txt", ".lst")
     table = text_table(path) if is_text else _table(path)
+    remedy = _check_encoding(path, table)
     if not all(column.values for column in table.columns.values()):
         raise DataError(f"{path}: the list names no images. Add lines below the header.")
     entries = entries_of(table, group_by=group_by)
-    store = file_store(table, path.parent if root is None else root)
+    store = file_store(table, path.parent if root is None else root, remedy=remedy)
     return listing_of_entries(str(path), [entries], store, splits or SplitWords())
 
 
@@ -77,10 +78,12 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         with (
             open_regular(path, max_bytes=_MOST_BYTES) as stream,
-            io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text,
+            io.TextIOWrapper(
+                stream, encoding="utf-8-sig", errors="surrogateescape", newline=""
+            ) as text,
         ):
             yield from text
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise DataError(f"{path}: not a readable text file ({error}). Save it as UTF-8.") from error
 
 
@@ -102,3 +105,27 @@ def _table(path: Path) -> Table:
         raise DataError(f"{path} line {reader.line_num}: {error}. Save it as plain CSV.") from error
     values = list(map(list, zip(*rows, strict=True))) or [[] for _ in header]
     return Table.of_columns(str(path), map(Column, header, values))
+
+
+def _check_encoding(path: Path, table: Table) -> str:
+    """Check that only paths hold bytes that are not UTF-8, as names of files may.
+
+    Returns: a remedy in case that such a path leads to no file.
+    Raises: DataError naming another column with such bytes.
+    """
+    remedy = ""
+    for name, column in table.columns.items():
+        valid = [_is_text(text) for text in (column.name, *column.values)]
+        if all(valid):
+            continue
+        if name not in FILE_ROLES[0] or not valid[0]:
+            raise DataError(
+                f"{path}: not a readable text file (column {column.name!r} is not UTF-8, entry "
+                f"{valid.index(False)}). Save it as UTF-8."
+            )
+        remedy = "The list is not UTF-8; save it as UTF-8 if the names of the files are."
+    return remedy
+
+
+def _is_text(text: str) -> bool:
+    return text.isascii() or text.isprintable() or not any("\udc80" <= c <= "\udcff" for c in text)

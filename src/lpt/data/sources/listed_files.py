@@ -1,6 +1,7 @@
 """The files that a table of images names."""
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,29 +74,33 @@ def check_present(
         root: folder of relative paths.
         files: the paths in the list.
         remedy: a second line for errors.
-    Returns: the paths; those with outer blanks without them, unless a file has them in its name.
+    Returns: the paths as their folders have them: without outer blanks, and in the Unicode form of
+        the file, unless a file is named just so.
     Raises: DataError naming the list and the first missing file.
     """
-    present: dict[str, set[str]] = {}
+    present: dict[str, dict[str, str]] = {}
 
-    def exists(name: str) -> bool:
-        folder, _, base = name.rpartition("/")
+    def on_disk(name: str) -> str | None:
+        """The name as its folder has it, perhaps in another Unicode form."""
+        folder, slash, base = name.rpartition("/")
         if folder not in present:
             present[folder] = _names_in(root / (folder or ("/" if name[:1] == "/" else ".")))
-        return base in present[folder]
+        names = present[folder]
+        there = base if base in names else names.get(unicodedata.normalize("NFC", base))
+        return None if there is None else folder + slash + there
 
     found = []
     for name in files:
-        if not exists(name):
-            shorter = clean(name) if name != name.strip() else name
-            if shorter == name or not exists(shorter):
-                raise DataError(
-                    f"{where}: names {name!r}, which is not in {root}. "
-                    "Restore the file, or remove the line.",
-                    *filter(None, (remedy,)),
-                )
-            name = shorter
-        found.append(name)
+        there = on_disk(name)
+        if there is None and name != name.strip():
+            there = on_disk(clean(name))
+        if there is None:
+            raise DataError(
+                f"{where}: names {name!r}, which is not in {root}. "
+                "Restore the file, or remove the line.",
+                *filter(None, (remedy,)),
+            )
+        found.append(there)
     return found
 
 
@@ -133,9 +138,12 @@ def _leaves(name: str) -> bool:
     return False
 
 
-def _names_in(folder: Path) -> set[str]:
+def _names_in(folder: Path) -> dict[str, str]:
+    """Names in a folder, as they are and with composed accents."""
     try:
         with os.scandir(folder) as entries:
-            return {entry.name for entry in entries}
+            names = [entry.name for entry in entries]
     except (OSError, ValueError):  # ValueError: NUL in the path
-        return set()
+        return {}
+    composed = {unicodedata.normalize("NFC", name): name for name in names if not name.isascii()}
+    return composed | {name: name for name in names}

@@ -88,7 +88,10 @@ def open_data(
     if "test" in parsed.options:
         _check_apart(parts, str(spec))
     if "train" in parts:
-        copies = None if is_known_set(parsed) else copy_numbers(parts["train"].listing.store)
+        fractions = {"test": test_fraction, "val": val_fraction}
+        drawn = any(fraction for name, fraction in fractions.items() if name not in parts)
+        may_copy = drawn and not is_known_set(parsed)  # known sets keep their published splits
+        copies = copy_numbers(parts["train"].listing.store) if may_copy else None
         _set_aside(parts, "test", test_fraction, seed, smallest=2, copies=copies)
         _set_aside(parts, "val", val_fraction, seed, smallest=_VAL_SMALLEST, copies=copies)
     problems = listing.problems
