@@ -86,7 +86,7 @@ def check_present(
         if folder not in present:
             present[folder] = _names_in(root / (folder or ("/" if name[:1] == "/" else ".")))
         names = present[folder]
-        there = base if base in names else names.get(unicodedata.normalize("NFC", base))
+        there = names.get(base, names.get(unicodedata.normalize("NFC", base)))
         return None if there is None else folder + slash + there
 
     found = []
