@@ -182,3 +182,12 @@ def test_bad_folders_are_named_with_a_remedy(make_folder, tmp_path):
         open_data(root)
     with pytest.raises(DataError, match="no class folders"):
         open_data(root / "train" / "x")
+
+
+def test_a_folder_of_lists_beside_the_classes_is_no_class(make_folder):
+    root = make_folder({"a": 2, "b": 2})
+    (root / "lists, old").mkdir()
+    (root / "lists, old" / "lt.csv").write_text("path,label\n")
+    found = open_data(root, test_fraction=0)
+    assert found.class_names == ("a", "b")
+    assert any("1 folder without images (lists, old)" in note for note in found.notes)

@@ -89,7 +89,11 @@ class _Reader:
             for path in self.tree.images(part / name):
                 found += 1
                 self._add(path, str(part), name, split)
-            if not found and len(self.tree.problems) == faults:
+            if found or len(self.tree.problems) > faults:
+                continue
+            if _holds_lists(part / name):  # `lpt data longtail DIR DIR/lists/lt.csv`
+                self.tree.leave_out("no class", part / name)
+            else:
                 self._problem(
                     "empty-class",
                     str(part / name),
@@ -147,6 +151,10 @@ def _readable(label: str) -> str:
     if label.isascii():
         return label
     return label.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _holds_lists(folder: Path) -> bool:
+    return any(path.suffix.lower() in (".csv", ".tsv") for path in folder.iterdir())
 
 
 def _level(root: Path, depth: str | None) -> int | None:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from lpt.data.sources.listed_files import PATHS, file_store
+from lpt.data.sources.listed_files import FILE_ROLES, file_store
 from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.table_columns import Column, Table
 from lpt.data.sources.table_listing import entries_of, listing_of_entries
@@ -118,7 +118,7 @@ def _check_encoding(path: Path, table: Table) -> str:
         valid = [_is_text(text) for text in (column.name, *column.values)]
         if all(valid):
             continue
-        if name not in PATHS or not valid[0]:
+        if name not in FILE_ROLES[0] or not valid[0]:
             raise DataError(
                 f"{path}: not a readable text file (column {column.name!r} is not UTF-8, entry "
                 f"{valid.index(False)}). Save it as UTF-8."

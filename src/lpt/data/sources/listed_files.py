@@ -14,10 +14,11 @@ from lpt.data.sources.label_rules import integer_value
 from lpt.data.sources.table_columns import Table, clean
 from lpt.errors import DataError
 
-__all__ = ["PATHS", "check_present", "file_store"]
+__all__ = ["FILE_ROLES", "check_present", "file_store"]
 
-PATHS = ("path", "file", "filename", "filepath", "image", "image_path")
-"""Names of the column of paths, the preferred name first."""
+_PATHS = ("path", "file", "filename", "filepath", "image", "image_path")
+FILE_ROLES = (_PATHS, ("row",))
+"""Names of the columns that say where images are, the preferred name first."""
 
 
 def file_store(table: Table, root: Path, *, remedy: str = "") -> FileStore:
@@ -32,7 +33,7 @@ def file_store(table: Table, root: Path, *, remedy: str = "") -> FileStore:
     Raises: DataError naming a missing column or file, a path that leaves `root`, or a row out of
         range.
     """
-    column, where = table.find(*PATHS), table.where
+    column, where = table.find(*_PATHS), table.where
     if column is None:
         raise table.lacks("path")
     column.complete(where)

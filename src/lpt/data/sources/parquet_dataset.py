@@ -12,7 +12,7 @@ import numpy as np
 from lpt.data.image_stores import FileStore, Strings
 from lpt.data.parquet_limits import read_bounded
 from lpt.data.parquet_reader import binary_columns, image_column, open_parquet, path_field
-from lpt.data.sources.listed_files import PATHS, file_store
+from lpt.data.sources.listed_files import FILE_ROLES, file_store
 from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.table_columns import Column, Table
 from lpt.data.sources.table_listing import LABELS, ROLES, entries_of, listing_of_entries
@@ -95,7 +95,7 @@ def _holds_images(file: Any, path: Path) -> bool:
     """
     schema, metadata = file.schema_arrow, file.metadata
     names = Table.of_columns(str(path), [Column(name, []) for name in schema.names])
-    if not binary_columns(schema) and names.find(*PATHS) is not None:
+    if not binary_columns(schema) and names.find(*FILE_ROLES[0]) is not None:
         return False
     address = image_column(schema, path)
     if path_field(schema, address) is None:
@@ -126,17 +126,24 @@ def _table(path: Path, file: Any, group_by: str | None, image: str | None) -> Ta
     schema, where = file.schema_arrow, str(path)
     names = [name for name in schema.names if name != (image or "").removesuffix(".bytes")]
     every = Table.of_columns(where, [Column(name, []) for name in names])
-    wanted = [every.find(*role) for role in (*ROLES, (group_by or "",))]
+    roles = ROLES if image else (*FILE_ROLES, *ROLES)
+    wanted = [every.find(*role) for role in (*roles, (group_by or "",))]
     chosen = {column.name: column for column in wanted if column is not None}
-    structs = [name for name in chosen if pa.types.is_struct(schema.field(name).type)]
+    structs = [name for name in chosen if _holds_path(schema.field(name).type)]
     addresses = [f"{name}.path" if name in structs else name for name in chosen]
     read = read_bounded(file, path, addresses)
     for name in chosen:
         values = read.column(name)
-        if name in structs and values.type.num_fields == 1:
+        if name in structs:
             values = values.combine_chunks().field(0)
         every.columns[every.key(name)] = _column(name, values, where)
     return every
+
+
+def _holds_path(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_struct(kind)) and kind.get_field_index("path") >= 0
 
 
 def _column(name: str, values: Any, where: str) -> Column:

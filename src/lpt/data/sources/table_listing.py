@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from lpt.data.image_stores import ImageStore
 from lpt.data.sources.label_rules import check_labels, class_indices, integer_value, look_alikes
-from lpt.data.sources.listed_files import PATHS
 from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.table_columns import Column, Table, clean, without_zeros
 from lpt.errors import DataError
@@ -19,8 +18,8 @@ Names = npt.NDArray[np.str_]
 
 LABELS = ("label", "labels", "fine_label", "class", "target")
 _NAMES = ("label_name", "class_name")
-ROLES = (PATHS, LABELS, _NAMES, ("split",), ("row",))
-"""Names of the columns that are read, the preferred name first."""
+ROLES = (LABELS, _NAMES, ("split",))
+"""Names of the columns that describe images, the preferred name first."""
 
 
 @dataclass(frozen=True)
