@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from lpt.analysis.confidence import Abstention, Coverage, Reliability
 from lpt.analysis.confusions import ConfusedPair, Confusion, ShortClass
@@ -16,6 +16,7 @@ from lpt.errors import RunError
 from lpt.escape import csv_text, shell_command
 from lpt.evaluation import ClassScore
 from lpt.files import write_json, write_text
+from lpt.json_files import read_json
 
 __all__ = ["VERSION", "Analysis", "FeatureScore", "read_analysis", "write_analysis"]
 
@@ -169,12 +170,12 @@ def read_analysis(folder: Path) -> Analysis:
         folder: folder of the analysis.
     Raises: RunError naming the file if it is missing, damaged or of another version.
     """
-    path, again = folder / "analysis.json", shell_command("lpt", "analyze", folder.parent)
-    try:
-        found = TypeAdapter(Analysis).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise RunError(f"{path}: cannot be read ({reason}). Run: {again}") from error
+    path = folder / "analysis.json"
+    remedy = f"Run: {shell_command('lpt', 'analyze', folder.parent)}"
+    found = read_json(path, _ANALYSIS, remedy=remedy, max_bytes=2**30)
     if found.version != VERSION:
-        raise RunError(f"{path}: written by another version of lpt. Run: {again}")
+        raise RunError(f"{path}: written by another version of lpt. {remedy}")
     return found
+
+
+_ANALYSIS = TypeAdapter(Analysis)

@@ -8,7 +8,7 @@ from pathlib import Path
 from lpt.analysis.logit_digest import ImageScores
 from lpt.data.manifest import Split
 from lpt.errors import RunError
-from lpt.escape import csv_text, printable
+from lpt.escape import csv_text, printable, shell_command
 from lpt.files import write_text
 
 __all__ = ["FILE", "ImagePrediction", "read_predictions", "write_predictions"]
@@ -84,7 +84,8 @@ def read_predictions(folder: Path) -> tuple[ImagePrediction, ...] | None:
         return None
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise RunError(
-            f"{path}: not the predictions of an analysis. Run: lpt analyze {folder.parent}"
+            f"{path}: not the predictions of an analysis. "
+            f"Run: {shell_command('lpt', 'analyze', folder.parent)}"
         ) from error
 
 

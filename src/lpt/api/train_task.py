@@ -17,6 +17,7 @@ from lpt.escape import printable, shell_command
 from lpt.progress import Reporter, SilentReporter
 from lpt.reporters import check_log, reporter_for, with_log
 from lpt.task import Task
+from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
 from lpt.training.run.run_folder import RunFolder, free_run_path
 from lpt.training.run.training_context import TrainingContext
@@ -115,6 +116,8 @@ def finish(trainer: Trainer) -> Task:
     try:
         with _bad_images_explained(trainer.config.data.source):
             task, result = trainer.run()
+        if note := trainer.folder.check_identity(trainer.identity()):
+            trainer.context.reporter.message(f"warning   {note}")
     finally:
         trainer.folder.release()
     return Task(task.model, task.spec, result=result, path=trainer.folder.path)
@@ -185,7 +188,11 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         context = TrainingContext(now, reporter, device=request.device_name)
         trainer = Trainer(context, folder)
         try:
-            folder.check_identity(trainer.identity())
+            identity = trainer.identity()
+            if moved:  # a copy has times of its own
+                identity.pop(IMAGE_TIMES)
+            if note := folder.check_identity(identity):
+                reporter.message(f"warning   {note}")
         except RunError as error:
             if not moved:
                 raise

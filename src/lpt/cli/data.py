@@ -52,9 +52,12 @@ def inspect(
         typer.Option(
             min=0,
             max=0.9,
-            help="Share held out for validation first; lpt train holds out 0.1 by default.",
+            help="Share of train held out for validation, as lpt train does; 0 for none.",
         ),
-    ] = 0.0,
+    ] = VAL_FRACTION,
+    every_class: Annotated[
+        bool, typer.Option("--all", help="Chart every class, also where there are many.")
+    ] = False,
 ) -> None:
     """Show classes, counts, imbalance, shot groups and a chart of the tail."""
     from lpt.data.class_groups import ClassGroups
@@ -64,7 +67,7 @@ def inspect(
     summary = inspect_data(
         open_data(data, val_fraction=val_fraction), ClassGroups(many_above, few_below)
     )
-    say(summary.to_json() if as_json else render(summary))
+    say(summary.to_json() if as_json else render(summary, every_class=every_class))
 
 
 @app.command()
@@ -100,7 +103,7 @@ def check(
     """Read every image and report what would spoil training; exit code 1 if anything would."""
     from lpt.data.check.check_result import check_data, render_check
     from lpt.data.check.contact_sheet import contact_sheet
-    from lpt.data.check.policy import write_quarantine
+    from lpt.data.check.quarantine import write_quarantine
     from lpt.data.check.scan import check_workers
     from lpt.data.sources.open_data import open_data
     from lpt.files import cache_folder, write_text
@@ -110,7 +113,7 @@ def check(
     to_stdout = as_json == "-"
     json_file = None if as_json is None or to_stdout else Path(as_json)
     check_free(json_file, sheet, quarantine)
-    manifest = open_data(data, val_fraction=0, test_fraction=0)
+    manifest = open_data(data, val_fraction=0, test_fraction=0, lenient=True)
     with shown(reporter_for(), "image check", "images") as progress:
         report = check_data(
             manifest,
@@ -124,7 +127,7 @@ def check(
     if sheet is not None:
         contact_sheet(report, manifest, sheet)
     if quarantine is not None:
-        write_quarantine(report, quarantine)
+        write_quarantine(report, manifest, quarantine)
     raise typer.Exit(1 if report.spoiled else 0)
 
 
@@ -181,7 +184,11 @@ def longtail(
     test_fraction: TestFraction = TEST_FRACTION,
     seed: Seed = 0,
 ) -> None:
-    """Write a list that reduces the training images to a long tail; no image is copied."""
+    """Write a list that reduces the training images to a long tail; no image is copied.
+
+    The first class in the order of class numbers (of class folders: alphabetical) keeps most images
+    and the last one fewest, unless --shuffle-classes or --counts-of is given.
+    """
     from lpt.data.tools.make_lists import list_long_tailed, with_list
 
     made = list_long_tailed(
@@ -200,6 +207,9 @@ def longtail(
         f"{printable(str(out))}: {plural(counts.sum(), 'training image')} of {classes}, "
         f"{counts.max():,} to {counts.min():,} per class"
     )
+    if counts_of is None and not shuffle_classes:
+        first, last = (printable(made.class_names[c]) for c in (0, -1))
+        say(f"order {first} (most images) to {last} (fewest); --shuffle-classes draws another")
     say(f"next  {shell_command('lpt', 'train', with_list(data, out))}")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Device, Run, Workers
+from lpt.cli.options import Backbone, Device, Run, Workers
 from lpt.cli.printing import say, say_json
 from lpt.escape import printable, shell_command
 
@@ -42,6 +42,7 @@ def analyze(
     ] = None,
     workers: Workers = 0,
     device: Device = None,
+    backbone: Backbone = None,
 ) -> None:
     """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
     from lpt.analysis import run_analysis
@@ -54,6 +55,7 @@ def analyze(
         out=out,
         bank=bank,
         device=device,
+        backbone=backbone,
         workers=workers,
         reporter=reporter_for(),
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Device, Run, Workers, named_data
+from lpt.cli.options import Backbone, Device, Run, Workers, named_data
 from lpt.cli.printing import say, say_error, say_json
 from lpt.errors import DataError
 from lpt.escape import printable
@@ -40,6 +40,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     workers: Workers = 0,
     device: Device = None,
+    backbone: Backbone = None,
 ) -> None:
     """Score a task by shot group, and per class as CSV and JSON files."""
     from lpt.reporters import reporter_for
@@ -48,7 +49,7 @@ def evaluate(
     from lpt.task import load
 
     named = named_data(data or [])
-    task = load(run, device=device)
+    task = load(run, backbone=backbone, device=device)
     folder = out or (run / "evaluation" if run.is_dir() else None)
     scores = score_sets(
         run,
@@ -78,6 +79,7 @@ def predict(
     ] = False,
     workers: Workers = 0,
     device: Device = None,
+    backbone: Backbone = None,
 ) -> None:
     """Predict the most probable classes of images.
 
@@ -89,7 +91,9 @@ def predict(
 
     images = find_images(paths)
     bad = 0
-    for prediction in load(run, device=device).predict_each(images, top=top, workers=workers):
+    for prediction in load(run, backbone=backbone, device=device).predict_each(
+        images, top=top, workers=workers
+    ):
         if isinstance(prediction, DataError):
             if len(images) == 1:
                 raise prediction

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.image_stores import ImageRef, ImageStore
+from lpt.data.image_tree import Problem
 from lpt.errors import DataError
 from lpt.progress import plural
 
@@ -63,12 +64,16 @@ class Manifest:
         class_names: (C,) names; labels are indices into them in every split.
         splits: those of train, val and test that there are.
         set_aside: those of val and test that the data lacked, held out of its training images.
+        notes: lines about the data that people should see, such as what was left out.
+        problems: faults that keep some images from being used; empty unless asked for.
     """
 
     name: str
     class_names: tuple[str, ...]
     splits: dict[str, Split]
     set_aside: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())

@@ -46,6 +46,7 @@ def describe(trainer: Trainer) -> str:
         )
         settings = ", ".join(f"data.{name}_fraction" for name in context.data.set_aside)
         lines.append(f"split     drawn from the training images by class: {shares} ({settings})")
+    lines += context.data.notes
     missing = _untested(trainer)
     if missing:
         lines.append(

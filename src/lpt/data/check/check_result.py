@@ -26,6 +26,7 @@ class CheckReport:
         findings: all flaws, worst kind first.
         limits: bounds that were used.
         seconds: duration.
+        notes: lines about the data, such as what was left out.
     """
 
     name: str
@@ -33,6 +34,7 @@ class CheckReport:
     findings: tuple[Finding, ...]
     limits: Limits
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def spoiled(self) -> bool:
@@ -90,6 +92,7 @@ def check_data(
         findings=find_flaws(manifest, scan, limits),
         limits=limits,
         seconds=time.perf_counter() - began,
+        notes=manifest.notes,
     )
 
 
@@ -97,6 +100,7 @@ def render_check(report: CheckReport, *, examples: int = 3) -> str:
     """Render the report as text: one line per kind found, each with up to `examples` examples."""
     total = sum(report.images.values())
     lines = [f"{printable(report.name)}: {plural(total, 'image')} read in {report.seconds:.0f} s"]
+    lines += [f"  {note}" for note in report.notes]
     for kind, about in KINDS.items():
         findings = [finding for finding in report.findings if finding.kind == kind]
         if not findings:
@@ -104,10 +108,7 @@ def render_check(report: CheckReport, *, examples: int = 3) -> str:
         mark = "BAD " if about.spoils else "note"
         lines.append(f"  {mark}  {kind:<16}{len(findings):>7,}  {about.meaning}")
         for finding in findings[:examples]:
-            places = [f"{place.name} ({place.label})" for place in finding.images[:3]]
-            names = " = ".join(map(printable, places))
-            more = f" and {len(finding.images) - 3} more" if finding.images[3:] else ""
-            lines.append(f"          {names}{more}")
+            lines.append(f"          {printable(_example(finding))}")
         if findings[examples:]:
             lines.append(f"          ... {len(findings) - examples:,} more in the JSON report")
     verdict = (
@@ -116,3 +117,11 @@ def render_check(report: CheckReport, *, examples: int = 3) -> str:
         else "found nothing that would spoil training"
     )
     return "\n".join([*lines, f"  {verdict}"])
+
+
+def _example(finding: Finding) -> str:
+    names = " = ".join(f"{place.name} ({place.label})" for place in finding.images[:3])
+    return (
+        names + (f" and {len(finding.images) - 3} more" if finding.images[3:] else "")
+        or finding.detail
+    )

@@ -7,7 +7,8 @@ from pathlib import Path
 from lpt.config import DataConfig, RunConfig
 from lpt.data.check.check_result import check_data
 from lpt.data.check.findings import Limits
-from lpt.data.check.policy import POLICIES, apply_policy, spoiling_images, without_quarantined
+from lpt.data.check.policy import POLICIES, apply_policy, spoiling_images
+from lpt.data.check.quarantine import without_quarantined
 from lpt.data.check.scan import check_workers
 from lpt.data.manifest import Manifest
 from lpt.data.sources.data_string import parse_spec
@@ -81,7 +82,8 @@ def open_configured(
                 f"data.bad_images={policy}: choose {', '.join(POLICIES)} or an existing quarantine "
                 "list; lpt data check --quarantine FILE writes one."
             )
-        return without_quarantined(data, path)
+        told = (reporter or SilentReporter()).message
+        return without_quarantined(data, path, notice=lambda text: told(f"note      {text}"))
     return _checked(data, settings, policy, reporter or SilentReporter())
 
 
