@@ -17,7 +17,7 @@ from lpt.backbones.spec import BackboneSpec, hash_weights
 from lpt.backbones.vit import FrozenViT
 from lpt.backbones.weight_file import Checkpoint, fill, read_checkpoint
 from lpt.errors import BackboneError
-from lpt.random_streams import GENERATOR_LOCK
+from lpt.own_generator import OwnGenerator
 
 __all__ = ["load_backbone"]
 
@@ -59,8 +59,7 @@ def load_backbone(
     source = find_source(name)
     inferred = not (source.architecture or source.build)
     checkpoint = read_checkpoint(source.file()) if inferred else None
-    with GENERATOR_LOCK, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(_RANDOM_SEED)
+    with OwnGenerator(_RANDOM_SEED):
         backbone = _freeze(source, _build(source, checkpoint))
     model: VisionTransformer = backbone.model
     if source.build is not None:

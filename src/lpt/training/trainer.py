@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lpt.backbones import hash_weights
@@ -14,8 +13,8 @@ from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import RunError
 from lpt.evaluation import fit_temperature
 from lpt.model.two_pass import LongTailedPromptModel
+from lpt.own_generator import OwnGenerator
 from lpt.progress import human_time
-from lpt.random_streams import GENERATOR_LOCK
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
@@ -57,8 +56,7 @@ class Trainer:
     def __init__(self, context: TrainingContext, folder: RunFolder) -> None:
         self.context = context
         self.folder = folder
-        with GENERATOR_LOCK:
-            torch.manual_seed(self.config.seed)
+        with OwnGenerator(self.config.seed):
             classes = context.data.num_classes
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from lpt.errors import TrainingError
-from lpt.random_streams import GENERATOR_LOCK
+from lpt.own_generator import OwnGenerator
 from lpt.training.engine.stage import Progress, Stage
 from lpt.training.engine.step_batch import Inputs, StepBatch
 
@@ -73,8 +73,7 @@ def train_step(
     while True:
         try:
             moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
-            with GENERATOR_LOCK:
-                torch.manual_seed(seed)
+            with OwnGenerator(seed):
                 step = stage.draw(moved, labels.to(device, non_blocking=True))
             values = _gradients(accelerator, stage, step, progress, micro.images, optimizer)
             break
