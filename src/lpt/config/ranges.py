@@ -1,0 +1,64 @@
+"""Types of settings with their ranges.
+
+Every number has a smallest and a largest value. Most limits are far from any useful value: they
+keep arithmetic in float32 finite, and a mistyped number from running for days.
+"""
+
+import os
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+__all__ = [
+    "BatchSize",
+    "CachedViews",
+    "Count",
+    "Dropout",
+    "Epochs",
+    "Factor",
+    "LearningRate",
+    "Length",
+    "NonNegative",
+    "PoolSize",
+    "Positive",
+    "PositiveEpochs",
+    "Share",
+    "Text",
+    "Width",
+]
+
+LONGEST_TEXT = 10_000
+"""Characters of a path with options, such as DATA:list=LIST."""
+
+
+def _storable(text: str) -> str:
+    """Refuse text that no file system and no file takes."""
+    try:
+        usable = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        usable = False
+    if not usable:
+        raise ValueError(f"{text!r:.100} contains a character that no path can have; correct it")
+    return text
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+NonNegative = Annotated[float, Field(ge=0, le=1e9)]
+Factor = Annotated[float, Field(ge=0, le=1e4)]
+"""Weights and exponents of losses, decay of weights."""
+LearningRate = Annotated[float, Field(gt=0, le=1e3)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""Bounds of what there is, such as images."""
+CachedViews = Annotated[int, Field(ge=0, le=10_000)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Epochs = Annotated[int, Field(ge=0, le=100_000)]
+PositiveEpochs = Annotated[int, Field(ge=1, le=100_000)]
+BatchSize = Annotated[int, Field(ge=0, le=65_536)]
+Length = Annotated[int, Field(ge=1, le=10_000)]
+"""Tokens per block."""
+PoolSize = Annotated[int, Field(ge=1, le=10_000)]
+Width = Annotated[int, Field(ge=1, le=8192)]
+"""Neurons or channels of an added layer."""
+Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_storable)]
+"""A name or a path."""
