@@ -24,6 +24,7 @@ from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Branch, Stage, branches_of
 from lpt.training.engine.view_cache import NoRoomError, build_cache
 from lpt.training.phases.class_means import interpolate_with_class_means, means_of
+from lpt.training.run.memory_check import check_step_memory
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["BaselineTrainer", "Usage"]
@@ -166,6 +167,13 @@ class BaselineTrainer:
             seed=context.config.seed,
             stage=number,
             views=cached_views,
+        )
+        check_step_memory(
+            context,
+            batch=settings.batch_size,
+            branches=len(stage.branches),
+            prompts=0,
+            setting=f"baseline {self.name}: batch_size",
         )
         self.mark_trained(p for parameters in stage.param_groups().values() for p in parameters)
         store = StageCheckpoint(self.folder, number)

@@ -5,9 +5,10 @@ keep arithmetic in float32 finite, and a mistyped number from running for days.
 """
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field, PlainValidator
+from pydantic_core import PydanticKnownError
 
 __all__ = [
     "BatchSize",
@@ -31,15 +32,19 @@ LONGEST_TEXT = 10_000
 """Characters of a path with options, such as DATA:list=LIST."""
 
 
-def _storable(text: str) -> str:
-    """Refuse text that no file system and no file takes."""
+def _text(value: Any) -> str:
+    """Check text; pydantic itself refuses names of files that are not UTF-8."""
+    if not isinstance(value, str):
+        raise PydanticKnownError("string_type")
+    if len(value) > LONGEST_TEXT:
+        raise PydanticKnownError("string_too_long", {"max_length": LONGEST_TEXT})
     try:
-        usable = b"\0" not in os.fsencode(text)
+        usable = b"\0" not in os.fsencode(value)
     except UnicodeEncodeError:
         usable = False
     if not usable:
-        raise ValueError(f"{text!r:.100} contains a character that no path can have; correct it")
-    return text
+        raise ValueError("contains a character that no path can have; correct it")
+    return value
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -54,11 +59,11 @@ CachedViews = Annotated[int, Field(ge=0, le=10_000)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Epochs = Annotated[int, Field(ge=0, le=100_000)]
 PositiveEpochs = Annotated[int, Field(ge=1, le=100_000)]
-BatchSize = Annotated[int, Field(ge=0, le=65_536)]
+BatchSize = Annotated[int, Field(ge=0, le=16_384)]
 Length = Annotated[int, Field(ge=1, le=10_000)]
 """Tokens per block."""
 PoolSize = Annotated[int, Field(ge=1, le=10_000)]
 Width = Annotated[int, Field(ge=1, le=8192)]
 """Neurons or channels of an added layer."""
-Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_storable)]
+Text = Annotated[str, PlainValidator(_text)]
 """A name or a path."""

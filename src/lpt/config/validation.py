@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lpt.errors import ConfigError
-from lpt.escape import shortened
+from lpt.escape import described
 
 __all__ = ["validated"]
 
@@ -72,17 +72,9 @@ def _explain(model: type[BaseModel], error: ValidationError, origin: str) -> str
     if first["type"] == "value_error":  # raised by one of our own validators
         return f"{origin} {path}: {first['msg'].removeprefix('Value error, ')}."
     if first["type"] in ("model_type", "model_attributes_type"):
-        given = f"{path}={_shown(first['input'])}"
+        given = f"{path}={described(first['input'])}"
         return f"{origin} {given}: a section of settings; set {path}.NAME=VALUE instead."
-    return f"{origin} {path}={_shown(first['input'])}: {_wanted(first)}."
-
-
-def _shown(value: Any) -> str:
-    """Write a value in at most 100 characters."""
-    try:
-        return shortened(repr(value), 100)
-    except ValueError:  # Python writes no integers of more than 4,300 digits
-        return "a number of thousands of digits"
+    return f"{origin} {path}={described(first['input'])}: {_wanted(first)}."
 
 
 def _meant(model: type[BaseModel], path: str) -> str:

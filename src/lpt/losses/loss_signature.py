@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from torch import Tensor
 
 from lpt.errors import ConfigError
+from lpt.escape import described
 
 __all__ = ["LossEntry", "Option"]
 
@@ -117,5 +118,10 @@ class LossEntry:
         except ValidationError as error:
             first = error.errors()[0]
             raise ConfigError(
-                f"loss {name}: {first['loc'][0]} = {first['input']!r} is invalid: {first['msg']}."
+                f"loss {name}: {first['loc'][0]} = {described(first['input'])} is invalid: "
+                f"{first['msg']}."
+            ) from error
+        except OverflowError as error:  # an integer that is no float
+            raise ConfigError(
+                f"loss {name}: {described(options)} is invalid: a value is too large."
             ) from error
