@@ -11,6 +11,10 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticKnownError
 
 __all__ = [
+    "LARGEST_SEED",
+    "LONGEST_TEXT",
+    "MAX_BATCH",
+    "MAX_WORKERS",
     "BatchSize",
     "CachedViews",
     "Count",
@@ -23,11 +27,17 @@ __all__ = [
     "PoolSize",
     "Positive",
     "PositiveEpochs",
+    "Seed",
     "Share",
     "Text",
     "Width",
+    "Workers",
 ]
 
+MAX_BATCH = 16_384
+MAX_WORKERS = 256
+LARGEST_SEED = 2**32 - 1
+"""scikit-learn takes no larger seeds."""
 LONGEST_TEXT = 10_000
 """Characters of a path with options, such as DATA:list=LIST."""
 
@@ -47,6 +57,7 @@ def _text(value: Any) -> str:
     return value
 
 
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 NonNegative = Annotated[float, Field(ge=0, le=1e9)]
@@ -59,10 +70,11 @@ CachedViews = Annotated[int, Field(ge=0, le=10_000)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Epochs = Annotated[int, Field(ge=0, le=100_000)]
 PositiveEpochs = Annotated[int, Field(ge=1, le=100_000)]
-BatchSize = Annotated[int, Field(ge=0, le=16_384)]
+BatchSize = Annotated[int, Field(ge=0, le=MAX_BATCH)]
 Length = Annotated[int, Field(ge=1, le=10_000)]
 """Tokens per block."""
 PoolSize = Annotated[int, Field(ge=1, le=10_000)]
+Workers = Annotated[int, Field(ge=0, le=MAX_WORKERS)]
 Width = Annotated[int, Field(ge=1, le=8192)]
 """Neurons or channels of an added layer."""
 Text = Annotated[str, PlainValidator(_text)]

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from lpt.config.merging import merged
 from lpt.config.old_names import current_names
-from lpt.config.ranges import Count, NonNegative, Text
+from lpt.config.ranges import Count, NonNegative, Seed, Text
 from lpt.config.sections import (
     AugmentConfig,
     ClassifierConfig,
@@ -46,9 +46,9 @@ class RunConfig(Section):
 
     recipe: Text = "default"
     backbone: Text = "vit_tiny_patch8_64"
-    image_size: Annotated[int, Field(ge=1, le=4096)] | None = None
+    image_size: Annotated[int, Field(ge=1, le=2048)] | None = None
     layer_norm_eps: Annotated[float, Field(ge=1e-12, lt=1)] | None = None
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    seed: Seed = 0
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     prompts: PromptConfig = PromptConfig()

@@ -18,6 +18,7 @@ from lpt.config.ranges import (
     Positive,
     Share,
     Text,
+    Workers,
 )
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
 from lpt.data.sampling import DUAL, SAMPLERS
@@ -78,7 +79,7 @@ class DataConfig(Section):
     max_val_images: Count = 2000
     many_above: Count = MANY_ABOVE
     few_below: Count = FEW_BELOW
-    workers: Annotated[int, Field(ge=0, le=256)] | None = None
+    workers: Workers | None = None
     start_method: Literal["fork", "spawn", "forkserver"] | None = None
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 import hashlib
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 
 import torch
@@ -162,6 +162,8 @@ def make_loader(
     if start_method not in (None, *multiprocessing.get_all_start_methods()):
         known = ", ".join(multiprocessing.get_all_start_methods())
         raise ConfigError(f"start method {start_method!r}: choose one of {known}.")
+    if isinstance(batches, Sized):
+        workers = min(workers, len(batches))
     workers = usable_workers(workers, start_method)
     loader: DataLoader[_Tensors | str] = DataLoader(
         _Fetcher(dataset),  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ import os
 
 import torch
 
+from lpt.arguments import path_text
 from lpt.backbones import FrozenViT
 from lpt.errors import ParameterError
 from lpt.task.trained_task import Task
@@ -33,10 +34,7 @@ def load(
     >>> task.class_names[:3]
     ('0', '1', '2')
     """
-    if not isinstance(path, str | os.PathLike):
-        raise ParameterError(
-            f"`path`: {type(path).__name__} given. Give a run folder or a task file."
-        )
+    path_text("path", path)
     if backbone is not None and not isinstance(backbone, FrozenViT):
         raise ParameterError(
             f"`backbone`: {type(backbone).__name__} given. "
