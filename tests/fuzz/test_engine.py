@@ -1,4 +1,4 @@
-"""The fuzz tool reports what neither loads nor ends in an `LptError`, with files to reproduce it."""
+"""The fuzz tool reports what neither loads nor ends in an `LptError`, with its files."""
 
 import random
 import time
@@ -10,6 +10,7 @@ from tools.fuzz.engine import reproduce, run_target
 from tools.fuzz.mutations import damaged, damaged_json, safetensors_header
 from tools.fuzz.samples import backbone_file
 
+from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import DataError
 
 
@@ -28,11 +29,22 @@ class Outcomes:
         if number == 2:
             raise KeyError("unexpected")
         if number == 3:
-            time.sleep(0.3)
+            until = time.process_time() + 0.3
+            while time.process_time() < until:
+                pass
         if number == 4:
             time.sleep(30)
         if number == 5:
             bytearray(200 * 2**20)[::4096] = b"x" * (200 * 256)
+
+
+def can_watch_memory() -> bool:
+    """Whether the system lets a process count its peak memory anew."""
+    block = bytearray(b"x") * (100 * 2**20)
+    before = peak_memory("cpu")
+    del block
+    reset_peak_memory("cpu")
+    return peak_memory("cpu") < before
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +56,8 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_other_outcome_is_a_finding_with_its_files(tmp_path):
     report = run_target(Outcomes(), 30, seed=2, out=tmp_path)
     kinds = {finding.kind for finding in report.findings}
-    assert kinds == {"error", "slow", "endless", "memory"}
+    assert kinds - {"memory"} == {"error", "slow", "endless"}
+    assert "memory" in kinds or not can_watch_memory()
     assert report.loaded + report.refused + len(report.findings) == 30
     error = next(f for f in report.findings if f.kind == "error")
     assert "KeyError: 'unexpected'" in error.text

@@ -101,12 +101,13 @@ class LossEntry:
         given = dict(options)
         if self.presets:
             preset = given.pop("preset", next(iter(self.presets)))
-            if preset not in self.presets:
+            if not isinstance(preset, str) or preset not in self.presets:
                 choice = ", ".join(self.presets)
+                shown = preset if isinstance(preset, str) else described(preset)
                 raise ConfigError(
-                    f"loss {name}: unknown preset '{preset}'. Choose one of: {choice}."
+                    f"loss {name}: unknown preset '{shown}'. Choose one of: {choice}."
                 )
-            given = {**self.presets[str(preset)], **given}
+            given = {**self.presets[preset], **given}
         known = [*self.schema.model_fields, *(["preset"] if self.presets else [])]
         unknown = [option for option in given if option not in known]
         if unknown:
