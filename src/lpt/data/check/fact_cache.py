@@ -12,7 +12,7 @@ from lpt.files import write_atomic
 
 __all__ = ["FactCache"]
 
-_FILE = "image-facts-1.npy"
+_FILE = "image-facts-2.npy"
 
 
 class FactCache:

@@ -7,7 +7,7 @@ number below 16 that holds it. The upper 8 of the used bits are kept. The rule l
 so training and use give the same picture.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -67,26 +67,18 @@ def grey_to_8_bits(
     return grey
 
 
-def with_used_bits(image: Image.Image, samples: Samples, stated: int | None = None) -> Image.Image:
-    """Write the used bits of 16-bit samples into an image of several 8-bit bands.
-
-    Colours share one number of used bits; alpha has its own.
+def with_used_bits(image: Image.Image, bits: Sequence[int], samples: Samples) -> None:
+    """Write the upper 8 of the used bits of 16-bit samples into an image of 8-bit bands.
 
     Args:
-        image: a loaded image of mode RGB, RGBA, LA or CMYK. It is changed.
-        samples: 16-bit samples of a box, (height, width, bands); grey with alpha has two bands.
-        stated: number of bits that the file names.
+        image: a loaded image of mode RGB, RGBA, LA or CMYK, which is changed.
+        bits: used bits of each band of the samples.
+        samples: 16-bit samples of a box. Two bands, grey and alpha, may go to an RGBA image.
     """
-    peaks = np.max([samples(box).max(axis=(0, 1)) for box in strips(image.size)], axis=0)
-    alpha = image.mode in ("RGBA", "LA")
-    colours = peaks[:-1] if alpha else peaks
-    bits = [used_bits(int(colours.max()), stated)] * len(colours)
-    if alpha:
-        bits.append(used_bits(int(peaks[-1]), stated))
+    shifts = np.array(bits, dtype=np.uint16) - 8
     for box in strips(image.size):
-        values = (samples(box) >> (np.array(bits, dtype=np.uint16) - 8)).astype(np.uint8)
+        values = (samples(box) >> shifts).astype(np.uint8)
         if image.mode == "RGBA" and len(bits) == 2:
             values = values[:, :, [0, 0, 0, 1]]
         size = (box[2] - box[0], box[3] - box[1])
         image.paste(Image.frombytes(image.mode, size, values.tobytes()), box)
-    return image

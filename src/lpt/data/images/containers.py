@@ -28,7 +28,7 @@ _SIGNATURES = {
     **dict.fromkeys((b"GIF87a", b"GIF89a"), "GIF"),
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+"), "TIFF"),
 }
-_WEBP_BYTES = 13  # per pixel: the canvas of the animation, the frame before, and a copy
+_WEBP_BYTES = 12  # per pixel: the canvas of the animation, the frame before, and a copy
 _COMPRESSION, _BITS, _ROWS, _TILE_WIDTH, _TILE_HEIGHT = 259, 258, 278, 322, 323
 _PHOTOMETRIC, _LARGEST = 262, (281, 341)  # largest sample value, unsigned and of any type
 

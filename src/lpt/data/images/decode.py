@@ -85,7 +85,8 @@ def decode(
         max_pixels: maximum of width * height, checked in the header before anything is decoded;
             None takes the environment variable LPT_MAX_PIXELS, or `MAX_PIXELS`.
         target: if given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its short
-            side keeps at least this many pixels. Several times faster for large photographs.
+            side keeps at least this many pixels. Several times faster for large photographs. Images
+            of more than `MAX_PIXELS` are halved until they have fewer.
     Returns: a loaded PIL image of mode RGB.
     Raises: ImageError (a DataError) naming the file and its fault: empty, not an image of a
         supported format, too large, truncated or damaged, or of an unsupported pixel type;
@@ -110,6 +111,8 @@ def decode(
             )
         del opened  # memory is bounded: two images at most
         image = to_rgb(image, file, name)
+        if target is not None:
+            image = _reduced(image)
         return turned(image, orientation)
     except (ImageError, ConfigError):
         raise
@@ -151,6 +154,13 @@ def _factory(kind: str) -> Callable[[io.BytesIO, str], ImageFile.ImageFile]:
 def _is_layout(error: Exception) -> bool:
     """Whether Pillow does not know the layout of pixels; it raises the same for nothing else."""
     return isinstance(error, SyntaxError | KeyError)
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """Halve an image until it has at most `MAX_PIXELS`; only a raised limit lets it have more."""
+    while image.width * image.height > MAX_PIXELS:
+        image = image.reduce(2)
+    return image
 
 
 def _orientation(file: EncodedImage, info: dict[str | tuple[int, int], Any]) -> int:

@@ -8,13 +8,12 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFile
 
-from lpt.data.images.bit_depth import Samples, with_used_bits
+from lpt.data.images.bit_depth import Samples, used_bits, with_used_bits
 from lpt.data.images.encoded_image import EncodedImage
 from lpt.data.images.strips import Box
 
 __all__ = ["rawmode_of", "with_low_bits"]
 
-_BRIGHT = 64  # upper byte of a value that needs 15 or 16 bits
 _SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _JOINED = ("RGB;16", "RGBA;16", "RGBX;16", "CMYK;16")
 
@@ -41,26 +40,33 @@ def with_low_bits(
         file: the file.
         reopened: opens bytes as an image of the same format.
     """
-    peaks = [high for _, high in _extrema(image)]
-    colours = peaks[:-1] if image.mode in ("RGBA", "LA") else peaks
-    if max(colours) >= _BRIGHT and (colours is peaks or not 0 < peaks[-1] < _BRIGHT):
+    bits = _used_bits(image, file.stated_bits)
+    if min(bits) == 16:
         return image
     if rawmode == "LA;16B" and file.kind == "PNG":
         pairs = reopened(_as_four_bands(file.data))
         pairs.load()
-        return with_used_bits(image, _from_pairs(pairs), file.stated_bits)
-    if not rawmode.startswith(_JOINED) or rawmode[-1] not in _SWAPPED:
-        return image
-    low = reopened(file.data)
-    swapped = rawmode[:-1] + _SWAPPED[rawmode[-1]]
-    low.tile = [_with_rawmode(tile, swapped) for tile in low.tile]
-    low.load()
-    return with_used_bits(image, _from_bytes(image, low), file.stated_bits)
+        with_used_bits(image, bits[-2:], _from_pairs(pairs))
+    elif rawmode.startswith(_JOINED) and rawmode[-1] in _SWAPPED:
+        low = reopened(file.data)
+        swapped = rawmode[:-1] + _SWAPPED[rawmode[-1]]
+        low.tile = [_with_rawmode(tile, swapped) for tile in low.tile]
+        low.load()
+        with_used_bits(image, bits, _from_bytes(image, low))
+    return image
 
 
-def _extrema(image: Image.Image) -> list[tuple[int, int]]:
-    found = image.getextrema()
-    return list(found) if isinstance(found[0], tuple) else [found]  # type: ignore[list-item]
+def _used_bits(high: Image.Image, stated: int | None) -> list[int]:
+    """Used bits of each band, by its upper bytes. Colours share one number, alpha has its own.
+
+    The number of used bits changes at multiples of 256, so the lower bytes do not matter.
+    """
+    extrema = np.array(high.getextrema())  # (bands, 2)
+    largest = [256 * int(peak) + 255 for peak in extrema[:, 1]]
+    if high.mode not in ("RGBA", "LA"):
+        return [used_bits(max(largest), stated)] * len(largest)
+    colours = [used_bits(max(largest[:-1]), stated)] * (len(largest) - 1)
+    return [*colours, used_bits(largest[-1], stated)]
 
 
 def _with_rawmode(tile: ImageFile._Tile, rawmode: str) -> ImageFile._Tile:

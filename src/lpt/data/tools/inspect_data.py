@@ -7,7 +7,7 @@ import numpy as np
 
 from lpt.data.class_groups import ClassGroups, imbalance
 from lpt.data.images.decode import decode
-from lpt.data.manifest import Manifest
+from lpt.data.manifest import Manifest, Split
 from lpt.random_streams import random_stream
 
 __all__ = ["DataSummary", "inspect_data", "render"]
@@ -69,7 +69,7 @@ def inspect_data(
     n = manifest.counts("train")
     members = groups.members(n)
     chosen = random_stream(seed).permutation(len(train))[:sample]
-    sizes = np.array([decode(train.read(i), name=train.name_of(i)).size for i in chosen])
+    sizes = np.array([_size(train, i) for i in chosen])
     untested = np.flatnonzero(manifest.counts("test") == 0) if "test" in manifest.splits else ()
     return DataSummary(
         name=manifest.name,
@@ -129,6 +129,11 @@ def _tail(n: np.ndarray, names: tuple[str, ...]) -> list[str]:
         lines.append(f"  {label:<20} {number:>13} {bar}")
         begin = end + 1
     return lines
+
+
+def _size(split: Split, index: int) -> tuple[int, int]:
+    data, name = split.read(index), split.name_of(index)
+    return decode(data, name=name, max_pixels=split.max_pixels).size
 
 
 def _spread(values: np.ndarray) -> tuple[int, int, int]:
