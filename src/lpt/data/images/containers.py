@@ -47,11 +47,11 @@ def examine(data: bytes, name: str) -> EncodedImage:
         )
     kind = _format(data)
     if kind == "PNG":
-        return reduce_png(data)
+        return reduce_png(data, name)
     if kind == "JPEG":
         return examine_jpeg(data, name)
     if kind == "GIF":
-        return reduce_gif(data)
+        return reduce_gif(data, name)
     if kind == "TIFF":
         return _tiff(data, name)
     if kind == "WEBP":

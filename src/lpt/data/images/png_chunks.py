@@ -7,6 +7,7 @@ import struct
 import zlib
 
 from lpt.data.images.encoded_image import EncodedImage
+from lpt.data.images.image_error import ImageError
 
 __all__ = ["reduce_png"]
 
@@ -14,11 +15,15 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _LARGEST_RECORD = 1 << 20  # bytes of an EXIF or XMP record
 _MANY = 10_000  # chunks
+_MOST_NEEDED, _MOST_CHUNKS = 100_000, 2_000_000
 _EXIF, _XMP = b"Raw profile type exif", b"XML:com.adobe.xmp"
 
 
-def reduce_png(data: bytes) -> EncodedImage:
-    """Drop all other chunks of a PNG file, and read EXIF, XMP, depth and frames from them."""
+def reduce_png(data: bytes, name: str) -> EncodedImage:
+    """Drop all other chunks of a PNG file, and read EXIF, XMP, depth and frames from them.
+
+    Raises: ImageError for more chunks than any encoder writes.
+    """
     view = memoryview(data)
     needed: list[tuple[bytes, int, int]] = []  # kind, start and length of the body
     records: dict[str, bytes] = {}
@@ -27,6 +32,10 @@ def reduce_png(data: bytes) -> EncodedImage:
     while place + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
         body, chunks = place + 8, chunks + 1
+        if len(needed) > _MOST_NEEDED or chunks > _MOST_CHUNKS:
+            raise ImageError(
+                f"{name}: the PNG is cut into more than {_MOST_NEEDED:,} chunks. Save it again."
+            )
         if kind in _NEEDED:
             needed.append((kind, body, length))
             if kind == b"IEND":
