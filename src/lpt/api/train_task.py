@@ -11,9 +11,11 @@ from lpt.api.train_request import PathLike, TrainRequest
 from lpt.config import load_config
 from lpt.data.sources.data_string import same_data
 from lpt.errors import ParameterError, RunError
+from lpt.escape import printable
 from lpt.progress import Reporter, SilentReporter
 from lpt.reporters import check_log, reporter_for, with_log
 from lpt.task import Task
+from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
 from lpt.training.run.run_folder import RunFolder, free_run_path
 from lpt.training.run.training_context import TrainingContext
@@ -111,6 +113,8 @@ def finish(trainer: Trainer) -> Task:
     """Run a prepared trainer to its end and release its folder."""
     try:
         task, result = trainer.run()
+        if note := trainer.folder.check_identity(trainer.identity()):
+            trainer.context.reporter.message(f"warning   {note}")
     finally:
         trainer.folder.release()
     return Task(task.model, task.spec, result=result, path=trainer.folder.path)
@@ -148,7 +152,7 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     reporter.message(describe(trainer))
     trainer.fit_budget(request.budget_seconds)
     folder.create(trainer.config, trainer.identity())
-    reporter.message(f"run       {folder.path}")
+    reporter.message(f"run       {printable(str(folder.path))}")
     return trainer
 
 
@@ -165,7 +169,11 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         context = TrainingContext(now, reporter, device=request.device_name)
         trainer = Trainer(context, folder)
         try:
-            folder.check_identity(trainer.identity())
+            identity = trainer.identity()
+            if moved:  # a copy has times of its own
+                identity.pop(IMAGE_TIMES)
+            if note := folder.check_identity(identity):
+                reporter.message(f"warning   {note}")
         except RunError as error:
             if not moved:
                 raise
@@ -179,5 +187,5 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         folder.release()
         raise
     reporter.message(describe(trainer))
-    reporter.message(f"run       {folder.path} (resumed)")
+    reporter.message(f"run       {printable(str(folder.path))} (resumed)")
     return trainer

@@ -11,6 +11,7 @@ from lpt.errors import ConfigError, LptError, TemplateError
 __all__ = [
     "DATA_HELP",
     "MAX_SEED",
+    "Backbone",
     "Data",
     "Device",
     "Run",
@@ -29,6 +30,14 @@ DATA_HELP = (
 MAX_SEED = 2**32 - 1
 Data = Annotated[str, typer.Argument(help=DATA_HELP, show_default=False)]
 Run = Annotated[Path, typer.Argument(help="Run folder or task file.", show_default=False)]
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        help="Backbone that the task was trained on. Needed where the task file names one that "
+        "would be fetched, or a path.",
+        show_default="the one that the task file names",
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(help="cpu, cuda, cuda:NUMBER or mps.", show_default="a CUDA GPU if there is one"),

@@ -1,12 +1,13 @@
 """lpt analyze, lpt report, lpt bench: analysis and report of runs, and speed."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Device, Run, Workers
+from lpt.cli.options import Backbone, Device, Run, Workers
+from lpt.cli.printing import say, say_json
+from lpt.escape import printable, shell_command
 
 __all__ = ["analyze", "bench", "report"]
 
@@ -41,6 +42,7 @@ def analyze(
     ] = None,
     workers: Workers = 0,
     device: Device = None,
+    backbone: Backbone = None,
 ) -> None:
     """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
     from lpt.analysis import run_analysis
@@ -53,11 +55,12 @@ def analyze(
         out=out,
         bank=bank,
         device=device,
+        backbone=backbone,
         workers=workers,
         reporter=reporter_for(),
     )
-    print(f"analysis  {folder}/analysis.json, one CSV file per table, images/")
-    print(f"next      lpt report {run}")
+    say(f"analysis  {printable(str(folder))}/analysis.json, one CSV file per table, images/")
+    say(f"next      {shell_command('lpt', 'report', run)}")
 
 
 def report(
@@ -69,18 +72,34 @@ def report(
         Path | None,
         typer.Option(
             help="HTML file.",
-            show_default="report.html in the run folder, or comparison.html beside the first one",
+            show_default="report.html in the run folder, or A_vs_B.html beside the first one",
         ),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace an existing file that is not a report of the same runs."
+        ),
+    ] = False,
     workers: Workers = 0,
     device: Device = None,
 ) -> None:
-    """Write a self-contained HTML report of a run, or a comparison of several."""
+    """Write a self-contained HTML report of a run, or a comparison of several.
+
+    The report of an unfinished run shows its epochs so far.
+    """
     from lpt.analysis.report import write_report
     from lpt.reporters import reporter_for
 
-    path = write_report(list(runs), out, device=device, workers=workers, reporter=reporter_for())
-    print(f"report    {path}")
+    path = write_report(
+        list(runs),
+        out,
+        overwrite=overwrite,
+        device=device,
+        workers=workers,
+        reporter=reporter_for(),
+    )
+    say(f"report    {printable(str(path))}")
 
 
 def bench(
@@ -100,4 +119,7 @@ def bench(
     from lpt.bench.ratios import render
 
     result = measure(backbone, batch, repeats, device, precision)
-    print(json.dumps(result, indent=2) if as_json else render(result))
+    if as_json:
+        say_json(result)
+    else:
+        say(render(result))

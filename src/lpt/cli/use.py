@@ -1,14 +1,14 @@
 """The commands `lpt evaluate`, `lpt predict` and `lpt backbones`."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Device, Run, Workers, named_data
+from lpt.cli.options import Backbone, Device, Run, Workers, named_data
+from lpt.cli.printing import say, say_error, say_json
 from lpt.errors import DataError
+from lpt.escape import printable
 
 __all__ = ["backbones", "evaluate", "predict"]
 
@@ -39,6 +39,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     workers: Workers = 0,
     device: Device = None,
+    backbone: Backbone = None,
 ) -> None:
     """Score a task by shot group, and per class as CSV and JSON files."""
     from lpt.reporters import reporter_for
@@ -47,7 +48,7 @@ def evaluate(
     from lpt.task import load
 
     named = named_data(data or [])
-    task = load(run, device=device)
+    task = load(run, backbone=backbone, device=device)
     folder = out or (run / "evaluation" if run.is_dir() else None)
     scores = score_sets(
         run,
@@ -59,11 +60,11 @@ def evaluate(
         reporter=reporter_for(),
     )
     if as_json:
-        print(json.dumps({score.name: score.to_json() for score in scores}, indent=2))
+        say_json({score.name: score.to_json() for score in scores})
         return
-    print(render_scores(scores, task.groups))
+    say(render_scores(scores, task.groups))
     if folder is not None:
-        print(f"per class: {folder}/*.csv and *.json")
+        say(f"per class: {printable(str(folder))}/*.csv and *.json")
 
 
 def predict(
@@ -77,6 +78,7 @@ def predict(
     ] = False,
     workers: Workers = 0,
     device: Device = None,
+    backbone: Backbone = None,
 ) -> None:
     """Predict the most probable classes of images.
 
@@ -88,16 +90,18 @@ def predict(
 
     images = find_images(paths)
     bad = 0
-    for prediction in load(run, device=device).predict_each(images, top=top, workers=workers):
+    for prediction in load(run, backbone=backbone, device=device).predict_each(
+        images, top=top, workers=workers
+    ):
         if isinstance(prediction, DataError):
             if len(images) == 1:
                 raise prediction
             bad += 1
-            print(f"lpt: {prediction}", file=sys.stderr)
+            say_error(str(prediction))
         elif as_json:
-            print(json.dumps(asdict(prediction), ensure_ascii=False))
+            say_json(asdict(prediction), indent=None)
         else:
-            print(prediction)
+            say(str(prediction))
     if bad:
         raise DataError(f"{bad:,} of {len(images):,} images could not be read (see above).")
 
@@ -121,8 +125,8 @@ def backbones() -> None:
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     for row in rows:
         cells = (text.ljust(width) for text, width in zip(row, widths, strict=False))
-        print("  ".join([*cells, row[5]]).rstrip())
-    print(
+        say("  ".join([*cells, row[5]]).rstrip())
+    say(
         "\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors, a folder"
     )
-    print("with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME (untrained).")
+    say("with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME (untrained).")

@@ -29,7 +29,7 @@ from lpt.training.pace import measure_pace
 from lpt.training.phases.build_stages import PHASES, build_model
 from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.phase import Phase
-from lpt.training.run.data_identity import data_identity
+from lpt.training.run.data_identity import data_identity, files_identity
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.task_metadata import DEFAULT_TEMPERATURE, task_metadata
 from lpt.training.run.training_context import TrainingContext
@@ -80,7 +80,8 @@ class Trainer:
 
     def identity(self) -> dict[str, Any]:
         """Return the facts that must be unchanged on resume: data and backbone."""
-        return {**data_identity(self.context.data), "backbone": self.context.backbone.spec.sha256}
+        data = {**data_identity(self.context.data), **files_identity(self.context.data)}
+        return {**data, "backbone": self.context.backbone.spec.sha256}
 
     def stage(self, phase: Phase) -> Stage:
         """Build the stage of a phase, on the device."""
@@ -119,8 +120,7 @@ class Trainer:
         """
         if self.folder.last_file.is_file():
             return
-        phase = self.phases[0]
-        trained = {"shared.prompts": shared, "classifier.weight": classifier}
+        phase, trained = self.phases[0], {"shared.prompts": shared, "classifier.weight": classifier}
         load_trainable(self.model, {**trainable_state(self.model), **trained}, "phase 1")
         checkpoint = Checkpoint(
             Position(phase.index, phase.section(self.config).epochs),
@@ -138,7 +138,8 @@ class Trainer:
             files of the run are damaged or cannot be written.
         """
         reset_peak_memory(self.context.accelerator.device)
-        checkpoint = self.folder.checkpoint([phase.name for phase in self.phases])
+        epochs = {phase.name: phase.section(self.config).epochs for phase in self.phases}
+        checkpoint = self.folder.checkpoint(epochs)
         if checkpoint is None:
             checkpoint = self._begin(0, Checkpoint(Position(), {}))
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
@@ -269,7 +270,7 @@ class Trainer:
             temperature=temperature,
             metrics=metrics,
         )
-        size = save_task(self.folder.task_file, self.model, spec)
+        size = save_task(self.folder.intact().task_file, self.model, spec)
         result = Result(
             metrics,
             size,

@@ -3,32 +3,25 @@
 import struct
 
 from lpt.data.images.encoded_image import EncodedImage
+from lpt.data.images.formats import (
+    HEAD,
+    can_decode,
+    content_format,
+    decoded_formats,
+    format_advice,
+)
 from lpt.data.images.gif_blocks import reduce_gif
 from lpt.data.images.image_error import ImageError
 from lpt.data.images.jpeg_markers import examine_jpeg
 from lpt.data.images.png_chunks import reduce_png
 from lpt.data.images.tiff_tags import TiffTags, read_tags
 
-__all__ = ["FORMATS", "SUFFIXES", "examine"]
+__all__ = ["examine"]
 
-SUFFIXES = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
-    ".png": "PNG",
-    ".webp": "WEBP",
-    **dict.fromkeys((".bmp", ".dib"), "BMP"),
-    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
-    ".gif": "GIF",
-}
-FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
-
-_SIGNATURES = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"BM": "BMP",
-    **dict.fromkeys((b"GIF87a", b"GIF89a"), "GIF"),
-    **dict.fromkeys((b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+"), "TIFF"),
-}
-_WEBP_BYTES = 12  # per pixel: the canvas of the animation, the frame before, and a copy
+# Files that Pillow opens although their first bytes are not those of `content_format`.
+_ODD = {b"BM": "BMP", b"II\0*": "TIFF", b"MM*\0": "TIFF"}
+# Per pixel: two canvases of an animation and a copy; planes of up to 16 bits and a copy.
+_CODEC_BYTES = {"WEBP": 12, "AVIF": 12, "HEIF": 12}
 _COMPRESSION, _BITS, _ROWS, _TILE_WIDTH, _TILE_HEIGHT = 259, 258, 278, 322, 323
 _PHOTOMETRIC, _LARGEST = 262, (281, 341)  # largest sample value, unsigned and of any type
 
@@ -39,7 +32,7 @@ def examine(data: bytes, name: str) -> EncodedImage:
     Args:
         data: the whole file.
         name: name in messages.
-    Raises: ImageError of kind empty, not-image or damaged.
+    Raises: ImageError of kind empty, not-image, unsupported or damaged.
     """
     if not data:
         raise ImageError(
@@ -56,20 +49,24 @@ def examine(data: bytes, name: str) -> EncodedImage:
         return _tiff(data, name)
     if kind == "WEBP":
         size = _webp_size(data)
-        return EncodedImage(kind, data, codec_bytes=_WEBP_BYTES, size=size, label="WebP")
-    if kind == "BMP":
-        return EncodedImage(kind, data, label=kind)
+        return EncodedImage(kind, data, codec_bytes=_CODEC_BYTES[kind], size=size, label="WebP")
+    if kind is not None and not can_decode(kind):
+        raise ImageError(
+            f"{name}: {kind} images are not supported here. {format_advice('', kind)}",
+            "unsupported",
+        )
+    if kind is not None:
+        return EncodedImage(kind, data, codec_bytes=_CODEC_BYTES.get(kind, 0), label=kind)
     raise ImageError(
-        f"{name}: not an image of a supported format ({', '.join(FORMATS)}), or its first "
-        "bytes are damaged. Convert it, or leave it out.",
+        f"{name}: not an image of a supported format ({', '.join(decoded_formats())}), or its "
+        "first bytes are damaged. Convert it, or leave it out.",
         "not-image",
     )
 
 
 def _format(data: bytes) -> str | None:
-    if data.startswith(b"RIFF") and data[8:15] == b"WEBPVP8":
-        return "WEBP"
-    return next((kind for start, kind in _SIGNATURES.items() if data.startswith(start)), None)
+    odd = next((kind for start, kind in _ODD.items() if data.startswith(start)), None)
+    return content_format(data[:HEAD]) or odd
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:

@@ -11,9 +11,10 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
-from lpt.data.images.containers import FORMATS, SUFFIXES, examine
+from lpt.data.images.containers import examine
 from lpt.data.images.deep_colours import rawmode_of, with_low_bits
 from lpt.data.images.encoded_image import EncodedImage
+from lpt.data.images.formats import FORMATS, SUFFIXES
 from lpt.data.images.image_error import ImageError
 from lpt.data.images.limits import MAX_PIXELS, check_memory, check_pixels, pixel_limit
 from lpt.data.images.orientation import read_orientation, turned
@@ -31,7 +32,9 @@ _PLUGINS = {
     "BMP": "Bmp",
     "TIFF": "Tiff",
     "GIF": "Gif",
+    "AVIF": "Avif",
 }
+_IN_INFO = ("WEBP", "HEIF", "AVIF")  # formats whose records are read by their own decoder
 # Pillow warns about odd metadata while it reads a header. Warning filters are global, so only one
 # thread at a time may replace them.
 _header_lock = threading.Lock()
@@ -58,7 +61,8 @@ def read_header(data: bytes, *, name: str, max_pixels: int | None = None) -> Hea
     file = examine(data, name)
     # Phones store a depth map or a thumbnail as a second picture in a JPEG: not an animation.
     image = _open(file, name, pixel_limit(max_pixels))
-    animated = bool(getattr(image, "is_animated", False)) if file.kind == "WEBP" else file.animated
+    found = bool(getattr(image, "is_animated", False))
+    animated = found if file.kind in _IN_INFO else file.animated
     return Header(file.kind, *image.size, animated)
 
 
@@ -166,7 +170,7 @@ def _reduced(image: Image.Image) -> Image.Image:
 def _orientation(file: EncodedImage, info: dict[str | tuple[int, int], Any]) -> int:
     if file.kind == "TIFF":  # Pillow has turned it upright
         return 1
-    if file.kind == "WEBP":
+    if file.kind in _IN_INFO:
         return read_orientation(info.get("exif"), info.get("xmp"))
     return read_orientation(file.exif, file.xmp)
 

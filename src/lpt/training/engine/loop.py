@@ -91,12 +91,15 @@ def fit(
     Returns: the last checkpoint; its `best` holds the best validation score (macro accuracy) and
         its epoch.
     Raises: TrainingError if the loss or a weight is not finite; such weights are never saved.
+        RunError if the checkpoint is not of this stage.
     """
+    if resume is not None:
+        resume.check_within(plan.stage, plan.epochs, plan.steps)
     optimizer = build_optimizer(optim, stage.param_groups(), plan.batch)
     accelerator = loop.accelerator
     state = resume or Checkpoint(Position(plan.stage), {})
     if resume is not None and resume.optimizer:
-        restore_optimizer(optimizer, resume.optimizer)
+        restore_optimizer(optimizer, resume.optimizer, resume.origin)
     prepared_optimizer = accelerator.prepare(
         optimizer
     )  # not the stage: the wrapper would copy Terms
