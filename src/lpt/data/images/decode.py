@@ -11,15 +11,15 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
-from lpt.data.images.containers import examine
-from lpt.data.images.deep_colours import rawmode_of, with_low_bits
-from lpt.data.images.encoded_image import EncodedImage
+from lpt.data.images.containers.encoded_image import EncodedImage
+from lpt.data.images.containers.examine import examine
+from lpt.data.images.containers.tiff_layout import explain_tiff
 from lpt.data.images.formats import FORMATS, SUFFIXES
 from lpt.data.images.image_error import ImageError
 from lpt.data.images.limits import MAX_PIXELS, check_memory, check_pixels, pixel_limit
-from lpt.data.images.orientation import read_orientation, turned
-from lpt.data.images.tiff_layout import explain_tiff
-from lpt.data.images.to_rgb import to_rgb
+from lpt.data.images.pixels.deep_colours import rawmode_of, with_low_bits
+from lpt.data.images.pixels.orientation import read_orientation, turned
+from lpt.data.images.pixels.to_rgb import to_rgb
 from lpt.errors import ConfigError
 
 __all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "Header", "ImageError", "decode", "read_header"]
@@ -72,7 +72,7 @@ def decode(
     """Decode one image file to upright RGB.
 
     EXIF orientation is applied; transparent images are composited onto white; of 16-bit samples
-    the upper 8 of the used bits are kept (see `lpt.data.images.bit_depth`); CMYK, palette and grey
+    the upper 8 of the used bits are kept (see `lpt.data.images.pixels.bit_depth`); CMYK, palette and grey
     images are converted to RGB; of an animation the first frame is used. Metadata that no pixel
     needs is not read. Memory is bounded (see `lpt.data.images.limits`).
 

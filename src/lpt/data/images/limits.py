@@ -7,7 +7,7 @@ need several times the memory of the pixels, so the need is computed before anyt
 
 import os
 
-from lpt.data.images.encoded_image import EncodedImage
+from lpt.data.images.containers.encoded_image import EncodedImage
 from lpt.data.images.image_error import ImageError
 from lpt.errors import ConfigError
 from lpt.regular_files import size_text

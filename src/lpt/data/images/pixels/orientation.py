@@ -4,7 +4,7 @@ import re
 
 from PIL import Image
 
-from lpt.data.images.tiff_tags import read_tags
+from lpt.data.images.containers.tiff_tags import read_tags
 
 __all__ = ["read_orientation", "turned"]
 

@@ -2,7 +2,7 @@
 
 import re
 
-from lpt.data.images.encoded_image import EncodedImage
+from lpt.data.images.containers.encoded_image import EncodedImage
 from lpt.data.images.image_error import ImageError
 
 __all__ = ["reduce_gif"]

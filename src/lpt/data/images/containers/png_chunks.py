@@ -6,7 +6,7 @@ Text, profiles and private chunks may be large, many or damaged beside sound pix
 import struct
 import zlib
 
-from lpt.data.images.encoded_image import EncodedImage
+from lpt.data.images.containers.encoded_image import EncodedImage
 from lpt.data.images.image_error import ImageError
 
 __all__ = ["reduce_png"]

@@ -2,7 +2,11 @@
 
 import struct
 
-from lpt.data.images.encoded_image import EncodedImage
+from lpt.data.images.containers.encoded_image import EncodedImage
+from lpt.data.images.containers.gif_blocks import reduce_gif
+from lpt.data.images.containers.jpeg_markers import examine_jpeg
+from lpt.data.images.containers.png_chunks import reduce_png
+from lpt.data.images.containers.tiff_tags import TiffTags, read_tags
 from lpt.data.images.formats import (
     HEAD,
     can_decode,
@@ -10,11 +14,7 @@ from lpt.data.images.formats import (
     decoded_formats,
     format_advice,
 )
-from lpt.data.images.gif_blocks import reduce_gif
 from lpt.data.images.image_error import ImageError
-from lpt.data.images.jpeg_markers import examine_jpeg
-from lpt.data.images.png_chunks import reduce_png
-from lpt.data.images.tiff_tags import TiffTags, read_tags
 
 __all__ = ["examine"]
 

@@ -1,6 +1,6 @@
 """Explain why a TIFF file cannot be read as a picture."""
 
-from lpt.data.images.tiff_tags import read_tags
+from lpt.data.images.containers.tiff_tags import read_tags
 
 __all__ = ["explain_tiff"]
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lpt.data.images.strips import Box, strips
+from lpt.data.images.pixels.strips import Box, strips
 
 __all__ = ["Samples", "grey_to_8_bits", "used_bits", "with_used_bits"]
 

@@ -3,9 +3,9 @@
 import re
 import struct
 
-from lpt.data.images.encoded_image import EncodedImage
+from lpt.data.images.containers.encoded_image import EncodedImage
+from lpt.data.images.containers.tiff_tags import read_tags
 from lpt.data.images.image_error import ImageError
-from lpt.data.images.tiff_tags import read_tags
 
 __all__ = ["examine_jpeg"]
 

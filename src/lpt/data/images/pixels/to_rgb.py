@@ -2,10 +2,10 @@
 
 from PIL import Image
 
-from lpt.data.images.bit_depth import grey_to_8_bits
-from lpt.data.images.encoded_image import EncodedImage
+from lpt.data.images.containers.encoded_image import EncodedImage
 from lpt.data.images.image_error import ImageError
-from lpt.data.images.strips import strips
+from lpt.data.images.pixels.bit_depth import grey_to_8_bits
+from lpt.data.images.pixels.strips import strips
 
 __all__ = ["to_rgb"]
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFile
 
-from lpt.data.images.bit_depth import Samples, used_bits, with_used_bits
-from lpt.data.images.encoded_image import EncodedImage
-from lpt.data.images.strips import Box
+from lpt.data.images.containers.encoded_image import EncodedImage
+from lpt.data.images.pixels.bit_depth import Samples, used_bits, with_used_bits
+from lpt.data.images.pixels.strips import Box
 
 __all__ = ["rawmode_of", "with_low_bits"]
 
