@@ -68,7 +68,8 @@ class DataConfig(Section):
     names a column (animal, patient, video); images with the same value stay in one split.
     `bad_images` null stops at the first bad image; "error" reads all images first and stops if any
     would spoil training; "skip" leaves those out; a path leaves out the images of that quarantine
-    list.
+    list. `max_pixels` is the largest width * height of an image; null takes the environment
+    variable LPT_MAX_PIXELS, or 89,478,485. Decoding takes up to 8 bytes of memory per pixel of it.
     """
 
     source: Text = ""
@@ -81,6 +82,7 @@ class DataConfig(Section):
     few_below: Count = FEW_BELOW
     workers: Workers | None = None
     start_method: Literal["fork", "spawn", "forkserver"] | None = None
+    max_pixels: Count | None = None
 
     @model_validator(mode="after")
     def _groups_in_order(self) -> Self:
