@@ -60,7 +60,8 @@ def analyze(
         reporter=reporter_for(),
     )
     say(f"analysis  {printable(str(folder))}/analysis.json, one CSV file per table, images/")
-    say(f"next      {shell_command('lpt', 'report', run)}")
+    if out is None and run.is_dir():  # the report reads RUN/analysis
+        say(f"next      {shell_command('lpt', 'report', run)}")
 
 
 def report(

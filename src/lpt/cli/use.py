@@ -1,5 +1,6 @@
 """The commands `lpt evaluate`, `lpt predict` and `lpt backbones`."""
 
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -110,23 +111,23 @@ def backbones() -> None:
     """List the backbones that can be loaded, and those that are already on this machine."""
     from lpt.backbones import list_backbones
 
-    rows = [("name", "where", "size", "input", "trained on", "")]
+    rows = [("name", "where", "size", "input", "")]
     rows += [
         (
             e.name,
             e.place,
             "" if e.parameters is None else f"{e.parameters:.0f} M",
             "" if e.image_size is None else f"{e.image_size} px",
-            e.data,
-            e.note,
+            f"{e.data}; {e.note}" if e.note else e.data,
         )
         for e in list_backbones()
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    for row in rows:
-        cells = (text.ljust(width) for text, width in zip(row, widths, strict=False))
-        say("  ".join([*cells, row[5]]).rstrip())
-    say(
-        "\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors, a folder"
-    )
-    say("with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME (untrained).")
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    for *cells, about in rows:
+        line = (text.ljust(width) for text, width in zip(cells, widths, strict=True))
+        say("  ".join(line).rstrip())
+        for text in textwrap.wrap(about, 74):
+            say(f"    {text}")
+    say("\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors,")
+    say("a folder with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME")
+    say("(untrained).")

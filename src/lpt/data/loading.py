@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lpt.data.images.decode import decode
+from lpt.data.images.decode import ImageError, decode
 from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError, DataError
@@ -129,7 +129,7 @@ class Loader:
                 raise
             if isinstance(item, str):
                 del arriving  # stop the workers now, not when the traceback is released
-                raise DataError(item)
+                raise ImageError(item)
             yield Batch(*item)
 
 
