@@ -10,7 +10,7 @@ from typing import Annotated, TextIO
 import typer
 
 from lpt.allocator import reuse_memory
-from lpt.cli import data, reports, study, train, use
+from lpt.cli import data, predict, reports, study, train, use
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import message_of
 from lpt.deprecation import RenamedWarning
@@ -49,7 +49,7 @@ for command in (
     train.demo,
     train.train,
     use.evaluate,
-    use.predict,
+    predict.predict,
     reports.analyze,
     reports.report,
     reports.bench,

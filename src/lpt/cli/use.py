@@ -1,16 +1,14 @@
-"""The commands `lpt evaluate`, `lpt predict` and `lpt backbones`."""
+"""The commands `lpt evaluate` and `lpt backbones`."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpt.cli.options import Device, Run, Workers, named_data
-from lpt.errors import DataError
 
-__all__ = ["backbones", "evaluate", "predict"]
+__all__ = ["backbones", "evaluate"]
 
 
 def evaluate(
@@ -64,42 +62,6 @@ def evaluate(
     print(render_scores(scores, task.groups))
     if folder is not None:
         print(f"per class: {folder}/*.csv and *.json")
-
-
-def predict(
-    run: Run,
-    paths: Annotated[
-        list[Path], typer.Argument(help="Images, or folders of images.", show_default=False)
-    ],
-    top: Annotated[int, typer.Option(min=1, help="Number of classes per image.")] = 3,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per line.")
-    ] = False,
-    workers: Workers = 0,
-    device: Device = None,
-) -> None:
-    """Predict the most probable classes of images.
-
-    Images that cannot be read are reported on stderr and skipped; the exit code is then 2.
-    """
-    from dataclasses import asdict
-
-    from lpt.task import find_images, load
-
-    images = find_images(paths)
-    bad = 0
-    for prediction in load(run, device=device).predict_each(images, top=top, workers=workers):
-        if isinstance(prediction, DataError):
-            if len(images) == 1:
-                raise prediction
-            bad += 1
-            print(f"lpt: {prediction}", file=sys.stderr)
-        elif as_json:
-            print(json.dumps(asdict(prediction), ensure_ascii=False))
-        else:
-            print(prediction)
-    if bad:
-        raise DataError(f"{bad:,} of {len(images):,} images could not be read (see above).")
 
 
 def backbones() -> None:
