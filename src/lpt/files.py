@@ -70,13 +70,17 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
-    write_bytes(path, text.encode())
+    """Write UTF-8 text atomically. Bytes of file names that are not UTF-8 stay as they are."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON atomically: UTF-8 without escapes, ending in a newline."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write indented JSON atomically: UTF-8 without escapes, ending in a newline.
+
+    Only the bytes of file names that are not UTF-8 are escaped, so that they can be read back.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def remove_unfinished(folder: Path) -> None:

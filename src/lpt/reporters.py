@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from lpt.errors import ParameterError
+from lpt.escape import printable, printable_lines
 from lpt.progress import Record, Reporter, SilentReporter, human_time, percent
 from lpt.records import SUMMARY_METRICS
 
@@ -47,7 +48,7 @@ class PlainReporter(SilentReporter):
 
     def message(self, text: str) -> None:
         """Print a line."""
-        print(text, file=self.stream, flush=True)
+        print(printable_lines(text), file=self.stream, flush=True)
 
     def begin(self, task: str, total: int, done: int = 0, unit: str = "steps") -> None:
         """Start timing a task."""
@@ -87,7 +88,7 @@ class RichReporter(SilentReporter):
 
     def message(self, text: str) -> None:
         """Print above the table."""
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(printable_lines(text), markup=False, highlight=False)
 
     def begin(self, task: str, total: int, done: int = 0, unit: str = "steps") -> None:
         """Show a bar."""
@@ -101,7 +102,7 @@ class RichReporter(SilentReporter):
             TextColumn("left  {task.fields[note]}", markup=False),
             console=self.console,
         )
-        self.progress.add_task(task, total=total, completed=done, note="")
+        self.progress.add_task(printable(task), total=total, completed=done, note="")
         self._live = Live(self.progress, console=self.console, transient=True, refresh_per_second=4)
         self._live.start()
 

@@ -1,7 +1,5 @@
 """Results of an analysis: one frozen record, its JSON file and its CSV tables."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from lpt.analysis.features import Plane
 from lpt.analysis.matching import Matching
 from lpt.analysis.notable_images import NotableImage
 from lpt.errors import RunError
+from lpt.escape import csv_text
 from lpt.evaluation import ClassScore
 from lpt.files import write_json, write_text
 
@@ -159,7 +158,8 @@ def write_analysis(folder: Path, found: Analysis, confusions: Sequence[Confusion
             for j, value in enumerate(row)
         )
     for title, rows in tables.items():
-        write_text(folder / f"{title}.csv", _csv(rows))
+        paths = ["name"] if title == "images" else []
+        write_text(folder / f"{title}.csv", csv_text(rows, paths=paths))
 
 
 def read_analysis(folder: Path) -> Analysis:
@@ -182,14 +182,3 @@ def read_analysis(folder: Path) -> Analysis:
             f"{path}: written by another version of lpt. Run: lpt analyze {folder.parent}"
         )
     return found
-
-
-def _csv(rows: Iterable[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer: csv.DictWriter[str] | None = None
-    for row in rows:
-        if writer is None:
-            writer = csv.DictWriter(text, list(row), lineterminator="\n")
-            writer.writeheader()
-        writer.writerow(row)
-    return text.getvalue()

@@ -11,6 +11,7 @@ from lpt.api.train_request import PathLike, TrainRequest
 from lpt.config import load_config
 from lpt.data.sources.data_string import same_data
 from lpt.errors import ParameterError, RunError
+from lpt.escape import printable
 from lpt.progress import Reporter, SilentReporter
 from lpt.reporters import check_log, reporter_for, with_log
 from lpt.task import Task
@@ -148,7 +149,7 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     reporter.message(describe(trainer))
     trainer.fit_budget(request.budget_seconds)
     folder.create(trainer.config, trainer.identity())
-    reporter.message(f"run       {folder.path}")
+    reporter.message(f"run       {printable(str(folder.path))}")
     return trainer
 
 
@@ -179,5 +180,5 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         folder.release()
         raise
     reporter.message(describe(trainer))
-    reporter.message(f"run       {folder.path} (resumed)")
+    reporter.message(f"run       {printable(str(folder.path))} (resumed)")
     return trainer

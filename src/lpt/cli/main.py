@@ -13,8 +13,10 @@ from lpt.allocator import reuse_memory
 from lpt.cli import data, predict, reports, study, train, use
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import message_of
+from lpt.cli.printing import say, say_error
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
+from lpt.escape import printable_lines
 
 __all__ = ["app", "main"]
 
@@ -31,7 +33,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"lpt {version('lpt')}")
+        say(f"lpt {version('lpt')}")
         raise typer.Exit
 
 
@@ -80,7 +82,7 @@ def _show_warning(
     text = warnings.formatwarning(message, category, filename, lineno, line)
     if issubclass(category, RenamedWarning):
         text = f"lpt: warning: {message}\n"
-    print(text, end="", file=file or sys.stderr)
+    print(printable_lines(text), end="", file=file or sys.stderr)
 
 
 @contextmanager
@@ -88,5 +90,5 @@ def _errors_printed() -> Iterator[None]:
     try:
         yield
     except LptError as error:
-        print(f"lpt: {message_of(error)}", file=sys.stderr)
+        say_error(message_of(error))
         raise SystemExit(2) from None

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lpt.cli.options import Device, Run, Workers
+from lpt.cli.printing import say
 from lpt.cli.prediction_rows import Output, PredictionRow, formatter
 from lpt.errors import ConfigError, DataError, ParameterError
-from lpt.escape import printable
+from lpt.escape import printable, shell_command
 
 if TYPE_CHECKING:
     from lpt.cli.given_images import GivenImage
@@ -84,7 +85,7 @@ def predict(
     task = load(run, device=device)
     limit = _threshold(run, threshold, accuracy)
     head, line = formatter(chosen, min(top, len(task.class_names)))
-    write = _Writer()
+    write = _write_csv if chosen is Output.CSV else say
     if head:
         write(head)
     bad = total = 0
@@ -164,12 +165,12 @@ def _threshold(run: Path, given: str | None, accuracy: float | None) -> float | 
             "`accuracy` 0.95."
         )
     row = table.for_accuracy(accuracy, file)
-    print(
+    note = (
         f"threshold {row.threshold:.3f}: keeps {percent(row.coverage)} % of {table.images:,} "
-        f"{table.split} images of {printable(table.data)}; {percent(row.accuracy)} % of the "
-        f"{row.kept:,} kept ones are correct",
-        file=sys.stderr,
+        f"{table.split} images of {table.data}; {percent(row.accuracy)} % of the "
+        f"{row.kept:,} kept ones are correct"
     )
+    print(printable(note), file=sys.stderr)
     return row.threshold
 
 
@@ -177,7 +178,7 @@ def _own_thresholds(run: Path) -> Path:
     file = (run if run.is_dir() else run.parent) / "analysis" / "thresholds.json"
     if not file.is_file():
         raise ParameterError(
-            f"`accuracy`: {file} does not exist. Run: lpt analyze {run}, or give a `threshold`."
+            f"`accuracy`: {file} does not exist. Run: {shell_command('lpt', 'analyze', run)}, or give a `threshold`."
         )
     return file
 
@@ -189,18 +190,11 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-class _Writer:
-    """Prints rows at once; bytes of file names that are not UTF-8 stay as they are."""
-
-    def __call__(self, line: str) -> None:
-        try:
-            print(line, flush=True)
-        except UnicodeEncodeError:
-            sys.stdout.flush()
-            encoding = sys.stdout.encoding or "utf-8"
-            try:
-                data = line.encode(encoding, "surrogateescape")
-            except UnicodeEncodeError:  # a terminal without these letters
-                data = line.encode(encoding, "backslashreplace")
-            sys.stdout.buffer.write(data + b"\n")
-            sys.stdout.buffer.flush()
+def _write_csv(line: str) -> None:
+    """Print a line; in a file or a pipe, the bytes of file names stay as they are."""
+    if sys.stdout.isatty():
+        say(line)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape") + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,13 +1,10 @@
 """Rows of `lpt predict`: as a table for people, CSV or JSON lines."""
 
-import csv
-import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lpt.escape import printable
+from lpt.escape import csv_text, json_text, printable
 from lpt.task.prediction import Prediction
 
 __all__ = ["Output", "PredictionRow", "formatter"]
@@ -55,7 +52,8 @@ def formatter(output: Output, classes: int) -> tuple[str, Callable[[PredictionRo
     b.jpg  error: no such file
     """
     if output is Output.CSV:
-        return _csv(_header(classes)), lambda row: _csv(_cells(row, classes))
+        columns = _columns(classes)
+        return csv_text([], columns).rstrip("\n"), lambda row: _csv(row, columns)
     return "", _json if output is Output.JSONL else _line
 
 
@@ -77,28 +75,21 @@ def _json(row: PredictionRow) -> str:
         UNSURE: row.unsure,
         "error": row.error or None,
     }
-    text = json.dumps(content, ensure_ascii=False)
-    return text if text.isprintable() else json.dumps(content)
+    return json_text(content)
 
 
-def _header(classes: int) -> list[str]:
-    ranked = (
-        f"{name}_{rank}" for rank in range(2, classes + 1) for name in ("label", "probability")
-    )
-    return ["path", "label", "probability", *ranked, UNSURE, "error"]
+def _columns(classes: int) -> list[str]:
+    names = ("label", "probability")
+    ranked = (f"{name}_{rank}" for rank in range(2, classes + 1) for name in names)
+    return ["path", *names, *ranked, UNSURE, "error"]
 
 
-def _cells(row: PredictionRow, classes: int) -> list[str]:
+def _csv(row: PredictionRow, columns: list[str]) -> str:
     cells: list[str] = []
     if row.prediction is not None:
         found = zip(row.prediction.labels, row.prediction.probabilities, strict=True)
         cells = [cell for label, p in found for cell in (label, f"{p:.6f}")]
-    cells += [""] * (2 * classes - len(cells))
-    unsure = "" if row.unsure is None else "yes" if row.unsure else "no"
-    return [row.path, *cells, unsure, row.error]
-
-
-def _csv(cells: list[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
+    unsure = None if row.unsure is None else "yes" if row.unsure else "no"
+    values: dict[str, str | None] = dict(zip(columns[1:-2], cells, strict=False))
+    values |= {"path": row.path, UNSURE: unsure, "error": row.error or None}
+    return csv_text([values], columns, paths=["path"]).partition("\n")[2].removesuffix("\n")

@@ -1,12 +1,13 @@
 """lpt analyze, lpt report, lpt bench: analysis and report of runs, and speed."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpt.cli.options import Device, Run, Workers
+from lpt.cli.printing import say, say_json
+from lpt.escape import printable, shell_command
 
 __all__ = ["analyze", "bench", "report"]
 
@@ -56,8 +57,8 @@ def analyze(
         workers=workers,
         reporter=reporter_for(),
     )
-    print(f"analysis  {folder}/analysis.json, one CSV file per table, images/")
-    print(f"next      lpt report {run}")
+    say(f"analysis  {printable(str(folder))}/analysis.json, one CSV file per table, images/")
+    say(f"next      {shell_command('lpt', 'report', run)}")
 
 
 def report(
@@ -80,7 +81,7 @@ def report(
     from lpt.reporters import reporter_for
 
     path = write_report(list(runs), out, device=device, workers=workers, reporter=reporter_for())
-    print(f"report    {path}")
+    say(f"report    {printable(str(path))}")
 
 
 def bench(
@@ -100,4 +101,7 @@ def bench(
     from lpt.bench.ratios import render
 
     result = measure(backbone, batch, repeats, device, precision)
-    print(json.dumps(result, indent=2) if as_json else render(result))
+    if as_json:
+        say_json(result)
+    else:
+        say(render(result))

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from lpt.cli.options import DATA_HELP, Device, named_data
+from lpt.cli.printing import say
 from lpt.errors import ConfigError
+from lpt.escape import printable
 
 __all__ = ["study"]
 
@@ -108,13 +110,13 @@ def study(
     from lpt.studies.define.definition import load_study, study_names
 
     if name is not None and as_list:
-        print("\n".join(row.label for row in load_study(name, recipe).rows))
+        say("\n".join(row.label for row in load_study(name, recipe).rows))
         return
     if name is None:
         width = max(map(len, study_names()))
         for known in study_names():
             found = load_study(known)
-            print(f"{known:<{width}}  {found.about} ({found.source})")
+            say(f"{known:<{width}}  {found.about} ({found.source})")
         return
     load_study(name)
     if data is None:
@@ -143,10 +145,10 @@ def study(
         device,
     )
     if plan:
-        print(render_plan(plan_study(request, reporter_for())), end="")
+        say(render_plan(plan_study(request, reporter_for())).rstrip())
         return
     table = run_study(request, reporter_for())
-    print(render_study(table))
-    print(f"files  {folder}/{name}.md, .csv, .json, .svg; runs in {folder}/runs")
+    say(render_study(table))
+    say(f"files  {printable(str(folder))}: {name}.md, .csv, .json, .svg; runs in runs/")
     if any(row.failed for row in table.rows):
         raise SystemExit(1)

@@ -1,13 +1,13 @@
 """The commands `lpt demo` and `lpt train`."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed
+from lpt.cli.printing import say, say_error
+from lpt.escape import shell_command
 
 __all__ = ["demo", "train"]
 
@@ -22,7 +22,7 @@ def demo(
     from lpt.reporters import reporter_for
     from lpt.studies.demo import run_demo
 
-    print(run_demo(out, seed, reporter_for()))
+    say(run_demo(out, seed, reporter_for()))
 
 
 def train(
@@ -105,8 +105,8 @@ def train(
     try:
         task = finish(trainer)
     except KeyboardInterrupt:
-        path = shlex.quote(str(trainer.folder.path))
-        print(f"\nlpt: stopped. Resume with: lpt train --out {path} --resume", file=sys.stderr)
+        again = shell_command("lpt", "train", "--out", trainer.folder.path, "--resume")
+        say_error(f"stopped. Resume with: {again}")
         raise
     assert task.result is not None  # `finish` sets it
-    print(summarise(trainer, task, task.result))
+    say(summarise(trainer, task, task.result))

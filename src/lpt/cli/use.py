@@ -1,12 +1,13 @@
 """The commands `lpt evaluate` and `lpt backbones`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpt.cli.options import Device, Run, Workers, named_data
+from lpt.cli.printing import say, say_json
+from lpt.escape import printable
 
 __all__ = ["backbones", "evaluate"]
 
@@ -57,11 +58,11 @@ def evaluate(
         reporter=reporter_for(),
     )
     if as_json:
-        print(json.dumps({score.name: score.to_json() for score in scores}, indent=2))
+        say_json({score.name: score.to_json() for score in scores})
         return
-    print(render_scores(scores, task.groups))
+    say(render_scores(scores, task.groups))
     if folder is not None:
-        print(f"per class: {folder}/*.csv and *.json")
+        say(f"per class: {printable(str(folder))}/*.csv and *.json")
 
 
 def backbones() -> None:
@@ -83,8 +84,8 @@ def backbones() -> None:
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     for row in rows:
         cells = (text.ljust(width) for text, width in zip(row, widths, strict=False))
-        print("  ".join([*cells, row[5]]).rstrip())
-    print(
+        say("  ".join([*cells, row[5]]).rstrip())
+    say(
         "\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors, a folder"
     )
-    print("with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME (untrained).")
+    say("with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME (untrained).")

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from lpt.data.file_identity import resolved
 from lpt.data.parquet_reader import RowGroupReader
 from lpt.errors import DataError
 
@@ -116,9 +117,13 @@ class FileStore:
         return FileStore(self.root, self.paths, self.file[kept], self.row[kept])
 
     def find(self, other: "FileStore") -> Ids:
-        """Find the images of `other` in this store: (len(other),) positions, -1 if absent."""
-        known = {str(self.root / path): index for index, path in enumerate(self.paths)}
-        here = np.array([known.get(str(other.root / p), -1) for p in other.paths], dtype=np.int64)
+        """Find the images of `other` in this store: (len(other),) positions, -1 if absent.
+
+        Files are the same if their resolved paths are, however they are written.
+        """
+        mine_at, other_at = (resolved(store.root, store.paths) for store in (self, other))
+        known = {path: index for index, path in reversed(list(enumerate(mine_at)))}
+        here = np.array([known.get(path, -1) for path in other_at], dtype=np.int64)
         span = max(self.row.max(initial=0), other.row.max(initial=0)) + 2
         mine = self.file.astype(np.int64) * span + self.row
         wanted = np.where(here[other.file] < 0, -2, here[other.file] * span + other.row)

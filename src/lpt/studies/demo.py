@@ -9,9 +9,10 @@ from lpt.baselines import train_baseline
 from lpt.config import load_config
 from lpt.data.images.decode import decode
 from lpt.data.manifest import Split
+from lpt.escape import printable, shell_command
 from lpt.evaluation import COLUMNS, render_table
 from lpt.files import write_bytes
-from lpt.progress import Reporter, human_time
+from lpt.progress import Reporter, human_time, plural
 from lpt.task import Task
 from lpt.training.run.run_folder import RunFolder, free_run_path
 from lpt.training.run.training_context import TrainingContext
@@ -68,16 +69,19 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
         rows.append({**row, "params": parameters[phase], "seconds": result.phase_seconds[phase]})
     examples = _save_examples(folder.path / "examples", test, task)
     predictions = task.predict(examples, top=3)
-    lines = ["", f"{len(test)} test images of {context.data.name}"]
+    lines = ["", f"{plural(len(test), 'test image')} of {context.data.name}"]
     lines += [render_table(rows, COLUMNS, groups=task.groups), ""]
-    lines += [f"run folder   {folder.path}  ({human_time(result.seconds)} of training)"]
-    lines += [f"task file    {folder.task_file}  ({result.task_bytes / 1e6:.2f} MB)", ""]
+    lines += [
+        f"run folder   {printable(str(folder.path))}  ({human_time(result.seconds)} of training)"
+    ]
+    task_file = printable(str(folder.task_file))
+    lines += [f"task file    {task_file}  ({result.task_bytes / 1e6:.2f} MB)", ""]
     lines += [str(prediction) for prediction in predictions]
     lines += [
         "",
         "next",
-        f"  lpt predict {folder.path} {examples[0]}",
-        f"  lpt evaluate {folder.path}",
+        f"  {shell_command('lpt', 'predict', folder.path, examples[0])}",
+        f"  {shell_command('lpt', 'evaluate', folder.path)}",
         "  lpt data inspect YOUR_FOLDER       a folder of class folders",
         "  lpt train YOUR_FOLDER --budget 20m",
     ]

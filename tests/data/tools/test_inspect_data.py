@@ -38,7 +38,7 @@ def test_text_names_what_matters(make_folder):
     for part in (
         "2 classes",
         "imbalance 4.0",
-        "1 classes without a test image: yak",
+        "1 class without a test image: yak",
         "< 20 images",
     ):
         assert part in text

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,11 @@ class Kind:
 
 
 KINDS = {
+    "structure": Kind(True, "classes or splits that training refuses"),
+    "unreadable-folder": Kind(True, "folder that cannot be listed"),
+    "empty-class": Kind(True, "class folder without images"),
+    "no-class": Kind(True, "image or folder whose class is not clear"),
+    "unsupported": Kind(True, "image of a format that cannot be decoded here"),
     "missing": Kind(True, "cannot be read from disk"),
     "empty": Kind(True, "file of zero bytes"),
     "not-image": Kind(True, "not an image of a supported format"),
@@ -74,7 +80,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """One flaw: its kind, the images concerned, and details."""
+    """One flaw: its kind, the images concerned (none for faults of folders), and details."""
 
     kind: str
     images: tuple[Place, ...]
@@ -90,7 +96,11 @@ def find_flaws(manifest: Manifest, scan: Scan, limits: Limits) -> tuple[Finding,
         limits: bounds of tiny, huge and near-duplicate.
     """
     flaws = _Flaws(manifest, scan, limits)
-    found = [*flaws.broken(), *flaws.odd(), *flaws.identical(), *flaws.similar()]
+    folders = [
+        Finding(problem.kind, (), f"{problem.path}: {problem.fault}. {problem.remedy}".strip())
+        for problem in manifest.problems
+    ]
+    found = [*folders, *flaws.broken(), *flaws.odd(), *flaws.identical(), *flaws.similar()]
     order = {kind: place for place, kind in enumerate(KINDS)}
     return tuple(sorted(found, key=lambda finding: order[finding.kind]))
 
@@ -150,7 +160,7 @@ class _Flaws:
             if self._leaks(images):
                 yield self.finding("leak", images, self._splits(images))
             elif alike:
-                yield self.finding("identical", images, f"{len(images)} copies")
+                yield self.finding("identical", images, self._copies(images))
 
     def similar(self) -> Iterator[Finding]:
         if self.limits.similarity is None:
@@ -170,6 +180,11 @@ class _Flaws:
             kind = "near-leak" if self._leaks(images) else "near-duplicate"
             detail = f"similarity up to {strength[members].max():.3f}; {self._labels(images)}"
             yield self.finding(kind, images, detail)
+
+    def _copies(self, images: Ids) -> str:
+        folders = {str(PurePath(self.place(int(image)).name).parent) for image in images}
+        where = f", in {len(folders)} folders of one class" if len(folders) > 1 else ""
+        return f"{len(images)} copies{where}"
 
     def _leaks(self, images: Ids) -> bool:
         names = {self.names[number] for number in self.split[images]}

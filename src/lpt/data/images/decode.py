@@ -8,19 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from lpt.data.images.formats import (
+    FORMATS,
+    HEAD,
+    SUFFIXES,
+    can_decode,
+    content_format,
+    decoded_formats,
+    format_advice,
+    formats_to_try,
+)
 from lpt.errors import DataError
 
 __all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "Header", "ImageError", "decode", "read_header"]
 
-SUFFIXES = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
-    ".png": "PNG",
-    ".webp": "WEBP",
-    **dict.fromkeys((".bmp", ".dib"), "BMP"),
-    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
-    ".gif": "GIF",
-}
-FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 MAX_PIXELS = 178_956_970 // 2
 
 _REPLACE = "Replace the file, or leave it out."
@@ -42,7 +43,7 @@ class ImageError(DataError):
     """An image that cannot be decoded.
 
     Attributes:
-        kind: empty, not-image, too-large or damaged.
+        kind: empty, not-image, unsupported, too-large or damaged.
     """
 
     def __init__(self, message: str, kind: str = "damaged"):
@@ -132,14 +133,20 @@ def _kind(image: Image.Image) -> str:
 def _open(data: bytes, name: str) -> Image.Image:
     if not data:
         raise ImageError(f"{name}: the file is empty (0 bytes). {_REPLACE}", "empty")
+    kind = content_format(data[:HEAD])
+    if kind is not None and not can_decode(kind):
+        raise ImageError(
+            f"{name}: {kind} images are not supported here. {format_advice('', kind)}",
+            "unsupported",
+        )
     try:
         with _header_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Image.open(io.BytesIO(data), formats=FORMATS)
+            return Image.open(io.BytesIO(data), formats=formats_to_try(kind))
     except UnidentifiedImageError as error:
         raise ImageError(
-            f"{name}: not an image of a supported format ({', '.join(FORMATS)}), or its first "
-            "bytes are damaged. Convert it, or leave it out.",
+            f"{name}: not an image of a supported format ({', '.join(decoded_formats())}), or its "
+            "first bytes are damaged. Convert it, or leave it out.",
             "not-image",
         ) from error
     except Image.DecompressionBombError as error:

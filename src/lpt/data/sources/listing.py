@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.image_stores import ImageStore
+from lpt.data.image_tree import Problem
 from lpt.errors import DataError
 
 __all__ = ["Listing", "canonical_split", "class_indices", "with_classes"]
@@ -40,6 +41,8 @@ class Listing:
         splits: (n,) train, val or test; "" for images without a split.
         groups: (n,) groups that must not be divided between splits (animal, patient, video), or
             None.
+        notes: lines about the data that people should see, such as what was left out.
+        problems: faults that keep some images from being used.
     """
 
     name: str
@@ -49,6 +52,8 @@ class Listing:
     labels: Ids
     splits: Names
     groups: Names | None = None
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def canonical_split(name: str) -> str:

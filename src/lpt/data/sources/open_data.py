@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lpt.data.copies import copy_numbers
 from lpt.data.defaults import TEST_FRACTION, VAL_FRACTION
 from lpt.data.image_stores import FileStore
+from lpt.data.image_tree import Problem
 from lpt.data.manifest import Manifest, Split
-from lpt.data.sources.class_folders import read_folder
+from lpt.data.sources.class_folders import FOLDER_OPTIONS, read_folder
 from lpt.data.sources.csv_lists import LIST_SUFFIXES, read_list
 from lpt.data.sources.data_string import DataSpec, parse_spec
 from lpt.data.sources.hub_dataset import HUB_OPTIONS, HUB_PREFIX, read_hub
@@ -23,6 +25,7 @@ from lpt.errors import DataError
 __all__ = ["open_data", "open_test"]
 
 _VAL_SMALLEST = 10
+_NOTHING_TO_TEST = "no image is held out for testing (too few per class): nothing can be tested"
 _ORDER: tuple[str, ...] = ("train", "val", "test")
 
 Ids = npt.NDArray[np.int64]
@@ -36,6 +39,7 @@ def open_data(
     test_fraction: float = TEST_FRACTION,
     class_names: Sequence[str] | None = None,
     group_by: str | None = None,
+    lenient: bool = False,
 ) -> Manifest:
     """Open a data set. Only names and labels are read; images are read on demand.
 
@@ -65,12 +69,14 @@ def open_data(
             data lacks keeps its index.
         group_by: column of a list or Parquet file (animal, patient, video); images with the same
             value stay in one split.
+        lenient: open what can be read of a folder with faults, which the manifest then names;
+            otherwise such faults are an error.
     Returns: class names and splits; no image has been read.
     Raises: DataError naming the path, the fault and a remedy; ConfigError for a fraction that is
         out of range.
     """
     parsed = parse_spec(spec)
-    listing = _read(parsed, seed, group_by)
+    listing = _read(parsed, seed, group_by, lenient=lenient)
     if class_names is not None:
         listing = with_classes(listing, class_names)
     parts = _parts(listing)
@@ -79,13 +85,31 @@ def open_data(
     if "test" in parsed.options:
         parts["test"] = _other_test(parsed, seed, listing.class_names)
     named = set(parts)
+    if "test" in parsed.options:
+        _check_apart(parts, str(spec))
     if "train" in parts:
-        _set_aside(parts, "test", test_fraction, seed, smallest=2)
-        _set_aside(parts, "val", val_fraction, seed, smallest=_VAL_SMALLEST)
-    _check(parts, listing, str(spec), frozen=class_names is not None)
+        copies = (
+            copy_numbers(parts["train"].listing.store) if parsed.source not in DATASETS else None
+        )
+        _set_aside(parts, "test", test_fraction, seed, smallest=2, copies=copies)
+        _set_aside(parts, "val", val_fraction, seed, smallest=_VAL_SMALLEST, copies=copies)
+    problems = listing.problems
+    try:
+        _check(parts, listing, str(spec), frozen=class_names is not None)
+    except DataError as error:
+        if not lenient:
+            raise
+        problems += (Problem("structure", str(spec), str(error), ""),)
     splits = {name: parts[name].split(name) for name in _ORDER if len(parts.get(name, ()))}
     set_aside = tuple(name for name in splits if name not in named)
-    return Manifest(str(spec), listing.class_names, splits, set_aside)
+    notes = [note for part in parts.values() for note in part.listing.notes]
+    if "test" not in splits and test_fraction:
+        notes.append(
+            "note      no class has two images, so none is held out: nothing can be tested"
+        )
+    return Manifest(
+        str(spec), listing.class_names, splits, set_aside, tuple(dict.fromkeys(notes)), problems
+    )
 
 
 def open_test(spec: str | Path, class_names: Sequence[str], *, seed: int = 0) -> Split:
@@ -129,10 +153,12 @@ class _Part:
 def _source_options(source: str) -> tuple[str, ...]:
     if source.startswith(HUB_PREFIX):
         return HUB_OPTIONS
-    return DATASETS[source].options if source in DATASETS else ()
+    if source in DATASETS:
+        return DATASETS[source].options
+    return FOLDER_OPTIONS if Path(source).expanduser().is_dir() else ()
 
 
-def _read(spec: DataSpec, seed: int, group_by: str | None) -> Listing:
+def _read(spec: DataSpec, seed: int, group_by: str | None, *, lenient: bool = False) -> Listing:
     """Every image of the source, whatever its format."""
     spec.allow(*_source_options(spec.source), "list", "test")
     if spec.source in DATASETS:
@@ -148,7 +174,8 @@ def _read(spec: DataSpec, seed: int, group_by: str | None) -> Listing:
             return read_parquet(files, root=path, group_by=group_by)
         if group_by is not None:
             raise DataError(f"{path}: a folder has no column {group_by!r} to group by. Use a list.")
-        return read_folder(path)
+        options = {name: spec.options.get(name) for name in FOLDER_OPTIONS}
+        return read_folder(path, **options, lenient=lenient)
     if not path.exists():
         raise DataError(
             f"{path}: no such folder, list or Parquet file, and not a known data set "
@@ -212,20 +239,47 @@ def _other_test(spec: DataSpec, seed: int, class_names: Sequence[str]) -> _Part:
     return _evaluated(with_classes(_read(DataSpec(source), seed, None), class_names))
 
 
+def _check_apart(parts: dict[str, _Part], spec: str) -> None:
+    """Check that test images from elsewhere are not those of training, however they are named."""
+    test = parts["test"]
+    for name, part in parts.items():
+        mine, other = part.listing.store, test.listing.store
+        if name == "test" or not (isinstance(mine, FileStore) and isinstance(other, FileStore)):
+            continue
+        mine, other = mine.take(part.positions), other.take(test.positions)
+        both = np.flatnonzero(mine.find(other) >= 0)
+        if len(both):
+            raise DataError(
+                f"{spec}: {len(both):,} test images are also {name} images, such as "
+                f"{other.ref(int(both[0]))}. Give test images that training does not use."
+            )
+
+
 def _evaluated(listing: Listing) -> _Part:
     parts = _parts(listing)
     return parts.get("test", _Part(listing, np.arange(len(listing.labels))))
 
 
 def _set_aside(
-    parts: dict[str, _Part], name: str, fraction: float, seed: int, *, smallest: int
+    parts: dict[str, _Part],
+    name: str,
+    fraction: float,
+    seed: int,
+    *,
+    smallest: int,
+    copies: Ids | None,
 ) -> None:
     """Move a fraction of train to the split `name`, unless the data has that split already."""
     if name in parts:
         return
     train = parts["train"]
     aside = hold_out(
-        train.labels, fraction=fraction, seed=seed, smallest=smallest, groups=train.groups
+        train.labels,
+        fraction=fraction,
+        seed=seed,
+        smallest=smallest,
+        groups=train.groups,
+        copies=None if copies is None else copies[train.positions],
     )
     parts[name] = _Part(train.listing, train.positions[aside])
     parts["train"] = _Part(train.listing, train.positions[~aside])
