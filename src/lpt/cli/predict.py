@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lpt.cli.options import Device, Run, Workers
-from lpt.cli.printing import say
 from lpt.cli.prediction_rows import Output, PredictionRow, formatter
+from lpt.cli.printing import say
 from lpt.errors import ConfigError, DataError, ParameterError
 from lpt.escape import printable, shell_command
 
@@ -178,7 +178,8 @@ def _own_thresholds(run: Path) -> Path:
     file = (run if run.is_dir() else run.parent) / "analysis" / "thresholds.json"
     if not file.is_file():
         raise ParameterError(
-            f"`accuracy`: {file} does not exist. Run: {shell_command('lpt', 'analyze', run)}, or give a `threshold`."
+            f"`accuracy`: {file} does not exist. Give a `threshold`, or run: "
+            f"{shell_command('lpt', 'analyze', run)}"
         )
     return file
 

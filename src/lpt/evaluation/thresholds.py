@@ -16,9 +16,18 @@ from lpt.files import write_json
 from lpt.progress import percent
 from lpt.regular_files import read_regular
 
-__all__ = ["Threshold", "ThresholdTable", "read_thresholds", "thresholds_of", "write_thresholds"]
+__all__ = [
+    "VERSION",
+    "Threshold",
+    "ThresholdTable",
+    "read_thresholds",
+    "thresholds_of",
+    "write_thresholds",
+]
 
 VERSION = 1
+"""Of the format of thresholds.json."""
+
 MAX_BYTES = 2**20
 ROWS = 200
 SMALLEST = 10
