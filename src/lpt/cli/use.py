@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lpt.cli.options import Device, Run, Workers, named_data
-from lpt.cli.printing import say, say_json
+from lpt.cli.printing import say, say_error, say_json
 from lpt.escape import printable
 
 __all__ = ["backbones", "evaluate"]
@@ -36,13 +36,20 @@ def evaluate(
         typer.Option(help="Folder for CSV and JSON files.", show_default="RUN/evaluation"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Predict again, although the images and the task are those scored before.",
+        ),
+    ] = False,
     workers: Workers = 0,
     device: Device = None,
 ) -> None:
     """Score a task by shot group, and per class as CSV and JSON files."""
     from lpt.reporters import reporter_for
     from lpt.shift.score_sets import score_sets
-    from lpt.shift.set_tables import render_scores
+    from lpt.shift.set_tables import render_scores, trained_warnings
     from lpt.task import load
 
     named = named_data(data or [])
@@ -56,7 +63,11 @@ def evaluate(
         folder=folder,
         workers=workers,
         reporter=reporter_for(),
+        keep=True,
+        again=again,
     )
+    for warning in trained_warnings(scores):
+        say_error(f"warning: {warning}")
     if as_json:
         say_json({score.name: score.to_json() for score in scores})
         return
