@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from lpt.escape import csv_text, json_text, printable
-from lpt.task.prediction import Prediction
+
+if TYPE_CHECKING:
+    from lpt.task.prediction import Prediction
 
 __all__ = ["Output", "PredictionRow", "formatter"]
 
@@ -33,7 +36,7 @@ class PredictionRow:
     """
 
     path: str
-    prediction: Prediction | None
+    prediction: "Prediction | None"
     error: str = ""
     unsure: bool | None = None
 
@@ -45,6 +48,7 @@ def formatter(output: Output, classes: int) -> tuple[str, Callable[[PredictionRo
         output: the format. The head is "" unless it is CSV.
         classes: number of classes per row.
 
+    >>> from lpt.task import Prediction
     >>> _, row = formatter(Output.TABLE, 2)
     >>> print(row(PredictionRow("a.jpg", Prediction("a.jpg", ("wren",), (0.4,), ()), unsure=True)))
     a.jpg  unsure  wren 40.0%
