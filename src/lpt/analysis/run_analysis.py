@@ -8,6 +8,7 @@ from lpt.analysis.analysis_data import AnalysisData, open_analysis_data
 from lpt.analysis.analysis_results import Analysis, write_analysis
 from lpt.analysis.collect import Collected, collect
 from lpt.analysis.compute_analysis import compute_analysis
+from lpt.analysis.predictions import write_predictions
 from lpt.analysis.suspects import find_suspects, leave_one_out, write_suspects
 from lpt.analysis.thumbnails import save_thumbnails
 from lpt.data.check.quarantine import relative_name
@@ -85,6 +86,7 @@ def run_analysis(
     found = replace(found, training_suspects=_write_suspects(folder, task, opened, images, known))
     write_analysis(folder, found, confusions)
     write_thresholds(folder / THRESHOLDS, _thresholds(path, opened, images))
+    write_predictions(folder, opened.images, images.scores, task.spec.class_names)
     _save_images(folder, found, opened)
     return found, folder
 

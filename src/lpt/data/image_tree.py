@@ -136,7 +136,7 @@ class ImageTree:
         folders, links, files = [], [], []
         try:
             with os.scandir(folder) as entries:
-                for entry in entries:
+                for entry in sorted(entries, key=lambda entry: entry.name):
                     if reason := _passed_over(entry.name):
                         self._leave_out(reason, entry.path)
                     elif entry.is_dir():
@@ -156,7 +156,7 @@ class ImageTree:
                     "Check its permissions.",
                 )
             )
-        return Folder(tuple(sorted(folders)), frozenset(links), tuple(sorted(files)))
+        return Folder(tuple(folders), frozenset(links), tuple(files))
 
     def images(self, folder: str | Path) -> Iterator[str]:
         """Yield the paths of images at any depth: those of a folder before those of its folders."""

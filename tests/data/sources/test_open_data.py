@@ -200,3 +200,23 @@ def test_pacs_trains_on_one_domain_and_tests_on_another(shared):
     spec = f"{shared}/pacs/photo.parquet:test={shared}/pacs/sketch.parquet"
     data = open_data(spec, val_fraction=0)
     assert (len(data.splits["train"]), len(data.splits["test"])) == (1_670, 3_929)
+
+
+def test_test_images_from_elsewhere_must_not_be_training_images(make_folder, tmp_path, monkeypatch):
+    root = make_folder({"a": 6, "b": 6})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(root)
+    for other in ("photos", str(root), "link", "photos/../photos"):
+        with pytest.raises(DataError, match="12 test images are also train images, such as"):
+            open_data(f"photos:test={other}")
+
+
+@pytest.mark.parametrize(
+    "spelling", ["test/a/000.png", "train/../test/a/000.png", "{}/test/a/000.png"]
+)
+def test_a_training_list_names_no_test_image_however_it_is_written(make_folder, spelling):
+    root = make_folder({"train/a": 2, "train/b": 2, "test/a": 1, "test/b": 1})
+    rows = [spelling.format(root) + ",a", "train/b/000.png,b"]
+    (root / "l.csv").write_text("path,label\n" + "\n".join(rows))
+    with pytest.raises(DataError, match="must not name test images"):
+        open_data(f"{root}:list=l.csv")

@@ -57,5 +57,5 @@ def test_bad_parquet_is_named(tmp_path):
     with pytest.raises(DataError, match="label 0 is called both 'a' and 'c'"):
         open_data(path)
     write_parquet(path, [0, None])
-    with pytest.raises(DataError, match="column 'label' has 1 nulls"):
+    with pytest.raises(DataError, match="entry 2: column 'label' has no value"):
         open_data(path)

@@ -9,7 +9,7 @@ import numpy as np
 from lpt.data.image_stores import FileStore
 from lpt.data.image_tree import ImageTree, Problem, problems_error
 from lpt.data.images.formats import decoded_formats
-from lpt.data.sources.listing import Listing, canonical_split
+from lpt.data.sources.listing import Listing, SplitWords
 from lpt.errors import DataError
 from lpt.escape import printable, shortened
 
@@ -22,7 +22,11 @@ _DEEPEST = 9
 
 
 def read_folder(
-    root: Path, *, depth: str | None = None, split: str | None = None, lenient: bool = False
+    root: Path,
+    *,
+    depth: str | None = None,
+    splits: SplitWords | None = None,
+    lenient: bool = False,
 ) -> Listing:
     """List `root/CLASS/**/image` or `root/{train,val,test}/CLASS/**/image`, classes by name.
 
@@ -34,18 +38,16 @@ def read_folder(
         depth: "1" (default): each folder directly in `root`, or in a split folder, is a class, with
             all images below it. "2" and more: the folders at that depth are the classes, named by
             their path (`Fruit/Apple`). "leaf": each folder that directly holds images is a class.
-        split: "none" takes folders named train, val and test for classes.
+        splits: names of split folders; None takes train, val, test and the like.
         lenient: return what can be read, with the problems; otherwise they are an error.
     Returns: the images with labels, notes on what was left out, and the problems.
     Raises: DataError naming all class folders without images, folders that cannot be listed and
         images of unsupported formats; or a folder without classes, or an unknown option.
     """
-    if split not in (None, "none"):
-        raise DataError(f"{root}: split={split}: the only choice is none, for no split folders.")
     level = _level(root, depth)
     tree = ImageTree(root)
     reader = _Reader(root, tree, level)
-    for part, part_split in _parts(root, tree, split).items():
+    for part, part_split in _parts(root, tree, splits or SplitWords()).items():
         reader.read(part, part_split)
     reader.check_names()
     if tree.problems and not (lenient and reader.paths):
@@ -112,7 +114,7 @@ class _Reader:
                 return
             label = "/".join(parts[: self.level])
         self.paths.append(path[len(str(self.root)) + 1 :])
-        self.labels.append(label)
+        self.labels.append(_readable(label))
         self.splits.append(split)
 
     def check_names(self) -> None:
@@ -140,6 +142,13 @@ class _Reader:
         self.tree.problems.append(Problem(kind, path, fault, remedy))
 
 
+def _readable(label: str) -> str:
+    r"""Write the bytes of a name that are not UTF-8 as \xf6: names of classes are text."""
+    if label.isascii():
+        return label
+    return label.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def _level(root: Path, depth: str | None) -> int | None:
     if depth is None:
         return 1
@@ -150,16 +159,16 @@ def _level(root: Path, depth: str | None) -> int | None:
     raise DataError(f"{root}: depth={depth}: choose leaf, or a number from 1 to {_DEEPEST}.")
 
 
-def _parts(root: Path, tree: ImageTree, split: str | None) -> dict[Path, str]:
+def _parts(root: Path, tree: ImageTree, words: SplitWords) -> dict[Path, str]:
     """Folders that hold class folders, with their splits; only `root` itself if none are splits."""
     probe = ImageTree(root)
     inside = probe.entries(root)
     if probe.problems:
         raise problems_error(str(root), probe.problems)
-    named = {name: canonical_split(name) for name in inside.folders}
+    named = {name: words.split_of(name) or "" for name in inside.folders}
     divided = [name for name, kind in named.items() if kind and probe.entries(root / name).folders]
     whole = all(named.values())
-    if split == "none" or not any(named.values()) or not (divided or whole):
+    if not any(named.values()) or not (divided or whole):
         return {root: ""}
     others = [name for name in inside.folders if not named[name]]
     odd = [name for name in others if next(ImageTree(root).images(root / name), None)]

@@ -18,6 +18,7 @@ __all__ = ["DataSummary", "inspect_data", "render"]
 _WIDTH = 40
 _ROWS = 24
 _RAREST = 10
+_RAREST_WIDTH = 76
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,10 @@ def render(summary: DataSummary, *, every_class: bool = False) -> str:
     rows = len(n) if every_class else _ROWS
     if len(n) > rows:
         rarest = np.argsort(n, kind="stable")[:_RAREST]
-        named = [f"{shortened(printable(summary.class_names[c]), 30)} {n[c]:,}" for c in rarest]
-        lines.append(f"  rarest   {', '.join(named)} (all classes: --all)")
+        named = [f"{shortened(printable(summary.class_names[c]), 25)} {n[c]:,}" for c in rarest]
+        while len(", ".join(named)) > _RAREST_WIDTH:
+            named.pop()
+        lines.append(f"  rarest   {', '.join(named)} (all: --all)")
     return "\n".join([*lines, "", *_tail(n, summary.class_names, rows)])
 
 

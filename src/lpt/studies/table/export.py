@@ -7,7 +7,7 @@ from typing import Any
 
 from lpt.escape import csv_text
 from lpt.evaluation import Spread
-from lpt.studies.table.bootstrap import Difference
+from lpt.evaluation.bootstrap import Difference
 from lpt.studies.table.study_table import StudyTable, TableRow
 
 __all__ = ["study_csv", "study_json"]
