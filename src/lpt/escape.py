@@ -14,6 +14,7 @@ from typing import Any
 
 __all__ = [
     "csv_text",
+    "described",
     "json_text",
     "markdown_text",
     "printable",
@@ -21,6 +22,7 @@ __all__ = [
     "shell_command",
     "shortened",
 ]
+
 
 _MARKDOWN = re.compile(r"[`*|]|\](?=\()|\\(?=[!-/:-@\[-`{-~])")
 _FORMULA = re.compile(r"[=+\-@\t\r]")  # spreadsheets compute cells that begin with these
@@ -134,6 +136,19 @@ def shortened(text: str, length: int) -> str:
         return text
     kept = max(length - 5, 2)
     return f"{text[: kept - kept // 2]} ... {text[-(kept // 2) :]}"
+
+
+def described(value: object, length: int = 100) -> str:
+    """Write any value in at most `length` characters, as Python does.
+
+    >>> described([1, 2]), described(10**5000)
+    ('[1, 2]', 'a number of thousands of digits')
+    """
+    try:
+        return shortened(repr(value), length)
+    except (ValueError, RecursionError):  # Python writes no integers of more than 4,300 digits
+        digits = isinstance(value, int)
+        return "a number of thousands of digits" if digits else f"a {type(value).__name__}"
 
 
 def _is_shown(character: str) -> bool:

@@ -5,6 +5,21 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticKnownError
 
+from lpt.config.ranges import (
+    BatchSize,
+    CachedViews,
+    Count,
+    Dropout,
+    Epochs,
+    Factor,
+    LearningRate,
+    Length,
+    PoolSize,
+    Positive,
+    Share,
+    Text,
+    Workers,
+)
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
 from lpt.data.sampling import DUAL, SAMPLERS
 
@@ -19,11 +34,6 @@ __all__ = [
     "PromptConfig",
     "Section",
 ]
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
 
 
 def _one_of(name: str, *known: str) -> str:
@@ -69,18 +79,21 @@ class DataConfig(Section):
         few_below: classes with fewer training images are few-shot.
         workers: processes that load images; 0 loads in the training process, null chooses.
         start_method: how these processes start; null takes the platform's default.
+        max_pixels: largest width * height of an image; null takes the environment variable
+            LPT_MAX_PIXELS, or 89,478,485. Decoding takes up to 8 bytes of memory per pixel of it.
     """
 
-    source: str = ""
+    source: Text = ""
     val_fraction: Annotated[float, Field(ge=0, lt=1)] = VAL_FRACTION
     test_fraction: Annotated[float, Field(ge=0, lt=1)] = TEST_FRACTION
-    group_by: str | None = None
-    bad_images: str | None = None
+    group_by: Text | None = None
+    bad_images: Text | None = None
     max_val_images: Count = 2000
     many_above: Count = MANY_ABOVE
     few_below: Count = FEW_BELOW
-    workers: Annotated[int, Field(ge=0)] | None = None
+    workers: Workers | None = None
     start_method: Literal["fork", "spawn", "forkserver"] | None = None
+    max_pixels: Count | None = None
 
     @model_validator(mode="after")
     def _groups_in_order(self) -> Self:
@@ -89,6 +102,10 @@ class DataConfig(Section):
                 f"few_below={self.few_below} must be at most many_above + 1 = {self.many_above + 1}"
             )
         return self
+
+
+_SMALLEST_CROP = 0.001  # of the image's area: images are decoded for this enlargement
+_SMALLEST_MIXUP = 0.001  # Beta distributions below this are 0 or 1 in float32
 
 
 class AugmentConfig(Section):
@@ -105,15 +122,19 @@ class AugmentConfig(Section):
 
     crop_scale: tuple[Share, Share] = (0.4, 1.0)
     flip: Share = 0.5
-    mixup: NonNegative = 0.0
+    mixup: Annotated[float, Field(ge=0, le=1000)] = 0.0
     resize_rule: Literal["squash", "short-side"] = "squash"
-    resize_ratio: Annotated[float, Field(ge=1)] = 1.1
+    resize_ratio: Annotated[float, Field(ge=1, le=8)] = 1.1
 
     @model_validator(mode="after")
     def _scale_in_order(self) -> Self:
         low, high = self.crop_scale
         if not 0 < low <= high:
             raise ValueError(f"crop_scale=({low}, {high}) must satisfy 0 < low <= high <= 1")
+        if low < _SMALLEST_CROP:
+            raise ValueError(f"crop_scale: {low} must be at least {_SMALLEST_CROP}")
+        if 0 < self.mixup < _SMALLEST_MIXUP:
+            raise ValueError(f"mixup={self.mixup} must be 0 or at least {_SMALLEST_MIXUP}")
         return self
 
 
@@ -131,10 +152,10 @@ class PromptConfig(Section):
             prompt, "normal" at random.
     """
 
-    length: Count = 10
-    shared_blocks: Count | None = None
-    pool_size: Count = 20
-    top_k: Count = 2
+    length: Length = 10
+    shared_blocks: Length | None = None
+    pool_size: PoolSize = 20
+    top_k: PoolSize = 2
     key_init: Literal["queries", "normal"] = "queries"
     group_init: Literal["shared", "normal"] = "shared"
 
@@ -154,7 +175,7 @@ class ClassifierConfig(Section):
     init: Literal["class-means", "uniform"] = "class-means"
     init_images_per_class: Count = 100
     mean_weight: Share = 0.0
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Dropout = 0.0
 
 
 class LossConfig(Section):
@@ -188,13 +209,13 @@ class OptimConfig(Section):
     """
 
     name: Literal["sgd", "adamw"] = "adamw"
-    lr: Positive = 0.01
-    classifier_lr: Positive | None = None
-    key_lr: Positive | None = None
+    lr: LearningRate = 0.01
+    classifier_lr: LearningRate | None = None
+    key_lr: LearningRate | None = None
     scale_lr: bool = False
     momentum: Share = 0.9
-    weight_decay: NonNegative = 0.0
-    warmup_epochs: NonNegative = 1.0
+    weight_decay: Factor = 0.0
+    warmup_epochs: Annotated[float, Field(ge=0, le=100_000)] = 1.0
     clip_norm: Positive | None = None
 
     @property
@@ -220,12 +241,12 @@ class PhaseConfig(Section):
         optim: see `OptimConfig`.
     """
 
-    epochs: Annotated[int, Field(ge=0)] = 20
-    batch_size: Annotated[int, Field(ge=0)] = 0
+    epochs: Epochs = 20
+    batch_size: BatchSize = 0
     epoch_images: Count | None = None
     sampler: Sampler = "instance"
     dual_sampler: DualSampler = "balanced"
-    eta: NonNegative = 0.5
+    eta: Factor = 0.5
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig(lr=0.03, classifier_lr=0.009)
 
@@ -247,10 +268,10 @@ class GroupPhaseConfig(PhaseConfig):
     sampler: Sampler = "dual"
     loss: LossConfig = LossConfig(name="agcl")
     optim: OptimConfig = OptimConfig(lr=0.0015, classifier_lr=0.0005, key_lr=0.03)
-    key_weight: NonNegative = 1.0
+    key_weight: Factor = 1.0
     weight_key_term: bool = True
-    instance_lambda_pos: NonNegative | None = 0.5
-    instance_lambda_neg: NonNegative | None = 8.0
-    cached_views: Annotated[int, Field(ge=0)] = 0
+    instance_lambda_pos: Factor | None = 0.5
+    instance_lambda_neg: Factor | None = 8.0
+    cached_views: CachedViews = 0
     cache_dtype: Literal["float32", "float16"] = "float16"
     cache_limit_gb: Positive = 8.0
