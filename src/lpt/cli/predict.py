@@ -10,7 +10,7 @@ import typer
 
 from lpt.cli.options import Backbone, Device, Run, Workers
 from lpt.cli.prediction_rows import Output, PredictionRow, formatter
-from lpt.cli.printing import say
+from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
 from lpt.escape import printable, shell_command
 
@@ -171,7 +171,7 @@ def _threshold(run: Path, given: str | None, accuracy: float | None) -> float | 
         f"{table.split} images of {table.data}; {percent(row.accuracy)} % of the "
         f"{row.kept:,} kept ones are correct"
     )
-    print(printable(note), file=sys.stderr)
+    say_note(note)
     return row.threshold
 
 
