@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from lpt.backbones import FrozenViT
 from lpt.data.manifest import Split
-from lpt.errors import ParameterError, at_least
+from lpt.errors import ParameterError, TaskFileError, at_least
 
 __all__ = ["OnBatch", "check_load", "check_run", "check_split"]
 
@@ -16,12 +17,20 @@ OnBatch = Callable[[int], None]
 def check_load(path: object, backbone: object) -> None:
     """Check what a task is loaded from.
 
-    Raises: ParameterError naming the argument and its type.
+    Raises: ParameterError naming the argument and its type; TaskFileError for a path that is no
+        path on this system, such as one that is too long.
     """
     if not isinstance(path, str | os.PathLike):
         raise ParameterError(
             f"`path`: {type(path).__name__} given. Give a run folder or a task file."
         )
+    try:
+        Path(path).is_dir()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TaskFileError(
+            f"{path}: cannot be opened ({reason}). Give a run folder or a task file."
+        ) from error
     if backbone is not None and not isinstance(backbone, FrozenViT):
         raise ParameterError(
             f"`backbone`: {type(backbone).__name__} given. "
