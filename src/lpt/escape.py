@@ -14,6 +14,7 @@ from typing import Any
 
 __all__ = [
     "csv_text",
+    "described",
     "json_text",
     "markdown_text",
     "printable",
@@ -21,6 +22,7 @@ __all__ = [
     "shell_command",
     "shortened",
 ]
+
 
 _MARKDOWN = re.compile(r"[`*|]|\](?=\()|\\(?=[!-/:-@\[-`{-~])")
 _FORMULA = re.compile(r"[=+\-@\t\r]")  # spreadsheets compute cells that begin with these
@@ -102,17 +104,16 @@ def csv_text(
     """
     rows = list(rows)
     names = list(columns) if columns is not None else list(rows[0]) if rows else []
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if names:
-        writer.writerow([_cell(name) for name in names])
+    lines = [_csv_line([_cell(name) for name in names])] if names else []
     for row in rows:
         cells = ((name, row.get(name)) for name in names)
-        writer.writerow(
-            value if name in exact else _cell(value, "./" if name in paths else "'")
-            for name, value in cells
+        lines.append(
+            _csv_line(
+                value if name in exact else _cell(value, "./" if name in paths else "'")
+                for name, value in cells
+            )
         )
-    return text.getvalue()
+    return "".join(lines)
 
 
 def markdown_text(text: str) -> str:
@@ -135,6 +136,19 @@ def shortened(text: str, length: int) -> str:
         return text
     kept = max(length - 5, 2)
     return f"{text[: kept - kept // 2]} ... {text[-(kept // 2) :]}"
+
+
+def described(value: object, length: int = 100) -> str:
+    """Write any value in at most `length` characters, as Python does.
+
+    >>> described([1, 2]), described(10**5000)
+    ('[1, 2]', 'a number of thousands of digits')
+    """
+    try:
+        return shortened(repr(value), length)
+    except (ValueError, RecursionError):  # Python writes no integers of more than 4,300 digits
+        digits = isinstance(value, int)
+        return "a number of thousands of digits" if digits else f"a {type(value).__name__}"
 
 
 def _is_shown(character: str) -> bool:
@@ -164,6 +178,13 @@ def _shell_word(word: str) -> str:
 def _ansi_c(character: str) -> str:
     """Escape for $'...', where \\xHH is a byte and \\uHHHH a character."""
     return f"\\u{ord(character):04x}" if 0x80 <= ord(character) <= 0xFF else _escape(character)
+
+
+def _csv_line(cells: Iterable[Any]) -> str:
+    """Write a line that ends in \\n; the longer ending makes the writer quote a \\r in a cell."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue()[:-2] + "\n"
 
 
 def _cell(value: Any, guard: str = "'") -> Any:

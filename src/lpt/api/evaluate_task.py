@@ -1,16 +1,20 @@
 """Score a trained task on data."""
 
 import os
+import warnings
 from collections.abc import Mapping
 
 import torch
 
 from lpt.api.train_task import choose_reporter
+from lpt.arguments import at_least, path_text
+from lpt.config.ranges import MAX_BATCH, MAX_WORKERS
 from lpt.data.manifest import Manifest, Split
 from lpt.errors import ParameterError
 from lpt.evaluation import Metrics
 from lpt.shift.open_sets import TestData
 from lpt.shift.score_sets import score_sets
+from lpt.shift.set_tables import trained_warnings
 from lpt.task import Task, load
 
 __all__ = ["evaluate"]
@@ -42,6 +46,7 @@ def evaluate(
     Raises: RunError if the run's own data is needed but not known, or has changed since training;
         DataError for data that cannot be opened or has a class that the task does not know;
         ParameterError for an argument of the wrong type or out of range.
+    Warns: UserWarning with the number of images that the task was trained on, if there are any.
 
     >>> metrics = lpt.evaluate("runs/digits", device="cpu")
     >>> metrics.many > metrics.medium > metrics.few > 0.4
@@ -52,6 +57,8 @@ def evaluate(
             raise ParameterError("`device`: the task has one already. Give it to lpt.load.")
     else:
         task = load(task, device=device)
+    at_least("batch_size", batch_size, 1, MAX_BATCH)
+    at_least("workers", workers, 0, MAX_WORKERS)
     several = isinstance(data, Mapping)
     named = data if isinstance(data, Mapping) else {} if data is None else {_name(data): data}
     scores = score_sets(
@@ -63,9 +70,11 @@ def evaluate(
         workers=workers,
         reporter=choose_reporter(verbose),
     )
+    for warning in trained_warnings(scores):
+        warnings.warn(warning, UserWarning, stacklevel=2)
     metrics = {score.name: score.metrics for score in scores}
     return metrics if several or len(metrics) > 1 else next(iter(metrics.values()))
 
 
 def _name(data: TestData) -> str:
-    return data.name if isinstance(data, Manifest | Split) else str(data)
+    return data.name if isinstance(data, Manifest | Split) else path_text("data", data)

@@ -15,7 +15,7 @@ from timm.models import get_deprecated_models, get_pretrained_cfg, is_model_pret
 from torch import nn
 
 from lpt.errors import BackboneError, ConfigError
-from lpt.registry import Registry
+from lpt.registry import Registry, check_name
 
 __all__ = [
     "BACKBONES",
@@ -173,6 +173,7 @@ def register_backbone(
     'registered'
     >>> BACKBONES.unregister("our-vit")
     """
+    check_name("backbone", name)
     if "@" in name or canonical_name(name) is not None:
         raise ConfigError(
             f"backbone '{name}': timm uses this name, or it has an @. Choose another."

@@ -15,7 +15,7 @@ from lpt.backbones.spec import BackboneSpec, hash_weights
 from lpt.backbones.vit import FrozenViT
 from lpt.backbones.weight_file import Checkpoint, fill, read_checkpoint
 from lpt.errors import BackboneError
-from lpt.random_streams import GENERATOR_LOCK
+from lpt.own_generator import OwnGenerator
 
 __all__ = ["load_backbone"]
 
@@ -66,8 +66,7 @@ def load_backbone(
         _check_expected(source, expected, sizes.depth, sizes.width)
     inferred = not (source.architecture or source.build)
     checkpoint = _read(source) if inferred else None
-    with GENERATOR_LOCK, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(_RANDOM_SEED)
+    with OwnGenerator(_RANDOM_SEED):
         backbone = freeze(source, build_vit(source, checkpoint))
     _check_expected(source, expected, backbone.depth, backbone.width)
     model: VisionTransformer = backbone.model

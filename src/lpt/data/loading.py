@@ -2,7 +2,7 @@
 
 import hashlib
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 
 import torch
@@ -11,10 +11,11 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lpt.data.images.decode import decode
+from lpt.data.images.decode import ImageError, decode
 from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError, DataError
+from lpt.processes import usable_workers
 from lpt.records import Batch
 
 __all__ = ["Draw", "EvalBatches", "ImageDataset", "Loader", "draw_seed", "make_loader"]
@@ -128,7 +129,7 @@ class Loader:
                 raise
             if isinstance(item, str):
                 del arriving  # stop the workers now, not when the traceback is released
-                raise DataError(item)
+                raise ImageError(item)
             yield Batch(*item)
 
 
@@ -149,7 +150,8 @@ def make_loader(
     Args:
         dataset: the images.
         batches: the draws of each batch, iterated once per iteration of the loader.
-        workers: number of processes that load images; 0 loads them in this process.
+        workers: number of processes that load images; 0 loads them in this process, and so does
+            a script without a main guard where processes would run it again (`usable_workers`).
         start_method: fork, spawn or forkserver; None takes the platform's default.
         pin_memory: copy batches to page-locked memory, for faster transfer to a GPU.
     Raises: DataError, while iterating, naming an image that cannot be read; ConfigError for a
@@ -160,6 +162,9 @@ def make_loader(
     if start_method not in (None, *multiprocessing.get_all_start_methods()):
         known = ", ".join(multiprocessing.get_all_start_methods())
         raise ConfigError(f"start method {start_method!r}: choose one of {known}.")
+    if isinstance(batches, Sized):
+        workers = min(workers, len(batches))
+    workers = usable_workers(workers, start_method)
     loader: DataLoader[_Tensors | str] = DataLoader(
         _Fetcher(dataset),  # type: ignore[arg-type]
         sampler=batches,

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lpt.backbones import hash_weights
@@ -14,8 +13,8 @@ from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import RunError
 from lpt.evaluation import fit_temperature
 from lpt.model.two_pass import LongTailedPromptModel
+from lpt.own_generator import OwnGenerator
 from lpt.progress import human_time
-from lpt.random_streams import GENERATOR_LOCK
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
@@ -30,6 +29,7 @@ from lpt.training.phases.build_stages import PHASES, build_model
 from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.phase import Phase
 from lpt.training.run.data_identity import data_identity, files_identity
+from lpt.training.run.memory_check import check_run_memory
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.task_metadata import DEFAULT_TEMPERATURE, task_metadata
 from lpt.training.run.training_context import TrainingContext
@@ -48,7 +48,7 @@ class Trainer:
         phases: descriptions of the phases in order; ablations replace some.
         model_type: class of the model; ablations replace it.
         model: the model, on the device.
-    Raises: ConfigError if the prompts do not fit the backbone.
+    Raises: ConfigError if the prompts do not fit the backbone or the memory.
     """
 
     phases: tuple[Phase, ...] = PHASES
@@ -57,9 +57,9 @@ class Trainer:
     def __init__(self, context: TrainingContext, folder: RunFolder) -> None:
         self.context = context
         self.folder = folder
-        with GENERATOR_LOCK:
-            torch.manual_seed(self.config.seed)
-            classes = context.data.num_classes
+        classes = context.data.num_classes
+        check_run_memory(context)
+        with OwnGenerator(self.config.seed):
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()
 

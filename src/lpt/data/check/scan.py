@@ -20,6 +20,7 @@ from lpt.data.images.decode import FORMATS, ImageError, decode, read_header
 from lpt.data.images.limits import pixel_limit
 from lpt.data.manifest import Split
 from lpt.errors import DataError
+from lpt.processes import usable_workers
 
 __all__ = ["Scan", "check_workers", "scan_images"]
 
@@ -158,6 +159,7 @@ def _results(
         ((number, first, min(first + _CHUNK, len(split))) for first in range(0, len(split), _CHUNK))
         for number, split in enumerate(splits)
     )
+    workers = usable_workers(workers, start_method)
     if workers == 0:
         yield from map(reader.chunk, tasks)
         return

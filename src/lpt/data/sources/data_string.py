@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lpt.arguments import path_text
 from lpt.errors import DataError
 
 __all__ = ["DataSpec", "parse_spec", "path_exists", "same_data"]
@@ -55,7 +56,7 @@ def parse_spec(spec: str | Path) -> DataSpec:
 
     Raises: DataError for an empty specification, an option without a value, or a repeated option.
     """
-    text = str(spec)
+    text = path_text("data", spec)
     if not text.strip():
         raise DataError("data: nothing given. Give a folder, a list, a Parquet file or a data set.")
     match = None if isinstance(spec, Path) or path_exists(text) else _OPTIONS.match(text)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lpt.arguments import at_least, fraction
 from lpt.data.copies import copy_numbers
 from lpt.data.defaults import TEST_FRACTION, VAL_FRACTION
 from lpt.data.image_stores import FileStore
@@ -18,7 +19,8 @@ from lpt.data.sources.listing import Listing, SplitWords, with_classes
 from lpt.data.sources.paths import is_known_set, list_path
 from lpt.data.sources.read_source import check_options, labels_are_indices, read_source
 from lpt.data.splitting import hold_out
-from lpt.errors import DataError
+from lpt.errors import DataError, ParameterError
+from lpt.escape import described
 
 __all__ = ["open_data", "open_test"]
 
@@ -76,6 +78,11 @@ def open_data(
         out of range.
     """
     parsed = parse_spec(spec)
+    at_least("seed", seed, 0)
+    for name, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
+        fraction(name, value)
+    if group_by is not None and not isinstance(group_by, str):
+        raise ParameterError(f"`group_by` {described(group_by)}: give the name of a column.")
     listing = read_source(parsed, seed, group_by, lenient=lenient)
     if class_names is not None:
         listing = with_classes(listing, class_names, by_index=labels_are_indices(parsed))

@@ -121,7 +121,6 @@ def _words_of_names(files: Sequence[Path], splits: SplitWords) -> list[str]:
 
 def _table(path: Path, file: Any, group_by: str | None, image: str | None) -> Table:
     """Read the columns that describe images, not the one that holds them."""
-    import pyarrow as pa
 
     schema, where = file.schema_arrow, str(path)
     names = [name for name in schema.names if name != (image or "").removesuffix(".bytes")]

@@ -10,8 +10,8 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from lpt.errors import TrainingError
+from lpt.own_generator import OwnGenerator
 from lpt.progress import plural
-from lpt.random_streams import GENERATOR_LOCK
 from lpt.training.engine.stage import Progress, Stage
 from lpt.training.engine.step_batch import Inputs, StepBatch
 
@@ -74,8 +74,7 @@ def train_step(
     while True:
         try:
             moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
-            with GENERATOR_LOCK:
-                torch.manual_seed(seed)
+            with OwnGenerator(seed):
                 step = stage.draw(moved, labels.to(device, non_blocking=True))
             values = _gradients(accelerator, stage, step, progress, micro.images, optimizer)
             break
