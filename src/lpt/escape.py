@@ -104,17 +104,16 @@ def csv_text(
     """
     rows = list(rows)
     names = list(columns) if columns is not None else list(rows[0]) if rows else []
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if names:
-        writer.writerow([_cell(name) for name in names])
+    lines = [_csv_line([_cell(name) for name in names])] if names else []
     for row in rows:
         cells = ((name, row.get(name)) for name in names)
-        writer.writerow(
-            value if name in exact else _cell(value, "./" if name in paths else "'")
-            for name, value in cells
+        lines.append(
+            _csv_line(
+                value if name in exact else _cell(value, "./" if name in paths else "'")
+                for name, value in cells
+            )
         )
-    return text.getvalue()
+    return "".join(lines)
 
 
 def markdown_text(text: str) -> str:
@@ -179,6 +178,13 @@ def _shell_word(word: str) -> str:
 def _ansi_c(character: str) -> str:
     """Escape for $'...', where \\xHH is a byte and \\uHHHH a character."""
     return f"\\u{ord(character):04x}" if 0x80 <= ord(character) <= 0xFF else _escape(character)
+
+
+def _csv_line(cells: Iterable[Any]) -> str:
+    """Write a line that ends in \\n; the longer ending makes the writer quote a \\r in a cell."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue()[:-2] + "\n"
 
 
 def _cell(value: Any, guard: str = "'") -> Any:

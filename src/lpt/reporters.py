@@ -2,6 +2,9 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
@@ -23,8 +26,10 @@ __all__ = [
     "check_log",
     "reporter_for",
     "with_log",
+    "without_progress",
 ]
 
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 SHOWN_EPOCHS = 12
 """Epochs in the live table."""
 
@@ -155,15 +160,31 @@ class TensorBoardReporter:
 def reporter_for(stream: TextIO | None = None) -> Reporter:
     """Show a live table in a terminal or a notebook, and plain lines in a file or a pipe.
 
-    A live table in a notebook needs ipywidgets.
+    A live table in a notebook needs ipywidgets. Within `without_progress`, nothing is shown.
 
     Args:
         stream: None for standard error.
     """
+    if _QUIET.get():
+        return SilentReporter()
     target = stream or sys.stderr
     if stream is None and Console().is_jupyter and find_spec("ipywidgets") is not None:
         return RichReporter(Console())
     return RichReporter() if target.isatty() else PlainReporter(target)
+
+
+@contextmanager
+def without_progress() -> Iterator[None]:
+    """Let `reporter_for` return reporters that show nothing.
+
+    >>> with without_progress():
+    ...     reporter_for().message("data      birds")
+    """
+    token = _QUIET.set(True)
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
 
 
 def check_log(log: str | None) -> None:

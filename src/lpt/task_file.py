@@ -20,6 +20,7 @@ from torch import Tensor
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.named_by_file import check_named
 from lpt.errors import ConfigError, LptError, TaskFileError
+from lpt.escape import shell_command
 from lpt.files import write_bytes
 from lpt.json_files import problem, read_json
 from lpt.model.two_pass import LongTailedPromptModel
@@ -153,7 +154,8 @@ def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
 def _instead(path: Path) -> str:
     run = path.parent
     if (run / "config.yaml").is_file():
-        return f"The run is not finished. Resume it: lpt train --out {run} --resume"
+        again = shell_command("lpt", "train", "--out", run, "--resume")
+        return f"The run is not finished. Resume it: {again}"
     return "Give a task file, or the folder of a run."
 
 

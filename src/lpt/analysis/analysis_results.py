@@ -13,7 +13,7 @@ from lpt.analysis.features import Plane
 from lpt.analysis.matching import Matching
 from lpt.analysis.notable_images import NotableImage
 from lpt.errors import RunError
-from lpt.escape import csv_text
+from lpt.escape import csv_text, shell_command
 from lpt.evaluation import ClassScore
 from lpt.files import write_json, write_text
 from lpt.json_files import read_json
@@ -68,6 +68,8 @@ class Analysis:
             and the most images per class in the bank.
         cost: seconds per image of the forward passes, seconds of the analyses, peak memory in
             bytes.
+        training_suspects: number of training labels that are probably wrong (suspects.csv); None
+            if no training images are known.
     """
 
     version: int
@@ -95,6 +97,7 @@ class Analysis:
     isolated: tuple[NotableImage, ...]
     neighbours: dict[str, int | None]
     cost: dict[str, float]
+    training_suspects: int | None = None
 
 
 def write_analysis(folder: Path, found: Analysis, confusions: Sequence[Confusion]) -> None:
@@ -171,7 +174,7 @@ def read_analysis(folder: Path) -> Analysis:
     Raises: RunError naming the file if it is missing, damaged or of another version.
     """
     path = folder / "analysis.json"
-    remedy = f"Run: lpt analyze {folder.parent}"
+    remedy = f"Run: {shell_command('lpt', 'analyze', folder.parent)}"
     found = read_json(path, _ANALYSIS, remedy=remedy, max_bytes=2**30)
     if found.version != VERSION:
         raise RunError(f"{path}: written by another version of lpt. {remedy}")

@@ -1,7 +1,8 @@
 """Train a task from Python or for the command line."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import torch
 
 from lpt.api.train_request import PathLike, TrainRequest
 from lpt.config import load_config
+from lpt.data.images.decode import ImageError
 from lpt.data.sources.data_string import same_data
-from lpt.errors import ParameterError, RunError
-from lpt.escape import printable
+from lpt.errors import DataError, ParameterError, RunError, TemplateError
+from lpt.escape import printable, shell_command
 from lpt.progress import Reporter, SilentReporter
 from lpt.reporters import check_log, reporter_for, with_log
 from lpt.task import Task
@@ -112,7 +114,8 @@ def prepare(request: TrainRequest, reporter: Reporter) -> Trainer:
 def finish(trainer: Trainer) -> Task:
     """Run a prepared trainer to its end and release its folder."""
     try:
-        task, result = trainer.run()
+        with _bad_images_explained(trainer.config.data.source):
+            task, result = trainer.run()
         if note := trainer.folder.check_identity(trainer.identity()):
             trainer.context.reporter.message(f"warning   {note}")
     finally:
@@ -139,6 +142,21 @@ def choose_reporter(verbose: bool, reporter: Reporter | None = None) -> Reporter
     return reporter_for() if verbose else SilentReporter()
 
 
+class _TrainingImageError(TemplateError, DataError):
+    """A bad image that stopped a run, with the ways to train without it."""
+
+
+@contextmanager
+def _bad_images_explained(source: str) -> Iterator[None]:
+    try:
+        yield
+    except ImageError as error:
+        check = shell_command("lpt", "data", "check", source)
+        raise _TrainingImageError(
+            error.args[0], f"To leave such images out: `bad_images` skip. To list them: {check}"
+        ) from error
+
+
 def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     if request.data is None:
         raise ParameterError(
@@ -150,7 +168,8 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     context = TrainingContext(config, reporter, device=request.device_name)
     trainer = Trainer(context, folder)
     reporter.message(describe(trainer))
-    trainer.fit_budget(request.budget_seconds)
+    with _bad_images_explained(config.data.source):
+        trainer.fit_budget(request.budget_seconds)
     folder.create(trainer.config, trainer.identity())
     reporter.message(f"run       {printable(str(folder.path))}")
     return trainer
@@ -160,7 +179,7 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
     assert request.run_path is not None  # checked by check_resume
     data = None if request.data is None else str(request.data)
     folder = RunFolder(request.run_path)
-    config = folder.open()
+    config, finished = folder.open(), folder.task_file.is_file()
     try:
         moved = data is not None and not same_data(data, config.data.source)
         if not moved:
@@ -187,5 +206,6 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         folder.release()
         raise
     reporter.message(describe(trainer))
-    reporter.message(f"run       {printable(str(folder.path))} (resumed)")
+    state = "already finished: it is only scored again" if finished else "resumed"
+    reporter.message(f"run       {printable(str(folder.path))} ({state})")
     return trainer

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Data, Seed, check_free
+from lpt.cli.options import Data, Seed, check_free, with_quiet
 from lpt.cli.printing import say
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
 from lpt.escape import printable, shell_command
@@ -71,6 +71,7 @@ def inspect(
 
 
 @app.command()
+@with_quiet
 def check(
     data: Data,
     as_json: Annotated[

@@ -46,9 +46,10 @@ def analyze(
 ) -> None:
     """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
     from lpt.analysis import run_analysis
+    from lpt.analysis.report.main_findings import main_findings
     from lpt.reporters import reporter_for
 
-    _, folder = run_analysis(
+    found, folder = run_analysis(
         run,
         data,
         source=source,
@@ -59,8 +60,14 @@ def analyze(
         workers=workers,
         reporter=reporter_for(),
     )
-    say(f"analysis  {printable(str(folder))}/analysis.json, one CSV file per table, images/")
-    say(f"next      {shell_command('lpt', 'report', run)}")
+    say("\n".join(map(printable, main_findings(found))))
+    where = printable(str(folder))
+    say(f"analysis    {where}/analysis.json, one CSV file per table, images/")
+    if found.training_suspects:
+        listed = shell_command("--bad-images", folder / "suspects.csv")
+        say(f"suspects    lpt train DATA {listed} leaves {found.training_suspects:,} images out")
+    if out is None and run.is_dir():  # the report reads RUN/analysis
+        say(f"next        {shell_command('lpt', 'report', run)}")
 
 
 def report(

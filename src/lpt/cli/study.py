@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lpt.cli.options import DATA_HELP, Device, named_data
-from lpt.cli.printing import say
+from lpt.cli.printing import say, say_stopped
 from lpt.errors import ConfigError
 from lpt.escape import printable
 
@@ -101,7 +101,10 @@ def study(
     ] = False,
     plan: Annotated[
         bool,
-        typer.Option("--plan", help="Check everything and count the runs, without training."),
+        typer.Option(
+            "--plan",
+            help="Check everything, count the runs and estimate their time, without training.",
+        ),
     ] = False,
     device: Device = None,
 ) -> None:
@@ -147,7 +150,11 @@ def study(
     if plan:
         say(render_plan(plan_study(request, reporter_for())).rstrip())
         return
-    table = run_study(request, reporter_for())
+    try:
+        table = run_study(request, reporter_for())
+    except KeyboardInterrupt:
+        say_stopped("Run the same command again to continue.")
+        raise
     say(render_study(table))
     say(f"files  {printable(str(folder))}: {name}.md, .csv, .json, .svg; runs in runs/")
     if any(row.failed for row in table.rows):

@@ -1,12 +1,13 @@
 """The commands `lpt demo` and `lpt train`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed
-from lpt.cli.printing import say, say_error
+from lpt.cli.printing import say, say_json, say_stopped
 from lpt.escape import shell_command
 
 __all__ = ["demo", "train"]
@@ -21,8 +22,14 @@ def demo(
     """Run an end-to-end demo on bundled data and a bundled backbone (minutes on a laptop CPU)."""
     from lpt.reporters import reporter_for
     from lpt.studies.demo import run_demo
+    from lpt.training.run.run_folder import free_run_path
 
-    say(run_demo(out, seed, reporter_for()))
+    folder = out or free_run_path("demo")
+    try:
+        say(run_demo(folder, seed, reporter_for()))
+    except KeyboardInterrupt:
+        _say_how_to_resume(folder)
+        raise
 
 
 def train(
@@ -79,6 +86,9 @@ def train(
         str | None,
         typer.Option(metavar="tensorboard", help="Also write TensorBoard logs to RUN/tensorboard."),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON instead of a table.")
+    ] = False,
     device: Device = None,
 ) -> None:
     """Train a task on a data set. The result is a task file of a few megabytes."""
@@ -105,8 +115,17 @@ def train(
     try:
         task = finish(trainer)
     except KeyboardInterrupt:
-        again = shell_command("lpt", "train", "--out", trainer.folder.path, "--resume")
-        say_error(f"stopped. Resume with: {again}")
+        _say_how_to_resume(trainer.folder.path)
         raise
     assert task.result is not None  # `finish` sets it
-    say(summarise(trainer, task, task.result))
+    if as_json:
+        places = {"run": str(trainer.folder.path), "task_file": str(trainer.folder.task_file)}
+        say_json({**places, **asdict(task.result)})
+    else:
+        say(summarise(trainer, task, task.result))
+
+
+def _say_how_to_resume(run: Path) -> None:
+    if (run / "config.yaml").is_file():  # else nothing was trained yet
+        again = shell_command("lpt", "train", "--out", run, "--resume")
+        say_stopped(f"Resume with: {again}")

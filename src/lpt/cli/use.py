@@ -1,5 +1,6 @@
-"""The commands `lpt evaluate`, `lpt predict` and `lpt backbones`."""
+"""The commands `lpt evaluate` and `lpt backbones`."""
 
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -7,10 +8,9 @@ import typer
 
 from lpt.cli.options import Backbone, Device, Run, Workers, named_data
 from lpt.cli.printing import say, say_error, say_json
-from lpt.errors import DataError
 from lpt.escape import printable
 
-__all__ = ["backbones", "evaluate", "predict"]
+__all__ = ["backbones", "evaluate"]
 
 
 def evaluate(
@@ -37,6 +37,13 @@ def evaluate(
         typer.Option(help="Folder for CSV and JSON files.", show_default="RUN/evaluation"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Predict again, although the images and the task are those scored before.",
+        ),
+    ] = False,
     workers: Workers = 0,
     device: Device = None,
     backbone: Backbone = None,
@@ -44,7 +51,7 @@ def evaluate(
     """Score a task by shot group, and per class as CSV and JSON files."""
     from lpt.reporters import reporter_for
     from lpt.shift.score_sets import score_sets
-    from lpt.shift.set_tables import render_scores
+    from lpt.shift.set_tables import render_scores, trained_warnings
     from lpt.task import load
 
     named = named_data(data or [])
@@ -58,7 +65,11 @@ def evaluate(
         folder=folder,
         workers=workers,
         reporter=reporter_for(),
+        keep=True,
+        again=again,
     )
+    for warning in trained_warnings(scores):
+        say_error(f"warning: {warning}")
     if as_json:
         say_json({score.name: score.to_json() for score in scores})
         return
@@ -67,66 +78,27 @@ def evaluate(
         say(f"per class: {printable(str(folder))}/*.csv and *.json")
 
 
-def predict(
-    run: Run,
-    paths: Annotated[
-        list[Path], typer.Argument(help="Images, or folders of images.", show_default=False)
-    ],
-    top: Annotated[int, typer.Option(min=1, help="Number of classes per image.")] = 3,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per line.")
-    ] = False,
-    workers: Workers = 0,
-    device: Device = None,
-    backbone: Backbone = None,
-) -> None:
-    """Predict the most probable classes of images.
-
-    Images that cannot be read are reported on stderr and skipped; the exit code is then 2.
-    """
-    from dataclasses import asdict
-
-    from lpt.task import find_images, load
-
-    images = find_images(paths)
-    bad = 0
-    for prediction in load(run, backbone=backbone, device=device).predict_each(
-        images, top=top, workers=workers
-    ):
-        if isinstance(prediction, DataError):
-            if len(images) == 1:
-                raise prediction
-            bad += 1
-            say_error(str(prediction))
-        elif as_json:
-            say_json(asdict(prediction), indent=None)
-        else:
-            say(str(prediction))
-    if bad:
-        raise DataError(f"{bad:,} of {len(images):,} images could not be read (see above).")
-
-
 def backbones() -> None:
     """List the backbones that can be loaded, and those that are already on this machine."""
     from lpt.backbones import list_backbones
 
-    rows = [("name", "where", "size", "input", "trained on", "")]
+    rows = [("name", "where", "size", "input", "")]
     rows += [
         (
             e.name,
             e.place,
             "" if e.parameters is None else f"{e.parameters:.0f} M",
             "" if e.image_size is None else f"{e.image_size} px",
-            e.data,
-            e.note,
+            f"{e.data}; {e.note}" if e.note else e.data,
         )
         for e in list_backbones()
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    for row in rows:
-        cells = (text.ljust(width) for text, width in zip(row, widths, strict=False))
-        say("  ".join([*cells, row[5]]).rstrip())
-    say(
-        "\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors, a folder"
-    )
-    say("with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME (untrained).")
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    for *cells, about in rows:
+        line = (text.ljust(width) for text, width in zip(cells, widths, strict=True))
+        say("  ".join(line).rstrip())
+        for text in textwrap.wrap(about, 74):
+            say(f"    {text}")
+    say("\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors,")
+    say("a folder with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME")
+    say("(untrained).")

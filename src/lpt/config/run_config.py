@@ -39,9 +39,24 @@ class RunConfig(Section):
     `micro_batch`, `checkpoint_seconds`, `data.workers` and `data.start_method` do not change the
     result.
 
-    `micro_batch` is the number of images of a step that are computed at once, with the same
-    result; null computes all of them, or as many as fit in memory. `compile` "auto" compiles the
-    steps of long phases on GPUs.
+    Attributes:
+        recipe: the recipe that the run began with.
+        backbone: a name that `lpt backbones` lists, or a local file.
+        image_size: input size in pixels; null for that of the backbone.
+        layer_norm_eps: epsilon of the backbone's LayerNorm; null for its own.
+        seed: seed of all random numbers.
+        data: see `lpt.config.sections.DataConfig`.
+        augment: see `lpt.config.sections.AugmentConfig`.
+        prompts: see `lpt.config.sections.PromptConfig`.
+        classifier: see `lpt.config.sections.ClassifierConfig`.
+        phase1: see `lpt.config.sections.PhaseConfig`.
+        phase2: see `lpt.config.sections.GroupPhaseConfig`.
+        selection: keep the weights of the last epoch, or of the best by validation accuracy.
+        precision: number type of training; auto is bf16 where the processor is fast in it.
+        compile: compile the training steps; auto does for long phases on GPUs.
+        micro_batch: images of a step that are computed at once, with the same result; null for
+            all of them, or as many as fit in memory.
+        checkpoint_seconds: seconds between two checkpoints within an epoch.
     """
 
     recipe: Text = "default"

@@ -64,11 +64,23 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Training data, and which images are held out.
 
-    Validation images are taken from the training images, never from the test images. `group_by`
-    names a column (animal, patient, video); images with the same value stay in one split.
-    `bad_images` null stops at the first bad image; "error" reads all images first and stops if any
-    would spoil training; "skip" leaves those out; a path leaves out the images of that quarantine
-    list.
+    Validation images are taken from the training images, never from the test images.
+
+    Attributes:
+        source: the data, as for `lpt train`.
+        val_fraction: share of the training images held out for validation, if the data has none.
+        test_fraction: share of the images held out for testing, if the data has none.
+        group_by: column (animal, patient, video); images with the same value stay in one split.
+        bad_images: null stops at the first bad image; "error" reads all images first and stops if
+            any would spoil training; "skip" leaves those out; a path leaves out the images of that
+            quarantine list.
+        max_val_images: most validation images that are scored after an epoch.
+        many_above: classes with more training images are many-shot.
+        few_below: classes with fewer training images are few-shot.
+        workers: processes that load images; 0 loads in the training process, null chooses.
+        start_method: how these processes start; null takes the platform's default.
+        max_pixels: largest width * height of an image; null takes the environment variable
+            LPT_MAX_PIXELS, or 89,478,485. Decoding takes up to 8 bytes of memory per pixel of it.
     """
 
     source: Text = ""
@@ -81,6 +93,7 @@ class DataConfig(Section):
     few_below: Count = FEW_BELOW
     workers: Workers | None = None
     start_method: Literal["fork", "spawn", "forkserver"] | None = None
+    max_pixels: Count | None = None
 
     @model_validator(mode="after")
     def _groups_in_order(self) -> Self:
@@ -98,8 +111,13 @@ _SMALLEST_MIXUP = 0.001  # Beta distributions below this are 0 or 1 in float32
 class AugmentConfig(Section):
     """Random resized crop and flip in training; resizing of whole images in evaluation.
 
-    `resize_ratio`: images are resized to this multiple of the input size before the centre crop.
-    Training crops enlarge their content, so whole images at ratio 1 look smaller than those.
+    Attributes:
+        crop_scale: smallest and largest share of an image's area that a training crop shows.
+        flip: probability of a mirrored training image; 0 where left and right matter.
+        mixup: alpha of Mixup; 0 mixes nothing.
+        resize_rule: evaluation resizes both sides ("squash") or keeps proportions ("short-side").
+        resize_ratio: images are resized to this multiple of the input size before the centre crop.
+            Training crops enlarge their content, so whole images at ratio 1 look smaller.
     """
 
     crop_scale: tuple[Share, Share] = (0.4, 1.0)
@@ -121,11 +139,17 @@ class AugmentConfig(Section):
 
 
 class PromptConfig(Section):
-    """P, K (null = half of the blocks), M and T; and the initialisation of phase 2.
+    """Prompts, and the initialisation of phase 2.
 
-    `key_init` "queries" starts the keys at cluster centres of training queries, "normal" at random.
-    `group_init` "shared" starts each group prompt as a slightly perturbed copy of the shared
-    prompt, "normal" at random.
+    Attributes:
+        length: P, prompt tokens per block.
+        shared_blocks: K, blocks before the group prompts; null for half of the blocks.
+        pool_size: M, group prompts in the pool.
+        top_k: T, group prompts that an image is matched with.
+        key_init: "queries" starts the keys at cluster centres of training queries, "normal" at
+            random.
+        group_init: "shared" starts each group prompt as a slightly perturbed copy of the shared
+            prompt, "normal" at random.
     """
 
     length: Length = 10
@@ -139,10 +163,13 @@ class PromptConfig(Section):
 class ClassifierConfig(Section):
     """Initialisation of the classifier, interpolation after training, dropout before it.
 
-    `mean_weight`: after each phase, class weights are interpolated towards the class means of the
-    trained features by this weight; 0 leaves them as trained. 0.5 raises overall accuracy at the
-    cost of rare classes. `init_images_per_class` limits the images of these means and of the
-    initial ones. `dropout` acts on the feature in training only.
+    Attributes:
+        init: where the classifier starts: at the class means of the features, or uniform.
+        init_images_per_class: most images per class for these means and those of `mean_weight`.
+        mean_weight: after each phase, class weights are interpolated towards the class means of
+            the trained features by this weight; 0 leaves them as trained. 0.5 raises overall
+            accuracy at the cost of rare classes.
+        dropout: probability of dropping a value of the feature, in training only.
     """
 
     init: Literal["class-means", "uniform"] = "class-means"
@@ -152,10 +179,14 @@ class ClassifierConfig(Section):
 
 
 class LossConfig(Section):
-    """A loss of `lpt.losses.loss_names()` and its options.
+    """A loss and its options.
 
     Logit adjustment needs natural class frequencies (`sampler` "instance"); A-GCL is used with
     dual sampling.
+
+    Attributes:
+        name: a loss of `lpt.losses.loss_names()`.
+        options: options of this loss, by name.
     """
 
     name: str = "logit-adjustment"
@@ -165,8 +196,16 @@ class LossConfig(Section):
 class OptimConfig(Section):
     """Optimiser of one phase.
 
-    With `scale_lr`, learning rates refer to a batch size of 256 (lr * batch_size / 256); without,
-    they are used as given. `classifier_lr` and `key_lr` null mean `lr`.
+    Attributes:
+        name: the optimiser.
+        lr: peak learning rate of the prompts.
+        classifier_lr: peak learning rate of the classifier; null for `lr`.
+        key_lr: peak learning rate of the keys; null for `lr`.
+        scale_lr: learning rates refer to a batch size of 256 (lr * batch_size / 256).
+        momentum: momentum of SGD.
+        weight_decay: weight decay of all trainable parameters.
+        warmup_epochs: epochs in which the learning rates rise from 0.
+        clip_norm: largest norm of the gradient; null for no clipping.
     """
 
     name: Literal["sgd", "adamw"] = "adamw"
@@ -188,10 +227,18 @@ class OptimConfig(Section):
 class PhaseConfig(Section):
     """One phase: epochs, sampler, loss and optimiser.
 
-    `batch_size` is per step and branch; 0 chooses 8 to 64 (`lpt.config.automatic_batch`).
-    `epoch_images` caps the images sampled per epoch (null: the number of training images). Dual
-    sampling draws two batches per step: one by `dual_sampler`, and an instance-balanced one whose
-    weight starts at `eta` and decays.
+    Dual sampling draws two batches per step: one by `dual_sampler`, and an instance-balanced one.
+
+    Attributes:
+        epochs: length of the phase; 0 leaves it out.
+        batch_size: images per step and branch; 0 chooses 8 to 64
+            (`lpt.config.automatic_batch`).
+        epoch_images: most images sampled per epoch; null for the number of training images.
+        sampler: instance, balanced, square-root, class-cycle or dual.
+        dual_sampler: sampler of the first branch of "dual".
+        eta: initial weight of the instance-balanced branch of "dual"; it decays.
+        loss: see `LossConfig`.
+        optim: see `OptimConfig`.
     """
 
     epochs: Epochs = 20
@@ -207,8 +254,15 @@ class PhaseConfig(Section):
 class GroupPhaseConfig(PhaseConfig):
     """Phase 2 adds the key term, the lambdas of the instance branch, and cached views.
 
-    `cached_views` V > 0 samples from V fixed augmented views per image, whose frozen part is
-    computed once and cached on disk up to `cache_limit_gb`; 0 augments afresh every time.
+    Attributes:
+        key_weight: weight of the term that draws keys towards queries.
+        weight_key_term: whether the weight of a branch multiplies its key term too.
+        instance_lambda_pos: lambda_pos of A-GCL in the instance branch; null for that of the loss.
+        instance_lambda_neg: lambda_neg of A-GCL in the instance branch; null for that of the loss.
+        cached_views: V > 0 samples from V fixed augmented views per image, whose frozen part is
+            computed once and cached on disk; 0 augments afresh every time.
+        cache_dtype: number type of cached views.
+        cache_limit_gb: most gigabytes of cached views on disk.
     """
 
     sampler: Sampler = "dual"

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.file_identity import resolved
+from lpt.data.images.limits import MAX_FILE_BYTES
 from lpt.data.parquet_reader import RowGroupReader
-from lpt.errors import DataError
+from lpt.regular_files import read_regular
 
 __all__ = ["FileStore", "ImageRef", "ImageStore", "MemoryStore", "Strings"]
 
@@ -99,17 +100,14 @@ class FileStore:
         return ImageRef(self.root / self.paths[int(self.file[position])], None if row < 0 else row)
 
     def read(self, position: int) -> bytes:
-        """Read an image; the row group of a row is cached for the next one."""
+        """Read an image file, or a row of a Parquet file, whose row group is cached for the next.
+
+        Raises: DataError naming a file that is missing, not a regular file, or too large.
+        """
         ref = self.ref(position)
         if ref.row is not None:
             return self._reader.read(ref.path, ref.row)
-        try:
-            return ref.path.read_bytes()
-        except OSError as error:
-            raise DataError(
-                f"{ref.path}: cannot be read ({error.strerror or error}). "
-                "Restore the file, or leave it out."
-            ) from error
+        return read_regular(ref.path, MAX_FILE_BYTES)
 
     def take(self, positions: npt.ArrayLike) -> "FileStore":
         """Make a store of the images at `positions`, in that order."""

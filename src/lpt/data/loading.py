@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lpt.data.images.decode import MAX_PIXELS, decode
+from lpt.data.images.decode import ImageError, decode
 from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError, DataError
@@ -50,7 +50,7 @@ class ImageDataset:
         transform: upright RGB PIL image -> (3, H, H) float32. A random `Transform` is given a
             generator seeded from the key of the draw; any other function must be deterministic. If
             it has a `decode_target`, large JPEGs are decoded at a reduced scale.
-        max_pixels: size limit of `decode`.
+        max_pixels: size limit of `decode`; None takes the limit of the split.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class ImageDataset:
         split: Split,
         transform: Callable[[Image.Image], Float[Tensor, "3 H H"]],
         *,
-        max_pixels: int = MAX_PIXELS,
+        max_pixels: int | None = None,
     ):
         self.split = split
         self.transform = transform
-        self.max_pixels = max_pixels
+        self.max_pixels = split.max_pixels if max_pixels is None else max_pixels
         self._target: int | None = getattr(transform, "decode_target", None)
 
     def __len__(self) -> int:
@@ -129,7 +129,7 @@ class Loader:
                 raise
             if isinstance(item, str):
                 del arriving  # stop the workers now, not when the traceback is released
-                raise DataError(item)
+                raise ImageError(item)
             yield Batch(*item)
 
 

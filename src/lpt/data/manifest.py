@@ -1,6 +1,6 @@
 """The contents of a data set: class names, and splits of images with labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,15 @@ class Split:
         store: source of the encoded images.
         positions: (n,) positions in the store.
         labels: (n,) int64 class indices.
+        max_pixels: largest number of pixels of an image; None is the limit of
+            `lpt.data.images.limits.pixel_limit`.
     """
 
     name: str
     store: ImageStore
     positions: Ids
     labels: Ids
+    max_pixels: int | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,7 +55,12 @@ class Split:
     def take(self, indices: npt.ArrayLike, name: str | None = None) -> "Split":
         """Select the images at `indices`, in that order, as a new split."""
         kept = np.asarray(indices, dtype=np.int64)
-        return Split(name or self.name, self.store, self.positions[kept], self.labels[kept])
+        return replace(
+            self,
+            name=name or self.name,
+            positions=self.positions[kept],
+            labels=self.labels[kept],
+        )
 
 
 @dataclass(frozen=True)

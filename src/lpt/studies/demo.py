@@ -14,7 +14,7 @@ from lpt.evaluation import COLUMNS, render_table
 from lpt.files import write_bytes
 from lpt.progress import Reporter, human_time, plural
 from lpt.task import Task
-from lpt.training.run.run_folder import RunFolder, free_run_path
+from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.summary import describe, result_rows
 from lpt.training.trainer import Trainer
@@ -32,14 +32,14 @@ SETTINGS = {
 """Changes to the default recipe; training takes a few minutes on two cores."""
 
 
-def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
+def run_demo(out: Path, seed: int, reporter: Reporter) -> str:
     """Train on long-tailed handwritten digits; return the report, with the numbers of this run.
 
     Args:
-        out: run folder; None creates a new one in runs/.
+        out: run folder.
     Raises: RunError if the folder is not empty.
     """
-    folder = RunFolder(out or free_run_path("demo"))
+    folder = RunFolder(out)
     config = load_config("default").changed({**SETTINGS, "seed": seed})
     folder.check_free()
     context = TrainingContext(config, reporter)

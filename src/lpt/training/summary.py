@@ -80,11 +80,15 @@ def summarise(trainer: Trainer, task: Task, result: Result) -> str:
     columns = [c for c in COLUMNS if c.key not in ("params", "seconds")]
     path, context = trainer.folder.path, trainer.context
     scored = context.validation if data == "val" else context.data.splits.get("test")
-    lines = [
-        "",
+    rows = result_rows(result, data)
+    table = [
         f"{plural(len(scored) if scored else 0, f'{data} image')} of "
         f"{printable(context.data.name)}",
-        render_table(result_rows(result, data), columns, groups=task.groups),
+        render_table(rows, columns, groups=task.groups),
+    ]
+    lines = [
+        "",
+        *(table if rows else ["nothing was tested: there are neither test nor validation images"]),
         "",
         f"trained    {result.prompt_parameters:,} prompt parameters and "
         f"{result.other_parameters:,} others in {human_time(result.seconds)}",
@@ -93,7 +97,7 @@ def summarise(trainer: Trainer, task: Task, result: Result) -> str:
         "",
         "next",
         f"  {shell_command('lpt', 'predict', path)} IMAGE...",
-        f"  {shell_command('lpt', 'evaluate', path)}",
+        f"  {shell_command('lpt', 'evaluate', path)}" + ("" if rows else " DATA"),
     ]
     return "\n".join(lines)
 

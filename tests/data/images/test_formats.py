@@ -46,7 +46,9 @@ def test_raw_files_are_no_tiff_and_known_content_beats_the_suffix():
 
 
 def test_heic_without_its_decoder_names_the_extra(monkeypatch):
-    monkeypatch.setattr("lpt.data.images.decode.can_decode", lambda kind: kind != "HEIF")
+    monkeypatch.setattr(
+        "lpt.data.images.containers.examine.can_decode", lambda kind: kind != "HEIF"
+    )
     with pytest.raises(ImageError, match=r"x\.jpg: HEIF images .* Install lpt\[heif\]") as caught:
         decode(HEIC, name="x.jpg")
     assert caught.value.kind == "unsupported"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from lpt.data.check.findings import KINDS, Finding, Limits, find_flaws
 from lpt.data.check.scan import scan_images
-from lpt.data.images.decode import MAX_PIXELS
 from lpt.data.manifest import Manifest
 from lpt.escape import json_text, printable
 from lpt.progress import plural
@@ -59,7 +58,7 @@ def check_data(
     start_method: str | None = None,
     cache: Path | None = None,
     limits: Limits | None = None,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
     """Read every image and report what would spoil training or evaluation.
@@ -72,7 +71,7 @@ def check_data(
         cache: folder that keeps facts of images by content, so that a second check only reads and
             hashes files; None caches nothing.
         limits: bounds of tiny, huge and near-duplicate.
-        max_pixels: decode limit; larger images are reported.
+        max_pixels: decode limit; larger images are reported. None takes the limit of each split.
         progress: called with the number of images done and their total.
     Raises: DataError if a worker was killed.
     """

@@ -15,7 +15,7 @@ from lpt.regular_files import open_regular
 __all__ = ["FactCache"]
 
 _MAX_BYTES = 2**31
-_FILE = "image-facts-1.npy"
+_FILE = "image-facts-2.npy"
 
 
 class FactCache:

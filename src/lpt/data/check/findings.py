@@ -33,7 +33,7 @@ KINDS = {
     "unreadable-folder": Kind(True, "folder that cannot be listed"),
     "empty-class": Kind(True, "class folder without images"),
     "no-class": Kind(True, "image or folder whose class is not clear"),
-    "unsupported": Kind(True, "image of a format that cannot be decoded here"),
+    "unsupported": Kind(True, "format or pixels that cannot be decoded here"),
     "missing": Kind(True, "cannot be read from disk"),
     "empty": Kind(True, "file of zero bytes"),
     "not-image": Kind(True, "not an image of a supported format"),
@@ -46,6 +46,7 @@ KINDS = {
     "near-duplicate": Kind(False, "near-duplicates within a split"),
     "wrong-extension": Kind(False, "the content has another format than the file name"),
     "animated": Kind(False, "several frames; only the first is used"),
+    "blank": Kind(False, "one colour, or hardly more"),
     "tiny": Kind(False, "short side too small to recognise anything"),
     "huge": Kind(False, "so large that decoding slows training down"),
 }
@@ -57,12 +58,14 @@ class Limits:
     """Bounds of the checks.
 
     Attributes:
+        blank: values that differ by less than this, of 255, are blank.
         tiny: a short side below this many pixels is tiny.
         huge: more pixels than this are huge.
         similarity: fingerprints with a cosine above this are near-duplicates. None skips the
             search, whose time grows with the square of the number of images.
     """
 
+    blank: int = 16
     tiny: int = 16
     huge: int = 24_000_000
     similarity: float | None = THRESHOLD
@@ -135,6 +138,12 @@ class _Flaws:
         facts = self.scan.facts
         for image in self.sound[facts["animated"][self.sound]]:
             yield self.finding("animated", [image], "only the first frame is used")
+        contrast = facts["contrast"]
+        for image in self.sound[contrast[self.sound] < self.limits.blank]:
+            spread = (
+                f"values differ by {contrast[image]} of 255" if contrast[image] else "one colour"
+            )
+            yield self.finding("blank", [image], spread)
         width, height = facts["width"].astype(np.int64), facts["height"].astype(np.int64)
         for kind, mask in (
             ("tiny", np.minimum(width, height) < self.limits.tiny),

@@ -185,8 +185,8 @@ def _in_column(count: int, width: int, noun: str, nouns: str) -> str:
 def _measured(split: Split, index: int) -> tuple[int, int, int] | None:
     """Width, height and bytes of an image; None if it cannot be decoded."""
     try:
-        data = split.read(index)
-        return (*decode(data, name=split.name_of(index)).size, len(data))
+        data, name = split.read(index), split.name_of(index)
+        return (*decode(data, name=name, max_pixels=split.max_pixels).size, len(data))
     except DataError:
         return None
 

@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
 
 from accelerate import Accelerator
 from torch import Tensor
+from torch.optim import Optimizer
 
 from lpt.config import OptimConfig
 from lpt.data.loading import Draw
 from lpt.data.tools.throughput import loading_hint
 from lpt.devices import peak_memory
+from lpt.errors import LptError
 from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.training.engine.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
@@ -82,7 +84,7 @@ def fit(
     """Train a stage to its last epoch, from the start or from a checkpoint.
 
     Resuming from any checkpoint gives bit-identical final weights on the same machine with the same
-    number of threads.
+    number of threads. A KeyboardInterrupt leaves a checkpoint of the last whole step.
 
     Args:
         plan: the draws of every step.
@@ -108,6 +110,7 @@ def fit(
     best = state.best
     micro = MicroBatch(state.micro_batch or loop.micro_batch, loop.reporter.message)
     clock = _Clock(state.seconds.get(stage.name, 0.0))
+    settled = _Settled(optimizer)
 
     def trainable(epoch: int) -> dict[str, Tensor]:
         tensors = loop.trainable()
@@ -183,6 +186,7 @@ def fit(
                 for name, value in values.items():
                     sums[name] = sums.get(name, 0.0) + value
                 images += len(labels)
+                settled.position = Position(plan.stage, epoch, step + 1)
                 loop.reporter.advance(note=f"loss {sums['loss'] / (step + 1):.3f}")
                 if clock.due(loop.checkpoint_seconds) and step + 1 < plan.steps:
                     checkpoint(Position(plan.stage, epoch, step + 1), trainable(epoch))
@@ -197,6 +201,7 @@ def fit(
             hint = loading_hint(clock.waited, clock.in_epoch(), workers=loop.workers)
             if hint and epoch == first.epoch:
                 loop.reporter.message(f"hint      {hint}")
+            settled.position = None  # the next checkpoint is that of the epoch
             tensors = trainable(epoch)
             stage.eval()
             validation = loop.validate(stage)
@@ -212,11 +217,27 @@ def fit(
             loop.store.log(record)
             state = checkpoint(Position(plan.stage, epoch + 1), tensors)
             loop.reporter.epoch(record)
+    except KeyboardInterrupt:
+        if settled.position is not None:
+            with suppress(LptError):
+                checkpoint(settled.position, trainable(settled.position.epoch))
+        raise
     finally:
         loop.reporter.end()
         stage.eval()
         accelerator.free_memory()
     return state
+
+
+class _Settled:
+    """The last position at which weights, optimiser and sums agree; None during an update."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.position: Position | None = None
+        optimizer.register_step_pre_hook(self._unsettle)
+
+    def _unsettle(self, *_: Any) -> None:
+        self.position = None
 
 
 class _Clock:

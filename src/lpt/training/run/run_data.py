@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lpt.config import DataConfig, RunConfig
@@ -72,6 +73,9 @@ def open_configured(
         class_names=class_names,
         group_by=settings.group_by,
     )
+    if settings.max_pixels is not None:
+        limited = {k: replace(v, max_pixels=settings.max_pixels) for k, v in data.splits.items()}
+        data = replace(data, splits=limited)
     policy = settings.bad_images
     if policy is None or (policy == "error" and class_names is not None):
         return data
