@@ -15,6 +15,7 @@ from lpt.cli.old_options import current_arguments
 from lpt.cli.options import message_of
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
+from lpt.threads import wait_passively
 
 __all__ = ["app", "main"]
 
@@ -63,6 +64,7 @@ app.add_typer(data.app)
 def main() -> None:
     """Run the command line. Errors that a user can cause are printed, and exit with code 2."""
     reuse_memory()
+    wait_passively()
     warnings.showwarning = _show_warning
     with _errors_printed():
         app(current_arguments(sys.argv[1:]))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lpt.errors import ConfigError, LptError, TemplateError
+from lpt.threads import MAX_THREADS
 
 __all__ = [
     "DATA_HELP",
@@ -15,6 +16,7 @@ __all__ = [
     "Device",
     "Run",
     "Seed",
+    "Threads",
     "Workers",
     "check_free",
     "message_of",
@@ -34,6 +36,12 @@ Device = Annotated[
     typer.Option(help="cpu, cuda, cuda:NUMBER or mps.", show_default="a CUDA GPU if there is one"),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Random seed.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=MAX_THREADS, help="CPU threads to compute with.", show_default="one per core"
+    ),
+]
 Workers = Annotated[
     int, typer.Option(min=0, help="Processes that load images; 0 loads them in this process.")
 ]

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Device, Run, Workers
+from lpt.cli.options import Device, Run, Threads, Workers
+from lpt.threads import use_threads
 
 __all__ = ["analyze", "bench", "report"]
 
@@ -41,8 +42,10 @@ def analyze(
     ] = None,
     workers: Workers = 0,
     device: Device = None,
+    threads: Threads = None,
 ) -> None:
     """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
+    use_threads(threads)
     from lpt.analysis import run_analysis
     from lpt.reporters import reporter_for
 
@@ -74,8 +77,10 @@ def report(
     ] = None,
     workers: Workers = 0,
     device: Device = None,
+    threads: Threads = None,
 ) -> None:
     """Write a self-contained HTML report of a run, or a comparison of several."""
+    use_threads(threads)
     from lpt.analysis.report import write_report
     from lpt.reporters import reporter_for
 
@@ -91,11 +96,13 @@ def bench(
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of measurement.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     device: Device = None,
+    threads: Threads = None,
     precision: Annotated[
         str, typer.Option(help="float32, bf16, or auto: bf16 on a GPU, float32 on a CPU.")
     ] = "auto",
 ) -> None:
     """Measure speed relative to a plain implementation and to the bare backbone."""
+    use_threads(threads)
     from lpt.bench.ratios import bench as measure
     from lpt.bench.ratios import render
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import DATA_HELP, Device, named_data
+from lpt.cli.options import DATA_HELP, Device, Threads, named_data
 from lpt.errors import ConfigError
+from lpt.threads import use_threads
 
 __all__ = ["study"]
 
@@ -102,8 +103,10 @@ def study(
         typer.Option("--plan", help="Check everything and count the runs, without training."),
     ] = False,
     device: Device = None,
+    threads: Threads = None,
 ) -> None:
     """Reproduce a comparison of the paper as one table; resumes after an interruption."""
+    use_threads(threads)
     from lpt.config import parse_settings
     from lpt.studies.define.definition import load_study, study_names
 

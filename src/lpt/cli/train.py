@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed
+from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed, Threads
+from lpt.threads import use_threads
 
 __all__ = ["demo", "train"]
 
@@ -17,8 +18,10 @@ def demo(
         Path | None, typer.Option(help="Run folder.", show_default="a new one below runs/")
     ] = None,
     seed: Seed = 0,
+    threads: Threads = None,
 ) -> None:
     """Run an end-to-end demo on bundled data and a bundled backbone (minutes on a laptop CPU)."""
+    use_threads(threads)
     from lpt.reporters import reporter_for
     from lpt.studies.demo import run_demo
 
@@ -80,8 +83,10 @@ def train(
         typer.Option(metavar="tensorboard", help="Also write TensorBoard logs to RUN/tensorboard."),
     ] = None,
     device: Device = None,
+    threads: Threads = None,
 ) -> None:
     """Train a task on a data set. The result is a task file of a few megabytes."""
+    use_threads(threads)
     from lpt.api import TrainRequest, finish, prepare
     from lpt.config import parse_settings
     from lpt.reporters import reporter_for

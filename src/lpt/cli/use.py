@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Device, Run, Workers, named_data
+from lpt.cli.options import Device, Run, Threads, Workers, named_data
 from lpt.errors import DataError
+from lpt.threads import use_threads
 
 __all__ = ["backbones", "evaluate", "predict"]
 
@@ -39,8 +40,10 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     workers: Workers = 0,
     device: Device = None,
+    threads: Threads = None,
 ) -> None:
     """Score a task by shot group, and per class as CSV and JSON files."""
+    use_threads(threads)
     from lpt.reporters import reporter_for
     from lpt.shift.score_sets import score_sets
     from lpt.shift.set_tables import render_scores
@@ -77,11 +80,13 @@ def predict(
     ] = False,
     workers: Workers = 0,
     device: Device = None,
+    threads: Threads = None,
 ) -> None:
     """Predict the most probable classes of images.
 
     Images that cannot be read are reported on stderr and skipped; the exit code is then 2.
     """
+    use_threads(threads)
     from dataclasses import asdict
 
     from lpt.task import find_images, load
