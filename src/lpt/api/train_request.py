@@ -1,15 +1,16 @@
 """The arguments of a training run, in one record."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from lpt.config import RunConfig, load_config
+from lpt.data.sources.existing import check_data_exists
 from lpt.errors import ParameterError
-from lpt.training.budget import parse_budget
+from lpt.training.duration_text import parse_budget
 
 __all__ = ["TrainRequest"]
 
@@ -45,7 +46,7 @@ class TrainRequest:
     group_by: str | None = None
     bad_images: PathLike | None = None
     resume: bool = False
-    device: str | torch.device | None = None
+    device: Any = None  # str or torch.device
     log: str | None = None
 
     def __post_init__(self) -> None:
@@ -54,7 +55,7 @@ class TrainRequest:
         self._check("settings", Mapping, "a dict of dotted settings, such as {'phase1.epochs': 5}")
         self._check("group_by", str, "the name of a column")
         self._check("budget", str | int | float, "seconds, or a time such as '20m'")
-        self._check("device", str | torch.device, "a name such as 'cpu', or a torch.device")
+        self._check("device", _device_types(), "a name such as 'cpu', or a torch.device")
         if self.seed is not None and not hasattr(self.seed, "__index__"):
             raise ParameterError(f"`seed` {self.seed!r}: give a whole number.")
         _ = self.budget_seconds
@@ -98,6 +99,26 @@ class TrainRequest:
         """The device as text."""
         return None if self.device is None else str(self.device)
 
+    @property
+    def config(self) -> RunConfig:
+        """The configuration of a new run: the recipe, with the changes.
+
+        Raises: ConfigError for an unknown recipe or setting, or a value out of range.
+        """
+        return load_config(os.fspath(self.recipe)).changed(self.changes)
+
+    def check(self) -> None:
+        """Check what needs no torch: settings, the place of the data, arguments of a resumed run.
+
+        Raises: LptError naming the argument, its value and a remedy.
+        """
+        if self.resume:
+            self.check_resume()
+        else:
+            _ = self.config
+        if self.data is not None:
+            check_data_exists(os.fspath(self.data))
+
     def check_resume(self) -> None:
         """Refuse arguments that a resumed run would ignore.
 
@@ -118,3 +139,9 @@ class TrainRequest:
             )
         if self.out is None:
             raise ParameterError("`resume`: needs `out`, the run folder, such as runs/birds.")
+
+
+def _device_types() -> Any:
+    """Types of a device. Nobody can give a `torch.device` before torch is imported."""
+    torch = sys.modules.get("torch")
+    return str if torch is None else str | torch.device

@@ -1,6 +1,5 @@
 """Train a task from Python or for the command line."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import torch
 
 from lpt.api.train_request import PathLike, TrainRequest
-from lpt.config import load_config
 from lpt.data.sources.data_string import same_data
 from lpt.errors import ParameterError, RunError
 from lpt.progress import Reporter, SilentReporter
@@ -140,7 +138,7 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
         raise ParameterError(
             "`data`: not given. Name the data, or resume a run with `resume` and `out`."
         )
-    config = load_config(os.fspath(request.recipe)).changed(request.changes)
+    config = request.config
     folder = RunFolder(request.run_path or free_run_path(run_name(str(request.data))))
     folder.check_free()
     context = TrainingContext(config, reporter, device=request.device_name)

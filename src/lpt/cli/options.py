@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lpt.cli.early_checks import given_run
 from lpt.errors import ConfigError, LptError, TemplateError
 from lpt.threads import MAX_THREADS
 
@@ -30,7 +31,9 @@ DATA_HELP = (
 )
 MAX_SEED = 2**32 - 1
 Data = Annotated[str, typer.Argument(help=DATA_HELP, show_default=False)]
-Run = Annotated[Path, typer.Argument(help="Run folder or task file.", show_default=False)]
+Run = Annotated[
+    Path, typer.Argument(help="Run folder or task file.", show_default=False, callback=given_run)
+]
 Device = Annotated[
     str | None,
     typer.Option(help="cpu, cuda, cuda:NUMBER or mps.", show_default="a CUDA GPU if there is one"),

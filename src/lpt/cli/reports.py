@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lpt.cli.early_checks import given_runs
 from lpt.cli.options import Device, Run, Threads, Workers
 from lpt.threads import use_threads
 
@@ -66,7 +67,9 @@ def analyze(
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Run folder, or several to compare.", show_default=False),
+        typer.Argument(
+            help="Run folder, or several to compare.", show_default=False, callback=given_runs
+        ),
     ],
     out: Annotated[
         Path | None,

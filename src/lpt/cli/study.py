@@ -108,7 +108,9 @@ def study(
     """Reproduce a comparison of the paper as one table; resumes after an interruption."""
     use_threads(threads)
     from lpt.config import parse_settings
+    from lpt.data.sources.existing import check_data_exists
     from lpt.studies.define.definition import load_study, study_names
+    from lpt.studies.define.row_labels import label_of
 
     if name is not None and as_list:
         print("\n".join(row.label for row in load_study(name, recipe).rows))
@@ -119,9 +121,14 @@ def study(
             found = load_study(known)
             print(f"{known:<{width}}  {found.about} ({found.source})")
         return
-    load_study(name)
+    labels = [row.label for row in load_study(name, recipe).rows]
+    for asked in only or ():
+        label_of(asked, labels, "--only")
+    if reference:
+        label_of(reference, labels, "--reference")
     if data is None:
         raise ConfigError(f"study {name}: name the data with --data.")
+    check_data_exists(data)  # all of this before torch is imported
     from lpt.api import run_name
     from lpt.reporters import reporter_for
     from lpt.studies.define.lr_grid import parse_lrs

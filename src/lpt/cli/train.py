@@ -87,10 +87,8 @@ def train(
 ) -> None:
     """Train a task on a data set. The result is a task file of a few megabytes."""
     use_threads(threads)
-    from lpt.api import TrainRequest, finish, prepare
+    from lpt.api import TrainRequest
     from lpt.config import parse_settings
-    from lpt.reporters import reporter_for
-    from lpt.training.summary import summarise
 
     request = TrainRequest(
         data=data,
@@ -106,6 +104,11 @@ def train(
         device=device,
         log=log,
     )
+    request.check()  # before torch is imported
+    from lpt.api import finish, prepare
+    from lpt.reporters import reporter_for
+    from lpt.training.summary import summarise
+
     trainer = prepare(request, reporter_for())
     try:
         task = finish(trainer)

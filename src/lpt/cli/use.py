@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lpt.cli.early_checks import given_paths
 from lpt.cli.options import Device, Run, Threads, Workers, named_data
 from lpt.errors import DataError
 from lpt.threads import use_threads
@@ -44,12 +45,16 @@ def evaluate(
 ) -> None:
     """Score a task by shot group, and per class as CSV and JSON files."""
     use_threads(threads)
+    from lpt.data.sources.existing import check_data_exists
+
+    named = named_data(data or [])
+    for source in named.values():
+        check_data_exists(source)
     from lpt.reporters import reporter_for
     from lpt.shift.score_sets import score_sets
     from lpt.shift.set_tables import render_scores
     from lpt.task import load
 
-    named = named_data(data or [])
     task = load(run, device=device)
     folder = out or (run / "evaluation" if run.is_dir() else None)
     scores = score_sets(
@@ -72,7 +77,10 @@ def evaluate(
 def predict(
     run: Run,
     paths: Annotated[
-        list[Path], typer.Argument(help="Images, or folders of images.", show_default=False)
+        list[Path],
+        typer.Argument(
+            help="Images, or folders of images.", show_default=False, callback=given_paths
+        ),
     ],
     top: Annotated[int, typer.Option(min=1, help="Number of classes per image.")] = 3,
     as_json: Annotated[
@@ -89,9 +97,11 @@ def predict(
     use_threads(threads)
     from dataclasses import asdict
 
-    from lpt.task import find_images, load
+    from lpt.task import find_images
 
-    images = find_images(paths)
+    images = find_images(paths)  # before torch is imported
+    from lpt.task import load
+
     bad = 0
     for prediction in load(run, device=device).predict_each(images, top=top, workers=workers):
         if isinstance(prediction, DataError):

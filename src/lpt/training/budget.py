@@ -13,7 +13,7 @@ from lpt.errors import ParameterError
 from lpt.progress import human_time
 from lpt.training.phases.phase import Phase
 
-__all__ = ["Pace", "PhasePace", "fit_budget", "parse_budget", "run_seconds"]
+__all__ = ["Pace", "PhasePace", "fit_budget", "run_seconds"]
 
 MIN_EPOCHS = 4
 """Epochs per phase that a budget keeps; then it shortens the epochs."""
@@ -29,8 +29,6 @@ INIT_SHARE = 0.1
 
 MIN_INIT_IMAGES = 10
 """Images per class that a budget keeps for these; means of fewer would be too noisy."""
-
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -117,23 +115,6 @@ def fit_budget(config: RunConfig, pace: Pace, seconds: float | None) -> tuple[Ru
             f"{human_time(math.ceil(needed))}. Allow more time, or use a smaller data set."
         )
     return cut_config, cuts
-
-
-def parse_budget(text: str) -> float:
-    """Return the seconds of a duration such as "90s", "20m" or "1.5h".
-
-    Raises: ConfigError if the text is not a positive duration.
-
-    >>> parse_budget("1.5h"), parse_budget("90s")
-    (5400.0, 90.0)
-    """
-    try:
-        seconds = float(text[:-1]) * UNITS[text[-1:]]
-    except (KeyError, ValueError):
-        seconds = -1.0
-    if not 0 < seconds < 1e9:
-        raise ParameterError(f"`budget` {text}: write a time such as 90s, 20m or 1.5h.")
-    return seconds
 
 
 def _cache_pays(phase: Phase, config: RunConfig, pace: Pace) -> bool:
