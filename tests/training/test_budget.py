@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 
 from lpt.config import RunConfig
 from lpt.errors import ConfigError
-from lpt.training.budget import (
-    MIN_EPOCHS,
-    Pace,
-    PhasePace,
-    fit_budget,
-    run_seconds,
-)
+from lpt.training.budget import MIN_EPOCHS, fit_budget
+from lpt.training.estimate import Pace, PhasePace, run_seconds
 from lpt.training.phases.build_stages import PHASES
 
 seconds = st.floats(1e-4, 2.0)

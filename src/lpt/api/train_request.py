@@ -2,8 +2,9 @@
 
 import os
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class TrainRequest:
     resume: bool = False
     device: Any = None  # str or torch.device
     log: str | None = None
+    began: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in _PATHS:
@@ -124,7 +126,7 @@ class TrainRequest:
 
         Raises: ParameterError naming them.
         """
-        usual = {field.name: field.default for field in fields(self)}
+        usual = {one.name: one.default for one in fields(self)}
         given = [
             f"`{name}`"
             for name in _OWN_CONFIGURATION

@@ -144,7 +144,7 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     context = TrainingContext(config, reporter, device=request.device_name)
     trainer = Trainer(context, folder)
     reporter.message(describe(trainer))
-    trainer.fit_budget(request.budget_seconds)
+    trainer.fit_budget(request.budget_seconds, request.began)
     folder.create(trainer.config, trainer.identity())
     reporter.message(f"run       {folder.path}")
     return trainer

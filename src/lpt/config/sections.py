@@ -24,6 +24,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
 
 
 def _one_of(name: str, *known: str) -> str:
@@ -173,12 +174,14 @@ class PhaseConfig(Section):
     `batch_size` is per step and branch; 0 chooses 8 to 64 (`lpt.config.automatic_batch`).
     `epoch_images` caps the images sampled per epoch (null: the number of training images). Dual
     sampling draws two batches per step: one by `dual_sampler`, and an instance-balanced one whose
-    weight starts at `eta` and decays.
+    weight starts at `eta` and decays. `short_epochs` are pairs (epoch from 0, steps) of epochs that
+    `lpt train --budget` ended early to keep its time; the learning rate of each step stays.
     """
 
     epochs: Annotated[int, Field(ge=0)] = 20
     batch_size: Annotated[int, Field(ge=0)] = 0
     epoch_images: Count | None = None
+    short_epochs: tuple[tuple[Natural, Natural], ...] = ()
     sampler: Sampler = "instance"
     dual_sampler: DualSampler = "balanced"
     eta: NonNegative = 0.5
