@@ -140,9 +140,19 @@ def test_what_has_passed_before_the_plan_counts(trainer: Trainer) -> None:
     assert watch.unplanned == pytest.approx(40.0 + 100 * RESERVE)
 
 
-def test_a_budget_that_is_over_is_refused_with_what_would_be_needed(trainer: Trainer) -> None:
-    with pytest.raises(ConfigError, match=r"budget 1 s: too short; .* needs at least .*17 min"):
+def test_a_budget_that_is_over_at_the_start_is_refused_without_measuring(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lpt.training.budget_watch.measure_pace", None)
+    with pytest.raises(ConfigError, match=r"budget 1 s: too short; opening .* took 17 min"):
         plan_time(trainer.context, PHASES, trainer.stage, 1.0, began=time_ago(1000.0))
+
+
+def test_a_budget_of_which_too_little_is_left_is_refused_with_what_is_needed(
+    trainer: Trainer,
+) -> None:
+    with pytest.raises(ConfigError, match=r"budget 17 min: too short; .* at least 18 min"):
+        plan_time(trainer.context, PHASES, trainer.stage, 1020.0, began=time_ago(1015.0))
 
 
 def test_the_plan_says_what_is_over_and_what_measuring_took(trainer: Trainer) -> None:

@@ -20,7 +20,9 @@ class Clock:
 class Training:
     """Epochs of steps that take a time, ended by a clock: the loop without the learning."""
 
-    def __init__(self, budget: float, *, epochs: int, steps: int, after: float = 0.0) -> None:
+    def __init__(
+        self, budget: float, *, epochs: int, steps: int, after: float = 0.0, later: float = 0.0
+    ) -> None:
         self.time = Clock()
         self.short: list[tuple[int, int]] = []
         self.epochs, self.steps = epochs, steps
@@ -30,6 +32,8 @@ class Training:
             epochs,
             after=after,
             step=1.0,
+            epoch=float(steps),
+            later=later,
             shorten=lambda epoch, done: self.short.append((epoch, done)),
         )
 
@@ -86,6 +90,14 @@ def test_later_work_that_will_be_slower_too_takes_time_from_training():
     assert training.deadline.spent == pytest.approx(98.0 - 2 * 30.0, abs=8.0)
 
 
+def test_epochs_of_later_phases_share_the_loss_of_a_slower_machine():
+    training = Training(200 / TRAINED_UNTIL, epochs=10, steps=10, later=100.0)
+    training.run(step=2.0)
+    assert training.deadline.spent == pytest.approx(100.0, rel=0.05)
+    done = 100 - sum(10 - steps for _, steps in training.short)
+    assert done == pytest.approx(50, abs=3)
+
+
 def test_epochs_that_would_begin_too_late_are_left_out_but_never_the_first():
     training = Training(1.0, epochs=3, steps=4)
     training.run(step=5.0)
@@ -100,7 +112,9 @@ def test_a_slowdown_is_bounded():
 
 def test_what_an_earlier_phase_has_seen_counts_from_the_first_epoch_on():
     deadline = Deadline(100.0, 0.0, Clock(0.0))
-    clock = StageClock(deadline, 1, after=20.0, step=1.0, shorten=lambda *_: None, slowdown=3.0)
+    clock = StageClock(
+        deadline, 1, after=20.0, step=1.0, epoch=1.0, shorten=lambda *_: None, slowdown=3.0
+    )
     clock.begin(0)
     deadline.clock.now = 98.0 - 3 * 20.0
     assert clock.over(0, 1)

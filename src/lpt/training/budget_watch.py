@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from lpt.config import RunConfig
+from lpt.errors import ParameterError
 from lpt.progress import human_time
 from lpt.training.budget import fit_budget
 from lpt.training.deadline import Deadline, StageClock
 from lpt.training.engine.stage import Stage
-from lpt.training.estimate import Pace, cache_seconds, run_seconds, seconds_after, step_seconds
+from lpt.training.estimate import (
+    Pace,
+    cache_seconds,
+    epoch_seconds,
+    run_seconds,
+    seconds_after,
+    step_seconds,
+)
 from lpt.training.pace import measure_pace, measuring_limit
 from lpt.training.phases.phase import Phase
 from lpt.training.run.training_context import TrainingContext
@@ -50,8 +58,8 @@ class BudgetWatch:
     def has_time_for_cache(self, config: RunConfig, phase: Phase) -> bool:
         """Whether the cached views of a phase leave enough time for its training."""
         seconds = self.slowdown * cache_seconds(config, self.pace, self.pace.phases[phase.index])
-        after = self.slowdown * seconds_after(config, self.pace, phase)
-        left = self.deadline.end - self.deadline.clock() - after
+        after, later = seconds_after(config, self.pace, phase)
+        left = self.deadline.end - self.deadline.clock() - self.slowdown * after - later
         return seconds == 0 or seconds <= LARGEST_CACHE_SHARE * left
 
     def clock(
@@ -68,11 +76,15 @@ class BudgetWatch:
             short.append((epoch, steps))
             change({f"{phase.name}.short_epochs": [list(pair) for pair in short]})
 
+        times = self.pace.phases[phase.index]
+        after, later = seconds_after(config, self.pace, phase)
         self._clock = StageClock(
             self.deadline,
             phase.section(config).epochs,
-            after=seconds_after(config, self.pace, phase),
-            step=step_seconds(config, self.pace.phases[phase.index]),
+            after=after,
+            step=step_seconds(config, times),
+            epoch=epoch_seconds(config, self.pace, times),
+            later=later,
             shorten=shorten,
             slowdown=self.slowdown,
         )
@@ -96,6 +108,12 @@ def plan_time(
     Raises: ConfigError if even the shortest run would take longer.
     """
     start, watch, message = time.monotonic(), None, context.reporter.message
+    over = 0.0 if began is None else start - began
+    if seconds is not None and over >= seconds:
+        raise ParameterError(
+            f"`budget` {human_time(seconds)}: too short; opening data and backbone took "
+            f"{human_time(over)}. Allow more time: minutes, not seconds."
+        )
     pace = measure_pace(context, phases, make_stage, measuring_limit(seconds))
     measured = human_time(time.monotonic() - start)
     if seconds is not None:

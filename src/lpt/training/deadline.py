@@ -52,9 +52,12 @@ class StageClock:
     Attributes:
         deadline: of the run.
         epochs: epochs of the phase.
-        after: estimated seconds of everything that follows the training of this phase.
-        step: estimated seconds per step. If steps take longer, so will what follows.
+        after: estimated seconds of all that follows and cannot be cut. If steps take longer than
+            estimated, so will this.
+        step, epoch: estimated seconds of a step, and of an epoch with its validation.
         shorten: records that an epoch has only this number of steps.
+        later: estimated seconds of the epochs of later phases, which share the time left with
+            those of this phase.
         slowdown: at first, how much slower than estimated earlier phases were; 1 or more.
     """
 
@@ -62,7 +65,9 @@ class StageClock:
     epochs: int
     after: float
     step: float
+    epoch: float
     shorten: Callable[[int, int], None]
+    later: float = 0.0
     slowdown: float = 1.0
     _until: float = field(default=0.0, init=False)
     _started: float = field(default=0.0, init=False)
@@ -81,7 +86,8 @@ class StageClock:
             measured = self._training / self._steps / self.step
             self.slowdown = min(max(1.0, measured), LARGEST_SLOWDOWN)
         left = self.deadline.end - self.slowdown * self.after - now
-        self._until = now + left / (self.epochs - epoch) - validation
+        wanted = self.epoch * (self.epochs - epoch) + self.later
+        self._until = now + left * self.epoch / wanted - validation
         self._started, self._last = now, now
         if epoch and self._until <= now:
             self.shorten(epoch, 0)

@@ -12,6 +12,7 @@ __all__ = [
     "Pace",
     "PhasePace",
     "cache_seconds",
+    "epoch_seconds",
     "images_of",
     "init_seconds",
     "run_seconds",
@@ -68,18 +69,25 @@ def run_seconds(config: RunConfig, pace: Pace) -> float:
     """Estimate the duration of the whole run in seconds."""
     total = init_seconds(config, pace, config.classifier.init_images_per_class)
     for times in trained(config, pace):
-        total += _training_seconds(config, pace, times) + _final(config, pace, times)
+        epochs = times.phase.section(config).epochs
+        total += cache_seconds(config, pace, times)
+        total += epochs * epoch_seconds(config, pace, times) + _final(config, pace, times)
     return total
 
 
-def seconds_after(config: RunConfig, pace: Pace, phase: Phase) -> float:
-    """Estimate what follows the training of a phase: later phases, class means, final scores."""
+def seconds_after(config: RunConfig, pace: Pace, phase: Phase) -> tuple[float, float]:
+    """Estimate what follows the training of a phase.
+
+    Returns: the seconds that cannot be cut (initialisation and cached views of later phases, class
+        means, final scores), and those of the epochs of later phases.
+    """
     most = config.classifier.init_images_per_class
     later = [t for t in trained(config, pace) if t.phase.index > phase.index]
-    total = sum(_training_seconds(config, pace, t) for t in later)
-    total += sum(_final(config, pace, t) for t in trained(config, pace))
-    total += init_seconds(config, pace, most, after=phase)
-    return total
+    fixed = init_seconds(config, pace, most, after=phase)
+    fixed += sum(cache_seconds(config, pace, times) for times in later)
+    fixed += sum(_final(config, pace, times) for times in trained(config, pace))
+    epochs = sum(epoch_seconds(config, pace, t) * t.phase.section(config).epochs for t in later)
+    return fixed, epochs
 
 
 def cache_seconds(config: RunConfig, pace: Pace, times: PhasePace) -> float:
@@ -92,13 +100,12 @@ def step_seconds(config: RunConfig, times: PhasePace) -> float:
     return times.cached_step if times.phase.cached_views(config) else times.step
 
 
-def _training_seconds(config: RunConfig, pace: Pace, times: PhasePace) -> float:
-    """Cached views and all epochs of a phase, validation included."""
+def epoch_seconds(config: RunConfig, pace: Pace, times: PhasePace) -> float:
+    """Estimate the time of one epoch, validation included."""
     section = times.phase.section(config)
-    validation = min(pace.val_images, config.data.max_val_images) * times.image
     steps = steps_per_epoch(images_of(section, pace), section.batch_size)
-    epochs = section.epochs * (steps * step_seconds(config, times) + validation)
-    return cache_seconds(config, pace, times) + epochs
+    validation = min(pace.val_images, config.data.max_val_images) * times.image
+    return steps * step_seconds(config, times) + validation
 
 
 def _final(config: RunConfig, pace: Pace, times: PhasePace) -> float:
