@@ -4,7 +4,8 @@
 # make docs    the documentation site, in site/
 # make fuzz    the property tests on thousands of new examples each: long
 # make dist    wheel and sdist, in dist/
-# make lock    add missing versions to constraints.txt; newer ones with LOCK=--upgrade
+# make audit   known vulnerabilities of the tested versions; make sbom lists what a release installs
+# make lock    add missing versions and hashes to constraints.txt; newer ones with LOCK=--upgrade
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +16,7 @@ VERSIONS ?= -c constraints.txt
 # Types are checked against the tested versions: `make test STATIC=` leaves that out.
 STATIC ?= static
 
-.PHONY: demo test check docs dist fuzz lock setup format clean
+.PHONY: demo test check docs dist fuzz lock audit sbom setup format clean
 
 demo: $(READY)
 	$(BIN)/lpt demo
@@ -41,7 +42,17 @@ dist: $(READY)
 
 lock: $(READY)
 	echo uv | $(UV) pip compile pyproject.toml - --extra dev --universal --python-version 3.11 \
-	  --no-annotate --custom-compile-command "make lock" --quiet $(LOCK) -o constraints.txt
+	  --no-annotate --generate-hashes --custom-compile-command "make lock" --quiet $(LOCK) \
+	  -o constraints.txt
+
+audit: $(READY)
+	$(UV) tool run pip-audit@2.10.1 -r constraints.txt --disable-pip --require-hashes
+
+sbom: dist
+	$(UV) venv --quiet --clear build/sbom
+	$(UV) pip install --quiet --python build/sbom/bin/python $(VERSIONS) dist/lpt-*.whl
+	$(UV) tool run --from cyclonedx-bom==7.5.0 cyclonedx-py environment --output-reproducible \
+	  --pyproject pyproject.toml -o build/sbom.json build/sbom/bin/python
 
 .PHONY: static
 static:
@@ -56,16 +67,19 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# uv shares wheels between virtual environments; where it cannot be had, pip does the same slower.
+# Every download is compared with the hashes in constraints.txt. uv shares wheels between virtual
+# environments; where it cannot be had, pip does the same slower.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "lpt needs Python 3.11 or newer; choose one with: make PYTHON=python3.12"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt || true
+	sed -n '/^uv==/,/[^\\]$$/p' constraints.txt > $(VENV)/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/uv.txt || true
 	if test -x $(UV); then \
 	  $(UV) pip install --python $(BIN)/python $(VERSIONS) -e '.[dev]'; \
 	else \
-	  $(BIN)/python -m pip install -c constraints.txt -e '.[dev]'; \
+	  $(BIN)/python -m pip install -r constraints.txt && \
+	  $(BIN)/python -m pip install --no-deps -e .; \
 	fi
 	touch $(READY)
 

@@ -76,3 +76,16 @@ def test_exact_interval_of_published_cases() -> None:
 def test_one_wrong_image_is_not_significant() -> None:
     scores, classes = judged([0] * 12 + [1], [0] * 13, [40, 2])
     assert short_of_data(scores, classes, find_confusions(scores, classes)) == ()
+
+
+def test_two_images_against_nine_are_not_rare_for_frequent() -> None:
+    scores, classes = judged([0] * 5, [1] * 5, [2, 9])
+    (found,) = find_confusions(scores, classes)
+    assert not found.rare_for_frequent
+
+
+def test_a_class_of_two_test_images_is_never_called_significantly_worse() -> None:
+    labels = [0] * 400 + [1] * 4 + [2] * 5
+    scores, classes = judged(labels, [0] * 409, [500, 3, 3])
+    found = short_of_data(scores, classes, find_confusions(scores, classes))
+    assert [c.class_id for c in found] == [2]

@@ -1,5 +1,6 @@
 """All analyses of a split, computed from its features and scores."""
 
+import math
 import time
 
 import numpy as np
@@ -31,6 +32,7 @@ __all__ = ["compute_analysis"]
 MOST_IMAGES = 20_000  # images that K-NN and isolation are computed for
 CONFUSIONS = 50  # in the record; the CSV file has all
 PICTURES = 24  # per list of images
+ISOLATED = 0.1  # share of the images that are listed as isolated at most
 
 Floats = npt.NDArray[np.floating]
 Indices = npt.NDArray[np.int64]
@@ -79,7 +81,7 @@ def compute_analysis(
     isolated: tuple[NotableImage, ...] = ()
     if bank is not None:
         distance = isolation(images.final[subset], bank.final)
-        order = most_isolated(distance)
+        order = most_isolated(distance)[: math.ceil(ISOLATED * len(distance))]
         isolated = listed(subset[order], distance[order])
     found = Analysis(
         version=VERSION,

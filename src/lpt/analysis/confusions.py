@@ -20,6 +20,12 @@ __all__ = [
 ]
 
 
+FEWEST = 5
+"""Test images from which a class is compared with overall accuracy."""
+
+_ORDER = ("few", "medium", "many")
+
+
 @dataclass(frozen=True)
 class Confusion:
     """Images of one class that are predicted as another.
@@ -32,8 +38,8 @@ class Confusion:
         back: number of images of the predicted class that are predicted as the given one.
         at_least: lower end of the 99 % confidence interval of images / of. It ranks a confusion
             seen 15 times in 20 above one seen once in one.
-        rare_for_frequent: whether the given class has less than half the training images of the
-            predicted one.
+        rare_for_frequent: whether the predicted class is of a more frequent shot group than the
+            given one and has over twice its training images.
     """
 
     class_id: int
@@ -108,7 +114,7 @@ def find_confusions(scores: ImageScores, classes: Sequence[ClassScore]) -> tuple
                 tested,
                 images.get(other * size + own, 0),
                 exact_interval(count, tested, level=99)[0],
-                2 * classes[own].train_images < classes[other].train_images,
+                _is_rarer(classes[own], classes[other]),
             )
         )
     return tuple(sorted(found, key=lambda c: (-c.at_least, -c.images, c.class_id, c.taken_for)))
@@ -142,7 +148,8 @@ def short_of_data(
 ) -> tuple[ShortClass, ...]:
     """Find medium- and few-shot classes with recall significantly below overall accuracy.
 
-    Significantly: the 95 % confidence interval of the recall lies below overall accuracy.
+    Significantly: the 95 % confidence interval of the recall lies below overall accuracy, for a
+    class with 5 test images or more.
 
     Args:
         scores: digest of the predictions.
@@ -158,7 +165,7 @@ def short_of_data(
             most[confusion.class_id] = confusion
     found = []
     for index, score in enumerate(classes):
-        if score.recall is None or score.group == "many":
+        if score.recall is None or score.group == "many" or score.test_images < FEWEST:
             continue
         at_most = exact_interval(score.correct, score.test_images)[1]
         if at_most < overall:
@@ -174,6 +181,11 @@ def short_of_data(
                 )
             )
     return tuple(sorted(found, key=lambda s: (s.at_most, s.recall, s.train_images, s.class_id)))
+
+
+def _is_rarer(own: ClassScore, other: ClassScore) -> bool:
+    frequent = _ORDER.index(other.group) > _ORDER.index(own.group)
+    return frequent and 2 * own.train_images < other.train_images
 
 
 def exact_interval(hits: int, trials: int, *, level: int = 95) -> tuple[float, float]:

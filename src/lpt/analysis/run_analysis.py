@@ -7,6 +7,7 @@ from lpt.analysis.analysis_data import AnalysisData, open_analysis_data
 from lpt.analysis.analysis_results import Analysis, write_analysis
 from lpt.analysis.collect import Collected, collect
 from lpt.analysis.compute_analysis import compute_analysis
+from lpt.analysis.predictions import write_predictions
 from lpt.analysis.thumbnails import save_thumbnails
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError
@@ -74,6 +75,7 @@ def run_analysis(
     other = None if opened.source is None else pass_over(opened.source, f"features of {source}")
     found, confusions = compute_analysis(task, opened, images, known, other, seconds)
     write_analysis(folder, found, confusions)
+    write_predictions(folder, opened.images, images.scores, task.spec.class_names)
     _save_images(folder, found, opened)
     return found, folder
 

@@ -75,19 +75,35 @@ def report(
         Path | None,
         typer.Option(
             help="HTML file.",
-            show_default="report.html in the run folder, or comparison.html beside the first one",
+            show_default="report.html in the run folder, or A_vs_B.html beside the first one",
         ),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace an existing file that is not a report of the same runs."
+        ),
+    ] = False,
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
 ) -> None:
-    """Write a self-contained HTML report of a run, or a comparison of several."""
+    """Write a self-contained HTML report of a run, or a comparison of several.
+
+    The report of an unfinished run shows its epochs so far.
+    """
     use_threads(threads)
     from lpt.analysis.report import write_report
     from lpt.reporters import reporter_for
 
-    path = write_report(list(runs), out, device=device, workers=workers, reporter=reporter_for())
+    path = write_report(
+        list(runs),
+        out,
+        overwrite=overwrite,
+        device=device,
+        workers=workers,
+        reporter=reporter_for(),
+    )
     print(f"report    {path}")
 
 

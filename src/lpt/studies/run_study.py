@@ -23,9 +23,9 @@ from lpt.studies.plan.run_store import RunStore
 from lpt.studies.plan.study_data import SELECTION_SHARE, StudyData
 from lpt.studies.run.row_result import RowPlan, RowResult
 from lpt.studies.run.runner import StudyRunner
-from lpt.studies.table.chart import study_svg
 from lpt.studies.table.export import study_csv, study_json
 from lpt.studies.table.rendering import render_study
+from lpt.studies.table.study_chart import study_svg
 from lpt.studies.table.study_table import StudyTable, make_table
 from lpt.training.run.device_setup import uses_bf16
 

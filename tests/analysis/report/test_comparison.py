@@ -27,3 +27,13 @@ def test_movers_are_sorted_by_difference(both: list[FinishedRun]) -> None:
     recall = {c.name: c.recall for c in both[1].analysis.classes}
     assert all(mover.last == recall[mover.name] for mover in found)
     assert movers(both[0], both[0]) == ()
+
+
+def test_movers_have_the_counts_of_both_runs(both: list[FinishedRun]) -> None:
+    first, last = ({c.name: c for c in run.analysis.classes} for run in both)
+    for mover in movers(*both):
+        assert mover.train_images == (
+            first[mover.name].train_images,
+            last[mover.name].train_images,
+        )
+        assert mover.test_images == (first[mover.name].test_images, last[mover.name].test_images)

@@ -22,6 +22,16 @@ def test_the_loss_of_each_phase_is_a_line_of_its_own(both: list[FinishedRun]) ->
     assert str(figures.loss_chart(both[0].metrics)).count('"line overall"') == 2
 
 
+def test_the_risk_coverage_curve_begins_where_ten_images_are_kept(found: Analysis) -> None:
+    images = {curve.group: curve.images for curve in found.calibration}
+    (overall,) = [curve for curve in found.coverage if curve.group == "overall"]
+    first = next(x for x, _ in overall.points if x * images["overall"] >= 9.5)
+    assert first > overall.points[0][0]
+    drawn = str(figures.coverage_chart(replace(found, coverage=(overall,))))
+    start = float(drawn.partition('"line overall" d="M')[2].split()[0])
+    assert start == pytest.approx(60 + first * (440 - 60 - 22), abs=0.1)
+
+
 def test_without_records_there_is_no_chart(found: Analysis) -> None:
     assert figures.validation_chart([]) is None
     assert figures.loss_chart([]) is None

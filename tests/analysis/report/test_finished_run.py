@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from lpt.analysis.analysis_results import Analysis
-from lpt.analysis.report.finished_run import check_finished, flat_settings, read_finished_run
+from lpt.analysis.report.finished_run import (
+    check_finished,
+    distinct_labels,
+    flat_settings,
+    read_finished_run,
+)
 from lpt.errors import RunError
 
 
@@ -35,3 +40,8 @@ def test_a_damaged_file_is_named(synthetic: Path, tmp_path: Path) -> None:
     (run / "results.json").write_text("{")
     with pytest.raises(RunError, match=r"results\.json: cannot be read"):
         read_finished_run(run)
+
+
+def test_runs_of_one_folder_name_are_told_apart_by_their_parents() -> None:
+    paths = [Path("x/a/run"), Path("x/b/run"), Path("y/other")]
+    assert distinct_labels(paths) == ["a/run", "b/run", "other"]

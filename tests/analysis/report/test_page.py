@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -131,7 +132,59 @@ def test_unfinished_runs_are_refused(tmp_path: Path, synthetic: Path) -> None:
     half.mkdir()
     (half / "config.yaml").write_bytes((synthetic / "config.yaml").read_bytes())
     with pytest.raises(RunError, match=r"lpt train --out .*half --resume"):
-        write_report([half])
+        write_report([half, synthetic])
+
+
+def test_a_run_is_not_compared_with_itself(synthetic: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(synthetic)
+    with pytest.raises(RunError, match="is given twice"):
+        write_report([synthetic, tmp_path / "link"])
+
+
+def test_a_comparison_shows_paired_differences_and_what_is_uneven(
+    synthetic: Path, second: Path, tmp_path: Path
+) -> None:
+    one = shutil.copytree(synthetic, tmp_path / "a" / "run")
+    two = shutil.copytree(second, tmp_path / "b" / "run")
+    lines = ["image,class,predicted,probability,own"]
+    lines += [f"/photos/{i}.jpg,cat,{'cat' if i % 2 else 'dog'},0.5,0.5" for i in range(20)]
+    (one / "analysis" / "predictions.csv").write_text("\n".join(lines))
+    (two / "analysis" / "predictions.csv").write_text("\n".join(lines).replace("dog", "cat"))
+    page = write_report([one, two]).read_text()
+    row = next(row for row in Tables(page).rows if row[:1] == ["b/run"] and "+50.0" in row[1])
+    assert " to " in row[1]
+    images = [
+        json.loads((run / "analysis" / "analysis.json").read_text())["images"] for run in (one, two)
+    ]
+    assert f"a/run was analysed on {images[0]} images and b/run on {images[1]}" in page
+
+
+def test_the_report_of_an_unfinished_run_has_its_epochs_and_the_way_on(
+    synthetic: Path, tmp_path: Path
+) -> None:
+    half = tmp_path / "a half"
+    half.mkdir()
+    (half / "config.yaml").write_bytes((synthetic / "config.yaml").read_bytes())
+    assert "No epoch is complete yet" in write_report([half]).read_text()
+    lines = (synthetic / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (half / "metrics.jsonl").write_text("".join(lines[:4]))
+    page = write_report([half]).read_text()
+    assert "3 of 20 epochs of phase 1 and 1 of 20 epochs of phase 2" in page
+    assert "lpt train --out &#39;" in page
+    assert sum(row[:1] in (["phase1"], ["phase2"]) for row in Tables(page).rows) == 4
+
+
+def test_groups_without_images_have_no_cards_and_no_columns(tmp_path: Path) -> None:
+    found = analysed([5, 4, 3], np.arange(60) % 3)
+    run = run_folder(tmp_path / "run", found)
+    results = json.loads((run / "results.json").read_text())
+    few = {"overall": 0.5, "many": None, "medium": None, "few": 0.5, "macro": 0.5}
+    results["metrics"] = {"phase1": {"test": few}}
+    (run / "results.json").write_text(json.dumps(results))
+    page = write_report([run]).read_text()
+    assert 'data-metric="few"' in page
+    assert 'data-metric="many"' not in page
+    assert ["phase 1", "test", "50.0", "50.0", "50.0"] in Tables(page).rows
 
 
 @pytest.mark.slow

@@ -9,5 +9,5 @@ def test_contact_sheet_shows_findings_and_survives_broken_images(flawed, tmp_pat
     report = check_data(flawed, workers=0)
     contact_sheet(report, flawed, tmp_path / "sheet.png")
     sheet = decode((tmp_path / "sheet.png").read_bytes(), name="sheet")
-    assert sheet.height == 4 * (96 + 28)
+    assert sheet.height == 4 * (96 + 3 * 14)  # title, split and label, file name
     assert len(sheet.getcolors(100_000)) > 100

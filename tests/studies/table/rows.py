@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from lpt.data.class_groups import ClassGroups
 from lpt.evaluation import Spread
+from lpt.evaluation.bootstrap import Difference
 from lpt.studies.define.definition import Published
-from lpt.studies.table.bootstrap import Difference
 from lpt.studies.table.study_table import StudyTable, TableRow
 
 PAPER = Published(values={"overall": 0.5007, "few": 0.4688}, source="table 8")

@@ -10,9 +10,9 @@ import pytest
 
 from lpt.evaluation import Spread
 from lpt.studies.run.row_result import RowPlan
-from lpt.studies.table.chart import study_svg
 from lpt.studies.table.export import study_csv, study_json
 from lpt.studies.table.rendering import render_plan, render_study
+from lpt.studies.table.study_chart import study_svg
 
 from .rows import AUGMENTED, OTHER, ROW, table
 

@@ -21,12 +21,14 @@ class Mover:
 
     Attributes:
         name: class name.
-        train_images: number of its training images.
+        train_images: number of its training images in the first and in the last run.
+        test_images: number of its analysed images in the first and in the last run.
         first, last: recall in the first and the last run.
     """
 
     name: str
-    train_images: int
+    train_images: tuple[int, int]
+    test_images: tuple[int, int]
     first: float
     last: float
 
@@ -90,7 +92,13 @@ def movers(first: FinishedRun, last: FinishedRun) -> tuple[Mover, ...]:
     """List the classes whose recall differs most between two runs, largest difference first."""
     before = {c.name: c for c in first.analysis.classes}
     found = [
-        Mover(c.name, c.train_images, before[c.name].recall or 0.0, c.recall)
+        Mover(
+            c.name,
+            (before[c.name].train_images, c.train_images),
+            (before[c.name].test_images, c.test_images),
+            before[c.name].recall or 0.0,
+            c.recall,
+        )
         for c in last.analysis.classes
         if c.recall is not None and c.name in before and before[c.name].recall is not None
     ]

@@ -36,6 +36,7 @@ SHARE = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 MOST_ROWS = 40
 FEWEST_IN_BIN = 5
+FEWEST_KEPT = 10  # images of a point of a risk-coverage curve
 
 
 def validation_chart(records: Sequence[Record]) -> Markup | None:
@@ -137,7 +138,10 @@ def calibration_chart(found: Analysis) -> Markup:
 
 
 def coverage_chart(found: Analysis) -> Markup:
-    """Draw risk-coverage curves: accuracy of the images kept when unsure ones are rejected."""
+    """Draw risk-coverage curves: accuracy of the images kept when unsure ones are rejected.
+
+    A curve begins where 10 images are kept: the accuracy of fewer is an accident.
+    """
     chart = Chart(
         "Accuracy by coverage",
         "At full coverage: "
@@ -145,8 +149,11 @@ def coverage_chart(found: Analysis) -> Markup:
         Axis("coverage of the group", 0, 1, "percent", SHARE),
         Axis("accuracy", 0, 1, "percent", SHARE),
     )
+    images = {curve.group: curve.images for curve in found.calibration}
     for curve in found.coverage:
-        chart.line(curve.points, curve.group, curve.group)
+        total = images.get(curve.group, 0)
+        enough = [p for p in curve.points if p[0] * total >= FEWEST_KEPT - 0.5]
+        chart.line(enough or curve.points[-1:], curve.group, curve.group)
     return chart.render()
 
 

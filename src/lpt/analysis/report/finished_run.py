@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,23 @@ from typing import Any
 import yaml
 
 from lpt.analysis.analysis_results import Analysis, read_analysis
+from lpt.analysis.predictions import ImagePrediction, read_predictions
 from lpt.analysis.thumbnails import thumbnail_file
 from lpt.config import RunConfig
 from lpt.errors import RunError
 from lpt.task_file import TaskSpec, read_spec
 from lpt.training.run.run_folder import RunFolder, read_metrics
 
-__all__ = ["FinishedRun", "check_finished", "flat_settings", "read_finished_run"]
+__all__ = [
+    "FinishedRun",
+    "UnfinishedRun",
+    "check_finished",
+    "distinct_labels",
+    "flat_settings",
+    "is_finished",
+    "read_finished_run",
+    "read_unfinished_run",
+]
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,8 @@ class FinishedRun:
         environment, results: contents of environment.json and results.json.
         metrics: one record per epoch, from metrics.jsonl.
         analysis: results of `lpt analyze`.
+        predictions: prediction of each analysed image; None for an analysis of an earlier version.
+        label: another name than the folder's, where several runs have the same folder name.
     """
 
     path: Path
@@ -39,11 +52,13 @@ class FinishedRun:
     results: Mapping[str, Any]
     metrics: list[dict[str, Any]]
     analysis: Analysis
+    predictions: tuple[ImagePrediction, ...] | None = None
+    label: str = ""
 
     @property
     def name(self) -> str:
-        """Name of the run folder."""
-        return self.path.resolve().name
+        """Name of the run folder, or the label."""
+        return self.label or self.path.resolve().name
 
     def picture(self, index: int) -> str | None:
         """Return the thumbnail of an analysed image as a data URI; None if there is none."""
@@ -53,17 +68,80 @@ class FinishedRun:
         return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()
 
 
-def check_finished(run: Path) -> None:
-    """Check that a folder is a finished run. Raises: RunError if it is not."""
+@dataclass(frozen=True)
+class UnfinishedRun:
+    """A run that was interrupted or is still training.
+
+    Attributes:
+        path: run folder.
+        config: complete configuration.
+        metrics: one record per finished epoch, from metrics.jsonl.
+    """
+
+    path: Path
+    config: RunConfig
+    metrics: list[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """Name of the run folder."""
+        return self.path.resolve().name
+
+    @property
+    def progress(self) -> str:
+        """How many epochs of each phase are finished, as a sentence."""
+        done = [record["stage"] for record in self.metrics]
+        parts = [
+            f"{done.count(f'phase{i}')} of {phase.epochs} epochs of phase {i}"
+            for i, phase in ((1, self.config.phase1), (2, self.config.phase2))
+        ]
+        return f"Finished: {' and '.join(parts)}."
+
+
+def is_finished(run: Path) -> bool:
+    """Whether a folder is a finished run. Raises: RunError if it is no run."""
     folder = RunFolder(run)
     if not folder.config_file.is_file():
         raise RunError(
             f"{run}: not a run folder (no config.yaml). Give a folder that lpt train wrote."
         )
-    if not folder.task_file.is_file():
-        raise RunError(
-            f"{run}: not finished (no task.safetensors). Run: lpt train --out {run} --resume"
-        )
+    return folder.task_file.is_file()
+
+
+def distinct_labels(runs: Sequence[Path]) -> list[str]:
+    """Name runs by their folders; runs whose folders have the same name by as much as differs.
+
+    Raises: RunError if a run is given twice.
+
+    >>> distinct_labels([Path("a/run"), Path("b/run"), Path("c")])
+    ['a/run', 'b/run', 'c']
+    """
+    places = [run.resolve() for run in runs]
+    for run, place in zip(runs, places, strict=True):
+        if places.count(place) > 1:
+            raise RunError(f"{run}: is given twice. A run cannot be compared with itself.")
+    return [_shortest(place, places) for place in places]
+
+
+def _shortest(place: Path, places: Sequence[Path]) -> str:
+    for size in range(1, len(place.parts)):
+        own = place.parts[-size:]
+        if sum(other.parts[-size:] == own for other in places) == 1:
+            return "/".join(own)
+    return str(place)
+
+
+def read_unfinished_run(run: Path) -> UnfinishedRun:
+    """Read what an unfinished run has recorded. Raises: RunError naming a damaged file."""
+    folder = RunFolder(run)
+    return UnfinishedRun(run, folder.read_config(), read_metrics(run))
+
+
+def check_finished(run: Path) -> None:
+    """Check that a folder is a finished run. Raises: RunError if it is not."""
+    if not is_finished(run):
+        command = shlex.join(["lpt", "train", "--out", str(run), "--resume"])
+        raise RunError(f"{run}: not finished (no task.safetensors). Run: {command}")
 
 
 def read_finished_run(run: Path) -> FinishedRun:
@@ -81,6 +159,7 @@ def read_finished_run(run: Path) -> FinishedRun:
         _read_json(run / "results.json"),
         read_metrics(run),
         read_analysis(run / "analysis"),
+        read_predictions(run / "analysis"),
     )
 
 

@@ -1,7 +1,9 @@
 """Render the HTML file of `lpt report` from run folders."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,14 +13,22 @@ from markupsafe import Markup
 
 from lpt.analysis.report import comparison, figures
 from lpt.analysis.report.advice import advice
+from lpt.analysis.report.destination import check_destination, destination, generator
 from lpt.analysis.report.finished_run import (
     FinishedRun,
     check_finished,
+    distinct_labels,
     flat_settings,
+    is_finished,
     read_finished_run,
+    read_unfinished_run,
 )
+from lpt.analysis.report.intervals import group_intervals
+from lpt.analysis.report.pairing import pair_runs, remarks
+from lpt.analysis.report.repeat import given_command, repeat_command
 from lpt.analysis.run_analysis import run_analysis
 from lpt.errors import RunError
+from lpt.escape import printable
 from lpt.evaluation import ClassScore
 from lpt.files import write_text
 from lpt.progress import Reporter, human_time, percent
@@ -34,47 +44,59 @@ def write_report(
     runs: Sequence[str | Path],
     out: str | Path | None = None,
     *,
+    overwrite: bool = False,
     device: str | None = None,
     workers: int = 0,
     reporter: Reporter | None = None,
 ) -> Path:
     """Write an HTML report of one run, or a comparison of several.
 
-    A run without an analysis is analysed first, on its own test images.
+    A finished run without an analysis is analysed first, on its own test images. The report of a
+    run that is not finished has what its epochs so far have recorded.
 
     Args:
-        runs: finished run folders.
-        out: output file; None for report.html in the run folder, or comparison.html beside the
-            first of several run folders.
+        runs: run folders; several must be finished.
+        out: output file; None for report.html in the run folder, or A_vs_B.html beside the first of
+            several run folders.
+        overwrite: replace an existing file even if it is not a report of the same runs.
         device: "cpu", "cuda", or None for a GPU if there is one.
         workers: processes that load images; 0 loads in this one.
         reporter: receives progress; None for none.
     Returns: path of the HTML file, which is self-contained.
-    Raises: RunError naming the file that is missing or damaged.
+    Raises: RunError naming the file that is missing or damaged, a run that is given twice, or an
+        existing file that is not a report of the same runs.
     """
     folders = [Path(run) for run in runs]
     if not folders:
         raise RunError("report: no run given. Give one run folder, or several to compare.")
-    for folder in folders:
-        check_finished(folder)
-        if not (folder / "analysis" / "analysis.json").is_file():
-            run_analysis(folder, device=device, workers=workers, reporter=reporter)
-    found = [read_finished_run(folder) for folder in folders]
-    if len(found) == 1:
-        path, text = folders[0] / "report.html", _one(found[0])
+    labels = distinct_labels(folders)
+    path, mark = destination(folders, out), generator(labels)
+    check_destination(path, mark, overwrite=overwrite)
+    if len(folders) == 1 and not is_finished(folders[0]):
+        text = _unfinished(folders[0], mark)
     else:
-        path, text = folders[0].parent / "comparison.html", _several(found)
-    path = path if out is None else Path(out)
+        found = []
+        for folder, label in zip(folders, labels, strict=True):
+            check_finished(folder)
+            if not (folder / "analysis" / "analysis.json").is_file():
+                run_analysis(folder, device=device, workers=workers, reporter=reporter)
+            found.append(replace(read_finished_run(folder), label=label))
+        text = _one(found[0], mark) if len(found) == 1 else _several(found, mark)
     write_text(path, text)
     return path
 
 
-def _one(run: FinishedRun) -> str:
+def _one(run: FinishedRun, mark: str) -> str:
     found, records = run.analysis, run.metrics
     matching = found.matching
     return _template("run.html.j2").render(
+        mark=mark,
         run=run,
         found=found,
+        intervals=group_intervals(found.classes),
+        measured=_measured(run),
+        again=repeat_command(run.config, run.path),
+        given=given_command(run.environment),
         advice=advice(found),
         validation_chart=figures.validation_chart(records),
         loss_chart=figures.loss_chart(records),
@@ -91,17 +113,42 @@ def _one(run: FinishedRun) -> str:
     )
 
 
-def _several(runs: Sequence[FinishedRun]) -> str:
+def _measured(run: FinishedRun) -> set[str]:
+    """Metrics with images on the analysed data or on that of the results; others have no column."""
+    scores = [run.analysis.summary]
+    scores += [one for by_data in run.results["metrics"].values() for one in by_data.values()]
+    return {name for one in scores for name, value in one.items() if value is not None}
+
+
+def _unfinished(path: Path, mark: str) -> str:
+    run = read_unfinished_run(path)
+    return _template("unfinished.html.j2").render(
+        mark=mark,
+        run=run,
+        progress=run.progress,
+        resume=shlex.join(["lpt", "train", "--out", str(path), "--resume"]),
+        validation_chart=figures.validation_chart(run.metrics),
+        loss_chart=figures.loss_chart(run.metrics),
+    )
+
+
+def _several(runs: Sequence[FinishedRun], mark: str) -> str:
+    pairs = [pair_runs(runs[0], other) for other in runs[1:]]
+    moved = comparison.movers(runs[0], runs[-1])
     settings = [flat_settings(run.config) for run in runs]
     names = dict.fromkeys(name for one in settings for name in one)
     values = {name: [one.get(name, "") for one in settings] for name in names}
     return _template("comparison.html.j2").render(
+        mark=mark,
         runs=runs,
+        pairs=pairs,
+        remarks=remarks(runs, pairs),
         group_chart=comparison.group_chart(runs),
         tail_chart=comparison.tail_chart(runs),
         validation_chart=comparison.validation_chart(runs),
         differing={name: row for name, row in values.items() if len(set(row)) > 1},
-        movers=comparison.movers(runs[0], runs[-1]),
+        movers=moved,
+        uneven=any(len(set(m.train_images)) > 1 or len(set(m.test_images)) > 1 for m in moved),
     )
 
 
@@ -118,6 +165,9 @@ def _template(name: str) -> Template:
         "duration": human_time,
         "count": lambda value: f"{value:,.0f}",
         "decimals": _decimals,
+        "points": lambda value: f"{100 * value:+.1f}",
+        "both": _both,
+        "escaped": printable,
         "size": lambda value: f"{value / 1e9:.2f} GB" if value >= 1e9 else f"{value / 1e6:.2f} MB",
     }
     environment.globals |= {
@@ -127,6 +177,11 @@ def _template(name: str) -> Template:
         "METRICS": SUMMARY_METRICS,
     }
     return environment.get_template(name)
+
+
+def _both(counts: tuple[int, int]) -> str:
+    """One number if both runs have it, else one for each."""
+    return " / ".join(f"{count:,}" for count in dict.fromkeys(counts))
 
 
 def _decimals(value: float | None, places: int = 2) -> str:

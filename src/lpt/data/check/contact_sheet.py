@@ -9,6 +9,7 @@ from lpt.data.check.findings import Finding, Place
 from lpt.data.images.decode import decode
 from lpt.data.manifest import Manifest
 from lpt.errors import DataError
+from lpt.escape import printable
 from lpt.files import write_atomic
 
 __all__ = ["contact_sheet"]
@@ -16,10 +17,11 @@ __all__ = ["contact_sheet"]
 _TILE = 96
 _TEXT = 14
 _ACROSS = 8
+_LETTERS = 15  # below a tile
 
 
 def contact_sheet(report: CheckReport, manifest: Manifest, path: Path, *, most: int = 40) -> None:
-    """Write a PNG with one row per finding: its kind, details and images.
+    """Write a PNG with one row per finding: its kind, details and images with their names.
 
     Kinds take turns, so that a frequent one does not crowd out the others. A crossed tile stands
     for an image that cannot be decoded.
@@ -32,20 +34,31 @@ def contact_sheet(report: CheckReport, manifest: Manifest, path: Path, *, most: 
     Raises: RunError if the file cannot be written.
     """
     rows = _worst(report.findings, most)
-    height = _TILE + 2 * _TEXT
+    height = _TILE + 3 * _TEXT
     sheet = Image.new("RGB", (_ACROSS * _TILE, max(len(rows), 1) * height), "white")
     draw = ImageDraw.Draw(sheet)
     if not rows:
         draw.text((4, 4), "No findings.", fill="black")
     for number, finding in enumerate(rows):
         top = number * height
-        title = f"{finding.kind}: {finding.detail}".encode("ascii", "replace").decode()
-        draw.text((2, top), title[:120], fill="black")
+        draw.text((2, top), _ascii(f"{finding.kind}: {finding.detail}")[:120], fill="black")
         for slot, place in enumerate(finding.images[:_ACROSS]):
             sheet.paste(_tile(manifest, place), (slot * _TILE, top + _TEXT))
-            label = f"{place.split} {place.label}".encode("ascii", "replace").decode()
-            draw.text((slot * _TILE + 2, top + _TEXT + _TILE), label[:15], fill="black")
+            below = (_ascii(f"{place.split} {place.label}")[:_LETTERS], _file_name(place.name))
+            for line, text in enumerate(below, start=1):
+                draw.text((slot * _TILE + 2, top + line * _TEXT + _TILE), text, fill="black")
     write_atomic(path, lambda temporary: sheet.save(temporary, "PNG"))
+
+
+def _file_name(name: str) -> str:
+    """The end of a file name, or of a row, where names differ most."""
+    file = _ascii(name.rpartition("/")[2])
+    return file if len(file) <= _LETTERS else f"...{file[3 - _LETTERS :]}"
+
+
+def _ascii(text: str) -> str:
+    """The built-in font draws no other letters."""
+    return printable(text).encode("ascii", "replace").decode()
 
 
 def _worst(findings: tuple[Finding, ...], most: int) -> list[Finding]:

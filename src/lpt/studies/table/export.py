@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lpt.evaluation import Spread
-from lpt.studies.table.bootstrap import Difference
+from lpt.evaluation.bootstrap import Difference
 from lpt.studies.table.study_table import StudyTable, TableRow
 
 __all__ = ["study_csv", "study_json"]

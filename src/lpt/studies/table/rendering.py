@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from lpt.evaluation import Column, Spread, render_table
+from lpt.evaluation.bootstrap import Difference
 from lpt.evaluation.metric_tables import Cell
 from lpt.studies.define.definition import Published
 from lpt.studies.run.row_result import RowPlan
-from lpt.studies.table.bootstrap import Difference
 from lpt.studies.table.study_table import ACCURACIES, StudyTable, TableRow
 
 __all__ = ["render_plan", "render_study"]

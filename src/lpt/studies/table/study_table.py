@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from lpt.data.class_groups import ClassGroups
 from lpt.evaluation import Spread
+from lpt.evaluation.bootstrap import Difference, paired_differences
 from lpt.studies.define.definition import Published, Study
 from lpt.studies.plan.run_store import RunResult, RunStore
 from lpt.studies.run.row_result import RowResult
-from lpt.studies.table.bootstrap import Difference, paired_differences
 
 __all__ = ["StudyTable", "TableRow", "make_table"]
 

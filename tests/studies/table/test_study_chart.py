@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from lpt.studies.table.chart import study_svg
+from lpt.studies.table.study_chart import study_svg
 
 from .rows import table
 

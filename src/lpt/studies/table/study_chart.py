@@ -9,9 +9,10 @@ __all__ = ["study_svg"]
 
 SERIES = ("overall", "many", "medium", "few")
 
+_LEGEND = {"many": "many-shot", "medium": "medium-shot", "few": "few-shot"}
 _COLOURS = {"overall": "#1b1f24", "many": "#0072b2", "medium": "#b36b00", "few": "#c2338d"}
 _STYLE = (
-    "svg{background:#fff;font:12px system-ui,sans-serif}text{fill:#57606a}"
+    "svg{background:#fff;font:11.5px system-ui,sans-serif}text{fill:#57606a}"
     ".end{text-anchor:end}.middle{text-anchor:middle}.small{font-size:10.5px;fill:#1b1f24}"
     ".spread{stroke:#8c959f;stroke-width:2.5}.grid{stroke:#d5d9de}.axis,.tick{stroke:#57606a}"
     + "".join(f".{name}{{fill:{colour}}}" for name, colour in _COLOURS.items())
@@ -29,24 +30,23 @@ def study_svg(table: StudyTable) -> str:
         for row in table.rows
     ]
     values = [value for _, group in bars for _, value in group if value is not None]
-    legend = ", ".join(f"{name} {colour}" for name, colour in zip(SERIES, _NAMES, strict=True))
     drawn = bar_chart(
         f"{table.name}: {table.about}",
-        f"Accuracy on {table.data}; from above: {legend}.",
+        f"Accuracy on {table.data}; bars from above: {', '.join(SERIES)}.",
         bars,
-        (),
-        Axis(f"accuracy ({legend})", 0, _top(max(values, default=1.0)), "percent"),
+        [(name, _LEGEND.get(name, name)) for name in SERIES],
+        Axis("accuracy", 0, _top(max(values, default=1.0)), "percent"),
         {
             (row.label, name): spread.deviation
             for row in table.rows
             for name, spread in row.scores.items()
         },
+        width=640,
+        label=40,
+        legend_inside=True,
     )
     opening = re.sub(r"<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', str(drawn), count=1)
     return opening.replace(">", f"><style>{_STYLE}</style>", 1) + "\n"
-
-
-_NAMES = ("black", "blue", "orange", "pink")
 
 
 def _top(value: float) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lpt.errors import ShapeError
-from lpt.studies.table.bootstrap import paired_differences
+from lpt.evaluation.bootstrap import paired_differences
 
 GROUPS = {"many": np.array([0]), "medium": np.array([], dtype=np.int64), "few": np.array([1])}
 

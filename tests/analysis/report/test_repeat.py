@@ -1,0 +1,22 @@
+"""Commands of the report can be pasted into a shell."""
+
+import shlex
+from pathlib import Path
+
+from lpt.analysis.report.repeat import given_command, repeat_command
+from lpt.config import RunConfig
+
+
+def test_the_run_is_repeated_from_its_own_configuration() -> None:
+    config = RunConfig().changed({"data.source": "/my photos/birds"})
+    words = shlex.split(repeat_command(config, Path("runs/one two")))
+    assert words == [
+        *("lpt", "train", "/my photos/birds", "--recipe", "runs/one two/config.yaml"),
+        *("--out", "runs/one two-again"),
+    ]
+
+
+def test_the_typed_command_is_quoted_and_its_folder_left_out() -> None:
+    typed = {"command": ["/somewhere/bin/lpt", "train", "my photos", "--budget", "20m"]}
+    assert given_command(typed) == "lpt train 'my photos' --budget 20m"
+    assert given_command({}) == given_command({"command": "lpt"}) == ""

@@ -1,0 +1,30 @@
+"""Lines, dots and marks, and text that cannot become markup."""
+
+from lpt.svg import Axis, Chart
+
+from .drawings import picture
+
+
+def test_a_chart_draws_lines_dots_and_marks_with_a_legend() -> None:
+    chart = Chart("Title", "Description", Axis("x", 0, 1), Axis("y", 0, 1))
+    chart.line([(0, 0), (1, 1)], "one", "first & foremost")
+    chart.line([], "none", "nothing")
+    chart.dots([(0.5, 0.5)], "two", "second", ["<b>"])
+    chart.mark(0.5, "half")
+    markup = str(chart.render())
+    assert markup.count("<li>") == 2
+    assert "first &amp; foremost" in markup
+    svg = picture(markup)
+    assert [child.text for child in svg][:2] == ["Title", "Description"]
+    line = next(child for child in svg if child.get("class") == "line one")
+    assert line.get("d") == "M60.0 240.0 L418.0 10.0"
+    dot = next(child for child in svg if child.get("class") == "dot two")
+    assert (dot.get("cx"), dot.get("cy"), dot[0].text) == ("239.0", "125.0", "<b>")
+    assert "half" in [child.text for child in svg]
+
+
+def test_many_dots_share_a_path() -> None:
+    chart = Chart("Title", "Description", Axis("x", 0, 1), Axis("y", 0, 1))
+    chart.dots([(i / 400, 0.5) for i in range(400)], "one", names=["name"] * 400)
+    assert "<circle" not in chart.render()
+    assert chart.render().count("h0") == 400
