@@ -2,7 +2,8 @@
 # make check   format, lint, types, import contract, fast tests: under a minute once set up
 # make test    everything, with branch coverage
 # make docs    the documentation site, in site/
-# make fuzz    the property tests on thousands of new examples each: long
+# make fuzz    damaged inputs of every kind: CASES=100000 TARGET=lists SEED=1; findings in fuzz-findings/
+# make examples  the property tests on thousands of new examples each: long
 # make dist    wheel and sdist, in dist/
 # make audit   known vulnerabilities of the tested versions; make sbom lists what a release installs
 # make lock    add missing versions and hashes to constraints.txt; newer ones with LOCK=--upgrade
@@ -16,7 +17,7 @@ VERSIONS ?= -c constraints.txt
 # Types are checked against the tested versions: `make test STATIC=` leaves that out.
 STATIC ?= static
 
-.PHONY: demo test check docs dist fuzz lock audit sbom setup format clean
+.PHONY: demo test check docs dist fuzz examples lock audit sbom setup format clean
 
 demo: $(READY)
 	$(BIN)/lpt demo
@@ -29,7 +30,12 @@ check: $(READY)
 	@$(MAKE) --no-print-directory static
 	$(BIN)/pytest -q -n 2 -m "not slow"
 
+CASES ?= 10000
+SEED ?= 0
 fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.fuzz --cases $(CASES) --seed $(SEED) $(if $(TARGET),--target $(TARGET))
+
+examples: $(READY)
 	$(BIN)/pytest -q -n 2 --dist worksteal -m hypothesis --hypothesis-profile fuzz
 
 docs: $(READY)

@@ -32,7 +32,7 @@ torch.set_num_threads(1)
 
 always = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.register_profile("lpt", always, derandomize=True)  # a failure is one for everybody
-settings.register_profile("fuzz", always, max_examples=3000)  # make fuzz: new examples every time
+settings.register_profile("fuzz", always, max_examples=3000)  # make examples: new ones every time
 settings.load_profile("lpt")
 
 

@@ -10,7 +10,15 @@ import torch
 from safetensors.torch import save_file
 
 from lpt.errors import RunError
-from lpt.files import remove_unfinished, write_atomic, write_bytes, write_json, write_text
+from lpt.files import (
+    append_line,
+    check_writable,
+    remove_unfinished,
+    write_atomic,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 @pytest.fixture
@@ -39,6 +47,51 @@ def test_files_are_readable_by_everyone(tmp_path):
     write_text(tmp_path / "text", "x")
     write_atomic(tmp_path / "tensors", lambda path: save_file({"a": torch.zeros(1)}, path))
     assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("text", "tensors")} == {0o644}
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o027, 0o640), (0o000, 0o644)])
+def test_the_umask_is_respected(mask, mode, tmp_path):
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / "text", "x")
+        write_atomic(tmp_path / "tensors", lambda path: save_file({"a": torch.zeros(1)}, path))
+        append_line(tmp_path / "log", "x")
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {mode}
+
+
+def test_a_long_name_can_be_written(tmp_path):
+    write_text(tmp_path / ("x" * 250), "x")
+    assert len(files_in(tmp_path)) == 1
+
+
+def test_lines_are_appended_and_a_link_is_not_followed(tmp_path):
+    for line in ("one", "two"):
+        append_line(tmp_path / "log", line)
+    assert (tmp_path / "log").read_text() == "one\ntwo\n"
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "victim")
+    with pytest.raises(RunError, match=r"link: cannot be written .* if it is a link"):
+        append_line(tmp_path / "link", "x")
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
+def test_what_keeps_a_folder_from_being_written_is_named(tmp_path):
+    check_writable(tmp_path)
+    check_writable(tmp_path / "new" / "run")
+    (tmp_path / "file").write_text("x")
+    for path, said in (
+        (tmp_path / "file", "it is a file"),
+        (tmp_path / "file" / "run", "file is a file"),
+        (tmp_path / ("x" * 300), "File name too long"),
+        (tmp_path / "a\0b", "null byte|null character"),
+        (Path("/proc/lpt/run"), "/proc does not permit it"),
+    ):
+        if path.parts[1] == "proc" and os.access("/proc", os.W_OK):
+            continue  # for root
+        with pytest.raises(RunError, match=rf"cannot be written \(.*({said})"):
+            check_writable(path)
 
 
 def test_a_number_without_a_json_form_is_not_written(tmp_path):

@@ -2,17 +2,22 @@
 
 import json
 import math
+import shutil
+import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import constants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from lpt import task_file
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.errors import BackboneError, TaskFileError
 from lpt.model.two_pass import LongTailedPromptModel
@@ -104,10 +109,64 @@ def test_saved_and_loaded_it_gives_identical_logits(phases, backbone, tmp_path):
         assert torch.equal(loaded.predict(images).logits, model.predict(images).logits)
 
 
-def test_it_finds_its_backbone_by_name(file, backbone):
-    model, _ = load_task(file)
+def test_a_backbone_is_loaded_by_the_name_that_the_user_gives(file, backbone):
+    model, _ = load_task(file, backbone.spec.name)
     assert model.backbone.spec == backbone.spec
     assert model.backbone is not backbone
+
+
+def test_in_the_folder_of_its_run_it_finds_its_backbone_by_its_path(file, backbone, tmp_path):
+    for sha256, found in ((backbone.spec.sha256, True), ("0" * 64, False)):
+        (tmp_path / "identity.json").write_text(json.dumps({"backbone": sha256}))
+        copy = shutil.copy(file, tmp_path / "task.safetensors")
+        if found:
+            assert load_task(Path(copy))[0].backbone.spec == backbone.spec
+        else:
+            with pytest.raises(BackboneError, match="which is a path, chosen by the file"):
+                load_task(Path(copy))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hf-hub:someone/evil",
+        "hf-hub:someone/evil@" + "0" * 40,
+        "random:vit_gigantic_patch14_224",
+        "random:hf-hub:someone/evil",
+        "vit_base_patch16_224.augreg_in21k",
+        "/proc/self/mem",
+        "vit_tiny_patch16_224@/etc/hostname",
+        "..",
+    ],
+)
+def test_a_file_does_not_choose_what_is_fetched_opened_or_built(
+    name, edited, backbone, tmp_path, monkeypatch
+):
+    """Neither a file nor the folder of a run, which may come from someone else as well."""
+
+    def fetched(*_, **__):
+        raise AssertionError("fetched or built")
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("lpt.backbones.names.hf_hub_download", fetched)
+    monkeypatch.setattr("lpt.task_file.load_backbone", fetched)
+    path = edited(spec={"backbone": {**spec_for(backbone).backbone.model_dump(), "name": name}})
+    with pytest.raises(BackboneError, match=r"edited.safetensors: needs the backbone .*, which"):
+        load_task(path)
+    if "/" not in name.removeprefix("hf-hub:") or name.startswith(("hf-hub:", "random:")):
+        (path.parent / "identity.json").write_text(json.dumps({"backbone": backbone.spec.sha256}))
+        if name != "..":
+            with pytest.raises(BackboneError, match="needs the backbone"):
+                load_task(path)
+
+
+def test_a_backbone_of_other_sizes_is_refused_before_it_is_built(file, monkeypatch):
+    built = []
+    monkeypatch.setattr("lpt.backbones.load.build_vit", lambda *_: built.append(1))
+    for name in ("random:vit_gigantic_patch14_224", "random:test_vit"):
+        with pytest.raises(BackboneError, match=r"has \d+ blocks of width \d+, but 3 of width 16"):
+            load_task(file, name)
+    assert not built
 
 
 def test_a_task_of_phase_1_carries_no_pool(backbone, tmp_path):
@@ -152,6 +211,9 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "negative count": ({"spec": {"class_counts": [1, 2, -3]}}, "class_counts.2"),
     "huge resize": ({"spec": {"resize": 10**6}}, "resize"),
     "no temperature": ({"spec": {"temperature": 0}}, "temperature"),
+    "temperature of nothing": ({"spec": {"temperature": 5e-324}}, "temperature"),
+    "prompts that overflow": ({"tensors": {"keys": torch.full((4, 16), 1e38)}}, "keys .* beyond"),
+    "name of ten thousand letters": ({"spec": {"name": "x" * 10**5}}, "name"),
     "unknown field": ({"spec": {"run_me": "rm -rf"}}, "run_me"),
     "field missing": ({"spec": {"resize": None}}, "resize"),
     "metrics that are none": ({"spec": {"metrics": {"phase2": {"test": "x"}}}}, "metrics"),
@@ -163,6 +225,73 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "deep JSON": ({"metadata": {"spec": "[" * 100_000}}, "damaged metadata"),
     "another kind of file": ({"metadata": {"lpt_task": None}}, "not a task file of lpt"),
 }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mean": [1e308, 0, 0]},
+        {"std": [1e-45, 1, 1]},
+        {"image_size": 4096 + 8},
+        {"layer_norm_eps": 1},
+        {"name": ""},
+    ],
+)
+def test_preprocessing_that_overflows_is_refused(change, edited, backbone):
+    record = {**spec_for(backbone).backbone.model_dump(), **change}
+    with pytest.raises(TaskFileError, match=f"backbone.{next(iter(change))}"):
+        load_task(edited(spec={"backbone": record}), backbone)
+
+
+def test_an_image_size_is_bounded_by_that_of_the_backbone(edited, backbone):
+    record = {**spec_for(backbone).backbone.model_dump(), "image_size": 128}
+    with pytest.raises(BackboneError, match=r"image_size 128: .* trained at 16 .* choose 64 or"):
+        load_task(edited(spec={"backbone": record}), backbone.spec.name)
+
+
+def test_a_model_is_saved_to_the_same_bytes_each_time(file, backbone, tmp_path):
+    spec = spec_for(backbone)
+    for _ in range(5):
+        save_task(tmp_path / "again.safetensors", model_for(backbone, spec), spec)
+        assert (tmp_path / "again.safetensors").read_bytes() == file.read_bytes()
+
+
+def header_of(tensors: int, classes: int) -> bytes:
+    """A file whose header has many tensors, or whose metadata has many classes."""
+    entry = '"%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+    names = json.dumps({"class_names": ["c"] * classes, "class_counts": [1] * classes})
+    metadata = json.dumps({"lpt_task": "1", "spec": names})
+    parts = [f'"__metadata__":{metadata}', *(entry % i for i in range(tensors))]
+    header = ("{" + ",".join(parts) + "}").encode()
+    return len(header).to_bytes(8, "little") + header
+
+
+@pytest.mark.parametrize(
+    ("tensors", "classes"), [(10**6, 1), (10**5, 1), (1, 10**6), (1, 10**5 + 1)]
+)
+def test_a_file_of_a_million_entries_is_refused_at_once(tensors, classes, tmp_path):
+    path = tmp_path / "task.safetensors"
+    path.write_bytes(header_of(tensors, classes))
+    tracemalloc.start()
+    began = time.process_time()
+    with pytest.raises(TaskFileError, match=r"header|tensors|class_names"):
+        read_spec(path)
+    assert time.process_time() - began < 2
+    assert tracemalloc.get_traced_memory()[1] < max(3 * path.stat().st_size, 2**25)
+    tracemalloc.stop()
+
+
+def test_a_file_cut_off_while_it_is_read_ends_nothing(file, tmp_path, backbone, monkeypatch):
+    path = Path(shutil.copy(file, tmp_path / "task.safetensors"))
+    check = task_file.LongTailedPromptModel
+
+    def cut(*arguments, **named):
+        path.write_bytes(b"")
+        return check(*arguments, **named)
+
+    monkeypatch.setattr(task_file, "LongTailedPromptModel", cut)
+    with pytest.raises(TaskFileError, match="something changed it while it was read"):
+        load_task(path, backbone)
 
 
 @pytest.mark.parametrize("case", HOSTILE)
@@ -192,8 +321,8 @@ def test_a_backbone_that_is_gone_is_named(edited, backbone):
     record = backbone.spec
     gone = {**spec_for(backbone).backbone.model_dump(), "name": "/no/such/vit.safetensors"}
     path = edited(spec={"backbone": gone})
-    with pytest.raises(BackboneError, match=r"/no/such/vit\.safetensors"):
-        load_task(path)
+    with pytest.raises(BackboneError, match=r"/no/such/vit\.safetensors: no such weights file"):
+        load_task(path, "/no/such/vit.safetensors")
     assert load_task(path, backbone)[0].backbone.spec == record
 
 

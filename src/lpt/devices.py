@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from lpt.errors import ParameterError
+from lpt.escape import described
 
 __all__ = ["choose_device", "peak_memory", "reset_peak_memory"]
 
@@ -27,7 +28,7 @@ def choose_device(wanted: str | torch.device | None = None) -> torch.device:
     """
     if wanted is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    text = str(wanted)
+    text = str(wanted) if isinstance(wanted, str | torch.device) else described(wanted)
     name, _, number = text.partition(":")
     known = isinstance(wanted, str | torch.device) and name in ("cpu", "cuda", "mps")
     if not known or (number and not (number.isascii() and number.isdigit())):

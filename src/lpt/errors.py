@@ -14,7 +14,7 @@ LptError                  one or two lines: file or setting, value, remedy; exit
 import operator
 import re
 
-from lpt.escape import printable, shortened
+from lpt.escape import described, printable, shortened
 
 __all__ = [
     "BackboneError",
@@ -116,16 +116,20 @@ class ShapeError(LptError, ValueError):
     """Tensors whose sizes do not match."""
 
 
-def at_least(parameter: str, value: object, smallest: int) -> None:
-    """Check that an argument is a whole number of at least `smallest`.
+def at_least(parameter: str, value: object, smallest: int, largest: int | None = None) -> None:
+    """Check that an argument is a whole number of at least `smallest`, and at most `largest`.
 
     Raises: ParameterError naming the parameter.
 
     >>> at_least("top", 5, 1)
     """
     try:
-        valid = operator.index(value) >= smallest  # type: ignore[arg-type]
+        number = operator.index(value)  # type: ignore[arg-type]
+        valid = number >= smallest and (largest is None or number <= largest)
     except TypeError:
         valid = False
     if not valid:
-        raise ParameterError(f"`{parameter}` {value!r}: give a whole number of {smallest} or more.")
+        wanted = "or more" if largest is None else f"to {largest:,}"
+        raise ParameterError(
+            f"`{parameter}` {described(value)}: give a whole number of {smallest} {wanted}."
+        )

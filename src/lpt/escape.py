@@ -1,9 +1,31 @@
-"""Text from outside (names of classes and files, messages of libraries) made safe to print."""
+"""Text from outside (names of classes and files, messages of libraries) made safe to print.
 
+Also made safe to paste into a shell, and to open as JSON, CSV or Markdown.
+"""
+
+import csv
+import io
+import json
+import re
+import shlex
 import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
-__all__ = ["printable", "shortened"]
+__all__ = [
+    "csv_text",
+    "described",
+    "json_text",
+    "markdown_text",
+    "printable",
+    "printable_lines",
+    "shell_command",
+    "shortened",
+]
 
+
+_MARKDOWN = re.compile(r"[`*|]|\](?=\()|\\(?=[!-/:-@\[-`{-~])")
+_FORMULA = re.compile(r"[=+\-@\t\r]")  # spreadsheets compute cells that begin with these
 _JOINERS = "\u200c\u200d"  # letters of several scripts and emoji are joined by these
 
 
@@ -23,6 +45,87 @@ def printable(text: str) -> str:
     return "".join(c if _is_shown(c) else _escape(c) for c in text)
 
 
+def printable_lines(text: str) -> str:
+    r"""Escape as `printable`, but keep the line breaks of a text of several lines.
+
+    >>> print(printable_lines("owl\x07\nyak"))
+    owl\x07
+    yak
+    """
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def shell_command(*words: object) -> str:
+    r"""Write a command that can be pasted into a shell, whatever its words hold.
+
+    >>> print(shell_command("lpt", "report", "my run"))
+    lpt report 'my run'
+    >>> print(shell_command("lpt", "report", "a\x1b'b"))
+    lpt report $'a\x1b\'b'
+    """
+    return " ".join(map(_shell_word, map(str, words)))
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    r"""Write JSON that keeps letters of every script and escapes what a terminal would obey.
+
+    >>> print(json_text({"class": "Ωμέγα\x9b\u202e"}))
+    {"class": "Ωμέγα\u009b\u202e"}
+
+    Raises: ValueError for a number that is not finite; JSON has none.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    if text.isprintable():
+        return text
+    return "".join(c if _is_shown(c) or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+def csv_text(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Iterable[str] | None = None,
+    *,
+    paths: Collection[str] = (),
+    exact: Collection[str] = (),
+) -> str:
+    """Write CSV with a header line; no cell of it is a formula to a spreadsheet.
+
+    Text that begins with =, +, -, @, a tab or a carriage return, and is not a number, gets an
+    apostrophe in front. A relative path gets "./" instead, so that it still leads to its file.
+
+    Args:
+        rows: values by column; None becomes an empty cell.
+        columns: names of the columns; None takes those of the first row.
+        paths: columns that hold paths.
+        exact: columns that are written as they are, because lpt reads them again.
+
+    >>> print(csv_text([{"file": "-1.png", "label": "=1+1"}], paths=["file"]), end="")
+    file,label
+    ./-1.png,'=1+1
+    """
+    rows = list(rows)
+    names = list(columns) if columns is not None else list(rows[0]) if rows else []
+    lines = [_csv_line([_cell(name) for name in names])] if names else []
+    for row in rows:
+        cells = ((name, row.get(name)) for name in names)
+        lines.append(
+            _csv_line(
+                value if name in exact else _cell(value, "./" if name in paths else "'")
+                for name, value in cells
+            )
+        )
+    return "".join(lines)
+
+
+def markdown_text(text: str) -> str:
+    r"""Escape what Markdown would take for a tag, a link, code, emphasis or the end of a cell.
+
+    >>> print(markdown_text("<img src=x> *owl*"))
+    &lt;img src=x&gt; \*owl\*
+    """
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKDOWN.sub(r"\\\g<0>", text)
+
+
 def shortened(text: str, length: int) -> str:
     """Cut the middle out of a text that is longer than `length` characters.
 
@@ -33,6 +136,19 @@ def shortened(text: str, length: int) -> str:
         return text
     kept = max(length - 5, 2)
     return f"{text[: kept - kept // 2]} ... {text[-(kept // 2) :]}"
+
+
+def described(value: object, length: int = 100) -> str:
+    """Write any value in at most `length` characters, as Python does.
+
+    >>> described([1, 2]), described(10**5000)
+    ('[1, 2]', 'a number of thousands of digits')
+    """
+    try:
+        return shortened(repr(value), length)
+    except (ValueError, RecursionError):  # Python writes no integers of more than 4,300 digits
+        digits = isinstance(value, int)
+        return "a number of thousands of digits" if digits else f"a {type(value).__name__}"
 
 
 def _is_shown(character: str) -> bool:
@@ -50,3 +166,36 @@ def _escape(character: str) -> str:
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _shell_word(word: str) -> str:
+    if printable(word) == word:
+        return shlex.quote(word)
+    quoted = "".join("\\" + c if c in "\\'" else c if _is_shown(c) else _ansi_c(c) for c in word)
+    return f"$'{quoted}'"
+
+
+def _ansi_c(character: str) -> str:
+    """Escape for $'...', where \\xHH is a byte and \\uHHHH a character."""
+    return f"\\u{ord(character):04x}" if 0x80 <= ord(character) <= 0xFF else _escape(character)
+
+
+def _csv_line(cells: Iterable[Any]) -> str:
+    """Write a line that ends in \\n; the longer ending makes the writer quote a \\r in a cell."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue()[:-2] + "\n"
+
+
+def _cell(value: Any, guard: str = "'") -> Any:
+    if not isinstance(value, str) or not _FORMULA.match(value) or _is_number(value):
+        return value
+    return guard + value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.strip() == text

@@ -2,8 +2,10 @@
 
 import json
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from lpt.errors import RunError
 
 __all__ = [
     "UNFINISHED",
+    "append_line",
     "cache_folder",
+    "check_writable",
     "remove_unfinished",
     "write_atomic",
     "write_bytes",
@@ -24,6 +28,8 @@ __all__ = [
 
 UNFINISHED = ".unfinished"
 """Suffix of files that are being written; one that is left over was interrupted."""
+
+_LONGEST_NAME = 100  # characters of a name that the temporary name repeats
 
 
 def cache_folder() -> Path:
@@ -35,7 +41,8 @@ def cache_folder() -> Path:
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     """Call `write` on a temporary file beside `path`, sync it to disk, then rename it to `path`.
 
-    A reader sees the old file or the new one, never a part of it. Missing folders are created.
+    A reader sees the old file or the new one, never a part of it. Missing folders are created. The
+    file may be read by everyone, as far as the process's umask permits.
 
     Args:
         path: the file to write.
@@ -45,11 +52,11 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        name = f".{path.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}{UNFINISHED}"
+        mode = _created(path.parent / name)
+        temporary = path.parent / name
         write(temporary)
-        temporary.chmod(0o644)  # after writing: safetensors replaces the file
+        temporary.chmod(mode)  # after writing: safetensors replaces the file
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
@@ -70,19 +77,68 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
-    write_bytes(path, text.encode())
+    """Write UTF-8 text atomically. Bytes of file names that are not UTF-8 stay as they are."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON atomically: UTF-8 without escapes, ending in a newline."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write indented JSON atomically: UTF-8 without escapes, ending in a newline.
+
+    Only the bytes of file names that are not UTF-8 are escaped, so that they can be read back.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a file, which is created if missing; a link in its place is not followed.
+
+    Raises: RunError naming the file if it cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o644)
+        with os.fdopen(handle, "a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot be written ({error.strerror}). Remove it if it is a link."
+        ) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Check that a folder, or the nearest one above it that exists, can be written.
+
+    Raises: RunError naming the folder and what is in the way.
+    """
+    reason = ""
+    try:
+        place = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (folder / UNFINISHED).lstat()  # an error for a name that is too long, or holds NUL
+        if not place.is_dir():
+            reason = f"{place} is a file" if place != folder else "it is a file"
+        elif not os.access(place, os.W_OK | os.X_OK):
+            reason = f"{place} does not permit it"
+    except (OSError, ValueError) as error:  # ValueError: NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+    if reason:
+        raise RunError(f"{folder}: cannot be written ({reason}). Choose another `out`.")
 
 
 def remove_unfinished(folder: Path) -> None:
     """Remove files left by interrupted writers; no other process may be writing to the folder."""
     for path in folder.glob(f".*{UNFINISHED}"):
         path.unlink(missing_ok=True)
+
+
+def _created(path: Path) -> int:
+    """Create a file that did not exist, and return the mode that the umask left it."""
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
+    try:
+        return stat.S_IMODE(os.fstat(handle).st_mode)
+    finally:
+        os.close(handle)
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-__all__ = ["Record", "Reporter", "SilentReporter", "human_time", "percent", "shown"]
+__all__ = ["Record", "Reporter", "SilentReporter", "human_time", "percent", "plural", "shown"]
 
 Record = Mapping[str, Any]
 """A line of metrics.jsonl: "stage", "epoch" (from 0), "epochs", "loss", "seconds" and others."""
@@ -101,3 +101,15 @@ def human_time(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """Write a number with its noun.
+
+    Args:
+        nouns: the plural, unless it is the noun with an s.
+
+    >>> plural(1, "image"), plural(4000, "image"), plural(2, "class", "classes")
+    ('1 image', '4,000 images', '2 classes')
+    """
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

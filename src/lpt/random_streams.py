@@ -5,12 +5,11 @@ repeated in isolation, resumed, and distributed over processes. A key is a tuple
 integers, which usually begins with the seed and ends with a `Stream`.
 """
 
-import threading
 from typing import Final
 
 import numpy as np
 
-__all__ = ["GENERATOR_LOCK", "VIEW_KEY", "Stream", "random_stream"]
+__all__ = ["VIEW_KEY", "Stream", "random_stream"]
 
 
 class Stream:
@@ -41,12 +40,6 @@ VIEW_KEY = 1_000_003
 
 Keys are (seed, VIEW_KEY, view, image) and (seed, stage, epoch, branch, VIEW_KEY). It is never the
 number of a stage.
-"""
-
-GENERATOR_LOCK = threading.RLock()
-"""Held while torch's global generator is seeded and drawn from.
-
-Threads of one process share that generator; without the lock, they would take each other's numbers.
 """
 
 

@@ -13,8 +13,9 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from lpt.errors import ConfigError
+from lpt.escape import described
 
-__all__ = ["GROUP", "Registry", "load_plugins"]
+__all__ = ["GROUP", "Registry", "check_name", "load_plugins"]
 
 GROUP = "lpt.plugins"
 """Group of the entry points that are loaded as plugins."""
@@ -51,8 +52,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             replace: allow replacing a registered entry; a built-in one is never replaced.
         Raises: ConfigError if the name is invalid or taken.
         """
-        if not name or name != name.strip() or any(c in name for c in "/:=, "):
-            raise ConfigError(f"{self.kind} {name!r}: a name has no blanks and none of / : = ,")
+        check_name(self.kind, name)
         if name in self._builtin or (name in self._entries and not replace):
             raise ConfigError(f"{self.kind} '{name}' exists already. Choose another name.")
         self._entries[name] = entry
@@ -81,6 +81,25 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def __len__(self) -> int:
         load_plugins()
         return len(self._entries)
+
+
+def check_name(kind: str, name: object) -> None:
+    """Check the name of an entry.
+
+    Args:
+        kind: of the entry, for the message.
+    Raises: ConfigError naming what a name may be.
+    """
+    if (
+        not isinstance(name, str)
+        or not name.isprintable()
+        or not 0 < len(name) <= 100
+        or any(c in name for c in "/:=, ")
+    ):
+        raise ConfigError(
+            f"{kind} {described(name)}: a name has no blanks and none "
+            "of / : = , and at most 100 characters"
+        )
 
 
 def load_plugins() -> None:

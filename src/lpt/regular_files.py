@@ -66,10 +66,13 @@ def read_regular(path: str | Path, max_bytes: int, *, error: type[LptError] = Da
     """Read all bytes of a regular file of at most `max_bytes`. Raises: as `open_regular`."""
     with open_regular(path, max_bytes=max_bytes, error=error) as stream:
         try:
-            data = stream.read(max_bytes + 1)
+            expected = min(os.fstat(stream.fileno()).st_size, max_bytes)
+            data = stream.read(expected + 1) or b""
+            if len(data) > expected:  # it has grown since
+                data += stream.read(max_bytes - expected) or b""
         except OSError as fault:
             raise error(f"{path}: cannot be read ({fault.strerror}). Check the disk.") from fault
-    if len(data) > max_bytes:  # it has grown since, or its size was wrong
+    if len(data) > max_bytes:
         raise error(
             f"{path}: more than the {size_text(max_bytes)} that such a file may have. Leave it out."
         )

@@ -2,6 +2,9 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
@@ -12,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from lpt.errors import ParameterError
+from lpt.escape import printable, printable_lines
 from lpt.progress import Record, Reporter, SilentReporter, human_time, percent
 from lpt.records import SUMMARY_METRICS
 
@@ -22,8 +26,10 @@ __all__ = [
     "check_log",
     "reporter_for",
     "with_log",
+    "without_progress",
 ]
 
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 SHOWN_EPOCHS = 12
 """Epochs in the live table."""
 
@@ -47,7 +53,7 @@ class PlainReporter(SilentReporter):
 
     def message(self, text: str) -> None:
         """Print a line."""
-        print(text, file=self.stream, flush=True)
+        print(printable_lines(text), file=self.stream, flush=True)
 
     def begin(self, task: str, total: int, done: int = 0, unit: str = "steps") -> None:
         """Start timing a task."""
@@ -87,7 +93,7 @@ class RichReporter(SilentReporter):
 
     def message(self, text: str) -> None:
         """Print above the table."""
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(printable_lines(text), markup=False, highlight=False)
 
     def begin(self, task: str, total: int, done: int = 0, unit: str = "steps") -> None:
         """Show a bar."""
@@ -101,7 +107,7 @@ class RichReporter(SilentReporter):
             TextColumn("left  {task.fields[note]}", markup=False),
             console=self.console,
         )
-        self.progress.add_task(task, total=total, completed=done, note="")
+        self.progress.add_task(printable(task), total=total, completed=done, note="")
         self._live = Live(self.progress, console=self.console, transient=True, refresh_per_second=4)
         self._live.start()
 
@@ -154,15 +160,31 @@ class TensorBoardReporter:
 def reporter_for(stream: TextIO | None = None) -> Reporter:
     """Show a live table in a terminal or a notebook, and plain lines in a file or a pipe.
 
-    A live table in a notebook needs ipywidgets.
+    A live table in a notebook needs ipywidgets. Within `without_progress`, nothing is shown.
 
     Args:
         stream: None for standard error.
     """
+    if _QUIET.get():
+        return SilentReporter()
     target = stream or sys.stderr
     if stream is None and Console().is_jupyter and find_spec("ipywidgets") is not None:
         return RichReporter(Console())
     return RichReporter() if target.isatty() else PlainReporter(target)
+
+
+@contextmanager
+def without_progress() -> Iterator[None]:
+    """Let `reporter_for` return reporters that show nothing.
+
+    >>> with without_progress():
+    ...     reporter_for().message("data      birds")
+    """
+    token = _QUIET.set(True)
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
 
 
 def check_log(log: str | None) -> None:

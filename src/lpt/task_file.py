@@ -1,6 +1,8 @@
 """The task file: everything that a task adds to its backbone, in a few megabytes.
 
-A file may come from anyone, so it is validated completely before any tensor is allocated.
+A file may come from anyone, so it is validated completely before any tensor is allocated, and the
+backbone that it names is fetched, or opened by its path, only if the user asks for it
+(`lpt.backbones.named_by_file`).
 
 It is a safetensors file with the float32 tensors shared_prompts (L, P, D),
 group_prompts (M, L-K, P, D), keys (M, D) and classifier (C, D), and two metadata entries:
@@ -10,101 +12,54 @@ neither group_prompts nor keys.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, load_backbone
-from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
-from lpt.errors import ConfigError, TaskFileError
-from lpt.files import write_atomic
-from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+from lpt.backbones.named_by_file import check_named
+from lpt.errors import ConfigError, LptError, TaskFileError
+from lpt.escape import shell_command
+from lpt.files import write_bytes
+from lpt.json_files import problem, read_json
+from lpt.model.two_pass import LongTailedPromptModel
+from lpt.task_spec import BackboneRecord, TaskSpec
+from lpt.tensor_files import Kind, TensorFile, TensorLimits, tensor_bytes
 
-__all__ = ["FORMAT", "BackboneRecord", "TaskSpec", "load_task", "read_spec", "save_task"]
+__all__ = [
+    "FORMAT",
+    "BackboneRecord",
+    "TaskSpec",
+    "load_task",
+    "read_spec",
+    "save_task",
+]
 
 FORMAT = 1
 """The format version that this code writes. It reads every version up to this one."""
 
-MAX_SPEC_BYTES = 64 * 2**20
 MAX_SHOWN = 100
 """Maximum number of characters of a file that an error message quotes."""
 
-Count = Annotated[int, Field(ge=1, le=10_000_000)]
-Pixels = Annotated[int, Field(ge=1, le=4096)]
-Positive = Annotated[float, Field(gt=0)]
+LIMITS = TensorLimits(file_bytes=2**32, header_bytes=2**23, tensors=8)
+"""Of a task file; what is larger is refused before it is parsed."""
 
-
-Kind = tuple[str | int, ...]
-"""Data type of a tensor, as safetensors names it, followed by its sizes."""
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class BackboneRecord(_Record):
-    """The backbone that a task was trained on, and how its inputs are prepared."""
-
-    name: str
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    layer_norm_eps: Annotated[float, Field(gt=0, lt=1)]
-    image_size: Pixels
-    mean: tuple[float, float, float]
-    std: tuple[Positive, Positive, Positive]
-    interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
-
-
-class TaskSpec(_Record):
-    """Metadata of a task file.
-
-    Attributes:
-        class_names, class_counts: (C,) names in index order, and training images per class.
-        phases: 2, or 1 for a model with shared prompts only.
-        resize_rule, resize: how images are resized, in pixels, before the centre crop.
-        temperature: softmax(cosine / temperature) gives probabilities.
-        many_above, few_below: bounds of the shot groups (`lpt.data.class_groups`).
-        metrics: at the end of training, by phase, split ("val", "test") and name.
-    """
-
-    name: str
-    class_names: Annotated[tuple[str, ...], Field(min_length=1)]
-    class_counts: tuple[Annotated[int, Field(ge=0)], ...]
-    backbone: BackboneRecord
-    shared_blocks: Count
-    prompt_length: Count
-    pool_size: Count
-    top_k: Count
-    phases: Literal[1, 2] = 2
-    resize_rule: Literal["squash", "short-side"]
-    resize: Pixels
-    many_above: Annotated[int, Field(ge=0)] = MANY_ABOVE
-    few_below: Annotated[int, Field(ge=0)] = FEW_BELOW
-    temperature: Positive = 0.05
-    metrics: dict[str, dict[str, dict[str, float | None]]] = {}
-
-    @property
-    def shape(self) -> PromptShape:
-        """Sizes of the prompts."""
-        return PromptShape(self.prompt_length, self.shared_blocks, self.pool_size, self.top_k)
-
-    @property
-    def source_accuracy(self) -> float | None:
-        """Overall accuracy on the test images of the training data; None if it has none."""
-        return self.metrics.get(f"phase{self.phases}", {}).get("test", {}).get("overall")
+LARGEST_VALUE = 1e6
+"""Of a trained tensor. Larger values would overflow in products."""
 
 
 def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
-    """Write a task file atomically and return its size in bytes."""
+    """Write a task file atomically and return its size in bytes.
+
+    The same model and metadata give the same bytes.
+    """
     tensors = {
         name: tensor.detach().to("cpu", torch.float32).contiguous()
         for name, tensor in _tensors(model, spec.phases).items()
     }
     metadata = {"lpt_task": str(FORMAT), "spec": spec.model_dump_json()}
-    write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata))
+    write_bytes(path, tensor_bytes(tensors, metadata))
     return path.stat().st_size
 
 
@@ -113,39 +68,77 @@ def read_spec(path: Path) -> TaskSpec:
 
     Raises: TaskFileError naming the file and what is wrong with it.
     """
-    return _read(path)[0]
+    with _open(path) as file:
+        return _spec(file)
 
 
 def load_task(
-    path: Path, backbone: FrozenViT | None = None
+    path: Path, backbone: FrozenViT | str | None = None
 ) -> tuple[LongTailedPromptModel, TaskSpec]:
     """Read a task file and build its model. All sizes are checked before anything is allocated.
 
     Args:
-        backbone: a loaded backbone, which tasks can share; None loads the one named in the file.
+        backbone: a loaded backbone, which tasks can share, or the name of one to load; None loads
+            the one named in the file, if that neither fetches nor opens anything that the user
+            did not choose (`lpt.backbones.named_by_file.check_named`).
     Raises: TaskFileError if the file is damaged or hostile (unknown version, missing tensors,
         shapes that contradict the metadata, values that are not finite), or if the backbone is
-        not the one it was trained on (both are named).
+        not the one it was trained on (both are named); BackboneError if the backbone cannot be
+        loaded, or the user has to name it.
     """
-    spec, found = _read(path)
-    if backbone is None:
-        backbone = load_backbone(
-            spec.backbone.name,
-            image_size=spec.backbone.image_size,
-            layer_norm_eps=spec.backbone.layer_norm_eps,
-        )
-    _check_backbone(path, spec, backbone)
-    _check_tensors(path, spec, found, backbone)
-    # A task of phase 1 has no pool; the model gets the smallest possible one.
-    shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top_k=1)
-    model = LongTailedPromptModel(backbone, len(spec.class_names), shape, phases=spec.phases)
-    with safe_open(path, framework="pt") as file, torch.no_grad():
-        for name, target in _tensors(model, spec.phases).items():
-            value = file.get_tensor(name)
-            if not torch.isfinite(value).all():
-                raise TaskFileError(f"{path}: damaged: {name} holds values that are not finite.")
-            target.copy_(value)
+    with _open(path) as file:
+        spec = _spec(file)
+        depth, width = _outer_sizes(file)
+        _check_tensors(file, spec, depth, width)
+        if not isinstance(backbone, FrozenViT):
+            backbone = _load_backbone(path, spec, backbone, (depth, width))
+        _check_backbone(path, spec, backbone)
+        if (depth, width) != (backbone.depth, backbone.width):
+            _check_tensors(file, spec, backbone.depth, backbone.width)
+        # A task of phase 1 has no pool; the model gets the smallest possible one.
+        shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top_k=1)
+        model = LongTailedPromptModel(backbone, len(spec.class_names), shape, phases=spec.phases)
+        with torch.no_grad():
+            for name, target in _tensors(model, spec.phases).items():
+                value = file.read(name)
+                if not torch.isfinite(value).all():
+                    raise TaskFileError(
+                        f"{path}: damaged: {name} holds values that are not finite."
+                    )
+                if value.abs().max() > LARGEST_VALUE:
+                    raise TaskFileError(
+                        f"{path}: damaged: {name} holds values beyond {LARGEST_VALUE:g}."
+                    )
+                target.copy_(value)
     return model.eval(), spec
+
+
+def _load_backbone(
+    path: Path, spec: TaskSpec, given: str | None, sizes: tuple[int, int]
+) -> FrozenViT:
+    name = given
+    if name is None:
+        name = spec.backbone.name
+        check_named(name, path, recorded=_is_recorded(path.parent, spec.backbone.sha256))
+    return load_backbone(
+        name,
+        image_size=spec.backbone.image_size,
+        layer_norm_eps=spec.backbone.layer_norm_eps,
+        expected=sizes,
+    )
+
+
+class _Identity(BaseModel):
+    backbone: str
+
+
+def _is_recorded(folder: Path, sha256: str) -> bool:
+    """Whether a folder is that of a run which was trained on the weights of this hash."""
+    try:
+        identity = read_json(folder / "identity.json", TypeAdapter(_Identity), remedy="")
+    except LptError:
+        return False
+    return identity.backbone == sha256
 
 
 def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
@@ -161,20 +154,19 @@ def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
 def _instead(path: Path) -> str:
     run = path.parent
     if (run / "config.yaml").is_file():
-        return f"The run is not finished. Resume it: lpt train --out {run} --resume"
+        again = shell_command("lpt", "train", "--out", run, "--resume")
+        return f"The run is not finished. Resume it: {again}"
     return "Give a task file, or the folder of a run."
 
 
-def _read(path: Path) -> tuple[TaskSpec, dict[str, Kind]]:
-    if not path.is_file():
+def _open(path: Path) -> TensorFile:
+    if not path.exists() or path.is_dir():
         raise TaskFileError(f"{path}: no such file. {_instead(path)}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            found = {name: (s.get_dtype(), *s.get_shape()) for name, s in slices.items()}
-    except (OSError, SafetensorError) as error:
-        raise TaskFileError(f"{path}: not a readable safetensors file ({error}).") from error
+    return TensorFile(path, LIMITS, TaskFileError)
+
+
+def _spec(file: TensorFile) -> TaskSpec:
+    path, metadata = file.path, file.metadata
     if "lpt_task" not in metadata:
         raise TaskFileError(f"{path}: not a task file of lpt (its metadata has no 'lpt_task').")
     try:
@@ -183,33 +175,38 @@ def _read(path: Path) -> tuple[TaskSpec, dict[str, Kind]]:
             raise TaskFileError(
                 f"{path}: written in format {written}; this lpt reads up to {FORMAT}. Upgrade lpt."
             )
-        text = metadata["spec"]
-        if len(text) > MAX_SPEC_BYTES:
-            raise TaskFileError(f"{path}: damaged: its metadata has {len(text)} characters.")
-        spec = TaskSpec.model_validate_json(text)
+        spec = TaskSpec.model_validate_json(metadata["spec"])
+    except ValidationError as error:
+        raise TaskFileError(f"{path}: damaged metadata ({problem(error)}).") from error
     except (KeyError, ValueError) as error:
-        raise TaskFileError(f"{path}: damaged metadata ({_short(error)}).") from error
+        reason = " ".join(str(error).split())[:MAX_SHOWN]
+        raise TaskFileError(f"{path}: damaged metadata ({reason}).") from error
     if len(spec.class_counts) != len(spec.class_names):
         raise TaskFileError(
             f"{path}: damaged: {len(spec.class_names)} names for {len(spec.class_counts)} counts."
         )
-    return spec, found
+    return spec
 
 
-def _short(error: Exception) -> str:
-    text = str(error)
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        text = ".".join(map(str, first["loc"])) + ": " + first["msg"]
-    return " ".join(text.split())[:MAX_SHOWN]
+def _outer_sizes(file: TensorFile) -> tuple[int, int]:
+    """Depth and width of the backbone, as the shared prompts state them."""
+    match file.kinds.get("shared_prompts"):
+        case ("F32", int() as depth, int(), int() as width):
+            return depth, width
+        case held:
+            raise TaskFileError(
+                f"{file.path}: damaged: tensor shared_prompts is {str(held)[:MAX_SHOWN]}, "
+                "but must be F32 with three sizes."
+            )
 
 
-def _check_tensors(path: Path, spec: TaskSpec, found: dict[str, Kind], backbone: FrozenViT) -> None:
+def _check_tensors(file: TensorFile, spec: TaskSpec, depth: int, width: int) -> None:
+    """Check all tensors against the metadata and the depth and width of the backbone."""
+    path, found, blocks = file.path, file.kinds, spec.shared_blocks
     try:
-        shape = spec.shape.resolved(backbone.depth)
+        shape = spec.shape.resolved(depth)
     except ConfigError as error:
         raise TaskFileError(f"{path}: damaged metadata ({error}).") from error
-    depth, width, blocks = backbone.depth, backbone.width, spec.shared_blocks
     wanted: dict[str, Kind] = {
         "shared_prompts": ("F32", depth, shape.length, width),
         "classifier": ("F32", len(spec.class_names), width),

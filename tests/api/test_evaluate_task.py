@@ -60,10 +60,11 @@ def test_a_task_file_without_its_run_needs_data(home, task, tmp_path):
     alone = tmp_path / "birds.safetensors"
     alone.write_bytes((home / "run" / "task.safetensors").read_bytes())
     with pytest.raises(RunError, match=r"birds\.safetensors: a task file does not say where"):
-        lpt.evaluate(alone, device="cpu")
+        lpt.evaluate(lpt.load(alone, backbone=task.spec.backbone.name, device="cpu"))
     with pytest.raises(RunError, match="a task file does not say where"):
         lpt.evaluate(lpt.Task(task.model, task.spec))
-    assert np.isfinite(lpt.evaluate(alone, home / "half", device="cpu").overall)
+    loaded = lpt.load(alone, backbone=task.spec.backbone.name, device="cpu")
+    assert np.isfinite(lpt.evaluate(loaded, home / "half").overall)
 
 
 @pytest.mark.parametrize(

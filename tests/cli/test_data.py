@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -183,7 +184,7 @@ def test_check_reports_what_spoils_exits_with_1_and_writes_the_files(lpt, tmp_pa
     with Image.open(tmp_path / "worst.png") as sheet:
         assert sheet.format == "PNG"
     named = {row["name"] for row in rows(tmp_path / "leave.csv")}
-    assert named == {"photos/ant/bad.png", "photos/bee/01.png", "photos/cat/twin.png"}
+    assert named == {"ant/bad.png", "bee/01.png", "cat/twin.png"}
     assert list((tmp_path / "cache").iterdir())
 
 
@@ -218,3 +219,54 @@ def test_bench_has_a_row_for_each_number_of_workers(lpt):
     )
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()] == ["workers", "0", "1"]
+
+
+# Folders as they are
+
+
+def test_inspect_counts_the_training_images_that_train_will_use(lpt):
+    _, out, _ = lpt("data", "inspect", "photos", "--json")
+    data = open_data("photos")
+    assert json.loads(out)["counts"]["train"] == data.counts().tolist()
+    assert "val" in data.splits
+
+
+def test_what_is_left_out_is_named_by_inspect_and_check(lpt, tmp_path):
+    (tmp_path / "photos" / "ant" / "._a.jpg").write_bytes(b"x")
+    (tmp_path / "photos" / "ant" / "notes.txt").write_bytes(b"x")
+    for command in ("inspect", "check"):
+        _, out, _ = lpt("data", command, "photos")
+        assert "left out  1 hidden file or folder (ant/._a.jpg); 1 file that is not" in out
+
+
+def test_check_reports_all_faults_of_folders_and_of_images(lpt, tmp_path):
+    spoil(tmp_path / "photos")
+    (tmp_path / "photos" / "empty").mkdir()
+    (tmp_path / "photos" / "ant" / "art.psd").write_bytes(b"x")
+    code, out, _ = lpt("data", "check", "photos", "--workers", "0", "--sheet", "s.png")
+    assert code == 1
+    for kind in ("empty-class", "unsupported", "not-image", "two-labels"):
+        assert kind in out
+    code, _, err = lpt("data", "inspect", "photos")
+    assert code == 2
+    assert "2 problems" in err
+
+
+def test_longtail_says_which_classes_become_rare(lpt):
+    _, out, _ = lpt("data", "longtail", "photos", "lt.csv", "--imbalance", "2")
+    assert "order ant (most images) to dog (fewest)" in out
+
+
+def test_lists_of_names_that_are_not_utf_8_open_again(lpt, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    folder = tmp_path / "photos" / "ant"
+    for path in sorted(folder.iterdir()):
+        path.rename(folder / os.fsdecode(b"gr\xf6\xdfe" + path.name.encode()))
+    folder.rename(tmp_path / "photos" / os.fsdecode(b"m\xf6we"))
+    for command in (("split", "s.csv"), ("longtail", "l.csv")):
+        assert lpt("data", command[0], "photos", f"photos/{command[1]}")[0] == 0
+        assert b"m\xf6we/gr\xf6\xdfe" in (tmp_path / "photos" / command[1]).read_bytes()
+        assert open_data(f"photos:list={command[1]}").num_classes == 4
+    code, out, _ = lpt("data", "inspect", "photos")
+    assert code == 0
+    assert r"m\xf6we" in out

@@ -61,7 +61,7 @@ def test_a_bad_image_stops_the_run_with_its_name(lpt, spoilt, tmp_path):
 def test_error_stops_before_anything_is_trained(lpt, spoilt, tmp_path):
     code, _, err = train(lpt, spoilt, tmp_path / "run", "--bad-images", "error")
     assert code == 2
-    assert "1 images would spoil training" in err
+    assert "1 image would spoil training" in err
     assert "ant/bad.png (not-image)" in err
     assert not (tmp_path / "run").exists()
 
@@ -70,7 +70,7 @@ def test_skip_leaves_it_out_and_evaluation_does_too(lpt, spoilt, tmp_path):
     run = tmp_path / "run"
     code, _, err = train(lpt, spoilt, run, "--bad-images", "skip")
     assert code == 0
-    assert "left out  1 images (1 not-image)" in err
+    assert "left out  1 image (1 not-image)" in err
     assert load_config(run / "config.yaml").data.bad_images == "skip"
     assert lpt("evaluate", str(run))[0] == 0
 

@@ -254,6 +254,10 @@ def test_bad_input_is_told_in_two_lines_and_nothing_is_written(lpt, home, argume
 
 def test_a_task_file_far_from_its_run_has_no_own_images_to_corrupt(lpt, home, tmp_path):
     shutil.copy(home / "run" / "task.safetensors", tmp_path / "birds.safetensors")
-    code, _, err = lpt("evaluate", str(tmp_path / "birds.safetensors"), "half", "--corruptions")
+    command = ("evaluate", str(tmp_path / "birds.safetensors"), "half", "--corruptions")
+    code, _, err = lpt(*command)
+    assert code == 2
+    assert "which is a path, chosen by the file" in err
+    code, _, err = lpt(*command, "--backbone", str(home / "vit.safetensors"))
     assert code == 2
     assert "does not say where its data is" in err

@@ -30,7 +30,7 @@ def test_file_that_vanished_is_named(make_folder):
     root = make_folder({"a": 2, "b": 2})
     split = open_data(root, test_fraction=0).splits["train"]
     (root / "a" / "000.png").unlink()
-    with pytest.raises(DataError, match=r"a/000\.png: cannot be read \(No such file"):
+    with pytest.raises(DataError, match=r"a/000\.png: no such file"):
         split.read(0)
 
 
@@ -48,3 +48,13 @@ def test_memory_is_addressed_as_files_are():
     store = MemoryStore("digits", (b"one", b"two"))
     assert (len(store), store.read(1), store.ref(1)) == (2, b"two", ImageRef(Path("digits"), 1))
     assert str(store.ref(1)) == "digits row 1"
+
+
+def test_files_are_found_in_every_spelling(tmp_path, monkeypatch):
+    for name in ("a.png", "b.png"):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        (tmp_path / "x" / name).write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    store = FileStore.of_files(Path("x"), ["a.png", "b.png"])
+    written = [str(tmp_path / "x" / "b.png"), "../x/a.png", "./b.png", "c.png"]
+    assert store.find(FileStore.of_files(Path("x"), written)).tolist() == [1, 0, 1, -1]

@@ -55,6 +55,41 @@ def test_single_groups_equal_no_groups_in_number():
     assert np.bincount(y[hold_out(y, fraction=0.2, seed=0, groups=alone)]).tolist() == [10, 2]
 
 
+@given(labels=label_lists, fraction=fractions, seed=st.integers(0, 99))
+def test_data_without_copies_is_split_as_if_nothing_was_asked(labels, fraction, seed):
+    y = np.array(labels)
+    groups = np.array([f"g{i % 7}" for i in range(len(y))])
+    for keywords in ({}, {"groups": groups}):
+        plain = hold_out(y, fraction=fraction, seed=seed, **keywords)
+        numbered = np.random.default_rng(seed).permutation(len(y))
+        copies = hold_out(y, fraction=fraction, seed=seed, copies=numbered, **keywords)
+        assert np.array_equal(plain, copies)
+
+
+@given(
+    images=st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 12), st.integers(0, 30)),
+        min_size=1,
+        max_size=80,
+    ),
+    fraction=fractions,
+    grouped=st.booleans(),
+)
+def test_neither_copies_nor_groups_straddle(images, fraction, grouped):
+    y, group, copies = (np.array(column) for column in zip(*images, strict=True))
+    groups = group.astype(str) if grouped else None
+    aside = hold_out(y, fraction=fraction, seed=1, groups=groups, copies=copies)
+    assert not set(copies[aside]) & set(copies[~aside])
+    assert not grouped or not set(group[aside]) & set(group[~aside])
+    assert set(y[~aside]) == set(y)
+
+
+def test_copies_do_not_make_the_held_out_share_smaller():
+    y = np.repeat([0, 1], [40, 20])
+    aside = hold_out(y, fraction=0.2, seed=0, copies=np.arange(60) // 2)
+    assert np.bincount(y[aside]).tolist() == [8, 4]
+
+
 def test_fraction_out_of_range_is_refused():
     with pytest.raises(ConfigError, match=r"fraction 1\.0"):
         hold_out(np.zeros(3, dtype=np.int64), fraction=1.0, seed=0)

@@ -51,7 +51,7 @@ def test_it_is_loaded_onto_a_device_of_torch_and_shares_a_backbone(task, tmp_pat
     ("arguments", "said"),
     [
         ({"path": 3}, "path: int given"),
-        ({"path": "x", "backbone": "vit"}, "backbone: str given"),
+        ({"path": "x", "backbone": 5}, "backbone: int given"),
         ({"path": "x", "device": "gpu"}, "device 'gpu': unknown"),
     ],
 )

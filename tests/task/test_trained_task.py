@@ -99,7 +99,7 @@ def test_a_folder_that_is_no_run_has_no_task(tmp_path):
 
 def test_loaded_from_its_file_it_says_the_same(task, photos, tmp_path):
     save_task(tmp_path / "task.safetensors", task.model, task.spec)
-    loaded = Task.load(tmp_path, device="cpu")
+    loaded = Task.load(tmp_path, task.spec.backbone.name, "cpu")
     assert not loaded.model.training
     assert loaded.groups == task.groups
     pictures = find_images([photos / "cat"])

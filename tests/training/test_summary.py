@@ -10,7 +10,7 @@ from lpt.errors import TaskFileError
 from lpt.task import Task
 from lpt.training.summary import describe, summarise
 
-from ..tiny import config, opened
+from ..tiny import config, opened, write_photos
 
 
 def test_splits_drawn_from_the_training_images_are_reported(
@@ -44,6 +44,21 @@ def test_the_summary_gives_the_number_of_scored_images_and_the_model_of_the_file
         summary = summarise(trainer, task, result)
         assert f"{len(trainer.context.data.split('test'))} test images of {photos}" in summary
     assert "MB, shared prompt only)" in summary
+
+
+def test_data_of_which_nothing_can_be_tested_is_described_and_summarised_as_such(
+    backbone: FrozenViT, tmp_path: Path
+) -> None:
+    photos = write_photos(tmp_path / "ones", {"a": 1, "b": 1})
+    (photos / "a" / "notes.txt").write_text("x")
+    with opened(config(photos), tmp_path / "run", backbone) as trainer:
+        text = describe(trainer)
+        assert "left out  1 file that is not an image (a/notes.txt)" in text
+        assert "nothing can be tested" in text
+        summary = summarise(trainer, *trainer.run())
+    assert "nothing was tested" in summary
+    assert "0 val" not in summary
+    assert summary.endswith("run DATA")
 
 
 def test_an_unfinished_run_is_reported_as_such(

@@ -1,13 +1,11 @@
 """Results of an analysis: one frozen record, its JSON file and its CSV tables."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from lpt.analysis.confidence import Abstention, Coverage, Reliability
 from lpt.analysis.confusions import ConfusedPair, Confusion, ShortClass
@@ -15,8 +13,10 @@ from lpt.analysis.features import Plane
 from lpt.analysis.matching import Matching
 from lpt.analysis.notable_images import NotableImage
 from lpt.errors import RunError
+from lpt.escape import csv_text, shell_command
 from lpt.evaluation import ClassScore
 from lpt.files import write_json, write_text
+from lpt.json_files import read_json
 
 __all__ = ["VERSION", "Analysis", "FeatureScore", "read_analysis", "write_analysis"]
 
@@ -159,7 +159,8 @@ def write_analysis(folder: Path, found: Analysis, confusions: Sequence[Confusion
             for j, value in enumerate(row)
         )
     for title, rows in tables.items():
-        write_text(folder / f"{title}.csv", _csv(rows))
+        paths = ["name"] if title == "images" else []
+        write_text(folder / f"{title}.csv", csv_text(rows, paths=paths))
 
 
 def read_analysis(folder: Path) -> Analysis:
@@ -170,26 +171,11 @@ def read_analysis(folder: Path) -> Analysis:
     Raises: RunError naming the file if it is missing, damaged or of another version.
     """
     path = folder / "analysis.json"
-    try:
-        found = TypeAdapter(Analysis).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise RunError(
-            f"{path}: cannot be read ({reason}). Run: lpt analyze {folder.parent}"
-        ) from error
+    remedy = f"Run: {shell_command('lpt', 'analyze', folder.parent)}"
+    found = read_json(path, _ANALYSIS, remedy=remedy, max_bytes=2**30)
     if found.version != VERSION:
-        raise RunError(
-            f"{path}: written by another version of lpt. Run: lpt analyze {folder.parent}"
-        )
+        raise RunError(f"{path}: written by another version of lpt. {remedy}")
     return found
 
 
-def _csv(rows: Iterable[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer: csv.DictWriter[str] | None = None
-    for row in rows:
-        if writer is None:
-            writer = csv.DictWriter(text, list(row), lineterminator="\n")
-            writer.writeheader()
-        writer.writerow(row)
-    return text.getvalue()
+_ANALYSIS = TypeAdapter(Analysis)

@@ -1,7 +1,6 @@
 """The prediction of each analysed image, as a file that later comparisons pair by image."""
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from lpt.analysis.logit_digest import ImageScores
 from lpt.data.manifest import Split
 from lpt.errors import RunError
-from lpt.escape import printable
+from lpt.escape import csv_text, printable, shell_command
 from lpt.files import write_text
 
 __all__ = ["FILE", "ImagePrediction", "read_predictions", "write_predictions"]
@@ -49,20 +48,24 @@ def write_predictions(
         scores: digest of their predictions.
         class_names: (C,) names.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for index, image in enumerate(_names(split)):
-        writer.writerow(
-            (
-                image,
-                class_names[scores.labels[index]],
-                class_names[scores.chosen[index]],
-                f"{scores.confidence[index]:.6g}",
-                f"{scores.own[index]:.6g}",
+    rows = [
+        dict(
+            zip(
+                _COLUMNS,
+                (
+                    image,
+                    class_names[scores.labels[index]],
+                    class_names[scores.chosen[index]],
+                    f"{scores.confidence[index]:.6g}",
+                    f"{scores.own[index]:.6g}",
+                ),
+                strict=True,
             )
         )
-    write_text(folder / FILE, text.getvalue())
+        for index, image in enumerate(_names(split))
+    ]
+    text = csv_text(rows, _COLUMNS, paths=_COLUMNS[:1], exact=_COLUMNS[1:3])
+    write_text(folder / FILE, text)
 
 
 def read_predictions(folder: Path) -> tuple[ImagePrediction, ...] | None:
@@ -81,7 +84,8 @@ def read_predictions(folder: Path) -> tuple[ImagePrediction, ...] | None:
         return None
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise RunError(
-            f"{path}: not the predictions of an analysis. Run: lpt analyze {folder.parent}"
+            f"{path}: not the predictions of an analysis. "
+            f"Run: {shell_command('lpt', 'analyze', folder.parent)}"
         ) from error
 
 

@@ -30,6 +30,7 @@ def run_analysis(
     device: str | None = None,
     workers: int = 0,
     reporter: Reporter | None = None,
+    backbone: str | None = None,
 ) -> tuple[Analysis, Path]:
     """Analyse a run on its test images, or on other data, and write the results to a folder.
 
@@ -44,6 +45,7 @@ def run_analysis(
         device: "cpu", "cuda", or None for a GPU if there is one.
         workers: processes that load images; 0 loads in this one.
         reporter: receives progress; None for none.
+        backbone: name of the backbone of the task; None as for `lpt.load`.
     Returns: the results, and their folder: analysis.json, one CSV file per table, images/.
     Raises: LptError naming what cannot be read; ConfigError if `bank` is below 1, or given for a
         task file, whose training images are unknown.
@@ -51,7 +53,7 @@ def run_analysis(
     if bank is not None and bank < 1:
         raise ConfigError(f"bank={bank}: choose 1 image or more.")
     path, progress = Path(run), reporter or SilentReporter()
-    task = Task.load(path, device=device)
+    task = Task.load(path, backbone, device)
     folder = Path(out) if out is not None else (path if path.is_dir() else path.parent) / "analysis"
     place = next(task.model.parameters()).device.type
     most = MOST_BANK.get(place, MOST_BANK["cpu"]) if bank is None else bank

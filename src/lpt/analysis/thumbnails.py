@@ -31,7 +31,12 @@ def save_thumbnails(folder: Path, split: Split, indices: Iterable[int]) -> None:
     """Write a JPEG thumbnail of each image; an image that cannot be decoded is skipped."""
     for index in sorted(set(indices)):
         try:
-            image = decode(split.read(index), name=split.name_of(index), target=SIDE)
+            image = decode(
+                split.read(index),
+                name=split.name_of(index),
+                max_pixels=split.max_pixels,
+                target=SIDE,
+            )
         except DataError:
             continue
         image.thumbnail((SIDE, SIDE))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import torch
 
 from lpt.api.train_task import choose_reporter
+from lpt.arguments import at_least, path_text
+from lpt.config.ranges import MAX_BATCH, MAX_WORKERS
 from lpt.data.manifest import Manifest, Split
 from lpt.errors import ParameterError
 from lpt.evaluation import Metrics
@@ -52,6 +54,8 @@ def evaluate(
             raise ParameterError("`device`: the task has one already. Give it to lpt.load.")
     else:
         task = load(task, device=device)
+    at_least("batch_size", batch_size, 1, MAX_BATCH)
+    at_least("workers", workers, 0, MAX_WORKERS)
     several = isinstance(data, Mapping)
     named = data if isinstance(data, Mapping) else {} if data is None else {_name(data): data}
     scores = score_sets(
@@ -68,4 +72,4 @@ def evaluate(
 
 
 def _name(data: TestData) -> str:
-    return data.name if isinstance(data, Manifest | Split) else str(data)
+    return data.name if isinstance(data, Manifest | Split) else path_text("data", data)

@@ -8,14 +8,21 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from lpt.arguments import at_least, path_text
 from lpt.config import RunConfig, load_config
-from lpt.data.sources.existing import check_data_exists
+from lpt.config.ranges import LARGEST_SEED
+from lpt.data.sources.data_string import parse_spec
+from lpt.data.sources.read_source import check_exists
 from lpt.errors import ParameterError
+from lpt.escape import described
 from lpt.training.duration_text import parse_budget
 
 __all__ = ["TrainRequest"]
 
 PathLike = str | os.PathLike[str]
+
+LONGEST_BUDGET = 1e9
+"""Seconds."""
 
 _PATHS = ("data", "backbone", "out", "recipe", "bad_images")
 _OWN_CONFIGURATION = ("backbone", "recipe", "settings", "seed", "budget", "group_by", "bad_images")
@@ -53,13 +60,16 @@ class TrainRequest:
 
     def __post_init__(self) -> None:
         for name in _PATHS:
-            self._check(name, str | os.PathLike, "a path or a name")
+            value = getattr(self, name)
+            if value is not None:
+                path_text(name, value)
         self._check("settings", Mapping, "a dict of dotted settings, such as {'phase1.epochs': 5}")
         self._check("group_by", str, "the name of a column")
+        self._check("log", str, "the name of a log, such as 'tensorboard'")
         self._check("budget", str | int | float, "seconds, or a time such as '20m'")
         self._check("device", _device_types(), "a name such as 'cpu', or a torch.device")
-        if self.seed is not None and not hasattr(self.seed, "__index__"):
-            raise ParameterError(f"`seed` {self.seed!r}: give a whole number.")
+        if self.seed is not None:
+            at_least("seed", self.seed, 0, LARGEST_SEED)
         _ = self.budget_seconds
 
     def _check(self, name: str, kind: Any, wanted: str) -> None:
@@ -72,8 +82,10 @@ class TrainRequest:
         """The budget in seconds; None without one."""
         if self.budget is None or isinstance(self.budget, str):
             return None if self.budget is None else parse_budget(self.budget)
-        if not 0 < self.budget < float("inf"):
-            raise ParameterError(f"`budget` {self.budget}: give seconds above 0, or such as '20m'.")
+        if isinstance(self.budget, bool) or not 0 < self.budget < LONGEST_BUDGET:
+            raise ParameterError(
+                f"`budget` {described(self.budget)}: give seconds above 0, or such as '20m'."
+            )
         return float(self.budget)
 
     @property
@@ -119,7 +131,7 @@ class TrainRequest:
         else:
             _ = self.config
         if self.data is not None:
-            check_data_exists(os.fspath(self.data))
+            check_exists(parse_spec(os.fspath(self.data)))
 
     def check_resume(self) -> None:
         """Refuse arguments that a resumed run would ignore.

@@ -1,17 +1,21 @@
 """Train a task from Python or for the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from lpt.api.train_request import PathLike, TrainRequest
+from lpt.data.images.decode import ImageError
 from lpt.data.sources.data_string import same_data
-from lpt.errors import ParameterError, RunError
+from lpt.errors import DataError, ParameterError, RunError, TemplateError
+from lpt.escape import printable, shell_command
 from lpt.progress import Reporter, SilentReporter
 from lpt.reporters import check_log, reporter_for, with_log
 from lpt.task import Task
+from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
 from lpt.training.run.run_folder import RunFolder, free_run_path
 from lpt.training.run.training_context import TrainingContext
@@ -108,7 +112,10 @@ def prepare(request: TrainRequest, reporter: Reporter) -> Trainer:
 def finish(trainer: Trainer) -> Task:
     """Run a prepared trainer to its end and release its folder."""
     try:
-        task, result = trainer.run()
+        with _bad_images_explained(trainer.config.data.source):
+            task, result = trainer.run()
+        if note := trainer.folder.check_identity(trainer.identity()):
+            trainer.context.reporter.message(f"warning   {note}")
     finally:
         trainer.folder.release()
     return Task(task.model, task.spec, result=result, path=trainer.folder.path)
@@ -133,6 +140,21 @@ def choose_reporter(verbose: bool, reporter: Reporter | None = None) -> Reporter
     return reporter_for() if verbose else SilentReporter()
 
 
+class _TrainingImageError(TemplateError, DataError):
+    """A bad image that stopped a run, with the ways to train without it."""
+
+
+@contextmanager
+def _bad_images_explained(source: str) -> Iterator[None]:
+    try:
+        yield
+    except ImageError as error:
+        check = shell_command("lpt", "data", "check", source)
+        raise _TrainingImageError(
+            error.args[0], f"To leave such images out: `bad_images` skip. To list them: {check}"
+        ) from error
+
+
 def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     if request.data is None:
         raise ParameterError(
@@ -144,9 +166,10 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     context = TrainingContext(config, reporter, device=request.device_name)
     trainer = Trainer(context, folder)
     reporter.message(describe(trainer))
-    trainer.fit_budget(request.budget_seconds, request.began)
+    with _bad_images_explained(config.data.source):
+        trainer.fit_budget(request.budget_seconds, request.began)
     folder.create(trainer.config, trainer.identity())
-    reporter.message(f"run       {folder.path}")
+    reporter.message(f"run       {printable(str(folder.path))}")
     return trainer
 
 
@@ -154,7 +177,7 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
     assert request.run_path is not None  # checked by check_resume
     data = None if request.data is None else str(request.data)
     folder = RunFolder(request.run_path)
-    config = folder.open()
+    config, finished = folder.open(), folder.task_file.is_file()
     try:
         moved = data is not None and not same_data(data, config.data.source)
         if not moved:
@@ -163,7 +186,11 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         context = TrainingContext(now, reporter, device=request.device_name)
         trainer = Trainer(context, folder)
         try:
-            folder.check_identity(trainer.identity())
+            identity = trainer.identity()
+            if moved:  # a copy has times of its own
+                identity.pop(IMAGE_TIMES)
+            if note := folder.check_identity(identity):
+                reporter.message(f"warning   {note}")
         except RunError as error:
             if not moved:
                 raise
@@ -177,5 +204,6 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         folder.release()
         raise
     reporter.message(describe(trainer))
-    reporter.message(f"run       {folder.path} (resumed)")
+    state = "already finished: it is only scored again" if finished else "resumed"
+    reporter.message(f"run       {printable(str(folder.path))} ({state})")
     return trainer

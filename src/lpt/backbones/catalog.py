@@ -3,6 +3,7 @@
 Any other timm ViT with a class token works as well; the table is advice, not a limit.
 """
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +14,8 @@ from huggingface_hub import try_to_load_from_cache
 from timm.models import get_deprecated_models, get_pretrained_cfg, is_model_pretrained
 from torch import nn
 
-from lpt.errors import ConfigError
-from lpt.registry import Registry
+from lpt.errors import BackboneError, ConfigError
+from lpt.registry import Registry, check_name
 
 __all__ = [
     "BACKBONES",
@@ -24,6 +25,7 @@ __all__ = [
     "canonical_name",
     "list_backbones",
     "register_backbone",
+    "unknown_backbone",
     "warn_if_leaky",
 ]
 
@@ -171,6 +173,7 @@ def register_backbone(
     'registered'
     >>> BACKBONES.unregister("our-vit")
     """
+    check_name("backbone", name)
     if "@" in name or canonical_name(name) is not None:
         raise ConfigError(
             f"backbone '{name}': timm uses this name, or it has an @. Choose another."
@@ -209,6 +212,21 @@ def canonical_name(name: str) -> str | None:
     config = get_pretrained_cfg(name)
     full = f"{name}.{config.tag}" if config else name
     return full if is_model_pretrained(full) else name
+
+
+def unknown_backbone(name: str) -> BackboneError:
+    """Return the error for a name that is unknown, with close matches."""
+    architecture, _, tag = name.partition(".")
+    if tag and timm.is_model(architecture):
+        tags = timm.list_pretrained(f"{architecture}.*")
+        return BackboneError(f"{name}: no such weights. timm has {', '.join(tags) or 'none'}.")
+    known = [EMBEDDED.name]
+    for module in ("vision_transformer", "deit"):  # the families that take prompts
+        for pretrained in (False, True):
+            known += timm.list_models(module=module, pretrained=pretrained)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"Did you mean {', '.join(close)}?" if close else "`lpt backbones` lists the known ones."
+    return BackboneError(f"{name}: no such backbone, file or folder. {hint}")
 
 
 def warn_if_leaky(name: str) -> str | None:

@@ -16,12 +16,21 @@ from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
+from lpt.backbones.spec import check_sizes
 from lpt.backbones.weight_file import Checkpoint
 from lpt.errors import BackboneError
 
 __all__ = ["infer_vit"]
 
 _HEAD_WIDTH = 64
+_AXES = {
+    "patch_embed.proj.weight": 4,
+    "pos_embed": 3,
+    "cls_token": 3,
+    "reg_token": 3,
+    "blocks.0.mlp.fc1.weight": 2,
+    "blocks.0.mlp.fc2.weight": 2,
+}
 
 
 def infer_vit(checkpoint: Checkpoint) -> VisionTransformer:
@@ -29,16 +38,17 @@ def infer_vit(checkpoint: Checkpoint) -> VisionTransformer:
 
     Raises: BackboneError if the tensors are not those of a plain ViT with a class token.
     """
-    path, tensors, metadata = checkpoint
+    path, tensors = checkpoint.path, checkpoint.tensors
     try:
-        arguments = _arguments(tensors, metadata)
+        arguments = _arguments(tensors, checkpoint.metadata)
     except KeyError as error:
         raise BackboneError(
             f"{path}: has no tensor {error}, so its architecture cannot be inferred.",
-            "Name the architecture: TIMM_NAME@FILE.",
+            checkpoint.remedy,
         ) from error
     except ValueError as error:
-        raise BackboneError(f"{path}: {error}", "Name the architecture: TIMM_NAME@FILE.") from error
+        raise BackboneError(f"{path}: {error}", checkpoint.remedy) from error
+    check_sizes(str(path), depth=arguments["depth"], width=arguments["embed_dim"])
     kind = VisionTransformerDistilled if "dist_token" in tensors else VisionTransformer
     return kind(**arguments)
 
@@ -47,8 +57,12 @@ def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
     kernel = tensors["patch_embed.proj.weight"]
     positions = tensors["pos_embed"]
     hidden = tensors["blocks.0.mlp.fc1.weight"]
-    if kernel.dim() != 4 or positions.dim() != 3 or tensors["cls_token"].dim() != 3:
-        raise ValueError("patch_embed.proj.weight, pos_embed or cls_token has too few axes.")
+    for name, axes in _AXES.items():
+        if name in tensors and tensors[name].dim() != axes:
+            raise ValueError(f"{name} has {tensors[name].dim()} axes, not {axes}.")
+    cls_token = tensors["cls_token"]
+    if cls_token.shape[-1] != kernel.shape[0]:
+        raise ValueError("cls_token and patch_embed.proj.weight are of different widths.")
     width, channels, patch, across = kernel.shape
     if channels != 3 or patch != across:
         raise ValueError(f"patches of {channels} x {patch} x {across}; they must be 3 x P x P.")
@@ -104,10 +118,10 @@ def _depth(tensors: Mapping[str, Tensor]) -> int:
 
 def _heads(width: int, metadata: Mapping[str, str]) -> int:
     text = metadata.get("num_heads", str(width // _HEAD_WIDTH))
-    heads = int(text) if text.isdecimal() else 0
+    heads = int(text) if text.isdecimal() and len(text) < 6 else 0
     if heads < 1 or width % heads:
         raise ValueError(
-            f"width {width} is not divisible by {text} heads; set num_heads in its metadata."
+            f"width {width} is not divisible by {text[:20]} heads; set num_heads in its metadata."
         )
     return heads
 
@@ -116,7 +130,7 @@ def _activation(metadata: Mapping[str, str], *, pre_norm: bool) -> str:
     activation = metadata.get("activation", "" if pre_norm else "gelu")
     if activation not in ("gelu", "quick_gelu"):
         raise ValueError(
-            f"activation {activation!r} in its metadata; a pre-norm (CLIP) tower must state "
+            f"activation {activation[:20]!r} in its metadata; a pre-norm (CLIP) tower must state "
             "gelu or quick_gelu."
         )
     return activation

@@ -1,35 +1,38 @@
 """Load a frozen backbone by name."""
 
-import json
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-import timm
 import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from lpt.backbones.catalog import EMBEDDED
-from lpt.backbones.infer import infer_vit
 from lpt.backbones.names import Source, find_source
+from lpt.backbones.outline import build_vit, freeze, outline
+from lpt.backbones.preprocessing import Preprocessing, stated_number
 from lpt.backbones.spec import BackboneSpec, hash_weights
 from lpt.backbones.vit import FrozenViT
 from lpt.backbones.weight_file import Checkpoint, fill, read_checkpoint
 from lpt.errors import BackboneError
-from lpt.random_streams import GENERATOR_LOCK
+from lpt.own_generator import OwnGenerator
 
 __all__ = ["load_backbone"]
 
 _RANDOM_SEED = 0
-_BUILD_ERRORS = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError)
-"""Raised by timm for arguments that describe no model."""
-_PREPROCESSING: Mapping[str, Any] = {"mean": 0.5, "std": 0.5, "interpolation": "bicubic"}
-_INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
+
+_MOST_TIMES = 4
+_MOST_PATCHES = 4096
+"""Largest input: this multiple of the native side, and patches per image. Attention takes time and
+memory with the square of the patches."""
 
 
 def load_backbone(
-    name: str, *, image_size: int | None = None, layer_norm_eps: float | None = None
+    name: str,
+    *,
+    image_size: int | None = None,
+    layer_norm_eps: float | None = None,
+    expected: tuple[int, int] | None = None,
 ) -> FrozenViT:
     """Load a Vision Transformer, frozen, in eval mode and float32, on the CPU.
 
@@ -48,6 +51,7 @@ def load_backbone(
             the weights. For another size the position embedding is interpolated (bicubic, timm's).
         layer_norm_eps: eps of every LayerNorm; None: the model's own (1e-6 in most timm ViTs; the
             released LPT checkpoint was trained with 1e-5).
+        expected: depth and width that it must have, compared before anything is allocated.
     Returns: the backbone, with its `spec` set.
     Raises: BackboneError if the name is unknown, the hub cannot be reached, the architecture has no
         class token or is otherwise unsupported, the file is damaged, or a setting is impossible.
@@ -57,16 +61,19 @@ def load_backbone(
     (192, 12, 64)
     """
     source = find_source(name)
+    if source.build is None and source.name != EMBEDDED.name:
+        sizes = outline(source)
+        _check_expected(source, expected, sizes.depth, sizes.width)
     inferred = not (source.architecture or source.build)
-    checkpoint = read_checkpoint(source.file()) if inferred else None
-    with GENERATOR_LOCK, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(_RANDOM_SEED)
-        backbone = _freeze(source, _build(source, checkpoint))
+    checkpoint = _read(source) if inferred else None
+    with OwnGenerator(_RANDOM_SEED):
+        backbone = freeze(source, build_vit(source, checkpoint))
+    _check_expected(source, expected, backbone.depth, backbone.width)
     model: VisionTransformer = backbone.model
     if source.build is not None:
         _check_built(source, model)
     elif not source.random:
-        checkpoint = checkpoint or read_checkpoint(source.file())
+        checkpoint = checkpoint or _read(source)
         fill(model, checkpoint)
     sha256 = hash_weights(model.state_dict())
     if source.name == EMBEDDED.name and sha256 != EMBEDDED.sha256:
@@ -75,7 +82,9 @@ def load_backbone(
             "the installation is damaged. Install lpt again."
         )
     metadata = checkpoint.metadata if checkpoint else {}
-    mean, std, interpolation = _preprocessing(source, model, metadata)
+    mean, std, interpolation = Preprocessing.stated(
+        source.name, getattr(model, "pretrained_cfg", {}), source.preprocessing, metadata
+    )
     _resize(source, model, image_size)
     backbone.spec = BackboneSpec(
         name=source.name,
@@ -94,39 +103,18 @@ def load_backbone(
     return backbone
 
 
-def _build(source: Source, checkpoint: Checkpoint | None) -> nn.Module:
-    """Build the model at its native input size: untrained, except by a registered function."""
-    model: nn.Module
-    if checkpoint is not None:
-        model = infer_vit(checkpoint)
-        return model
-    if source.build is not None:
-        return _call(source.name, source.build)
-    try:
-        model = timm.create_model(
-            source.architecture, pretrained=False, num_classes=0, **source.model_arguments
-        )
-    except _BUILD_ERRORS as error:
-        raise BackboneError(
-            f"{source.name}: timm cannot build {source.architecture} ({error}). "
-            "Correct `model_args` in its config.json."
-        ) from error
-    return model
+def _read(source: Source) -> Checkpoint:
+    return source.described(read_checkpoint(source.file()))
 
 
-def _call(name: str, build: Callable[[], nn.Module]) -> nn.Module:
-    try:
-        model = build()
-    except Exception as error:  # a function from outside may raise anything
+def _check_expected(
+    source: Source, expected: tuple[int, int] | None, depth: int, width: int
+) -> None:
+    if expected is not None and expected != (depth, width):
         raise BackboneError(
-            f"{name}: the registered function failed: {type(error).__name__}: {error}. Correct it."
-        ) from error
-    if not isinstance(model, nn.Module):
-        raise BackboneError(
-            f"{name}: the registered function returned {type(model).__name__}. "
-            "Return a timm VisionTransformer."
+            f"{source.name}: has {depth} blocks of width {width}, but {expected[0]} of width "
+            f"{expected[1]} are needed. Name the backbone that the task was trained on."
         )
-    return model.cpu().float()
 
 
 def _check_built(source: Source, model: VisionTransformer) -> None:
@@ -135,17 +123,6 @@ def _check_built(source: Source, model: VisionTransformer) -> None:
     for name, tensor in model.state_dict().items():
         if not torch.isfinite(tensor).all():
             raise BackboneError(f"{source.name}: {name} contains NaN or infinity.")
-
-
-def _freeze(source: Source, model: nn.Module) -> FrozenViT:
-    try:
-        backbone = FrozenViT(model)
-    except BackboneError as error:
-        raise BackboneError(f"{source.name}: {error}") from None
-    height, width = backbone.model.patch_embed.img_size
-    if height != width:
-        raise BackboneError(f"{source.name}: takes {height} x {width} images; they must be square.")
-    return backbone
 
 
 def _resize(source: Source, model: VisionTransformer, image_size: int | None) -> None:
@@ -158,6 +135,15 @@ def _resize(source: Source, model: VisionTransformer, image_size: int | None) ->
             f"image_size {image_size}: {source.name} needs a multiple of its patch size {patch}, "
             f"such as {lower} or {lower + patch}."
         )
+    native = model.patch_embed.img_size[0]
+    if image_size > native:
+        side = math.isqrt(_MOST_PATCHES)
+        most = min(_MOST_TIMES * native // patch, side) * patch
+        if image_size > max(most, native):
+            raise BackboneError(
+                f"image_size {image_size}: {source.name} was trained at {native} pixels; "
+                f"choose {max(most, native)} or less."
+            )
     model.set_input_size((image_size, image_size))
 
 
@@ -172,7 +158,7 @@ def _layer_norm_eps(
     """Set eps if the caller or the file states a value, and return the value in use."""
     norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm)]
     if wanted is None and "layer_norm_eps" in metadata:
-        wanted = _number(source, "layer_norm_eps", metadata["layer_norm_eps"])
+        wanted = stated_number(source.name, "layer_norm_eps", metadata["layer_norm_eps"])
     if wanted is None:
         return float(norms[0].eps)
     if not 0 < wanted < 1:
@@ -180,47 +166,3 @@ def _layer_norm_eps(
     for norm in norms:
         norm.eps = wanted
     return wanted
-
-
-_Colour = tuple[float, float, float]
-
-
-def _preprocessing(
-    source: Source, model: nn.Module, metadata: Mapping[str, str]
-) -> tuple[_Colour, _Colour, str]:
-    """Return mean, std and interpolation: the file's, else the folder's, else timm's, else 0.5."""
-    timms = getattr(model, "pretrained_cfg", {})
-    stated = {**_PREPROCESSING}
-    for fields in (timms, source.preprocessing, metadata):
-        stated |= {key: fields[key] for key in _PREPROCESSING if fields.get(key) is not None}
-    if stated["interpolation"] not in _INTERPOLATIONS:
-        raise BackboneError(
-            f"{source.name}: interpolation {stated['interpolation']!r} is unknown. "
-            f"Choose one of: {', '.join(_INTERPOLATIONS)}."
-        )
-    mean, std = (_colour(source, key, stated[key]) for key in ("mean", "std"))
-    if min(std) <= 0:
-        raise BackboneError(f"{source.name}: std {std} must be above 0.")
-    return mean, std, stated["interpolation"]
-
-
-def _colour(source: Source, key: str, value: Any) -> _Colour:
-    """Return three numbers from a list, one number, or text ("0.5", "[0.48, 0.46, 0.41]")."""
-    try:
-        value = json.loads(value) if isinstance(value, str) else value
-        red, green, blue = value if isinstance(value, (list, tuple)) else (value,) * 3
-    except ValueError as error:
-        raise BackboneError(
-            f"{source.name}: {key} {value!r} is not one or three numbers."
-        ) from error
-    return (_number(source, key, red), _number(source, key, green), _number(source, key, blue))
-
-
-def _number(source: Source, key: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise BackboneError(f"{source.name}: {key} {value!r} is not a number.")
-    return number

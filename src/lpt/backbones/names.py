@@ -10,15 +10,13 @@ random:ANY_OF_THESE           that architecture with random weights, the same ev
 and names that `register_backbone` has added.
 """
 
-import difflib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import timm
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -31,21 +29,29 @@ from huggingface_hub.errors import (
 from timm.models import get_pretrained_cfg
 from torch import nn
 
-from lpt.backbones.catalog import BACKBONES, EMBEDDED, HUB_WEIGHTS, canonical_name
-from lpt.backbones.weight_file import PICKLE_SUFFIXES, RESAVE, read_metadata
+from lpt.backbones.catalog import BACKBONES, EMBEDDED, HUB_WEIGHTS, canonical_name, unknown_backbone
+from lpt.backbones.config_json import CONFIG, read_description
+from lpt.backbones.weight_file import PICKLE_SUFFIXES, RESAVE, Checkpoint, read_metadata
 from lpt.errors import BackboneError
 
-__all__ = ["Source", "find_source"]
+__all__ = ["Kind", "Source", "find_source", "kind_of_name"]
 
-_CONFIG = "config.json"
-_MODEL_ARGUMENTS = frozenset({
-    "img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio", "init_values",
-    "qkv_bias", "qk_norm", "proj_bias", "pre_norm", "final_norm", "fc_norm", "global_pool",
-    "class_token", "no_embed_class", "reg_tokens", "dynamic_img_size",
-})  # fmt: skip
-_LARGEST = 8192
-"""Upper bound of every argument; a larger one would only exhaust memory."""
-_IGNORED_ARGUMENTS = frozenset({"num_classes", "in_chans", "drop_rate", "drop_path_rate"})
+_LONGEST = 4096
+"""Characters of a name, which may be a path."""
+
+
+class Kind(Enum):
+    """What the form of a name means; the module's docstring lists the forms."""
+
+    BUNDLED = auto()
+    TIMM = auto()
+    HUB = auto()
+    FOLDER = auto()
+    FILE = auto()
+    NAMED_FILE = auto()
+    RANDOM = auto()
+    REGISTERED = auto()
+    UNKNOWN = auto()
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class Source:
             file.
         model_arguments: arguments of the architecture, which override timm's.
         preprocessing: mean, std and interpolation, where the source states them.
+        metadata: facts about the weights that the file does not state.
         random: whether weights stay random instead of being loaded.
         build: makes the model with its weights; None for all but registered functions.
     """
@@ -69,8 +76,39 @@ class Source:
     architecture: str | None = None
     model_arguments: Mapping[str, Any] = field(default_factory=dict)
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     random: bool = False
     build: Callable[[], nn.Module] | None = None
+
+    def described(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Return a checkpoint with the metadata of this source, which takes precedence."""
+        return checkpoint._replace(metadata={**checkpoint.metadata, **self.metadata})
+
+
+def kind_of_name(name: str) -> Kind:
+    """Return what a name means, without opening or fetching anything."""
+    if name.startswith("random:"):
+        return Kind.RANDOM
+    if name.startswith("hf-hub:"):
+        return Kind.HUB
+    if name == EMBEDDED.name:
+        return Kind.BUNDLED
+    if not name or len(name) > _LONGEST or "\0" in name:
+        return Kind.UNKNOWN
+    try:
+        path = Path(name).expanduser()
+        architecture, at, _ = name.partition("@")
+        if at and Path(architecture).name == architecture and not path.exists():
+            return Kind.NAMED_FILE
+        if path.is_file() or path.suffix.lower() in {".safetensors", *PICKLE_SUFFIXES}:
+            return Kind.FILE
+        if canonical_name(name) is not None:
+            return Kind.TIMM
+        if name in BACKBONES:
+            return Kind.REGISTERED
+        return Kind.FOLDER if path.is_dir() else Kind.UNKNOWN
+    except (OSError, RuntimeError):  # a path too long, or the home of an unknown user
+        return Kind.UNKNOWN
 
 
 def find_source(name: str) -> Source:
@@ -79,34 +117,44 @@ def find_source(name: str) -> Source:
     Raises: BackboneError for an unknown name, with close matches, and for files that are not
         safetensors.
     """
-    if name.startswith("random:"):
-        shape = name.removeprefix("random:")
-        drawn = find_source(shape)
-        if drawn.build is not None:
-            raise BackboneError(
-                f"{name}: {shape} is built by a registered function, weights included. "
-                f"Load it as {shape}."
-            )
-        own = shape if canonical_name(shape) else drawn.name  # without the tag, which names weights
-        return replace(drawn, name=f"random:{own}", random=True)
-    if name.startswith("hf-hub:"):
-        return _hub_repository(name)
-    if name == EMBEDDED.name:
-        return Source(name, _embedded_file)
-    path = Path(name).expanduser()
-    architecture, at, file = name.partition("@")
-    if at and Path(architecture).name == architecture and not path.exists():
-        return _named_file(architecture, Path(file).expanduser().absolute())
-    if path.is_file() or path.suffix.lower() in {".safetensors", *PICKLE_SUFFIXES}:
-        return _file(path.absolute())
-    full = canonical_name(name)
-    if full is not None:
-        return _timm_model(full)
-    if name in BACKBONES:
-        return _registered(name)
-    if name and path.is_dir():
-        return _folder(path.absolute())
-    raise _unknown(name)
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:  # task files and settings hold the name as UTF-8
+        raise BackboneError(f"{name}: this path is not UTF-8. Rename the file.") from error
+    match kind_of_name(name):
+        case Kind.RANDOM:
+            return _random(name)
+        case Kind.HUB:
+            return _hub_repository(name)
+        case Kind.BUNDLED:
+            return Source(name, _embedded_file)
+        case Kind.NAMED_FILE:
+            architecture, _, file = name.partition("@")
+            return _named_file(architecture, Path(file).expanduser().absolute())
+        case Kind.FILE:
+            return _file(Path(name).expanduser().absolute())
+        case Kind.TIMM:
+            return _timm_model(canonical_name(name) or name)
+        case Kind.REGISTERED:
+            return _registered(name)
+        case Kind.FOLDER:
+            return _folder(Path(name).expanduser().absolute())
+        case Kind.UNKNOWN:
+            raise unknown_backbone(name)
+
+
+def _random(name: str) -> Source:
+    shape = name.removeprefix("random:")
+    if shape.startswith("random:"):
+        raise unknown_backbone(name)
+    drawn = find_source(shape)
+    if drawn.build is not None:
+        raise BackboneError(
+            f"{name}: {shape} is built by a registered function, weights included. "
+            f"Load it as {shape}."
+        )
+    own = shape if canonical_name(shape) else drawn.name  # without the tag, which names weights
+    return replace(drawn, name=f"random:{own}", random=True)
 
 
 def _registered(name: str) -> Source:
@@ -129,7 +177,7 @@ def _timm_model(name: str) -> Source:
     try:
         config = get_pretrained_cfg(name)
     except RuntimeError as error:
-        raise _unknown(name) from error
+        raise unknown_backbone(name) from error
 
     def fetch() -> Path:
         if config is None or not config.hf_hub_id:
@@ -144,61 +192,49 @@ def _timm_model(name: str) -> Source:
 
 def _hub_repository(name: str) -> Source:
     repository = name.removeprefix("hf-hub:")
-    source = _configured(name, _from_hub(name, repository, _CONFIG))
-    return replace(source, file=lambda: _from_hub(name, repository, HUB_WEIGHTS))
+    config = _from_hub(name, repository, CONFIG)
+    return _configured(name, config, lambda: _from_hub(name, repository, HUB_WEIGHTS))
 
 
 def _folder(folder: Path) -> Source:
-    config = folder / _CONFIG
+    config = folder / CONFIG
     if not config.is_file():
-        raise BackboneError(f"{folder}: has no {_CONFIG}, so it is not a backbone folder.")
-    return replace(_configured(str(folder), config), file=lambda: folder / HUB_WEIGHTS)
+        raise BackboneError(f"{folder}: has no {CONFIG}, so it is not a backbone folder.")
+    return _configured(str(folder), config, lambda: folder / HUB_WEIGHTS)
 
 
 def _file(path: Path) -> Source:
-    architecture = read_metadata(path).get("architecture", "")
-    return Source(str(path), lambda: path, architecture=canonical_name(architecture))
+    architecture = canonical_name(read_metadata(path).get("architecture", ""))
+    source = Source(str(path), lambda: path, architecture=architecture)
+    config = path.parent / CONFIG
+    if architecture is not None or path.name != HUB_WEIGHTS or not config.is_file():
+        return source
+    try:
+        found = read_description(config)
+    except BackboneError:  # a file of another program
+        return source
+    if found.architecture is not None:
+        return source
+    return replace(source, preprocessing=found.preprocessing, metadata=found.metadata)
 
 
 def _named_file(architecture: str, path: Path) -> Source:
     full = canonical_name(architecture)
     if full is None:
-        raise _unknown(architecture)
+        raise unknown_backbone(architecture)
     read_metadata(path)
     return replace(_timm_model(full), name=f"{architecture}@{path}", file=lambda: path)
 
 
-def _configured(name: str, path: Path) -> Source:
-    """Read timm's config.json; the caller adds the weights file."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        preprocessing = config.get("pretrained_cfg", config)
-        architecture = canonical_name(str(config["architecture"]))
-        arguments = dict(config.get("model_args") or {})
-        stated = {
-            k: preprocessing[k] for k in ("mean", "std", "interpolation") if preprocessing.get(k)
-        }
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise BackboneError(
-            f"{path}: not a timm config.json ({type(error).__name__}: {error}). "
-            "It must name the `architecture` and may give `pretrained_cfg`."
-        ) from error
-    if architecture is None:
-        raise _unknown(str(config["architecture"]))
-    arguments = {k: v for k, v in arguments.items() if k not in _IGNORED_ARGUMENTS}
-    for key, value in arguments.items():
-        numbers = value if isinstance(value, list) else [value]
-        large = any(isinstance(n, int | float) and not 0 <= n <= _LARGEST for n in numbers)
-        if key not in _MODEL_ARGUMENTS or large:
-            raise BackboneError(
-                f"{path}: model_args {key} = {value!r} is not supported; remove or correct it."
-            )
+def _configured(name: str, config: Path, file: Callable[[], Path]) -> Source:
+    found = read_description(config)
     return Source(
         name,
-        lambda: path.parent / HUB_WEIGHTS,
-        architecture=architecture,
-        model_arguments=arguments,
-        preprocessing=stated,
+        file,
+        architecture=found.architecture,
+        model_arguments=found.model_arguments,
+        preprocessing=found.preprocessing,
+        metadata=found.metadata,
     )
 
 
@@ -239,17 +275,3 @@ def _unreachable(name: str, file: str, error: Exception) -> BackboneError:
         f"Connect once, or obtain the file elsewhere and name it: TIMM_NAME@FILE.safetensors; "
         f"{EMBEDDED.name} needs no download.",
     )
-
-
-def _unknown(name: str) -> BackboneError:
-    architecture, _, tag = name.partition(".")
-    if tag and timm.is_model(architecture):
-        tags = timm.list_pretrained(f"{architecture}.*")
-        return BackboneError(f"{name}: no such weights. timm has {', '.join(tags) or 'none'}.")
-    known = [EMBEDDED.name]
-    for module in ("vision_transformer", "deit"):  # the families that take prompts
-        for pretrained in (False, True):
-            known += timm.list_models(module=module, pretrained=pretrained)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"Did you mean {', '.join(close)}?" if close else "`lpt backbones` lists the known ones."
-    return BackboneError(f"{name}: no such backbone, file or folder. {hint}")

@@ -7,7 +7,31 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["BackboneSpec", "hash_weights"]
+from lpt.errors import BackboneError
+
+__all__ = ["MAX_PARAMETERS", "BackboneSpec", "check_sizes", "hash_weights"]
+
+MAX_DEPTH = 100
+MAX_WIDTH = 8192
+MAX_PARAMETERS = 4 * 10**9
+"""Larger than any ViT that is published with weights."""
+
+
+def check_sizes(name: str, *, depth: int, width: int) -> None:
+    """Check the sizes of a model before it is built, each and together.
+
+    Args:
+        name: of the backbone, for the message.
+        depth: blocks.
+        width: numbers per token.
+    Raises: BackboneError if it would be larger than any published ViT.
+    """
+    attention = 4 * depth * width**2
+    if depth > MAX_DEPTH or width > MAX_WIDTH or attention > MAX_PARAMETERS:
+        raise BackboneError(
+            f"{name}: {depth:,} blocks of width {width:,} are more than any published ViT has. "
+            "Choose another backbone."
+        )
 
 
 @dataclass(frozen=True)

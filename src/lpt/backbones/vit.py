@@ -18,6 +18,7 @@ from lpt.backbones.blocks.protocol import PromptedBlock
 from lpt.backbones.linear import FrozenLinear
 from lpt.backbones.spec import BackboneSpec
 from lpt.errors import BackboneError, ShapeError
+from lpt.processes import one_thread_in_forks
 
 __all__ = ["SUPPORTED", "FrozenViT", "PromptKV"]
 
@@ -51,6 +52,7 @@ class FrozenViT(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
+        one_thread_in_forks()
         self.model = _checked(model)
         self.prompted: list[PromptedBlock] = [_adapted(model, b) for b in self.model.blocks]
         self.model.requires_grad_(False)

@@ -8,13 +8,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
 from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 from torch import Tensor
 
+from lpt.backbones.key_maps import to_timm
 from lpt.errors import BackboneError
+from lpt.tensor_files import TensorFile, TensorLimits
 
-__all__ = ["PICKLE_SUFFIXES", "RESAVE", "Checkpoint", "fill", "read_checkpoint", "read_metadata"]
+__all__ = [
+    "PICKLE_SUFFIXES",
+    "RESAVE",
+    "Checkpoint",
+    "fill",
+    "read_checkpoint",
+    "read_metadata",
+    "read_outline",
+]
+
+LIMITS = TensorLimits(file_bytes=2**35)
+"""Of a weights file: 32 GiB, eight thousand million float32 numbers."""
 
 PICKLE_SUFFIXES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl"})
 
@@ -29,11 +41,34 @@ _NOT_BACKBONE = ("head.", "head_dist.", "pre_logits.", "mask_token")
 
 
 class Checkpoint(NamedTuple):
-    """The content of a weights file: floating-point tensors in float32, metadata as text."""
+    """The content of a weights file under timm's names (`lpt.backbones.key_maps`).
+
+    Attributes:
+        path: the file.
+        tensors: floating-point tensors in float32; without memory in an outline.
+        metadata: text of the file, and what its layout implies.
+        layout: the layout that names were converted from; "" for timm's.
+    """
 
     path: Path
     tensors: dict[str, Tensor]
     metadata: dict[str, str]
+    layout: str = ""
+
+    @property
+    def remedy(self) -> str:
+        """The sentence that ends messages about tensors that do not fit."""
+        if self.layout:
+            return (
+                f"It is in the layout of {self.layout}; take timm's copy of these weights "
+                "(`lpt backbones`)."
+            )
+        return "Name its architecture: TIMM_NAME@FILE."
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers all tensors have together."""
+        return sum(tensor.numel() for tensor in self.tensors.values())
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -41,18 +76,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Raises: BackboneError if the file is missing, damaged or not safetensors.
     """
-    _check_kind(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = list(file.keys())
-            tensors = {name: file.get_tensor(name) for name in names}
-            metadata = file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise _damaged(path, error) from error
-    if not tensors:
-        raise BackboneError(f"{path}: contains no tensors. Download it again.")
-    floats = {n: t.to(torch.float32) if t.is_floating_point() else t for n, t in tensors.items()}
-    return Checkpoint(path, floats, metadata)
+    with _open(path) as file:
+        tensors = file.read_all()
+        metadata = file.metadata
+    return _checkpoint(path, tensors, metadata)
+
+
+def read_outline(path: Path) -> Checkpoint:
+    """Read names, shapes and metadata; the tensors have no memory (device "meta").
+
+    Raises: BackboneError like `read_checkpoint`.
+    """
+    with _open(path) as file:
+        return _checkpoint(path, file.outlines(), file.metadata)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -60,12 +96,8 @@ def read_metadata(path: Path) -> dict[str, str]:
 
     Raises: BackboneError like `read_checkpoint`.
     """
-    _check_kind(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise _damaged(path, error) from error
+    with _open(path) as file:
+        return file.metadata
 
 
 def fill(model: VisionTransformer, checkpoint: Checkpoint) -> None:
@@ -76,29 +108,29 @@ def fill(model: VisionTransformer, checkpoint: Checkpoint) -> None:
 
     Raises: BackboneError for missing, unknown, ill-shaped or non-finite tensors.
     """
-    path, tensors, _ = checkpoint
+    path, tensors = checkpoint.path, checkpoint.tensors
     _adopt_input_size(model, checkpoint)
     expected = model.state_dict()
     try:
         converted = checkpoint_filter_fn(dict(tensors), model, adapt_layer_scale=True)
-    except (LookupError, RuntimeError, AssertionError, ValueError, AttributeError) as error:
-        raise BackboneError(f"{path}: not weights of this architecture ({error}).") from error
+    except Exception as error:  # timm converts tensors of any shape, and may raise anything
+        raise BackboneError(
+            f"{path}: not weights of this architecture ({error}). {checkpoint.remedy}"
+        ) from error
     found = {n: t for n, t in converted.items() if not n.startswith(_NOT_BACKBONE)}
     if missing := sorted(expected.keys() - found.keys()):
         raise BackboneError(
-            f"{path}: lacks {_some(missing)}. "
-            "Download it again, or name its architecture: TIMM_NAME@FILE."
+            f"{path}: lacks {_some(missing)}. Download it again, or: {checkpoint.remedy}"
         )
     if unknown := sorted(found.keys() - expected.keys()):
         raise BackboneError(
-            f"{path}: {_some(unknown)} do not belong to this architecture. "
-            "Name its architecture: TIMM_NAME@FILE."
+            f"{path}: {_some(unknown)} do not belong to this architecture. {checkpoint.remedy}"
         )
     for name, tensor in found.items():
         if tensor.shape != expected[name].shape:
             raise BackboneError(
                 f"{path}: {name} has shape {tuple(tensor.shape)}, but this architecture needs "
-                f"{tuple(expected[name].shape)}. Name its architecture: TIMM_NAME@FILE."
+                f"{tuple(expected[name].shape)}. {checkpoint.remedy}"
             )
         if not torch.isfinite(tensor).all():
             raise BackboneError(f"{path}: {name} contains NaN or infinity. Download it again.")
@@ -107,13 +139,12 @@ def fill(model: VisionTransformer, checkpoint: Checkpoint) -> None:
 
 def _adopt_input_size(model: VisionTransformer, checkpoint: Checkpoint) -> None:
     """Give the model the patch grid of the checkpoint, so that timm resamples nothing."""
-    path, tensors, _ = checkpoint
+    path, tensors = checkpoint.path, checkpoint.tensors
     kernel = tensors.get("patch_embed.proj.weight")
     if kernel is not None and kernel.shape != model.patch_embed.proj.weight.shape:
         raise BackboneError(
             f"{path}: patch_embed.proj.weight has shape {tuple(kernel.shape)}, but this "
-            f"architecture needs {tuple(model.patch_embed.proj.weight.shape)}. "
-            "Name its architecture: TIMM_NAME@FILE."
+            f"architecture needs {tuple(model.patch_embed.proj.weight.shape)}. {checkpoint.remedy}"
         )
     positions = tensors.get("pos_embed")
     if positions is None or model.pos_embed is None or positions.shape == model.pos_embed.shape:
@@ -124,24 +155,32 @@ def _adopt_input_size(model: VisionTransformer, checkpoint: Checkpoint) -> None:
     if grid == 0 or grid * grid != patches or positions.shape[::2] != model.pos_embed.shape[::2]:
         raise BackboneError(
             f"{path}: pos_embed has shape {tuple(positions.shape)}, which is not a square grid "
-            f"of patches plus {others} tokens. Name its architecture: TIMM_NAME@FILE."
+            f"of patches plus {others} tokens. {checkpoint.remedy}"
         )
     patch = model.patch_embed.img_size[0] // model.patch_embed.grid_size[0]
     model.set_input_size((grid * patch, grid * patch))
 
 
-def _check_kind(path: Path) -> None:
+def _checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> Checkpoint:
+    if not tensors:
+        raise BackboneError(f"{path}: contains no tensors. Download it again.")
+    for name, tensor in tensors.items():
+        if not tensor.numel():
+            raise BackboneError(f"{path}: {name} is empty. Download it again.")
+    floats = {n: t.to(torch.float32) if t.is_floating_point() else t for n, t in tensors.items()}
+    renamed = to_timm(floats)
+    return Checkpoint(path, renamed.tensors, {**renamed.metadata, **metadata}, renamed.layout)
+
+
+def _open(path: Path) -> TensorFile:
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise BackboneError(
             f"{path}: a torch file can run code when opened; only .safetensors files are read.",
             f"{RESAVE[0].upper()}{RESAVE[1:]}.",
         )
-    if not path.is_file():
-        raise BackboneError(f"{path}: no such weights file.")
-
-
-def _damaged(path: Path, error: Exception) -> BackboneError:
-    return BackboneError(f"{path}: not a readable safetensors file ({error}). Download it again.")
+    if not path.exists():
+        raise BackboneError(f"{path}: no such weights file. Check the path.")
+    return TensorFile(path, LIMITS, BackboneError)
 
 
 def _some(names: list[str]) -> str:

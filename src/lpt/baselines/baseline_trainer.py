@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lpt.baselines.encoder import Encoder, EncoderStage
@@ -18,12 +17,14 @@ from lpt.config import OptimConfig
 from lpt.config.sections import GroupPhaseConfig, Section
 from lpt.losses import build_loss
 from lpt.model.classifier import CosineClassifier
+from lpt.own_generator import OwnGenerator
 from lpt.training.engine.checkpoint import put_back
 from lpt.training.engine.loop import Loop, Source, fit
 from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Branch, Stage, branches_of
 from lpt.training.engine.view_cache import NoRoomError, build_cache
 from lpt.training.phases.class_means import interpolate_with_class_means, means_of
+from lpt.training.run.memory_check import check_step_memory
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["BaselineTrainer", "Usage"]
@@ -58,6 +59,7 @@ class BaselineTrainer:
 
     Attributes:
         usage: what all calls of `fit` have trained and used.
+        draws: the random numbers of initialisation, in which `train_baseline` calls the method.
     """
 
     def __init__(
@@ -72,11 +74,12 @@ class BaselineTrainer:
         self.options: Any = options
         self.folder = folder
         self.usage = Usage()
+        self.draws = OwnGenerator(context.config.seed)
 
     def with_context(self, context: TrainingContext) -> "BaselineTrainer":
-        """The same trainer in another context; both record their usage in the same place."""
+        """The same trainer in another context; both share their usage and their random numbers."""
         other = BaselineTrainer(self.name, context, self.settings, self.options, self.folder)
-        other.usage = self.usage
+        other.usage, other.draws = self.usage, self.draws
         return other
 
     @property
@@ -165,6 +168,13 @@ class BaselineTrainer:
             stage=number,
             views=cached_views,
         )
+        check_step_memory(
+            context,
+            batch=settings.batch_size,
+            branches=len(stage.branches),
+            prompts=0,
+            setting=f"baseline {self.name}: batch_size",
+        )
         self.mark_trained(p for parameters in stage.param_groups().values() for p in parameters)
         store = StageCheckpoint(self.folder, number)
         checkpoint = store.load()
@@ -173,7 +183,7 @@ class BaselineTrainer:
             self.usage.seconds += sum(checkpoint.seconds.values())
             self.usage.peak_memory = max(self.usage.peak_memory, checkpoint.peak_memory)
         if checkpoint is None or checkpoint.position.epoch < plan.epochs:
-            with self._source(stage, plan) as source:
+            with self.draws.paused(), self._source(stage, plan) as source:
                 loop = Loop(
                     accelerator=context.accelerator,
                     source=source,
@@ -189,7 +199,7 @@ class BaselineTrainer:
                 )
                 fit(loop, stage, plan, optim or self._optim(), checkpoint)
         # Whatever follows draws the same numbers after a training and after a finished checkpoint.
-        torch.manual_seed(context.config.seed)
+        self.draws.seed(context.config.seed)
         stage.eval()
         weight = settings.mean_weight if mean_weight is None else mean_weight
         interpolate_with_class_means(stage, context, weight or 0.0)

@@ -24,7 +24,7 @@ from lpt.config.sections import Section
 from lpt.config.validation import validated
 from lpt.errors import ConfigError
 from lpt.losses import check_loss
-from lpt.registry import Registry
+from lpt.registry import Registry, check_name
 
 __all__ = [
     "BASELINES",
@@ -81,6 +81,7 @@ def register_baseline(name: str, baseline: Baseline, *, replace: bool = False) -
     0.001
     >>> BASELINES.unregister("last-norm")
     """
+    check_name("baseline", name)
     baseline.check(name)
     _settings(name, baseline, {})
     BASELINES.register(name, baseline, replace=replace)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from lpt.config.old_names import BASELINE_SETTINGS, current_names
-from lpt.config.sections import NonNegative, Positive, Sampler, Section, Share
+from lpt.config.ranges import BatchSize, CachedViews, Dropout, Epochs, Factor, LearningRate, Share
+from lpt.config.sections import Sampler, Section
 from lpt.config.validation import validated
 from lpt.losses import loss_names
 
@@ -49,18 +50,18 @@ class BaselineSettings(Section):
 
     model_config = ConfigDict(strict=True)
 
-    epochs: Annotated[int, Field(ge=0)] = 20
-    batch_size: Annotated[int, Field(ge=0)] = 0
-    lr: Positive | None = None
-    classifier_lr: Positive | None = None
-    weight_decay: NonNegative | None = 0.0
+    epochs: Epochs = 20
+    batch_size: BatchSize = 0
+    lr: LearningRate | None = None
+    classifier_lr: LearningRate | None = None
+    weight_decay: Factor | None = 0.0
     sampler: Sampler = "instance"
     loss: Annotated[str, AfterValidator(_known_loss)] = "ce"
     loss_options: dict[str, Any] = Field(default_factory=dict)
     init: Literal["class-means", "uniform"] = "class-means"
     mean_weight: Share | None = 0.0
-    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
-    cached_views: Annotated[int, Field(ge=0)] = 0
+    dropout: Dropout | None = None
+    cached_views: CachedViews = 0
     tta: bool = False
     options: dict[str, Any] = Field(default_factory=dict)
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from lpt.baselines.baseline_trainer import BaselineTrainer
@@ -115,10 +114,10 @@ def _trained(
     trainer: BaselineTrainer, train: Callable[[], Sequence[Stage]]
 ) -> list[TrainedBaseline]:
     device, usage = trainer.context.accelerator.device, trainer.usage
-    torch.manual_seed(trainer.context.config.seed)
     reset_peak_memory(device)
     began = time.monotonic()
-    stages = [stage.eval() for stage in train()]
+    with trainer.draws:
+        stages = [stage.eval() for stage in train()]
     seconds = usage.seconds + time.monotonic() - began
     peak = max(usage.peak_memory, peak_memory(device))
     return [

@@ -18,6 +18,7 @@ from lpt.bench.memory import step_memory
 from lpt.bench.workload import Workload
 from lpt.devices import choose_device
 from lpt.errors import LptError
+from lpt.progress import plural
 from lpt.training.run.device_setup import uses_bf16
 
 __all__ = ["LOGIT_TOLERANCE", "bench", "render"]
@@ -113,7 +114,8 @@ def render(result: Mapping[str, Any]) -> str:
     )
     lines = [
         f"{result['backbone']}, batch {result['batch']}, {result['precision']}, "
-        f"{result['machine']}, {result['threads']} threads, torch {result['versions']['torch']}",
+        f"{result['machine']}, {plural(result['threads'], 'thread')}, "
+        f"torch {result['versions']['torch']}",
         f"largest difference from the plain implementation: cosine logits "
         f"{result['max_logit_error']:.1e}, gradients {result['max_gradient_error']:.1e}",
         "",

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lpt.backbones import load_backbone
 from lpt.backbones.linear import torch_products
 from lpt.model.two_pass import LongTailedPromptModel, Prefix, PromptShape
+from lpt.own_generator import OwnGenerator
 from lpt.records import Output
 from lpt.reference.plain_model import PlainModel
 
@@ -41,14 +42,16 @@ class Workload:
     def __init__(
         self, backbone: str, batch: int, device: str = "cpu", *, bf16: bool = False
     ) -> None:
-        torch.manual_seed(0)
         frozen = load_backbone(backbone)
         self.vit = _as_timm_made_it(frozen.model).to(device)
-        self.model = LongTailedPromptModel(frozen, CLASSES, SHAPE).to(device)
+        own = OwnGenerator(0)
+        with own:
+            self.model = LongTailedPromptModel(frozen, CLASSES, SHAPE).to(device)
         self.plain = PlainModel(self.model, self.vit)
         size = frozen.spec.image_size
-        self.images = torch.randn(batch, 3, size, size).to(device)
-        self.labels = torch.randint(0, CLASSES, (batch,)).to(device)
+        with own:
+            self.images = torch.randn(batch, 3, size, size).to(device)
+            self.labels = torch.randint(0, CLASSES, (batch,)).to(device)
         self.device, self.bf16 = torch.device(device), bf16
         self.trainable = {
             "phase1": [self.model.shared.prompts, self.model.classifier.weight],

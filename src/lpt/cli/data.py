@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Data, Seed, check_free
+from lpt.cli.options import Data, Seed, check_free, with_quiet
+from lpt.cli.printing import say
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
+from lpt.escape import printable, shell_command
+from lpt.progress import plural
 
 __all__ = ["app"]
 
@@ -30,8 +33,8 @@ def list_sets() -> None:
     rows = [(name, ", ".join(known.options), known.about) for name, known in DATASETS.items()]
     rows.append(("hf:NAME", "config, image, label", "a Hugging Face data set; needs lpt[datasets]"))
     for name, options, about in [("name", "options", "contents and requirements"), *rows]:
-        print(f"{name:<17}{options:<22}{about}")
-    print("\nOptions follow a colon: cifar100-lt:imbalance=50,root=DIR")
+        say(f"{name:<17}{options:<22}{about}")
+    say("\nOptions follow a colon: cifar100-lt:imbalance=50,root=DIR")
 
 
 @app.command()
@@ -49,9 +52,12 @@ def inspect(
         typer.Option(
             min=0,
             max=0.9,
-            help="Share held out for validation first; lpt train holds out 0.1 by default.",
+            help="Share of train held out for validation, as lpt train does; 0 for none.",
         ),
-    ] = 0.0,
+    ] = VAL_FRACTION,
+    every_class: Annotated[
+        bool, typer.Option("--all", help="Chart every class, also where there are many.")
+    ] = False,
 ) -> None:
     """Show classes, counts, imbalance, shot groups and a chart of the tail."""
     from lpt.data.class_groups import ClassGroups
@@ -61,10 +67,11 @@ def inspect(
     summary = inspect_data(
         open_data(data, val_fraction=val_fraction), ClassGroups(many_above, few_below)
     )
-    print(summary.to_json() if as_json else render(summary))
+    say(summary.to_json() if as_json else render(summary, every_class=every_class))
 
 
 @app.command()
+@with_quiet
 def check(
     data: Data,
     as_json: Annotated[
@@ -96,7 +103,7 @@ def check(
     """Read every image and report what would spoil training; exit code 1 if anything would."""
     from lpt.data.check.check_result import check_data, render_check
     from lpt.data.check.contact_sheet import contact_sheet
-    from lpt.data.check.policy import write_quarantine
+    from lpt.data.check.quarantine import write_quarantine
     from lpt.data.check.scan import check_workers
     from lpt.data.sources.open_data import open_data
     from lpt.files import cache_folder, write_text
@@ -106,7 +113,7 @@ def check(
     to_stdout = as_json == "-"
     json_file = None if as_json is None or to_stdout else Path(as_json)
     check_free(json_file, sheet, quarantine)
-    manifest = open_data(data, val_fraction=0, test_fraction=0)
+    manifest = open_data(data, val_fraction=0, test_fraction=0, lenient=True)
     with shown(reporter_for(), "image check", "images") as progress:
         report = check_data(
             manifest,
@@ -114,13 +121,13 @@ def check(
             cache=cache or cache_folder(),
             progress=progress,
         )
-    print(report.to_json() if to_stdout else render_check(report))
+    say(report.to_json() if to_stdout else render_check(report))
     if json_file is not None:
         write_text(json_file, report.to_json() + "\n")
     if sheet is not None:
         contact_sheet(report, manifest, sheet)
     if quarantine is not None:
-        write_quarantine(report, quarantine)
+        write_quarantine(report, manifest, quarantine)
     raise typer.Exit(1 if report.spoiled else 0)
 
 
@@ -154,8 +161,9 @@ def split(
         seed=seed,
     )
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in made.splits.items())
-    print(f"{out}: {sizes} images of {made.num_classes} classes")
-    print(f"next  lpt train {with_list(data, out)}")
+    classes = plural(made.num_classes, "class", "classes")
+    say(f"{printable(str(out))}: {sizes} images of {classes}")
+    say(f"next  {shell_command('lpt', 'train', with_list(data, out))}")
 
 
 @app.command()
@@ -176,7 +184,11 @@ def longtail(
     test_fraction: TestFraction = TEST_FRACTION,
     seed: Seed = 0,
 ) -> None:
-    """Write a list that reduces the training images to a long tail; no image is copied."""
+    """Write a list that reduces the training images to a long tail; no image is copied.
+
+    The first class in the order of class numbers (of class folders: alphabetical) keeps most images
+    and the last one fewest, unless --shuffle-classes or --counts-of is given.
+    """
     from lpt.data.tools.make_lists import list_long_tailed, with_list
 
     made = list_long_tailed(
@@ -190,11 +202,15 @@ def longtail(
         seed=seed,
     )
     counts = made.counts()
-    print(
-        f"{out}: {counts.sum():,} training images of {made.num_classes} classes, "
+    classes = plural(made.num_classes, "class", "classes")
+    say(
+        f"{printable(str(out))}: {plural(counts.sum(), 'training image')} of {classes}, "
         f"{counts.max():,} to {counts.min():,} per class"
     )
-    print(f"next  lpt train {with_list(data, out)}")
+    if counts_of is None and not shuffle_classes:
+        first, last = (printable(made.class_names[c]) for c in (0, -1))
+        say(f"order {first} (most images) to {last} (fewest); --shuffle-classes draws another")
+    say(f"next  {shell_command('lpt', 'train', with_list(data, out))}")
 
 
 @app.command()
@@ -226,4 +242,4 @@ def bench(
         batch=min(batch, len(train)),
         images=images,
     )
-    print(render_throughput(speeds))
+    say(render_throughput(speeds))

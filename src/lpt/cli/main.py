@@ -1,30 +1,41 @@
-"""The `lpt` command: all subcommands, and the printing of errors and warnings."""
+"""The `lpt` command: all subcommands, the printing of errors and warnings, and the exit codes.
 
+Codes: 0 done, 1 a finding of `lpt data check` or a failed run of a study, 2 a user error, 128 plus
+the number of a signal (130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, 141 for a closed pipe).
+"""
+
+import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from types import FrameType
 from typing import Annotated, TextIO
 
 import typer
 
 from lpt.allocator import reuse_memory
-from lpt.cli import data, reports, study, train, use
+from lpt.cli import data, info, reports, study, train, use
 from lpt.cli.old_options import current_arguments
-from lpt.cli.options import message_of
+from lpt.cli.options import command_of, message_of, with_metavars, with_quiet
+from lpt.cli.printing import guarded_streams, say, say_error
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
+from lpt.escape import printable, printable_lines
 from lpt.threads import wait_passively
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "stopped_by_signals"]
+
+_SIGNALS = ("SIGTERM", "SIGHUP")
 
 app = typer.Typer(
     name="lpt",
     help="Train image classifiers on long-tailed data by tuning prompts for a frozen Vision "
     "Transformer (LPT).",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -32,7 +43,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"lpt {version('lpt')}")
+        say(f"lpt {version('lpt')}")
         raise typer.Exit
 
 
@@ -40,25 +51,30 @@ def _version(asked: bool) -> None:
 def _every_command(
     shown: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", metavar="", callback=_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     del shown
 
 
 for command in (
-    train.demo,
-    train.train,
-    use.evaluate,
+    with_quiet(train.demo),
+    with_quiet(train.train),
+    with_quiet(use.evaluate),
     use.predict,
-    reports.analyze,
-    reports.report,
+    with_quiet(reports.analyze),
+    with_quiet(reports.report),
     reports.bench,
-    study.study,
+    with_quiet(study.study),
+    info.info,
+    info.settings,
     use.backbones,
 ):
     app.command()(command)
 app.add_typer(data.app)
+with_metavars(app)
 
 
 def main() -> None:
@@ -66,8 +82,13 @@ def main() -> None:
     reuse_memory()
     wait_passively()
     warnings.showwarning = _show_warning
-    with _errors_printed():
-        app(current_arguments(sys.argv[1:]))
+    with guarded_streams(), _errors_printed(), stopped_by_signals():
+        try:
+            code = command_of(app)(current_arguments(sys.argv[1:]), standalone_mode=False)
+            raise SystemExit(code or 0)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
 
 
 def _show_warning(
@@ -82,7 +103,7 @@ def _show_warning(
     text = warnings.formatwarning(message, category, filename, lineno, line)
     if issubclass(category, RenamedWarning):
         text = f"lpt: warning: {message}\n"
-    print(text, end="", file=file or sys.stderr)
+    print(printable_lines(text), end="", file=file or sys.stderr)
 
 
 @contextmanager
@@ -90,5 +111,52 @@ def _errors_printed() -> Iterator[None]:
     try:
         yield
     except LptError as error:
-        print(f"lpt: {message_of(error)}", file=sys.stderr)
+        say_error(message_of(error))
         raise SystemExit(2) from None
+    except Exception as error:
+        # Typer has no public class for wrong usage, such as an option that does not exist.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ != "NoArgsIsHelpError":  # which has printed the help
+            where = "lpt" if context is None else context.command_path
+            say_error(f"{printable(message())}\nSee: {where} --help")
+        raise SystemExit(2) from None
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, with their own exit code.
+
+    A signal that the caller ignores (nohup) stays ignored. The second signal ends the process at
+    once. Worker processes that inherit the handlers end as if there were none.
+    """
+    received: list[int] = []
+    process = os.getpid()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        signal.signal(number, signal.SIG_DFL)
+        if os.getpid() != process:
+            os.kill(os.getpid(), number)
+        received.append(number)
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # only the main thread may handle signals
+    handled = [n for n in numbers if signal.getsignal(n) == signal.SIG_DFL]
+    for number in handled:
+        signal.signal(number, stop)
+    try:
+        yield
+    except BaseException as error:
+        if received:
+            raise SystemExit(128 + received[0]) from None
+        if isinstance(error, KeyboardInterrupt):
+            raise SystemExit(128 + signal.SIGINT) from None
+        raise
+    finally:
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)

@@ -1,10 +1,14 @@
 """Arguments and options that several commands share, and the names of parameters as options."""
 
+import functools
+import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo, ParameterInfo
 
 from lpt.cli.early_checks import given_run
 from lpt.errors import ConfigError, LptError, TemplateError
@@ -13,6 +17,7 @@ from lpt.threads import MAX_THREADS
 __all__ = [
     "DATA_HELP",
     "MAX_SEED",
+    "Backbone",
     "Data",
     "Device",
     "Run",
@@ -20,8 +25,11 @@ __all__ = [
     "Threads",
     "Workers",
     "check_free",
+    "command_of",
     "message_of",
     "named_data",
+    "with_metavars",
+    "with_quiet",
 ]
 
 DATA_HELP = (
@@ -33,6 +41,14 @@ MAX_SEED = 2**32 - 1
 Data = Annotated[str, typer.Argument(help=DATA_HELP, show_default=False)]
 Run = Annotated[
     Path, typer.Argument(help="Run folder or task file.", show_default=False, callback=given_run)
+]
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        help="Backbone that the task was trained on. Needed where the task file names one that "
+        "would be fetched, or a path.",
+        show_default="the one that the task file names",
+    ),
 ]
 Device = Annotated[
     str | None,
@@ -49,6 +65,8 @@ Workers = Annotated[
     int, typer.Option(min=0, help="Processes that load images; 0 loads them in this process.")
 ]
 
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress on stderr.")]
+_METAVARS = {bool: "", int: "N", float: "NUMBER", Path: "PATH"}
 _OPTIONS = {"data": "DATA", "settings": "--set", "path": "RUN"}
 """Parameters whose option is not `--` followed by their name."""
 
@@ -95,3 +113,72 @@ def check_free(*files: Path | None) -> None:
     for file in files:
         if file is not None and file.exists():
             raise ConfigError(f"{file}: exists already. Choose another name, or remove it first.")
+
+
+def with_quiet(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option `--quiet`, which shows neither progress nor notes about it."""
+
+    @functools.wraps(command)
+    def run(*, quiet: bool = False, **arguments: Any) -> None:
+        from lpt.reporters import without_progress
+
+        if not quiet:
+            command(**arguments)
+            return
+        with without_progress():
+            command(**arguments)
+
+    signature = inspect.signature(command)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    quiet = inspect.Parameter("quiet", kind, default=False, annotation=_Quiet)
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), quiet]
+    )
+    run.__annotations__ = {**command.__annotations__, "quiet": _Quiet}
+    return run
+
+
+def with_metavars(app: typer.Typer) -> None:
+    """Show what arguments and options take in words of users: FILE, TEXT, N; nothing for flags."""
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            with_metavars(group.typer_instance)
+    for command in app.registered_commands:
+        assert command.callback is not None  # every command is a function
+        for name, hint in get_type_hints(command.callback, include_extras=True).items():
+            kind, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+            for extra in extras:
+                if isinstance(extra, ParameterInfo) and extra.metavar is None:
+                    is_argument = isinstance(extra, ArgumentInfo)
+                    extra.metavar = name.upper() if is_argument else _metavar(kind)
+
+
+def _metavar(kind: Any) -> str:
+    """Metavar of an option of a type, which may be a list or None too."""
+    inner = [_metavar(one) for one in get_args(kind) if one is not type(None)]
+    return inner[0] if inner else _METAVARS.get(kind, "TEXT")
+
+
+def command_of(app: typer.Typer) -> Any:
+    """Build the command of an app, whose help names no types of Python."""
+    return _without_types(typer.main.get_command(app))
+
+
+def _without_types(command: Any) -> Any:
+    for inner in getattr(command, "commands", {}).values():
+        _without_types(inner)
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = lambda *_, **__: ""
+        elif parameter.metavar is None and parameter.is_flag:
+            parameter.metavar = ""
+    made = command.get_help_option
+
+    def get_help_option(*arguments: Any) -> Any:
+        option = made(*arguments)
+        if option is not None:
+            option.metavar = ""
+        return option
+
+    command.get_help_option = get_help_option
+    return command

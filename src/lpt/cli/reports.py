@@ -1,13 +1,14 @@
 """lpt analyze, lpt report, lpt bench: analysis and report of runs, and speed."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpt.cli.early_checks import given_runs
-from lpt.cli.options import Device, Run, Threads, Workers
+from lpt.cli.options import Backbone, Device, Run, Threads, Workers
+from lpt.cli.printing import say, say_json
+from lpt.escape import printable, shell_command
 from lpt.threads import use_threads
 
 __all__ = ["analyze", "bench", "report"]
@@ -44,6 +45,7 @@ def analyze(
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
+    backbone: Backbone = None,
 ) -> None:
     """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
     use_threads(threads)
@@ -57,11 +59,13 @@ def analyze(
         out=out,
         bank=bank,
         device=device,
+        backbone=backbone,
         workers=workers,
         reporter=reporter_for(),
     )
-    print(f"analysis  {folder}/analysis.json, one CSV file per table, images/")
-    print(f"next      lpt report {run}")
+    say(f"analysis  {printable(str(folder))}/analysis.json, one CSV file per table, images/")
+    if out is None and run.is_dir():  # the report reads RUN/analysis
+        say(f"next      {shell_command('lpt', 'report', run)}")
 
 
 def report(
@@ -104,7 +108,7 @@ def report(
         workers=workers,
         reporter=reporter_for(),
     )
-    print(f"report    {path}")
+    say(f"report    {printable(str(path))}")
 
 
 def bench(
@@ -126,4 +130,7 @@ def bench(
     from lpt.bench.ratios import render
 
     result = measure(backbone, batch, repeats, device, precision)
-    print(json.dumps(result, indent=2) if as_json else render(result))
+    if as_json:
+        say_json(result)
+    else:
+        say(render(result))

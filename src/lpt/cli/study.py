@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from lpt.cli.options import DATA_HELP, Device, Threads, named_data
+from lpt.cli.printing import say, say_stopped
 from lpt.errors import ConfigError
+from lpt.escape import printable
 from lpt.threads import use_threads
 
 __all__ = ["study"]
@@ -108,18 +110,19 @@ def study(
     """Reproduce a comparison of the paper as one table; resumes after an interruption."""
     use_threads(threads)
     from lpt.config import parse_settings
-    from lpt.data.sources.existing import check_data_exists
+    from lpt.data.sources.data_string import parse_spec
+    from lpt.data.sources.read_source import check_exists
     from lpt.studies.define.definition import load_study, study_names
     from lpt.studies.define.row_labels import label_of
 
     if name is not None and as_list:
-        print("\n".join(row.label for row in load_study(name, recipe).rows))
+        say("\n".join(row.label for row in load_study(name, recipe).rows))
         return
     if name is None:
         width = max(map(len, study_names()))
         for known in study_names():
             found = load_study(known)
-            print(f"{known:<{width}}  {found.about} ({found.source})")
+            say(f"{known:<{width}}  {found.about} ({found.source})")
         return
     labels = [row.label for row in load_study(name, recipe).rows]
     for asked in only or ():
@@ -128,7 +131,7 @@ def study(
         label_of(reference, labels, "--reference")
     if data is None:
         raise ConfigError(f"study {name}: name the data with --data.")
-    check_data_exists(data)  # all of this before torch is imported
+    check_exists(parse_spec(data))  # all of this before torch is imported
     from lpt.api import run_name
     from lpt.reporters import reporter_for
     from lpt.studies.define.lr_grid import parse_lrs
@@ -153,10 +156,14 @@ def study(
         device,
     )
     if plan:
-        print(render_plan(plan_study(request, reporter_for())), end="")
+        say(render_plan(plan_study(request, reporter_for())).rstrip())
         return
-    table = run_study(request, reporter_for())
-    print(render_study(table))
-    print(f"files  {folder}/{name}.md, .csv, .json, .svg; runs in {folder}/runs")
+    try:
+        table = run_study(request, reporter_for())
+    except KeyboardInterrupt:
+        say_stopped("Run the same command again to continue.")
+        raise
+    say(render_study(table))
+    say(f"files  {printable(str(folder))}: {name}.md, .csv, .json, .svg; runs in runs/")
     if any(row.failed for row in table.rows):
         raise SystemExit(1)

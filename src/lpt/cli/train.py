@@ -1,13 +1,14 @@
 """The commands `lpt demo` and `lpt train`."""
 
-import shlex
-import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed, Threads
+from lpt.cli.printing import say, say_json, say_stopped
+from lpt.escape import shell_command
 from lpt.threads import use_threads
 
 __all__ = ["demo", "train"]
@@ -24,8 +25,14 @@ def demo(
     use_threads(threads)
     from lpt.reporters import reporter_for
     from lpt.studies.demo import run_demo
+    from lpt.training.run.run_folder import free_run_path
 
-    print(run_demo(out, seed, reporter_for()))
+    folder = out or free_run_path("demo")
+    try:
+        say(run_demo(folder, seed, reporter_for()))
+    except KeyboardInterrupt:
+        _say_how_to_resume(folder)
+        raise
 
 
 def train(
@@ -82,6 +89,9 @@ def train(
         str | None,
         typer.Option(metavar="tensorboard", help="Also write TensorBoard logs to RUN/tensorboard."),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON instead of a table.")
+    ] = False,
     device: Device = None,
     threads: Threads = None,
 ) -> None:
@@ -113,8 +123,17 @@ def train(
     try:
         task = finish(trainer)
     except KeyboardInterrupt:
-        path = shlex.quote(str(trainer.folder.path))
-        print(f"\nlpt: stopped. Resume with: lpt train --out {path} --resume", file=sys.stderr)
+        _say_how_to_resume(trainer.folder.path)
         raise
     assert task.result is not None  # `finish` sets it
-    print(summarise(trainer, task, task.result))
+    if as_json:
+        places = {"run": str(trainer.folder.path), "task_file": str(trainer.folder.task_file)}
+        say_json({**places, **asdict(task.result)})
+    else:
+        say(summarise(trainer, task, task.result))
+
+
+def _say_how_to_resume(run: Path) -> None:
+    if (run / "config.yaml").is_file():  # else nothing was trained yet
+        again = shell_command("lpt", "train", "--out", run, "--resume")
+        say_stopped(f"Resume with: {again}")

@@ -1,15 +1,16 @@
 """The commands `lpt evaluate`, `lpt predict` and `lpt backbones`."""
 
-import json
-import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpt.cli.early_checks import given_paths
-from lpt.cli.options import Device, Run, Threads, Workers, named_data
+from lpt.cli.options import Backbone, Device, Run, Threads, Workers, named_data
+from lpt.cli.printing import say, say_error, say_json
 from lpt.errors import DataError
+from lpt.escape import printable
 from lpt.threads import use_threads
 
 __all__ = ["backbones", "evaluate", "predict"]
@@ -42,20 +43,22 @@ def evaluate(
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
+    backbone: Backbone = None,
 ) -> None:
     """Score a task by shot group, and per class as CSV and JSON files."""
     use_threads(threads)
-    from lpt.data.sources.existing import check_data_exists
+    from lpt.data.sources.data_string import parse_spec
+    from lpt.data.sources.read_source import check_exists
 
     named = named_data(data or [])
     for source in named.values():
-        check_data_exists(source)
+        check_exists(parse_spec(source))
     from lpt.reporters import reporter_for
     from lpt.shift.score_sets import score_sets
     from lpt.shift.set_tables import render_scores
     from lpt.task import load
 
-    task = load(run, device=device)
+    task = load(run, backbone=backbone, device=device)
     folder = out or (run / "evaluation" if run.is_dir() else None)
     scores = score_sets(
         run,
@@ -67,11 +70,11 @@ def evaluate(
         reporter=reporter_for(),
     )
     if as_json:
-        print(json.dumps({score.name: score.to_json() for score in scores}, indent=2))
+        say_json({score.name: score.to_json() for score in scores})
         return
-    print(render_scores(scores, task.groups))
+    say(render_scores(scores, task.groups))
     if folder is not None:
-        print(f"per class: {folder}/*.csv and *.json")
+        say(f"per class: {printable(str(folder))}/*.csv and *.json")
 
 
 def predict(
@@ -89,6 +92,7 @@ def predict(
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
+    backbone: Backbone = None,
 ) -> None:
     """Predict the most probable classes of images.
 
@@ -103,16 +107,18 @@ def predict(
     from lpt.task import load
 
     bad = 0
-    for prediction in load(run, device=device).predict_each(images, top=top, workers=workers):
+    for prediction in load(run, backbone=backbone, device=device).predict_each(
+        images, top=top, workers=workers
+    ):
         if isinstance(prediction, DataError):
             if len(images) == 1:
                 raise prediction
             bad += 1
-            print(f"lpt: {prediction}", file=sys.stderr)
+            say_error(str(prediction))
         elif as_json:
-            print(json.dumps(asdict(prediction), ensure_ascii=False))
+            say_json(asdict(prediction), indent=None)
         else:
-            print(prediction)
+            say(str(prediction))
     if bad:
         raise DataError(f"{bad:,} of {len(images):,} images could not be read (see above).")
 
@@ -121,23 +127,23 @@ def backbones() -> None:
     """List the backbones that can be loaded, and those that are already on this machine."""
     from lpt.backbones import list_backbones
 
-    rows = [("name", "where", "size", "input", "trained on", "")]
+    rows = [("name", "where", "size", "input", "")]
     rows += [
         (
             e.name,
             e.place,
             "" if e.parameters is None else f"{e.parameters:.0f} M",
             "" if e.image_size is None else f"{e.image_size} px",
-            e.data,
-            e.note,
+            f"{e.data}; {e.note}" if e.note else e.data,
         )
         for e in list_backbones()
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    for row in rows:
-        cells = (text.ljust(width) for text, width in zip(row, widths, strict=False))
-        print("  ".join([*cells, row[5]]).rstrip())
-    print(
-        "\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors, a folder"
-    )
-    print("with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME (untrained).")
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    for *cells, about in rows:
+        line = (text.ljust(width) for text, width in zip(cells, widths, strict=True))
+        say("  ".join(line).rstrip())
+        for text in textwrap.wrap(about, 74):
+            say(f"    {text}")
+    say("\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors,")
+    say("a folder with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME")
+    say("(untrained).")

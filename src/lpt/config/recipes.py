@@ -1,18 +1,23 @@
 """Load named recipes and YAML files of settings; parse `key=value` settings."""
 
+import os
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lpt.config.merging import merged
 from lpt.config.old_names import current_names
 from lpt.config.run_config import RunConfig
+from lpt.config.strict_yaml import MAX_BYTES, YamlError, read_yaml
 from lpt.config.validation import validated
 from lpt.errors import ConfigError
+from lpt.escape import shortened
+from lpt.regular_files import read_regular
 
 __all__ = ["load_config", "parse_settings", "recipe_names"]
+
+_MAX_BASES = 20
 
 
 def load_config(recipe: str | Path = "default", *, warn: bool = True) -> RunConfig:
@@ -32,16 +37,24 @@ def _load(recipe: str | Path, warn: bool, above: tuple[Path, ...]) -> RunConfig:
     """Read a recipe and its bases; `above` are the files that lead to it."""
     text, origin = _recipe_text(recipe)
     try:
-        tree = _from_yaml(text) or {}
-    except ValueError as error:
-        raise ConfigError(f"{origin}: not YAML ({error}). Correct it.") from error
+        document = read_yaml(text)
+    except YamlError as error:
+        line = "" if error.line is None else f", line {error.line}"
+        raise ConfigError(f"{origin}{line}: not YAML ({error}). Correct it.") from error
+    tree = {} if document.value is None else document.value
     if not isinstance(tree, dict):
         raise ConfigError(
             f"{origin}: a mapping of settings is expected, not {type(tree).__name__}."
         )
     tree = current_names(tree, warn=warn)
     base, named = RunConfig(), tree.get("recipe")
-    if named in recipe_names() and named not in (str(recipe), base.recipe):
+    if len(above) > _MAX_BASES:
+        raise ConfigError(f"{origin}: more than {_MAX_BASES} recipes that start from each other.")
+    if (
+        isinstance(named, str)
+        and named in recipe_names()
+        and named not in (str(recipe), base.recipe)
+    ):
         base = load_config(str(named))
     elif isinstance(named, str) and named.endswith((".yaml", ".yml")):
         chain = (*above, Path(recipe).resolve())
@@ -50,7 +63,8 @@ def _load(recipe: str | Path, warn: bool, above: tuple[Path, ...]) -> RunConfig:
             raise ConfigError(f"{origin}: recipe {named} leads back to {file.name}. Name another.")
         base = _load(file, warn, chain)
         tree["recipe"] = base.recipe
-    return validated(RunConfig, _merged(base.model_dump(mode="json"), tree), str(origin))
+    changed = merged(base.model_dump(mode="json"), tree, origin)
+    return validated(RunConfig, changed, origin, document.line_of)
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
@@ -70,21 +84,14 @@ def _recipe_text(recipe: str | Path) -> tuple[str, str]:
         return packaged.read_text(encoding="utf-8"), f"recipe {recipe}"
     path = Path(recipe)
     try:
-        return path.read_text(encoding="utf-8"), str(path)
-    except (OSError, UnicodeDecodeError) as error:
+        return read_regular(path, MAX_BYTES, error=ConfigError).decode("utf-8-sig"), str(path)
+    except (ConfigError, UnicodeDecodeError) as error:
+        if isinstance(error, ConfigError) and os.path.exists(path) and not path.is_dir():  # noqa: PTH110
+            raise
         known = ", ".join(recipe_names())
         raise ConfigError(
             f"recipe '{recipe}': no such recipe or readable YAML file. Recipes: {known}."
         ) from error
-
-
-def _merged(defaults: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Merge a recipe into the defaults by section; options of a loss are replaced with the loss."""
-    merged = dict(defaults)
-    for name, value in changes.items():
-        nested = isinstance(value, dict) and isinstance(merged.get(name), dict)
-        merged[name] = _merged(merged[name], value) if nested and name != "options" else value
-    return merged
 
 
 def _parse(setting: str) -> tuple[str, Any]:
@@ -92,18 +99,12 @@ def _parse(setting: str) -> tuple[str, Any]:
     if not equals or not path.strip():
         raise ConfigError(f"--set {setting}: write it as key=value, such as phase1.epochs=5.")
     try:
-        value = _from_yaml(text)
-    except ValueError as error:
-        raise ConfigError(f"--set {setting}: the value is not YAML ({error}).") from error
+        value = read_yaml(text).value
+    except YamlError as error:
+        raise ConfigError(
+            f"--set {path}={shortened(text, 100)}: the value is not YAML ({error})."
+        ) from error
     return path.strip(), _number(value)
-
-
-def _from_yaml(text: str) -> Any:
-    """Parse YAML. Raises: ValueError with one line (PyYAML leaks ValueError from dates)."""
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(str(error).splitlines()[0]) from error
 
 
 def _number(value: Any) -> Any:

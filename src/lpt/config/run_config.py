@@ -6,21 +6,19 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
+from lpt.config.merging import merged
 from lpt.config.old_names import current_names
+from lpt.config.ranges import Count, NonNegative, Seed, Text
 from lpt.config.sections import (
     AugmentConfig,
     ClassifierConfig,
-    Count,
     DataConfig,
     GroupPhaseConfig,
-    NonNegative,
     PhaseConfig,
-    Positive,
     PromptConfig,
     Section,
 )
 from lpt.config.validation import validated
-from lpt.errors import ConfigError
 
 __all__ = ["RunConfig", "automatic_batch"]
 
@@ -41,16 +39,31 @@ class RunConfig(Section):
     `micro_batch`, `checkpoint_seconds`, `data.workers` and `data.start_method` do not change the
     result.
 
-    `micro_batch` is the number of images of a step that are computed at once, with the same
-    result; null computes all of them, or as many as fit in memory. `compile` "auto" compiles the
-    steps of long phases on GPUs.
+    Attributes:
+        recipe: the recipe that the run began with.
+        backbone: a name that `lpt backbones` lists, or a local file.
+        image_size: input size in pixels; null for that of the backbone.
+        layer_norm_eps: epsilon of the backbone's LayerNorm; null for its own.
+        seed: seed of all random numbers.
+        data: see `lpt.config.sections.DataConfig`.
+        augment: see `lpt.config.sections.AugmentConfig`.
+        prompts: see `lpt.config.sections.PromptConfig`.
+        classifier: see `lpt.config.sections.ClassifierConfig`.
+        phase1: see `lpt.config.sections.PhaseConfig`.
+        phase2: see `lpt.config.sections.GroupPhaseConfig`.
+        selection: keep the weights of the last epoch, or of the best by validation accuracy.
+        precision: number type of training; auto is bf16 where the processor is fast in it.
+        compile: compile the training steps; auto does for long phases on GPUs.
+        micro_batch: images of a step that are computed at once, with the same result; null for
+            all of them, or as many as fit in memory.
+        checkpoint_seconds: seconds between two checkpoints within an epoch.
     """
 
-    recipe: str = "default"
-    backbone: str = "vit_tiny_patch8_64"
-    image_size: Count | None = None
-    layer_norm_eps: Positive | None = None
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    recipe: Text = "default"
+    backbone: Text = "vit_tiny_patch8_64"
+    image_size: Annotated[int, Field(ge=1, le=2048)] | None = None
+    layer_norm_eps: Annotated[float, Field(ge=1e-12, lt=1)] | None = None
+    seed: Seed = 0
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     prompts: PromptConfig = PromptConfig()
@@ -84,32 +97,20 @@ class RunConfig(Section):
         )
 
     def changed(self, settings: Mapping[str, Any]) -> "RunConfig":
-        """Return a copy with dotted settings changed, such as {"phase1.epochs": 5}.
+        """Return a copy with settings changed.
 
-        Options belong to one loss: a new `loss.name` starts without options.
-
+        Args:
+            settings: by dotted name, such as {"phase1.epochs": 5}, or nested, such as
+                {"phase1": {"epochs": 5}}; all others keep their values. Options belong to one
+                loss: another `loss.name` starts without options.
         Raises: ConfigError naming setting, value and what is allowed.
+
+        >>> RunConfig().changed({"phase1": {"epochs": 5}}).phase1.epochs
+        5
         """
-        settings = current_names(settings)
-        tree = self.model_dump(mode="json")
-        for name in ("phase1", "phase2"):
-            named = settings.get(f"{name}.loss.name", tree[name]["loss"]["name"])
-            if named != tree[name]["loss"]["name"]:
-                tree[name]["loss"]["options"] = {}
-        for path, value in settings.items():
-            _put(tree, path, value)
+        tree = merged(self.model_dump(mode="json"), current_names(settings))
         return validated(RunConfig, tree, "setting")
 
     def to_yaml(self) -> str:
         """Return the configuration as YAML; `load_config` reads it back unchanged."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _put(tree: dict[str, Any], path: str, value: Any) -> None:
-    *parents, last = path.split(".")
-    node: Any = tree
-    for name in parents:
-        node = node.get(name) if isinstance(node, dict) else None
-        if not isinstance(node, dict):
-            raise ConfigError(f"setting {path}: unknown; there is no section '{name}'.")
-    node[last] = value

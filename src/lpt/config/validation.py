@@ -1,6 +1,6 @@
 """Turn validation errors of pydantic into one line with setting, value and remedy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lpt.errors import ConfigError
+from lpt.escape import described
 
 __all__ = ["validated"]
 
@@ -18,10 +19,12 @@ _WORDS = {
     "float_": "a number, such as 0.5",
     "bool_": "true or false",
     "string_type": "text",
+    "string_too_long": "at most {max_length:,} characters long",
+    "dict_attributes_type": "a mapping",
     "dict_type": "a mapping, written as NAME.KEY=VALUE",
     "greater_than_equal": "at least {ge:g}",
     "greater_than": "more than {gt:g}",
-    "less_than_equal": "at most {le:.10g}",
+    "less_than_equal": "at most {le:,.10g}",
     "less_than": "less than {lt:g}",
     "finite_number": "a finite number",
     "literal_error": "one of {expected}",
@@ -32,17 +35,27 @@ _ALSO_CALLED = {"rate": "lr", "learning_rate": "lr", "batch": "batch_size", "k":
 """Names that other programs use for these settings."""
 
 
-def validated(model: type[Model], tree: Mapping[str, Any], origin: str) -> Model:
+def validated(
+    model: type[Model],
+    tree: Mapping[str, Any],
+    origin: str,
+    line_of: Callable[[tuple[str, ...]], int | None] = lambda _: None,
+) -> Model:
     """Validate a tree of settings.
 
     Args:
         origin: where the settings come from; errors begin with it.
+        line_of: returns the line of a setting in its file; None if it is not known.
     Raises: ConfigError naming setting, value and what is allowed.
     """
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_explain(model, error, origin)) from error
+        line = line_of(tuple(map(str, error.errors()[0]["loc"])))
+        place = origin if line is None else f"{origin}, line {line}:"
+        raise ConfigError(_explain(model, error, place)) from error
+    except (OverflowError, RecursionError) as error:  # numbers or nesting beyond all ranges
+        raise ConfigError(f"{origin}: a value is too large. Correct it.") from error
 
 
 def _explain(model: type[BaseModel], error: ValidationError, origin: str) -> str:
@@ -59,9 +72,9 @@ def _explain(model: type[BaseModel], error: ValidationError, origin: str) -> str
     if first["type"] == "value_error":  # raised by one of our own validators
         return f"{origin} {path}: {first['msg'].removeprefix('Value error, ')}."
     if first["type"] in ("model_type", "model_attributes_type"):
-        given = f"{path}={first['input']!r:.100}"
+        given = f"{path}={described(first['input'])}"
         return f"{origin} {given}: a section of settings; set {path}.NAME=VALUE instead."
-    return f"{origin} {path}={first['input']!r:.100}: {_wanted(first)}."
+    return f"{origin} {path}={described(first['input'])}: {_wanted(first)}."
 
 
 def _meant(model: type[BaseModel], path: str) -> str:

@@ -13,8 +13,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from lpt.data.file_identity import resolved
+from lpt.data.images.limits import MAX_FILE_BYTES
 from lpt.data.parquet_reader import RowGroupReader
-from lpt.errors import DataError
+from lpt.regular_files import read_regular
 
 __all__ = ["FileStore", "ImageRef", "ImageStore", "MemoryStore", "Strings"]
 
@@ -98,17 +100,14 @@ class FileStore:
         return ImageRef(self.root / self.paths[int(self.file[position])], None if row < 0 else row)
 
     def read(self, position: int) -> bytes:
-        """Read an image; the row group of a row is cached for the next one."""
+        """Read an image file, or a row of a Parquet file, whose row group is cached for the next.
+
+        Raises: DataError naming a file that is missing, not a regular file, or too large.
+        """
         ref = self.ref(position)
         if ref.row is not None:
             return self._reader.read(ref.path, ref.row)
-        try:
-            return ref.path.read_bytes()
-        except OSError as error:
-            raise DataError(
-                f"{ref.path}: cannot be read ({error.strerror or error}). "
-                "Restore the file, or leave it out."
-            ) from error
+        return read_regular(ref.path, MAX_FILE_BYTES)
 
     def take(self, positions: npt.ArrayLike) -> "FileStore":
         """Make a store of the images at `positions`, in that order."""
@@ -116,9 +115,13 @@ class FileStore:
         return FileStore(self.root, self.paths, self.file[kept], self.row[kept])
 
     def find(self, other: "FileStore") -> Ids:
-        """Find the images of `other` in this store: (len(other),) positions, -1 if absent."""
-        known = {str(self.root / path): index for index, path in enumerate(self.paths)}
-        here = np.array([known.get(str(other.root / p), -1) for p in other.paths], dtype=np.int64)
+        """Find the images of `other` in this store: (len(other),) positions, -1 if absent.
+
+        Files are the same if their resolved paths are, however they are written.
+        """
+        mine_at, other_at = (resolved(store.root, store.paths) for store in (self, other))
+        known = {path: index for index, path in reversed(list(enumerate(mine_at)))}
+        here = np.array([known.get(path, -1) for path in other_at], dtype=np.int64)
         span = max(self.row.max(initial=0), other.row.max(initial=0)) + 2
         mine = self.file.astype(np.int64) * span + self.row
         wanted = np.where(here[other.file] < 0, -2, here[other.file] * span + other.row)

@@ -2,7 +2,7 @@
 
 import hashlib
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 
 import torch
@@ -11,10 +11,11 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lpt.data.images.decode import MAX_PIXELS, decode
+from lpt.data.images.decode import ImageError, decode
 from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError, DataError
+from lpt.processes import usable_workers
 from lpt.records import Batch
 
 __all__ = ["Draw", "EvalBatches", "ImageDataset", "Loader", "draw_seed", "make_loader"]
@@ -49,7 +50,7 @@ class ImageDataset:
         transform: upright RGB PIL image -> (3, H, H) float32. A random `Transform` is given a
             generator seeded from the key of the draw; any other function must be deterministic. If
             it has a `decode_target`, large JPEGs are decoded at a reduced scale.
-        max_pixels: size limit of `decode`.
+        max_pixels: size limit of `decode`; None takes the limit of the split.
     """
 
     def __init__(
@@ -57,11 +58,11 @@ class ImageDataset:
         split: Split,
         transform: Callable[[Image.Image], Float[Tensor, "3 H H"]],
         *,
-        max_pixels: int = MAX_PIXELS,
+        max_pixels: int | None = None,
     ):
         self.split = split
         self.transform = transform
-        self.max_pixels = max_pixels
+        self.max_pixels = split.max_pixels if max_pixels is None else max_pixels
         self._target: int | None = getattr(transform, "decode_target", None)
 
     def __len__(self) -> int:
@@ -128,7 +129,7 @@ class Loader:
                 raise
             if isinstance(item, str):
                 del arriving  # stop the workers now, not when the traceback is released
-                raise DataError(item)
+                raise ImageError(item)
             yield Batch(*item)
 
 
@@ -149,7 +150,8 @@ def make_loader(
     Args:
         dataset: the images.
         batches: the draws of each batch, iterated once per iteration of the loader.
-        workers: number of processes that load images; 0 loads them in this process.
+        workers: number of processes that load images; 0 loads them in this process, and so does
+            a script without a main guard where processes would run it again (`usable_workers`).
         start_method: fork, spawn or forkserver; None takes the platform's default.
         pin_memory: copy batches to page-locked memory, for faster transfer to a GPU.
     Raises: DataError, while iterating, naming an image that cannot be read; ConfigError for a
@@ -160,6 +162,9 @@ def make_loader(
     if start_method not in (None, *multiprocessing.get_all_start_methods()):
         known = ", ".join(multiprocessing.get_all_start_methods())
         raise ConfigError(f"start method {start_method!r}: choose one of {known}.")
+    if isinstance(batches, Sized):
+        workers = min(workers, len(batches))
+    workers = usable_workers(workers, start_method)
     loader: DataLoader[_Tensors | str] = DataLoader(
         _Fetcher(dataset),  # type: ignore[arg-type]
         sampler=batches,

@@ -1,7 +1,5 @@
 """Make a data set long-tailed: class sizes by a profile, and lists of the chosen images."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import numpy.typing as npt
 
 from lpt.data.manifest import Manifest, Split
 from lpt.errors import ConfigError, DataError
+from lpt.escape import csv_text
 from lpt.files import write_text
 from lpt.random_streams import random_stream
 
@@ -140,10 +139,8 @@ def write_list(manifest: Manifest, out: Path, *, splits: Sequence[str] = ("train
         splits: names of the splits to list.
     Raises: DataError if the images are not files; RunError if the list cannot be written.
     """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    several = len(splits) > 1
-    writer.writerow(("file", "row", "label", "label_name", *(("split",) if several else ())))
+    columns = ["file", "row", "label", "label_name", *(["split"] if len(splits) > 1 else [])]
+    rows: list[dict[str, object]] = []
     for name in splits:
         split = manifest.split(name)
         root = getattr(split.store, "root", None)
@@ -153,10 +150,9 @@ def write_list(manifest: Manifest, out: Path, *, splits: Sequence[str] = ("train
             ref = split.ref(index)
             path = ref.path.relative_to(root) if ref.path.is_relative_to(root) else ref.path
             label = int(split.labels[index])
-            row = "" if ref.row is None else ref.row
-            line = (path, row, label, manifest.class_names[label])
-            writer.writerow((*line, name) if several else line)
-    write_text(out, stream.getvalue())
+            values = (str(path), ref.row, label, manifest.class_names[label], name)
+            rows.append(dict(zip(columns, values, strict=False)))
+    write_text(out, csv_text(rows, columns, paths=["file"], exact=["label_name", "split"]))
 
 
 def _fitting(profile: str, available: Ids, imbalance: float) -> Ids:

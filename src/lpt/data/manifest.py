@@ -1,12 +1,14 @@
 """The contents of a data set: class names, and splits of images with labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lpt.data.image_stores import ImageRef, ImageStore
+from lpt.data.image_tree import Problem
 from lpt.errors import DataError
+from lpt.progress import plural
 
 __all__ = ["Manifest", "Split"]
 
@@ -22,18 +24,21 @@ class Split:
         store: source of the encoded images.
         positions: (n,) positions in the store.
         labels: (n,) int64 class indices.
+        max_pixels: largest number of pixels of an image; None is the limit of
+            `lpt.data.images.limits.pixel_limit`.
     """
 
     name: str
     store: ImageStore
     positions: Ids
     labels: Ids
+    max_pixels: int | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        return f"Split({self.name!r}: {len(self):,} images)"
+        return f"Split({self.name!r}: {plural(len(self), 'image')})"
 
     def read(self, index: int) -> bytes:
         """Read the encoded bytes of an image. Raises: DataError naming the file."""
@@ -50,7 +55,12 @@ class Split:
     def take(self, indices: npt.ArrayLike, name: str | None = None) -> "Split":
         """Select the images at `indices`, in that order, as a new split."""
         kept = np.asarray(indices, dtype=np.int64)
-        return Split(name or self.name, self.store, self.positions[kept], self.labels[kept])
+        return replace(
+            self,
+            name=name or self.name,
+            positions=self.positions[kept],
+            labels=self.labels[kept],
+        )
 
 
 @dataclass(frozen=True)
@@ -62,16 +72,21 @@ class Manifest:
         class_names: (C,) names; labels are indices into them in every split.
         splits: those of train, val and test that there are.
         set_aside: those of val and test that the data lacked, held out of its training images.
+        notes: lines about the data that people should see, such as what was left out.
+        problems: faults that keep some images from being used; empty unless asked for.
     """
 
     name: str
     class_names: tuple[str, ...]
     splits: dict[str, Split]
     set_aside: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
-        return f"Manifest({self.name!r}: {self.num_classes:,} classes, {sizes or 'no'} images)"
+        classes = plural(self.num_classes, "class", "classes")
+        return f"Manifest({self.name!r}: {classes}, {sizes or 'no'} images)"
 
     @property
     def num_classes(self) -> int:

@@ -11,11 +11,22 @@ from typing import Any
 
 import numpy as np
 
+from lpt.data.parquet_limits import FileState, file_state, read_bounded
 from lpt.errors import DataError
+from lpt.regular_files import open_regular, read_regular
 
-__all__ = ["RowGroupReader", "image_column", "open_parquet", "row_count"]
+__all__ = [
+    "RowGroupReader",
+    "binary_columns",
+    "image_column",
+    "open_parquet",
+    "path_field",
+    "row_count",
+]
 
 _IMAGE_NAMES = ("image", "img", "image_bytes", "bytes", "jpg", "png", "webp")
+
+_MOST_BYTES = 2 * 2**30  # of an image file beside a Parquet file
 
 
 def open_parquet(path: Path) -> Any:
@@ -23,10 +34,12 @@ def open_parquet(path: Path) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if not path.exists():
+        raise DataError(f"{path}: no such Parquet file. Check the path.")
+    open_regular(path).close()  # a named pipe would block
     try:
-        return pq.ParquetFile(path, memory_map=True)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such Parquet file. Check the path.") from error
+        # Not mapped: a file that is cut off while it is mapped would end the process.
+        return pq.ParquetFile(path, memory_map=False)
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             f"{path}: not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
@@ -47,15 +60,9 @@ def image_column(schema: Any, path: Path) -> str:
 
     Raises: DataError listing the columns if none or several qualify.
     """
-    import pyarrow as pa
-
-    found: dict[str, str] = {}
-    for column in schema:
-        if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-            found[column.name] = column.name
-        elif pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
-            found[column.name] = f"{column.name}.bytes"
-    names = [name for name in _IMAGE_NAMES if name in found]
+    found = binary_columns(schema)
+    usual = {name.strip().casefold(): name for name in reversed(found)}
+    names = [usual[name] for name in _IMAGE_NAMES if name in usual]
     if not names and len(found) == 1:
         names = list(found)
     if not names:
@@ -64,6 +71,27 @@ def image_column(schema: Any, path: Path) -> str:
             "Rename the column to use to 'image'."
         )
     return found[names[0]]
+
+
+def binary_columns(schema: Any) -> dict[str, str]:
+    """Columns that may hold image bytes: name -> the address of the bytes."""
+    import pyarrow as pa
+
+    found: dict[str, str] = {}
+    for column in schema:
+        if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            found[column.name] = column.name
+        elif pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+            found[column.name] = f"{column.name}.bytes"
+    return found
+
+
+def path_field(schema: Any, address: str) -> str | None:
+    """The address of the path beside image bytes in a struct, if there is one."""
+    name = address.removesuffix(".bytes")
+    kind = schema.field(name).type
+    there = name != address and kind.get_field_index("path") >= 0
+    return f"{name}.path" if there else None
 
 
 class RowGroupReader:
@@ -84,6 +112,9 @@ class RowGroupReader:
         with self._lock:
             group, offset = self._locate(path, row)
             value = self._group(path, group)[offset]
+            beside = None if value.is_valid else self._path_beside(path, group, offset)
+        if beside is not None:
+            return _read_beside(path, row, beside)
         if not value.is_valid:
             raise DataError(f"{path} row {row}: the image is null. Remove the row.")
         return bytes(value.as_py())
@@ -99,11 +130,13 @@ class RowGroupReader:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._files: dict[Path, tuple[Any, Any, str]] = {}
+        self._states: dict[Path, FileState] = {}
         self._groups: OrderedDict[tuple[Path, int], Any] = OrderedDict()
         self._held = 0
 
     def _locate(self, path: Path, row: int) -> tuple[int, int]:
         if path not in self._files:
+            self._states[path] = file_state(path)
             file = open_parquet(path)
             sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
             self._files[path] = (
@@ -117,6 +150,16 @@ class RowGroupReader:
         group = int(np.searchsorted(starts, row, side="right")) - 1
         return group, row - int(starts[group])
 
+    def _path_beside(self, path: Path, group: int, offset: int) -> str | None:
+        """The path that a row holds in place of an image."""
+        file, _, column = self._files[path]
+        address = path_field(file.schema_arrow, column)
+        if address is None:
+            return None
+        table = file.read_row_group(group, columns=[address], use_threads=False)
+        value = table.column(0).combine_chunks().field(0)[offset].as_py()
+        return None if value is None else str(value)
+
     def _group(self, path: Path, group: int) -> Any:
         import pyarrow as pa
 
@@ -125,13 +168,8 @@ class RowGroupReader:
             self._groups.move_to_end(key)
             return self._groups[key]
         file, _, column = self._files[path]
-        try:
-            table = file.read_row_group(group, columns=[column], use_threads=False)
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(
-                f"{path} row group {group}: damaged, cannot be read ({str(error)[:120]}). "
-                "Download the file again."
-            ) from error
+        state = self._states[path]
+        table = read_bounded(file, path, [column], group=group, state=state)
         values = table.column(0).combine_chunks()
         if pa.types.is_struct(values.type):
             values = values.field("bytes")
@@ -140,3 +178,13 @@ class RowGroupReader:
         while self._held > self.max_bytes and len(self._groups) > 1:
             self._held -= self._groups.popitem(last=False)[1].nbytes
         return values
+
+
+def _read_beside(path: Path, row: int, name: str) -> bytes:
+    place = path.parent / name
+    if not name or ".." in place.parts or not place.is_file():
+        raise DataError(
+            f"{path} row {row}: holds the path {name!r} and no image, and there is no such file in "
+            f"{path.parent}. Put the image there, or write the file with the image bytes."
+        )
+    return read_regular(place, _MOST_BYTES)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lpt.errors import LptError
 from lpt.records import Batch, Output, Predictions
 
 __all__ = ["predict"]
@@ -30,6 +31,7 @@ def predict(
         on_batch: called with the number of images after each batch, to report progress.
     Returns: predictions on the CPU: float32 logits (n, C), labels (n,), ids (n, T) of the matched
         group prompts if the model matches any.
+    Raises: LptError if a logit is not finite, which no answer could be read from.
     """
     logits: list[np.ndarray] = []
     labels: list[np.ndarray] = []
@@ -39,6 +41,11 @@ def predict(
             with autocast():
                 output = model(batch.images.to(device, non_blocking=True))
             logits.append(output.logits.float().cpu().numpy())
+            if not np.isfinite(logits[-1]).all():
+                raise LptError(
+                    "The model gives numbers that are not finite: its weights, or those of its "
+                    "backbone, are damaged. Obtain them again."
+                )
             labels.append(batch.labels.numpy())
             if output.match is not None:
                 matched.append(output.match.ids.cpu().numpy())

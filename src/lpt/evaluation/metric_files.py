@@ -1,11 +1,10 @@
 """Metrics as JSON for programs and as CSV, one line per class, for people."""
 
-import csv
-import io
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from lpt.escape import csv_text
 from lpt.evaluation.metrics import ClassScore, Metrics
 from lpt.files import write_json, write_text
 
@@ -31,12 +30,8 @@ def metrics_json(metrics: Metrics) -> dict[str, Any]:
 
 def metrics_csv(metrics: Metrics) -> str:
     """Format the class scores as CSV with a header line; undefined values are empty."""
-    text = io.StringIO()
     columns = [field.name for field in fields(ClassScore)]
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(score) for score in metrics.class_scores)
-    return text.getvalue()
+    return csv_text([asdict(score) for score in metrics.class_scores], columns)
 
 
 def write_metrics(folder: Path, name: str, metrics: Metrics) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from lpt.data.class_groups import ClassGroups
+from lpt.escape import markdown_text, printable
 from lpt.records import SUMMARY_METRICS
 
 __all__ = ["COLUMNS", "Column", "Spread", "render_table"]
@@ -68,7 +69,7 @@ def render_table(
     -----  ----
     probe  12.5
     """
-    lines = [[column.title for column in columns]]
+    lines = [[printable(column.title) for column in columns]]
     lines += [[_cell(row.get(column.key), column.kind) for column in columns] for row in rows]
     left = [column.kind == "text" for column in columns]
     table = _markdown(lines, left) if style == "markdown" else _plain(lines, left)
@@ -85,7 +86,7 @@ def _plain(lines: list[list[str]], left: list[bool]) -> list[str]:
 
 
 def _markdown(lines: list[list[str]], left: list[bool]) -> list[str]:
-    escaped = [[text.replace("|", r"\|") for text in line] for line in lines]
+    escaped = [[markdown_text(text) for text in line] for line in lines]
     header, *body = _aligned(escaped, left)
     rule = [
         "-" * (_columns_of(text) - 1) + ("-" if is_left else ":")
@@ -111,7 +112,7 @@ def _cell(value: Cell, kind: str) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return DASH
     if isinstance(value, str) or kind == "text":
-        return str(value)
+        return printable(str(value))
     return _NUMBERS[kind].format(value * 100 if kind == "percent" else value)
 
 

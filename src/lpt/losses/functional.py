@@ -28,10 +28,11 @@ __all__ = [
 ]
 
 # Ranges of the options. `build_loss` checks them; calling a function directly does not.
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-BelowOne = Annotated[float, Field(ge=0, lt=1)]
+# The largest values keep the loss finite in float32.
+Positive = Annotated[float, Field(ge=1e-3, le=1e4, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, le=1e4, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+BelowOne = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 
 def cross_entropy(

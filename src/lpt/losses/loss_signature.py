@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from torch import Tensor
 
 from lpt.errors import ConfigError
+from lpt.escape import described
 
 __all__ = ["LossEntry", "Option"]
 
@@ -100,12 +101,13 @@ class LossEntry:
         given = dict(options)
         if self.presets:
             preset = given.pop("preset", next(iter(self.presets)))
-            if preset not in self.presets:
+            if not isinstance(preset, str) or preset not in self.presets:
                 choice = ", ".join(self.presets)
+                shown = preset if isinstance(preset, str) else described(preset)
                 raise ConfigError(
-                    f"loss {name}: unknown preset '{preset}'. Choose one of: {choice}."
+                    f"loss {name}: unknown preset '{shown}'. Choose one of: {choice}."
                 )
-            given = {**self.presets[str(preset)], **given}
+            given = {**self.presets[preset], **given}
         known = [*self.schema.model_fields, *(["preset"] if self.presets else [])]
         unknown = [option for option in given if option not in known]
         if unknown:
@@ -117,5 +119,10 @@ class LossEntry:
         except ValidationError as error:
             first = error.errors()[0]
             raise ConfigError(
-                f"loss {name}: {first['loc'][0]} = {first['input']!r} is invalid: {first['msg']}."
+                f"loss {name}: {first['loc'][0]} = {described(first['input'])} is invalid: "
+                f"{first['msg']}."
+            ) from error
+        except OverflowError as error:  # an integer that is no float
+            raise ConfigError(
+                f"loss {name}: {described(options)} is invalid: a value is too large."
             ) from error

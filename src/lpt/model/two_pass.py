@@ -52,6 +52,10 @@ class PromptShape:
         >>> PromptShape(length=10, shared_blocks=None, pool_size=20, top_k=2).resolved(12)
         PromptShape(length=10, shared_blocks=6, pool_size=20, top_k=2)
         """
+        if depth < 2:
+            raise ConfigError(
+                f"The backbone has {depth} block; prompts need 2 or more. Choose another backbone."
+            )
         blocks = depth // 2 if self.shared_blocks is None else self.shared_blocks
         if not 1 <= blocks < depth:
             raise ConfigError(

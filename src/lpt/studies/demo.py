@@ -9,11 +9,12 @@ from lpt.baselines import train_baseline
 from lpt.config import load_config
 from lpt.data.images.decode import decode
 from lpt.data.manifest import Split
+from lpt.escape import printable, shell_command
 from lpt.evaluation import COLUMNS, render_table
 from lpt.files import write_bytes
-from lpt.progress import Reporter, human_time
+from lpt.progress import Reporter, human_time, plural
 from lpt.task import Task
-from lpt.training.run.run_folder import RunFolder, free_run_path
+from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.summary import describe, result_rows
 from lpt.training.trainer import Trainer
@@ -31,14 +32,14 @@ SETTINGS = {
 """Changes to the default recipe; training takes a few minutes on two cores."""
 
 
-def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
+def run_demo(out: Path, seed: int, reporter: Reporter) -> str:
     """Train on long-tailed handwritten digits; return the report, with the numbers of this run.
 
     Args:
-        out: run folder; None creates a new one in runs/.
+        out: run folder.
     Raises: RunError if the folder is not empty.
     """
-    folder = RunFolder(out or free_run_path("demo"))
+    folder = RunFolder(out)
     config = load_config("default").changed({**SETTINGS, "seed": seed})
     folder.check_free()
     context = TrainingContext(config, reporter)
@@ -68,16 +69,19 @@ def run_demo(out: Path | None, seed: int, reporter: Reporter) -> str:
         rows.append({**row, "params": parameters[phase], "seconds": result.phase_seconds[phase]})
     examples = _save_examples(folder.path / "examples", test, task)
     predictions = task.predict(examples, top=3)
-    lines = ["", f"{len(test)} test images of {context.data.name}"]
+    lines = ["", f"{plural(len(test), 'test image')} of {context.data.name}"]
     lines += [render_table(rows, COLUMNS, groups=task.groups), ""]
-    lines += [f"run folder   {folder.path}  ({human_time(result.seconds)} of training)"]
-    lines += [f"task file    {folder.task_file}  ({result.task_bytes / 1e6:.2f} MB)", ""]
+    lines += [
+        f"run folder   {printable(str(folder.path))}  ({human_time(result.seconds)} of training)"
+    ]
+    task_file = printable(str(folder.task_file))
+    lines += [f"task file    {task_file}  ({result.task_bytes / 1e6:.2f} MB)", ""]
     lines += [str(prediction) for prediction in predictions]
     lines += [
         "",
         "next",
-        f"  lpt predict {folder.path} {examples[0]}",
-        f"  lpt evaluate {folder.path}",
+        f"  {shell_command('lpt', 'predict', folder.path, examples[0])}",
+        f"  {shell_command('lpt', 'evaluate', folder.path)}",
         "  lpt data inspect YOUR_FOLDER       a folder of class folders",
         "  lpt train YOUR_FOLDER --budget 20m",
     ]

@@ -13,7 +13,7 @@ from lpt.data.class_groups import ClassGroups
 from lpt.devices import choose_device
 from lpt.errors import ConfigError
 from lpt.files import write_json, write_text
-from lpt.progress import Reporter
+from lpt.progress import Reporter, plural
 from lpt.studies.define.definition import Study, load_study
 from lpt.studies.define.lr_grid import DEFAULT_LRS, LearningRate
 from lpt.studies.define.overrides import Overrides
@@ -182,15 +182,16 @@ def _notes(runner: StudyRunner, study_data: StudyData, request: Request) -> list
     train = len(study_data.trained("final").split("train"))
     test = len(study_data.scored("final"))
     notes = [
-        f"Trained on all {train:,} training images, last epoch, scored on {test:,} test images."
+        f"Trained on all {plural(train, 'training image')}, last epoch, scored on "
+        f"{plural(test, 'test image')}."
     ]
     if runner.selecting:
         count = len(study_data.scored("selection"))
         lrs = ", ".join(map(str, request.lrs))
         notes.append(
-            f"Learning rate: the best of {lrs} by macro accuracy on {count:,} images held out of "
-            f"training ({100 * SELECTION_SHARE:.0f} % of classes with 10 images or more, or the "
-            "data's own validation images), seed 0; the same images for all rows."
+            f"Learning rate: the best of {lrs} by macro accuracy on {plural(count, 'image')} held "
+            f"out of training ({100 * SELECTION_SHARE:.0f} % of classes with 10 images or more, or "
+            "the data's own validation images), seed 0; the same images for all rows."
         )
     if study_data.other is not None:
         notes.append(

@@ -3,25 +3,40 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lpt.data.images.decode import SUFFIXES
+from lpt.data.image_tree import ImageTree, problems_error
+from lpt.data.images.formats import decoded_formats
 from lpt.errors import DataError
 
 __all__ = ["find_images"]
 
 
 def find_images(paths: Sequence[str | Path]) -> list[Path]:
-    """List the given image files, and all image files below the given folders, sorted by folder.
+    """List the given files, and the images below the given folders in the order of training.
 
-    Raises: DataError for a path that does not exist or a folder without images.
+    A folder holds the same images as in training: hidden files, files of the system and links to
+    folders are left out, and files without a suffix are recognised by content. Images that cannot
+    be decoded here are listed too, so that they are not missed. A file that is given is listed
+    whatever it is.
+
+    Raises: DataError for a path that does not exist, a folder that cannot be listed or a folder
+        without images.
     """
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            tree = ImageTree(path, unsupported=True)
+            inside = list(map(Path, tree.images(path)))
+            unlisted = [problem for problem in tree.problems if problem.kind == "unreadable-folder"]
+            if unlisted:
+                raise problems_error(str(path), unlisted)
             if not inside:
-                raise DataError(f"{path}: holds no images ({', '.join(sorted(SUFFIXES))}).")
+                left = tree.left_out.describe()
+                raise DataError(
+                    f"{path}: holds no images ({', '.join(decoded_formats())})"
+                    + (f"; left out {left}." if left else ".")
+                )
             found += inside
-        elif path.is_file():
+        elif path.exists():
             found.append(path)
         else:
             raise DataError(f"{path}: no such file or folder.")

@@ -4,6 +4,7 @@ import os
 
 import torch
 
+from lpt.arguments import path_text
 from lpt.backbones import FrozenViT
 from lpt.errors import ParameterError
 from lpt.task.trained_task import Task
@@ -14,32 +15,33 @@ __all__ = ["load"]
 def load(
     path: str | os.PathLike[str],
     *,
-    backbone: FrozenViT | None = None,
+    backbone: FrozenViT | str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
 ) -> Task:
     """Load a trained task.
 
     Args:
         path: a run folder, or a task file, as `str` or `Path`.
-        backbone: a loaded backbone, which tasks can share; None loads the one it was trained on.
+        backbone: a loaded backbone, which tasks can share, or the name of one to load. None loads
+            the one it was trained on, if that is on this machine and the file does not choose its
+            path (`lpt.backbones.named_by_file`).
         device: "cpu", "cuda", "cuda:1", "mps" or a `torch.device`; None takes a CUDA GPU if there
             is one.
     Returns: the task, in eval mode.
     Raises: TaskFileError if there is no task file, or it is damaged or made for another backbone;
-        BackboneError if its backbone cannot be found; ParameterError for an argument of the wrong
-        type or a device that is not available.
+        BackboneError if its backbone cannot be found, or you have to name it; ParameterError for
+        an argument of the wrong type or a device that is not available.
 
     >>> task = lpt.load("runs/digits", device="cpu")
     >>> task.class_names[:3]
     ('0', '1', '2')
     """
-    if not isinstance(path, str | os.PathLike):
-        raise ParameterError(
-            f"`path`: {type(path).__name__} given. Give a run folder or a task file."
-        )
-    if backbone is not None and not isinstance(backbone, FrozenViT):
+    path_text("path", path)
+    if isinstance(backbone, os.PathLike):
+        backbone = os.fspath(backbone)
+    if backbone is not None and not isinstance(backbone, FrozenViT | str):
         raise ParameterError(
             f"`backbone`: {type(backbone).__name__} given. "
-            "Give what lpt.backbones.load_backbone returns, or leave it out."
+            "Give a name, or what lpt.backbones.load_backbone returns, or leave it out."
         )
     return Task.load(path, backbone, device)

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from jaxtyping import Float
 from torch import Tensor
 
+from lpt.escape import printable
+
 __all__ = ["Prediction", "most_probable"]
 
 
@@ -37,7 +39,8 @@ class Prediction:
     def __str__(self) -> str:
         """One line: path, then classes with probabilities."""
         named = zip(self.labels, self.probabilities, strict=True)
-        return "  ".join([self.path, *(f"{label} {p:.1%}" for label, p in named)])
+        cells = [self.path, *(f"{label} {p:.1%}" for label, p in named)]
+        return "  ".join(map(printable, cells))
 
 
 def most_probable(

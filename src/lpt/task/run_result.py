@@ -1,12 +1,14 @@
 """The record of a finished run."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
-from lpt.errors import RunError
+from pydantic import Field, TypeAdapter
+
 from lpt.files import write_json
+from lpt.json_files import Count, Number, Record, read_json
 
 __all__ = ["Result", "Summary", "read_result", "write_result"]
 
@@ -72,9 +74,22 @@ def read_result(run: Path) -> Result | None:
     Raises: RunError if the file is damaged.
     """
     path = run / "results.json"
-    try:
-        return Result(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read ({error}). Restore or remove it.") from error
+    found = read_json(path, _RESULT, remedy="Restore or remove it.")
+    return Result(**found.model_dump())
+
+
+_Seconds = Annotated[float, Field(ge=0, le=1e12)]
+
+
+class _Result(Record):
+    metrics: dict[str, dict[str, dict[str, Number | None]]]
+    task_bytes: Count
+    prompt_parameters: Count
+    other_parameters: Count
+    phase_seconds: dict[str, _Seconds]
+    peak_memory_bytes: Count
+
+
+_RESULT = TypeAdapter(_Result)

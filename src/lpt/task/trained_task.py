@@ -70,7 +70,7 @@ class Task:
     def load(
         cls,
         path: str | os.PathLike[str],
-        backbone: FrozenViT | None = None,
+        backbone: FrozenViT | str | None = None,
         device: str | torch.device | None = None,
     ) -> "Task":
         """Load a run folder or a task file; see `lpt.load`."""

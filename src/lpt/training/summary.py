@@ -4,8 +4,9 @@ import numpy as np
 
 from lpt.backbones import warn_if_leaky
 from lpt.backbones.catalog import EMBEDDED
+from lpt.escape import printable, shell_command
 from lpt.evaluation import COLUMNS, render_table
-from lpt.progress import human_time
+from lpt.progress import human_time, plural
 from lpt.task import Task
 from lpt.task.run_result import Result
 from lpt.training.phases.build_stages import PHASES
@@ -28,10 +29,11 @@ def describe(trainer: Trainer) -> str:
     sizes = "".join(f", {count:,} {name}" for name, count in others.items())
     precision = "bf16" if context.accelerator.mixed_precision == "bf16" else "float32"
     lines = [
-        f"data      {context.data.name}: {context.data.num_classes} classes, "
-        f"{len(context.train_split):,} training images "
+        f"data      {printable(context.data.name)}: "
+        f"{plural(context.data.num_classes, 'class', 'classes')}, "
+        f"{plural(len(context.train_split), 'training image')} "
         f"({int(context.counts.max()):,} to {int(context.counts.min()):,} per class){sizes}",
-        f"backbone  {spec.name}: {frozen:,} frozen parameters, {spec.image_size} px, "
+        f"backbone  {printable(spec.name)}: {frozen:,} frozen parameters, {spec.image_size} px, "
         f"on {context.accelerator.device} in {precision}",
         f"trainable {trainer.prompt_parameters:,} prompt parameters and "
         f"{trainer.other_parameters:,} others "
@@ -44,11 +46,12 @@ def describe(trainer: Trainer) -> str:
         )
         settings = ", ".join(f"data.{name}_fraction" for name in context.data.set_aside)
         lines.append(f"split     drawn from the training images by class: {shares} ({settings})")
+    lines += context.data.notes
     missing = _untested(trainer)
     if missing:
         lines.append(
-            f"note      {missing} classes have no test image: they are trained, but left out of "
-            "macro accuracy; predicting them counts as an error"
+            f"note      without a test image: {plural(missing, 'class', 'classes')}, trained but "
+            "left out of macro accuracy; predicting them counts as an error"
         )
     warning = warn_if_leaky(trainer.config.backbone)
     if warning:
@@ -77,19 +80,24 @@ def summarise(trainer: Trainer, task: Task, result: Result) -> str:
     columns = [c for c in COLUMNS if c.key not in ("params", "seconds")]
     path, context = trainer.folder.path, trainer.context
     scored = context.validation if data == "val" else context.data.splits.get("test")
+    rows = result_rows(result, data)
+    table = [
+        f"{plural(len(scored) if scored else 0, f'{data} image')} of "
+        f"{printable(context.data.name)}",
+        render_table(rows, columns, groups=task.groups),
+    ]
     lines = [
         "",
-        f"{len(scored) if scored else 0:,} {data} images of {context.data.name}",
-        render_table(result_rows(result, data), columns, groups=task.groups),
+        *(table if rows else ["nothing was tested: there are neither test nor validation images"]),
         "",
         f"trained    {result.prompt_parameters:,} prompt parameters and "
         f"{result.other_parameters:,} others in {human_time(result.seconds)}",
-        f"task file  {trainer.folder.task_file} ({result.task_bytes / 1e6:.2f} MB, "
+        f"task file  {printable(str(trainer.folder.task_file))} ({result.task_bytes / 1e6:.2f} MB, "
         f"{LABELS[list(result.metrics)[-1]]})",
         "",
         "next",
-        f"  lpt predict {path} IMAGE...",
-        f"  lpt evaluate {path}",
+        f"  {shell_command('lpt', 'predict', path)} IMAGE...",
+        f"  {shell_command('lpt', 'evaluate', path)}" + ("" if rows else " DATA"),
     ]
     return "\n".join(lines)
 

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lpt.config import RunConfig
@@ -13,7 +12,7 @@ from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import RunError
 from lpt.evaluation import fit_temperature
 from lpt.model.two_pass import LongTailedPromptModel
-from lpt.random_streams import GENERATOR_LOCK
+from lpt.own_generator import OwnGenerator
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
@@ -25,7 +24,8 @@ from lpt.training.engine.view_cache import NoRoomError
 from lpt.training.phases.build_stages import PHASES, build_model
 from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.phase import Phase
-from lpt.training.run.data_identity import data_identity
+from lpt.training.run.data_identity import data_identity, files_identity
+from lpt.training.run.memory_check import check_run_memory
 from lpt.training.run.phase_cache import phase_cache
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.task_metadata import DEFAULT_TEMPERATURE, task_metadata
@@ -45,7 +45,7 @@ class Trainer:
         phases: descriptions of the phases in order; ablations replace some.
         model_type: class of the model; ablations replace it.
         model: the model, on the device.
-    Raises: ConfigError if the prompts do not fit the backbone.
+    Raises: ConfigError if the prompts do not fit the backbone or the memory.
     """
 
     phases: tuple[Phase, ...] = PHASES
@@ -54,9 +54,9 @@ class Trainer:
     def __init__(self, context: TrainingContext, folder: RunFolder) -> None:
         self.context = context
         self.folder = folder
-        with GENERATOR_LOCK:
-            torch.manual_seed(self.config.seed)
-            classes = context.data.num_classes
+        classes = context.data.num_classes
+        check_run_memory(context)
+        with OwnGenerator(self.config.seed):
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()
         self.watch: BudgetWatch | None = None
@@ -78,7 +78,8 @@ class Trainer:
 
     def identity(self) -> dict[str, Any]:
         """Return the facts that must be unchanged on resume: data and backbone."""
-        return {**data_identity(self.context.data), "backbone": self.context.backbone.spec.sha256}
+        data = {**data_identity(self.context.data), **files_identity(self.context.data)}
+        return {**data, "backbone": self.context.backbone.spec.sha256}
 
     def stage(self, phase: Phase) -> Stage:
         """Build the stage of a phase, on the device."""
@@ -112,8 +113,7 @@ class Trainer:
         """
         if self.folder.last_file.is_file():
             return
-        phase = self.phases[0]
-        trained = {"shared.prompts": shared, "classifier.weight": classifier}
+        phase, trained = self.phases[0], {"shared.prompts": shared, "classifier.weight": classifier}
         load_trainable(self.model, {**trainable_state(self.model), **trained}, "phase 1")
         checkpoint = Checkpoint(
             Position(phase.index, phase.section(self.config).epochs),
@@ -131,7 +131,8 @@ class Trainer:
             files of the run are damaged or cannot be written.
         """
         reset_peak_memory(self.context.accelerator.device)
-        checkpoint = self.folder.checkpoint([phase.name for phase in self.phases])
+        epochs = {phase.name: phase.section(self.config).epochs for phase in self.phases}
+        checkpoint = self.folder.checkpoint(epochs)
         if checkpoint is None:
             checkpoint = self._begin(0, Checkpoint(Position(), {}))
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
@@ -253,7 +254,7 @@ class Trainer:
             temperature=temperature,
             metrics=metrics,
         )
-        size = save_task(self.folder.task_file, self.model, spec)
+        size = save_task(self.folder.intact().task_file, self.model, spec)
         result = Result(
             metrics,
             size,

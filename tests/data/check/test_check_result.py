@@ -28,6 +28,31 @@ def test_json_and_text_name_kinds_and_files(flawed):
     assert "would spoil training or evaluation" in text
 
 
+def test_faults_of_folders_are_findings_beside_those_of_images(tmp_path):
+    put(tmp_path / "pics", {"a/1.png": 1, "a/2.png": b"x", "b/3.png": 3})
+    (tmp_path / "pics" / "c").mkdir()
+    (tmp_path / "pics" / "c" / ".hidden.png").write_bytes(b"")
+    (tmp_path / "pics" / "b" / "art.psd").write_bytes(b"8BPS")
+    report = check_data(open_data(tmp_path / "pics", lenient=True), workers=0)
+    kinds = [finding.kind for finding in report.findings]
+    assert kinds == ["empty-class", "unsupported", "not-image"]
+    text = render_check(report)
+    for part in ("pics/c: the class folder has no images", "art.psd: PSD images", "a/2.png (a)"):
+        assert part in text
+    assert "left out  1 hidden file or folder (c/.hidden.png)" in text
+    assert json.loads(report.to_json())["notes"] == list(report.notes)
+
+
+def test_data_that_training_refuses_is_checked_all_the_same(tmp_path):
+    put(tmp_path / "pics", {"a/1.png": 1, "b/2.png": 2})
+    (tmp_path / "list.csv").write_text(
+        "path,label,split\npics/a/1.png,a,train\npics/b/2.png,b,test\n"
+    )
+    report = check_data(open_data(tmp_path / "list.csv", lenient=True), workers=0)
+    assert [finding.kind for finding in report.findings] == ["structure"]
+    assert "1 of 2 classes have no training image: 'b'" in render_check(report)
+
+
 @pytest.mark.slow
 def test_known_flaws_of_tiny_imagenet_a_are_found(shared):
     report = check_data(open_data(shared / "tiny-imagenet-a", val_fraction=0), workers=2)

@@ -43,3 +43,10 @@ def test_near_duplicates_are_not_looked_for_without_a_similarity(tmp_path):
     data = put(tmp_path, {"a/1.png": copy[0], "a/2.bmp": copy[1], "b/3.png": 3, "b/4.png": 4})
     assert kinds(check_data(data, workers=0)) == ["near-duplicate"]
     assert kinds(check_data(data, workers=0, limits=Limits(similarity=None))) == []
+
+
+def test_copies_in_merged_subfolders_of_a_class_say_so(tmp_path):
+    files = {"fruit/apple/1.png": 1, "fruit/pear/1.png": 1, "nut/2.png": 2, "nut/3.png": 2}
+    report = check_data(put(tmp_path, files), workers=0)
+    details = {finding.detail for finding in report.findings if finding.kind == "identical"}
+    assert details == {"2 copies, in 2 folders of one class", "2 copies"}

@@ -161,7 +161,7 @@ def test_size_is_checked_in_the_header_before_decoding():
     chunk = b"IHDR" + header
     start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13)
     data = start + chunk + struct.pack(">I", zlib.crc32(chunk))
-    with pytest.raises(DataError, match=r"huge\.png: too large .*3600000000 pixels"):
+    with pytest.raises(DataError, match=r"huge\.png: 60000 x 60000 pixels exceed the limit"):
         decode(data + b"\0\0\0\0IDAT\0\0\0\0\0\0\0\0", name="huge.png")
 
 

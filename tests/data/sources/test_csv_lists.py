@@ -1,5 +1,8 @@
 """CSV, TSV and text lists."""
 
+import os
+import unicodedata
+
 import pytest
 
 from lpt.data.sources.open_data import open_data
@@ -57,7 +60,7 @@ def test_integer_labels_are_ordered_as_numbers(tmp_path):
         ("path,label\n", "names no images"),
         ("path,colour\n1.png,red\n", "no column 'label' among path, colour"),
         ("label\n1\n", "no column 'path'"),
-        ("path,label\n1.png,\n", "entry 1: path or label is empty"),
+        ("path,label\n1.png,\n", "entry 1: column 'label' has no value"),
         ("path,label\n1.png,0,0\n", "line 2: 3 values for 2 columns"),
         ("path,label\ngone.png,0\n", "names 'gone.png', which is not in"),
         ("path,label\n../secret.png,0\n", "is outside the folder"),
@@ -89,3 +92,27 @@ def test_binary_file_as_list_is_an_error(tmp_path):
     (tmp_path / "l.csv").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(DataError, match="not a readable text file"):
         open_data(tmp_path / "l.csv")
+
+
+def test_only_paths_may_hold_bytes_that_are_not_utf_8(tmp_path):
+    name = os.fsdecode(b"k\xf6nig.png")
+    for file in (name, "b.png"):
+        (tmp_path / file).write_bytes(encoded(1))
+    (tmp_path / "l.csv").write_bytes(b"path,label\nk\xf6nig.png,owl\nb.png,yak\n")
+    train = open_data(tmp_path / "l.csv", test_fraction=0).split("train")
+    assert train.read(0) == train.read(1) == encoded(1)
+    (tmp_path / "l.csv").write_bytes(b"path,label\nb.png,M\xf6we\nb.png,yak\n")
+    with pytest.raises(DataError, match=r"'label' is not UTF-8, entry 1\). Save it as UTF-8"):
+        open_data(tmp_path / "l.csv")
+    (tmp_path / "l.csv").write_bytes(b"path,label\nM\xf6we.png,a\nb.png,yak\n")
+    with pytest.raises(DataError, match=r"(?s)M\\.+we.png.*save it as UTF-8 if the names"):
+        open_data(tmp_path / "l.csv")
+
+
+def test_names_in_another_unicode_form_lead_to_the_file(tmp_path):
+    (tmp_path / unicodedata.normalize("NFD", "Möwe.png")).write_bytes(encoded(1))
+    (tmp_path / "b.png").write_bytes(encoded(2))
+    text = f"path,label\n{unicodedata.normalize('NFC', 'Möwe.png')},owl\nb.png,yak\n"
+    (tmp_path / "l.csv").write_text(text, encoding="utf-8")
+    train = open_data(tmp_path / "l.csv", test_fraction=0).split("train")
+    assert [train.read(i) for i in range(2)] == [encoded(1), encoded(2)]

@@ -200,3 +200,133 @@ def test_pacs_trains_on_one_domain_and_tests_on_another(shared):
     spec = f"{shared}/pacs/photo.parquet:test={shared}/pacs/sketch.parquet"
     data = open_data(spec, val_fraction=0)
     assert (len(data.splits["train"]), len(data.splits["test"])) == (1_670, 3_929)
+
+
+def numbered_list(folder, name, labels):
+    for i in range(len(labels)):
+        (folder / f"{i}.png").write_bytes(encoded(i))
+    rows = "".join(f"{i}.png,{label}\n" for i, label in enumerate(labels))
+    (folder / name).write_text("path,label\n" + rows)
+    return folder / name
+
+
+def test_labels_of_a_list_are_matched_by_name_whatever_their_form(tmp_path):
+    path = numbered_list(tmp_path, "new.csv", ["1.0", "2.0", "1.0"])
+    assert open_test(path, ["3", "2", "1"]).labels.tolist() == [2, 1, 2]
+    assert open_test(path, ["01", "02"]).labels.tolist() == [0, 1, 0]
+    with pytest.raises(DataError, match="append :labels=index"):
+        open_test(path, ["cat", "dog", "owl"])
+    assert open_test(f"{path}:labels=index", ["cat", "dog", "owl"]).labels.tolist() == [1, 2, 1]
+    with pytest.raises(DataError, match="unknown classes: '1'"):
+        open_test(f"{path}:labels=index", ["0", "2", "3"])  # a class has a number for its name
+    with pytest.raises(DataError, match="labels=names: the only choice"):
+        open_test(f"{path}:labels=names", ["1", "2"])
+
+
+def test_words_for_splits_are_given_with_the_data(tmp_path, make_folder):
+    path = numbered_list(tmp_path, "l.csv", ["a", "b", "a", "b"])
+    path.write_text(path.read_text().replace(",a\n", ",a,train\n").replace(",b\n", ",b,Hold out\n"))
+    path.write_text(path.read_text().replace("label\n", "label,split\n"))
+    with pytest.raises(DataError, match="unknown split 'Hold out'"):
+        open_data(path, class_names=["a", "b"])
+    data = open_data(f"{path}:splits=hold out:test", class_names=["a", "b"])
+    assert (len(data.split("train")), len(data.split("test"))) == (2, 2)
+    assert len(open_data(f"{path}:split=none", test_fraction=0).split("train")) == 4
+    root = make_folder({"train/a": 2, "train/b": 2, "holdout/a": 1, "holdout/b": 1})
+    assert len(open_data(f"{root}:splits=holdout:test").split("test")) == 2
+
+
+def test_classes_called_train_and_test_are_read_as_classes_on_request(make_folder):
+    root = make_folder({"train/x": 3, "test/x": 3})
+    data = open_data(f"{root}:split=none", test_fraction=0)
+    assert data.class_names == ("test", "train")
+
+
+@pytest.mark.parametrize("folder", ["lists", "lists, old", "a=b, c"])
+def test_a_list_is_found_in_the_data_or_from_here(parquet_with_list, tmp_path, monkeypatch, folder):
+    put_list(parquet_with_list, "train.parquet,6,0,a", "train.parquet,1,1,b")
+    (parquet_with_list / "lists").rename(parquet_with_list / folder)
+    spec = f"{parquet_with_list}:list={folder}/lt.csv"
+    assert len(open_data(spec).split("train")) == 2
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (parquet_with_list / folder).rename(elsewhere / folder)
+    with pytest.raises(DataError, match="no such list in"):
+        open_data(spec)
+    monkeypatch.chdir(elsewhere)
+    assert len(open_data(spec).split("train")) == 2
+
+
+def test_a_list_in_both_places_is_the_one_in_the_data_with_a_note(parquet_with_list, monkeypatch):
+    spec = put_list(parquet_with_list, "train.parquet,6,0,a", "train.parquet,1,1,b")
+    here = parquet_with_list / "here"
+    (here / "lists").mkdir(parents=True)
+    (here / "lists" / "lt.csv").write_text("not this one")
+    monkeypatch.chdir(here)
+    assert any("not lists/lt.csv of the current folder" in note for note in open_data(spec).notes)
+
+
+def test_a_training_list_names_no_test_images_however_they_are_written(make_folder):
+    root = make_folder({"train/a": 2, "train/b": 2, "test/a": 2, "test/b": 1})
+    for test in ("test/a/000.png", f"{root}/test/a/000.png", "train/../test/a/000.png"):
+        (root / "l.csv").write_text(f"path,label\ntrain/a/000.png,a\ntrain/b/000.png,b\n{test},a\n")
+        with pytest.raises(DataError, match="is a test image"):
+            open_data(f"{root}:list=l.csv")
+
+
+def test_a_folder_named_like_a_known_set_wins_with_a_note(make_folder, monkeypatch):
+    root = make_folder({"even": 4, "odd": 4})
+    root.rename(root.parent / "digits")
+    monkeypatch.chdir(root.parent)
+    data = open_data("digits")
+    assert data.class_names == ("even", "odd")
+    assert "not the known data set (that is digits:imbalance=...)" in data.notes[0]
+    assert open_data("digits:imbalance=50").num_classes == 10
+    assert open_data("./digits").notes == ()
+
+
+def test_blanks_that_nobody_sees_are_noted(tmp_path):
+    path = numbered_list(tmp_path, "l.csv", ["a", "\xa0a", "b", " b "])
+    data = open_data(path, test_fraction=0)
+    assert data.class_names == ("a", "b")
+    assert data.notes == (
+        "note      unusual blanks around 1 values of 'label' are ignored, such as '\\xa0a'",
+    )
+
+
+@pytest.mark.parametrize("name", ["TRAIN.CSV", "x.Tsv", "DATA.PARQUET"])
+def test_suffixes_ignore_case(tmp_path, name):
+    if name == "DATA.PARQUET":
+        path = write_parquet(tmp_path / "sub" / name, [0, 1, 0, 1])
+        assert len(open_data(path.parent, test_fraction=0).split("train")) == 4
+    else:
+        path = numbered_list(tmp_path, name, [0, 1, 0, 1])
+        if name == "x.Tsv":
+            path.write_text(path.read_text().replace(",", "\t"))
+    assert len(open_data(path, test_fraction=0).split("train")) == 4
+
+
+@pytest.mark.parametrize("spec", ["x" * 5000, "a\0b", "~nobody-of-this-name/x", "photos:list=a\0"])
+def test_texts_that_are_no_paths_are_named(spec):
+    with pytest.raises(DataError, match="no such folder"):
+        open_data(spec)
+
+
+def test_test_images_from_elsewhere_must_not_be_training_images(make_folder, tmp_path, monkeypatch):
+    root = make_folder({"a": 6, "b": 6})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(root)
+    for other in ("photos", str(root), "link", "photos/../photos"):
+        with pytest.raises(DataError, match="12 test images are also train images, such as"):
+            open_data(f"photos:test={other}")
+
+
+@pytest.mark.parametrize(
+    "spelling", ["test/a/000.png", "train/../test/a/000.png", "{}/test/a/000.png"]
+)
+def test_a_training_list_names_no_test_image_however_it_is_written(make_folder, spelling):
+    root = make_folder({"train/a": 2, "train/b": 2, "test/a": 1, "test/b": 1})
+    rows = [spelling.format(root) + ",a", "train/b/000.png,b"]
+    (root / "l.csv").write_text("path,label\n" + "\n".join(rows))
+    with pytest.raises(DataError, match="must not name test images"):
+        open_data(f"{root}:list=l.csv")

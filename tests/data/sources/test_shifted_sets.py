@@ -19,6 +19,41 @@ def put(root, *paths):
     return root
 
 
+@pytest.mark.parametrize(
+    ("classes", "folders"),
+    [
+        (["2", "3", "4", "5", "6", "7"], ["2", "3", "4", "5"]),
+        (["10", "20", "5", "50"], ["5", "10", "20", "50"]),
+        (["cat", "0", "1"], ["0", "1"]),
+    ],
+)
+def test_class_folders_named_by_numbers_match_by_name(tmp_path, classes, folders):
+    root = put(tmp_path, *(f"{folder}/a.png" for folder in folders))
+    (found,) = open_shifted("new", root, classes)
+    assert {found.names[label] for label in found.split.labels} == set(folders)
+    assert [classes[own[0]] for own in found.members] == list(found.names)
+    for index in range(len(found.split)):
+        assert found.split.ref(index).path.parent.name == found.names[found.split.labels[index]]
+
+
+def test_numbers_are_no_indices_for_classes_without_wordnet_ids(tmp_path):
+    with pytest.raises(DataError, match="2 unknown classes: '0', '1'"):
+        open_shifted("v2", put(tmp_path, "0/a.png", "1/b.png"), ["cat", "dog"])
+
+
+@pytest.mark.parametrize("inner", ["{c}/{v}/left/a.png", "test/{c}/{v}/left/a.png"])
+def test_numbered_folders_below_a_class_are_no_corruptions(tmp_path, inner):
+    paths = [inner.format(c=c, v=v) for c in ("cat", "dog") for v in (1, 2, 3)]
+    (found,) = open_shifted("visits", put(tmp_path, *paths), ["dog", "cat"])
+    assert (found.kind, found.names, len(found.split)) == ("", ("dog", "cat"), 6)
+
+
+def test_a_class_called_mappings_is_a_class(tmp_path):
+    root = put(tmp_path, "mappings/a.png", "images/b.png")
+    (found,) = open_shifted("words", root, ["images", "mappings"])
+    assert found.names == ("images", "mappings")
+
+
 def test_sketch_r_and_a_match_by_name_over_their_subset(tmp_path):
     root = put(tmp_path, "n02/a.png", "n03/b.png", "n03/c.png")
     (sketch,) = open_shifted("sketch", root, WNIDS)

@@ -38,7 +38,7 @@ def test_text_names_what_matters(make_folder):
     for part in (
         "2 classes",
         "imbalance 4.0",
-        "1 classes without a test image: yak",
+        "1 class without a test image: yak",
         "< 20 images",
     ):
         assert part in text
@@ -60,3 +60,39 @@ def test_json_holds_every_attribute(make_folder):
     content = json.loads(summary.to_json())
     assert content["class_names"] == ["a", "b"]
     assert content["imbalance"] == summary.imbalance
+
+
+def test_the_rarest_classes_are_named_and_every_class_on_request():
+    summary = inspect_data(synthetic([1000 - 10 * i for i in range(81)]))
+    text = render(summary)
+    assert "rarest   class 80 200, class 79 210, class 78 220" in text
+    every = render(summary, every_class=True)
+    assert "rarest" not in every
+    assert all(f"class {i} " in every for i in range(81))
+
+
+def test_sizes_are_told_in_words_and_an_undecodable_image_does_not_stop_it(make_folder):
+    root = make_folder({"a": 5, "b": 5})
+    (root / "a" / "bad.png").write_bytes(b"x")
+    summary = inspect_data(open_data(root, test_fraction=0, val_fraction=0))
+    assert (summary.sampled, summary.undecodable) == (10, 1)
+    text = render(summary)
+    assert "typically 12 x 10 pixels and" in text
+    assert "bytes; 12 wide, 10 high (10 images sampled); 1 image cannot be decoded" in text
+
+
+def test_data_of_which_nothing_can_be_decoded_has_a_summary(make_folder):
+    root = make_folder({"a": 1, "b": 1})
+    for name in ("a/000.png", "b/000.png"):
+        (root / name).write_bytes(b"x")
+    summary = inspect_data(open_data(root))
+    assert "size     2 images cannot be decoded" in render(summary)
+    assert json.loads(summary.to_json())["width"] == [0, 0, 0]
+
+
+def test_what_was_left_out_and_that_nothing_can_be_tested_is_said(make_folder):
+    root = make_folder({"a": 1, "b": 1})
+    (root / "a" / "notes.txt").write_text("x")
+    text = render(inspect_data(open_data(root)))
+    assert "  left out  1 file that is not an image (a/notes.txt)" in text
+    assert "nothing can be tested" in text

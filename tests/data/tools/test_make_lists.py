@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lpt.data.sources.data_string import parse_spec
 from lpt.data.sources.open_data import open_data
 from lpt.data.tools.make_lists import list_long_tailed, list_split, with_list
 from lpt.errors import DataError
@@ -39,3 +40,10 @@ def test_unusable_names_are_refused_before_any_work(name, tmp_path):
     with pytest.raises(DataError, match=name):
         list_split("nowhere", tmp_path / name, val_fraction=0.1, test_fraction=0.2)
     assert (tmp_path / "taken.csv").read_text() == "mine"
+
+
+def test_commas_in_folders_are_kept_unless_they_would_be_misread(tmp_path):
+    spec = with_list(str(tmp_path), tmp_path / "lists, old" / "a.csv")
+    assert parse_spec(spec).options == {"list": "lists, old/a.csv"}
+    with pytest.raises(DataError, match="is read as an option"):
+        with_list(str(tmp_path), tmp_path / "lists,old=2" / "a.csv")

@@ -1,11 +1,14 @@
 """Results are written completely or not at all; one process at a time has a run."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from lpt.errors import RunError
 from lpt.files import UNFINISHED
@@ -111,3 +114,63 @@ def test_a_store_that_is_not_writable_is_named(tmp_path):
         store.claimed("abc"),
     ):
         pass
+
+
+def test_locks_and_log_that_are_links_change_nothing(store, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (store.folder / ".locks").mkdir(parents=True)
+    (store.folder / ".locks" / "abc").symlink_to(victim)
+    (store.folder / "log.jsonl").symlink_to(victim)
+    with pytest.raises(RunError, match="is a link or not a file"), store.claimed("abc"):
+        pass
+    with pytest.raises(RunError, match="cannot be written"):
+        store.begin("abc", FACTS)
+    other = RunStore(tmp_path / "other")
+    other.folder.mkdir()
+    (tmp_path / "outside").mkdir()
+    (other.folder / ".locks").symlink_to(tmp_path / "outside")
+    with pytest.raises(RunError, match=r"\.locks: is a link"), other.claimed("abc"):
+        pass
+    assert victim.read_text() == "mine"
+    assert not list((tmp_path / "outside").iterdir())
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=4,
+)
+
+
+@given(data=st.data())
+def test_any_change_of_a_result_is_read_or_refused_in_one_line(data, tmp_path_factory):
+    store = RunStore(tmp_path_factory.getbasetemp() / "mutated")
+    tree = {**asdict(RESULT), "epochs": [1, 2]}
+    key = data.draw(st.sampled_from(sorted(tree)))
+    changed = data.draw(st.just({**tree, key: data.draw(JSON)}) | JSON)
+    store.path("abc").mkdir(parents=True, exist_ok=True)
+    (store.path("abc") / "result.json").write_text(json.dumps(changed))
+    lines = ""
+    try:
+        store.result("abc")
+    except RunError as error:
+        lines = str(error)
+    assert len(lines.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"chosen": np.zeros(2, np.int64)},
+        {"chosen": np.zeros(2, np.int64), "labels": np.zeros(3, np.int64)},
+        {"chosen": np.zeros(2), "labels": np.zeros(2, np.int64)},
+        {"chosen": np.zeros((2, 2), np.int64), "labels": np.zeros(2, np.int64)},
+        {"chosen": np.zeros(2, np.int64), "labels": np.zeros(2, np.int64), "more": np.zeros(2)},
+    ],
+)
+def test_predictions_of_other_shapes_or_types_are_refused(tensors, store):
+    store.path("abc").mkdir(parents=True)
+    save_file(tensors, store.path("abc") / "predictions.safetensors")
+    with pytest.raises(RunError, match=r"predictions\.safetensors: cannot be read"):
+        store.predictions("abc")

@@ -115,3 +115,96 @@ def test_a_restored_optimiser_takes_the_same_step(kind: type[torch.optim.Optimiz
     step(model, first)
     step(copy, second)
     assert torch.equal(model.head.weight, copy.head.weight)
+
+
+STATE = {
+    "version": 1,
+    "position": {"stage": 1, "epoch": 2, "step": 3},
+    "sums": {"loss": 1.5},
+    "seconds": {"phase1": 2.0},
+    "best": [0.25, 1],
+    "peak_memory": 7,
+    "micro_batch": 4,
+}
+BAD = [
+    {"position": {"stage": 1, "epoch": -1, "step": 0}},
+    {"position": {"stage": 1, "epoch": 10**9, "step": 0}},
+    {"position": {"stage": "1", "epoch": 0, "step": 0}},
+    {"position": {"stage": 1, "epoch": 0}},
+    {"position": []},
+    {"sums": {"loss": "high"}},
+    {"sums": {"loss": float("nan")}},
+    {"seconds": {"phase1": -1}},
+    {"seconds": None},
+    {"best": [1]},
+    {"best": ["high", 1]},
+    {"best": [0.5, -1]},
+    {"peak_memory": -1},
+    {"micro_batch": 0},
+    {"micro_batch": 1.5},
+    {"more": 1},
+]
+
+
+def write_state(path: Path, text: str) -> Path:
+    save_file({"learned.head": torch.ones(1)}, path, {"lpt_checkpoint": text})
+    return path
+
+
+@pytest.mark.parametrize("change", BAD, ids=str)
+def test_metadata_outside_its_schema_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    path = write_state(tmp_path / "last.safetensors", json.dumps({**STATE, **change}))
+    with pytest.raises(RunError, match=r"last\.safetensors: damaged checkpoint") as caught:
+        Checkpoint.load(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, '{"version": "1"}', "1"])
+def test_metadata_that_is_no_state_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="damaged checkpoint"):
+        Checkpoint.load(write_state(tmp_path / "last.safetensors", text))
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "last.safetensors"
+    tensors = {"learned.head": torch.tensor([float("nan")])}
+    save_file(tensors, path, {"lpt_checkpoint": json.dumps(STATE)})
+    with pytest.raises(RunError, match=r"damaged checkpoint \(learned\.head is not finite"):
+        Checkpoint.load(path)
+
+
+@pytest.mark.parametrize(
+    "position", [Position(1, 4), Position(1, 3, 1), Position(1, 2, 5), Position(0, 1)]
+)
+def test_a_position_outside_its_stage_is_refused(position: Position) -> None:
+    with pytest.raises(RunError, match="there are 3 epochs of 5 steps"):
+        Checkpoint(position, {}).check_within(1, 3, 5)
+    for good in (Position(1), Position(1, 2, 4), Position(1, 3)):
+        Checkpoint(good, {}).check_within(1, 3, 5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"0.exp_avg": None},
+        {"x.exp_avg": torch.ones(3)},
+        {"99.exp_avg": torch.ones(3)},
+        {"9999999999.exp_avg": torch.ones(3)},
+        {"0.exp_avg": torch.ones(7)},
+        {"0.more": torch.ones(())},
+        {"0": torch.ones(())},
+    ],
+    ids=str,
+)
+def test_an_optimiser_state_that_does_not_fit_is_refused(
+    change: dict[str, torch.Tensor | None],
+) -> None:
+    model = Model()
+    optimizer = torch.optim.AdamW(model.head.parameters())
+    model.head(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    flat = {**optimizer_state(optimizer), **change}
+    with pytest.raises(RunError, match=r"^last\.safetensors: its optimiser state .*not fit"):
+        restore_optimizer(
+            optimizer, {k: v for k, v in flat.items() if v is not None}, "last.safetensors"
+        )

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from lpt.backbones import FrozenViT
 from lpt.errors import TrainingError
+from lpt.training.engine import loop
 from lpt.training.engine.stage import Progress
 from lpt.training.engine.step import train_step
 from lpt.training.trainer import Trainer
 
-from ...tiny import config, opened
+from ...tiny import config, opened, tensors_of, train
 
 
 @pytest.fixture
@@ -106,3 +108,35 @@ def test_other_errors_pass(step, monkeypatch):
     monkeypatch.setattr(step.stage, "output", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         step()
+
+
+@pytest.mark.parametrize(("updated", "kept"), [(False, 1), (True, 0)])
+def test_a_stopped_phase_keeps_its_last_whole_step_and_resumes_to_the_same_bits(
+    updated, kept, photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch
+):
+    """Weights that were updated after the last count of steps are not saved."""
+    quick = config(photos, checkpoint_seconds=1e6, phase1__epochs=1, phase2__epochs=0)
+    train(quick, tmp_path / "whole", backbone)
+    steps = 0
+
+    def stop(*arguments: Any, **options: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        if steps == 2 and not updated:
+            raise KeyboardInterrupt
+        values = train_step(*arguments, **options)
+        if steps == 2:
+            raise KeyboardInterrupt
+        return values
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "train_step", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(quick, tmp_path / "stopped", backbone)
+    with opened(quick, tmp_path / "stopped", backbone) as trainer:
+        found = trainer.folder.checkpoint(["phase1", "phase2"])
+        assert found is not None
+        assert found.position.step == kept
+        trainer.run()
+    expected, resumed = tensors_of(tmp_path / "whole"), tensors_of(tmp_path / "stopped")
+    assert [name for name in expected if not torch.equal(resumed[name], expected[name])] == []

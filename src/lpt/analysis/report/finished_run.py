@@ -1,10 +1,9 @@
 """Files of a finished run, read for a report."""
 
 import base64
-import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,10 @@ from lpt.analysis.predictions import ImagePrediction, read_predictions
 from lpt.analysis.thumbnails import thumbnail_file
 from lpt.config import RunConfig
 from lpt.errors import RunError
+from lpt.task.run_result import read_result
 from lpt.task_file import TaskSpec, read_spec
-from lpt.training.run.run_folder import RunFolder, read_metrics
+from lpt.training.run.run_folder import RunFolder
+from lpt.training.run.run_records import read_environment, read_metrics
 
 __all__ = [
     "FinishedRun",
@@ -155,8 +156,8 @@ def read_finished_run(run: Path) -> FinishedRun:
         run,
         folder.read_config(),
         read_spec(folder.task_file),
-        _read_json(run / "environment.json"),
-        _read_json(run / "results.json"),
+        read_environment(run / "environment.json"),
+        _results(run),
         read_metrics(run),
         read_analysis(run / "analysis"),
         read_predictions(run / "analysis"),
@@ -179,10 +180,8 @@ def flat_settings(config: RunConfig) -> dict[str, str]:
     return flat
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, TypeError, ValueError) as error:
-        raise RunError(
-            f"{path}: cannot be read ({error}). Restore it, or train again in another folder."
-        ) from error
+def _results(run: Path) -> dict[str, Any]:
+    result = read_result(run)
+    if result is None:
+        raise RunError(f"{run}: has no results.json. Restore it, or train again in another folder.")
+    return asdict(result)

@@ -8,6 +8,7 @@ import numpy as np
 
 from lpt.analysis.predictions import ImagePrediction
 from lpt.analysis.report.finished_run import FinishedRun
+from lpt.escape import shell_command
 from lpt.evaluation.bootstrap import Difference, paired_differences
 
 __all__ = ["FEWEST", "PairedRuns", "pair_runs", "remarks"]
@@ -80,7 +81,7 @@ def _image_remarks(first: FinishedRun, other: FinishedRun, pair: PairedRuns | No
         old = first if first.predictions is None else other
         return [
             f"{old.name} was analysed by an earlier version, which kept no predictions, so images "
-            f"cannot be paired. Run: lpt analyze {old.path}"
+            f"cannot be paired. Run: {shell_command('lpt', 'analyze', old.path)}"
         ]
     if pair is None:
         return [

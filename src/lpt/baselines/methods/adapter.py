@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from lpt.backbones import FrozenViT
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.tuned_vit import TunedViT
-from lpt.config.sections import Count, Positive, Section
+from lpt.config.ranges import Positive, Width
+from lpt.config.sections import Section
 
 __all__ = ["BASELINE", "Adapter", "AdapterOptions", "insert_adapters"]
 
@@ -33,7 +34,7 @@ class AdapterOptions(Section):
         train_scale: whether s is trained, starting from `scale`.
     """
 
-    bottleneck: Count = 64
+    bottleneck: Width = 64
     scale: Positive = 0.1
     train_scale: bool = False
 

@@ -18,7 +18,8 @@ from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.methods.adapter import AdapterOptions, insert_adapters
 from lpt.baselines.tuned_vit import norm_parameters
 from lpt.config import OptimConfig
-from lpt.config.sections import Count, Positive, Section
+from lpt.config.ranges import LearningRate, Width
+from lpt.config.sections import Section
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.training.engine.stage import Stage
 from lpt.training.phases.build_stages import build_model, build_stage
@@ -56,7 +57,7 @@ READS = (
 class CombinedOptim(OptimConfig):
     """Phase 1's optimiser with a learning rate for norms or adapters."""
 
-    backbone_lr: Positive
+    backbone_lr: LearningRate
 
     @property
     def role_lrs(self) -> dict[str, float | None]:
@@ -82,7 +83,7 @@ class AdapterPhaseOptions(PhaseOptions):
         bottleneck: width of the adapters.
     """
 
-    bottleneck: Count = 64
+    bottleneck: Width = 64
 
 
 class CombinedStage(SharedStage):

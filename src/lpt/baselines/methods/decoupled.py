@@ -22,7 +22,8 @@ from lpt.baselines.baseline import COMMON_READS, Baseline
 from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.encoder import EncoderStage, Fixed
 from lpt.baselines.methods.full import DEFAULTS, fully_tuned
-from lpt.config.sections import Count, Section, Share
+from lpt.config.ranges import PositiveEpochs, Share
+from lpt.config.sections import Section
 from lpt.model.classifier import CosineClassifier
 from lpt.training.engine.stage import Stage
 
@@ -38,7 +39,7 @@ class RetrainOptions(Section):
         classifier_epochs: of the second classifier, at most those of the first stage.
     """
 
-    classifier_epochs: Count = 10
+    classifier_epochs: PositiveEpochs = 10
 
 
 class TauOptions(Section):

@@ -13,7 +13,8 @@ from lpt.baselines.baseline import COMMON_READS, Baseline
 from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.methods.adapter import AdapterOptions, insert_adapters
 from lpt.baselines.tuned_vit import TunedViT
-from lpt.config.sections import Count, Section
+from lpt.config.ranges import Width
+from lpt.config.sections import Section
 from lpt.training.engine.stage import Stage
 
 __all__ = ["BASELINE", "bottleneck_width"]
@@ -26,7 +27,7 @@ class LiftOptions(Section):
         bottleneck: width of the adapters; None for `bottleneck_width`.
     """
 
-    bottleneck: Count | None = None
+    bottleneck: Width | None = None
 
 
 def bottleneck_width(classes: int, depth: int) -> int:

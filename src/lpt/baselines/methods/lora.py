@@ -16,7 +16,8 @@ from lpt.backbones import FrozenViT
 from lpt.backbones.linear import FrozenLinear
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.tuned_vit import TunedViT
-from lpt.config.sections import Count, Positive, Section
+from lpt.config.ranges import Positive, Width
+from lpt.config.sections import Section
 
 __all__ = ["BASELINE", "LoraOptions", "LoraQKV", "insert_lora"]
 
@@ -30,7 +31,7 @@ class LoraOptions(Section):
         targets: projections that are updated: queries (q), keys (k), values (v).
     """
 
-    rank: Count = 4
+    rank: Width = 4
     alpha: Positive = 8.0
     targets: Literal["qv", "qkv", "q", "k", "v"] = "qv"
 

@@ -142,6 +142,7 @@ def joined_context(contexts: Sequence[TrainingContext]) -> TrainingContext:
             [s.positions + start for s, start in zip(splits, store.starts, strict=False)]
         ),
         np.concatenate([s.labels + start for s, start in zip(splits, classes, strict=False)]),
+        splits[0].max_pixels,
     )
     names = tuple(f"{c.data.name}: {name}" for c in contexts for name in c.data.class_names)
     data = Manifest(" and ".join(c.data.name for c in contexts), names, {"train": joined})

@@ -12,17 +12,20 @@ sets are smaller here; both views are the recipe's crops, without the source's s
 
 import copy
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
+from pydantic import Field
 from torch import Tensor, nn
 
 from lpt.baselines.baseline import COMMON_READS, Baseline
 from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.methods.full import DEFAULTS, fully_tuned
-from lpt.config.sections import Count, NonNegative, Positive, Section, Share
+from lpt.config.ranges import Factor, Share, Width
+from lpt.config.sections import Section
 from lpt.errors import ConfigError
 from lpt.losses import Terms
 from lpt.model.classifier import CosineClassifier
@@ -43,10 +46,10 @@ class PacoOptions(Section):
         momentum: of the momentum encoder.
     """
 
-    alpha: NonNegative = 0.05
-    temperature: Positive = 0.2
-    contrast_width: Count = 128
-    queue: Count = 1024
+    alpha: Factor = 0.05
+    temperature: Annotated[float, Field(ge=1e-3, le=1e3)] = 0.2
+    contrast_width: Width = 128
+    queue: Annotated[int, Field(ge=1, le=65_536)] = 1024
     momentum: Share = 0.999
 
 

@@ -7,16 +7,26 @@ except the last, after which patch tokens are not read; the number of channels i
 norms within; prompts start at zero.
 """
 
+from typing import Annotated
+
 import torch
 from jaxtyping import Float
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.encoder import Encoder
-from lpt.config.sections import Count, Section
+from lpt.config.ranges import Width
+from lpt.config.sections import Section
 
 __all__ = ["BASELINE", "ProOptions", "PromptBlock", "PromptedMaps"]
+
+
+def _odd(width: int) -> int:
+    if width % 2 == 0:
+        raise ValueError(f"{width} must be odd")
+    return width
 
 
 class ProOptions(Section):
@@ -27,8 +37,8 @@ class ProOptions(Section):
         kernel: its width in patches, odd.
     """
 
-    channels: Count = 32
-    kernel: Count = 5
+    channels: Width = 32
+    kernel: Annotated[int, Field(ge=1, le=99), AfterValidator(_odd)] = 5
 
 
 class PromptBlock(nn.Sequential):

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from lpt.backbones import FrozenViT
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.encoder import Encoder
-from lpt.config.sections import Count, Section
+from lpt.config.ranges import Length
+from lpt.config.sections import Section
 from lpt.errors import ConfigError
 
 __all__ = ["BASELINE", "FrameOptions", "FramedImages"]
@@ -29,7 +30,7 @@ class FrameOptions(Section):
         shrink: whether the image is resized to fit into the frame.
     """
 
-    border: Count | None = None
+    border: Length | None = None
     shrink: bool = False
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from lpt.backbones import FrozenViT
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.encoder import Encoder
-from lpt.config.sections import Count, Section
+from lpt.config.ranges import Length
+from lpt.config.sections import Section
 from lpt.model.shared_prompts import SharedPrompts
 
 __all__ = ["DEEP", "SHALLOW", "DeepPrompts", "PromptOptions", "ShallowPrompts"]
@@ -25,7 +26,7 @@ class PromptOptions(Section):
         prompt_length: P, prompt tokens per block.
     """
 
-    prompt_length: Count = 10
+    prompt_length: Length = 10
 
 
 class _Prompted(Encoder):

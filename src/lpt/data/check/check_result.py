@@ -1,6 +1,5 @@
 """Check a data set, and report the result as text or JSON."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -9,8 +8,9 @@ from pathlib import Path
 
 from lpt.data.check.findings import KINDS, Finding, Limits, find_flaws
 from lpt.data.check.scan import scan_images
-from lpt.data.images.decode import MAX_PIXELS
 from lpt.data.manifest import Manifest
+from lpt.escape import json_text, printable
+from lpt.progress import plural
 
 __all__ = ["CheckReport", "check_data", "render_check"]
 
@@ -25,6 +25,7 @@ class CheckReport:
         findings: all flaws, worst kind first.
         limits: bounds that were used.
         seconds: duration.
+        notes: lines about the data, such as what was left out.
     """
 
     name: str
@@ -32,6 +33,7 @@ class CheckReport:
     findings: tuple[Finding, ...]
     limits: Limits
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def spoiled(self) -> bool:
@@ -46,7 +48,7 @@ class CheckReport:
         """All attributes as a JSON object, preceded by the number of findings of each kind."""
         counts = Counter(finding.kind for finding in self.findings)
         content = {"spoiled": self.spoiled, "counts": counts, **asdict(self)}
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        return json_text(content, indent=2)
 
 
 def check_data(
@@ -56,7 +58,7 @@ def check_data(
     start_method: str | None = None,
     cache: Path | None = None,
     limits: Limits | None = None,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
     """Read every image and report what would spoil training or evaluation.
@@ -69,7 +71,7 @@ def check_data(
         cache: folder that keeps facts of images by content, so that a second check only reads and
             hashes files; None caches nothing.
         limits: bounds of tiny, huge and near-duplicate.
-        max_pixels: decode limit; larger images are reported.
+        max_pixels: decode limit; larger images are reported. None takes the limit of each split.
         progress: called with the number of images done and their total.
     Raises: DataError if a worker was killed.
     """
@@ -89,13 +91,15 @@ def check_data(
         findings=find_flaws(manifest, scan, limits),
         limits=limits,
         seconds=time.perf_counter() - began,
+        notes=manifest.notes,
     )
 
 
 def render_check(report: CheckReport, *, examples: int = 3) -> str:
     """Render the report as text: one line per kind found, each with up to `examples` examples."""
     total = sum(report.images.values())
-    lines = [f"{report.name}: {total:,} images read in {report.seconds:.0f} s"]
+    lines = [f"{printable(report.name)}: {plural(total, 'image')} read in {report.seconds:.0f} s"]
+    lines += [f"  {note}" for note in report.notes]
     for kind, about in KINDS.items():
         findings = [finding for finding in report.findings if finding.kind == kind]
         if not findings:
@@ -103,9 +107,7 @@ def render_check(report: CheckReport, *, examples: int = 3) -> str:
         mark = "BAD " if about.spoils else "note"
         lines.append(f"  {mark}  {kind:<16}{len(findings):>7,}  {about.meaning}")
         for finding in findings[:examples]:
-            names = " = ".join(f"{place.name} ({place.label})" for place in finding.images[:3])
-            more = f" and {len(finding.images) - 3} more" if finding.images[3:] else ""
-            lines.append(f"          {names}{more}")
+            lines.append(f"          {printable(_example(finding))}")
         if findings[examples:]:
             lines.append(f"          ... {len(findings) - examples:,} more in the JSON report")
     verdict = (
@@ -114,3 +116,11 @@ def render_check(report: CheckReport, *, examples: int = 3) -> str:
         else "found nothing that would spoil training"
     )
     return "\n".join([*lines, f"  {verdict}"])
+
+
+def _example(finding: Finding) -> str:
+    names = " = ".join(f"{place.name} ({place.label})" for place in finding.images[:3])
+    return (
+        names + (f" and {len(finding.images) - 3} more" if finding.images[3:] else "")
+        or finding.detail
+    )

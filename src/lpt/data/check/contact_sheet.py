@@ -78,7 +78,12 @@ def _tile(manifest: Manifest, place: Place) -> Image.Image:
     tile = Image.new("RGB", (_TILE, _TILE), "lightgrey")
     try:
         split = manifest.split(place.split)
-        image = decode(split.read(place.index), name=place.name, target=_TILE)
+        image = decode(
+            split.read(place.index),
+            name=place.name,
+            max_pixels=split.max_pixels,
+            target=_TILE,
+        )
         image.thumbnail((_TILE - 4, _TILE - 4))
         tile.paste(image, ((_TILE - image.width) // 2, (_TILE - image.height) // 2))
     except DataError:

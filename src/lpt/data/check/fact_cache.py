@@ -7,12 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.check.facts import FACTS, Facts
-from lpt.errors import RunError
+from lpt.data.images.decode import FORMATS
+from lpt.errors import LptError, RunError
 from lpt.files import write_atomic
+from lpt.regular_files import open_regular
 
 __all__ = ["FactCache"]
 
-_FILE = "image-facts-1.npy"
+_MAX_BYTES = 2**31
+_FILE = "image-facts-2.npy"
 
 
 class FactCache:
@@ -61,7 +64,22 @@ class FactCache:
         if self._path is None or not self._path.exists():
             return empty
         try:
-            facts = np.load(self._path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            with open_regular(self._path, max_bytes=_MAX_BYTES) as stream:
+                facts = np.load(stream, allow_pickle=False)
+        except (OSError, ValueError, EOFError, MemoryError, LptError):
             return empty
-        return facts if facts.dtype == FACTS and facts.ndim == 1 else empty
+        if not isinstance(facts, np.ndarray) or facts.dtype != FACTS or facts.ndim != 1:
+            return empty
+        return facts if _is_sorted(facts["digest"]) and _is_valid(facts) else empty
+
+
+def _is_sorted(digests: npt.NDArray[np.uint64]) -> bool:
+    first, second = digests[:, 0], digests[:, 1]
+    steps = (first[:-1] < first[1:]) | ((first[:-1] == first[1:]) & (second[:-1] < second[1:]))
+    return bool(steps.all())
+
+
+def _is_valid(facts: Facts) -> bool:
+    sizes = (facts["width"] > 0) & (facts["height"] > 0)
+    flags = facts["animated"].view(np.uint8) <= 1
+    return bool((sizes & flags & (facts["format"] < len(FORMATS))).all())

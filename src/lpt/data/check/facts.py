@@ -19,6 +19,7 @@ FACTS = np.dtype(
         ("animated", np.bool_),
         ("width", np.uint32),
         ("height", np.uint32),
+        ("contrast", np.uint8),  # largest minus smallest value, of the band where it is largest
         ("print", np.int8, (SIZE,)),
     ]
 )

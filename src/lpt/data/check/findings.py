@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,11 @@ class Kind:
 
 
 KINDS = {
+    "structure": Kind(True, "classes or splits that training refuses"),
+    "unreadable-folder": Kind(True, "folder that cannot be listed"),
+    "empty-class": Kind(True, "class folder without images"),
+    "no-class": Kind(True, "image or folder whose class is not clear"),
+    "unsupported": Kind(True, "format or pixels that cannot be decoded here"),
     "missing": Kind(True, "cannot be read from disk"),
     "empty": Kind(True, "file of zero bytes"),
     "not-image": Kind(True, "not an image of a supported format"),
@@ -40,6 +46,7 @@ KINDS = {
     "near-duplicate": Kind(False, "near-duplicates within a split"),
     "wrong-extension": Kind(False, "the content has another format than the file name"),
     "animated": Kind(False, "several frames; only the first is used"),
+    "blank": Kind(False, "one colour, or hardly more"),
     "tiny": Kind(False, "short side too small to recognise anything"),
     "huge": Kind(False, "so large that decoding slows training down"),
 }
@@ -51,12 +58,14 @@ class Limits:
     """Bounds of the checks.
 
     Attributes:
+        blank: values that differ by less than this, of 255, are blank.
         tiny: a short side below this many pixels is tiny.
         huge: more pixels than this are huge.
         similarity: fingerprints with a cosine above this are near-duplicates. None skips the
             search, whose time grows with the square of the number of images.
     """
 
+    blank: int = 16
     tiny: int = 16
     huge: int = 24_000_000
     similarity: float | None = THRESHOLD
@@ -74,7 +83,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """One flaw: its kind, the images concerned, and details."""
+    """One flaw: its kind, the images concerned (none for faults of folders), and details."""
 
     kind: str
     images: tuple[Place, ...]
@@ -90,7 +99,11 @@ def find_flaws(manifest: Manifest, scan: Scan, limits: Limits) -> tuple[Finding,
         limits: bounds of tiny, huge and near-duplicate.
     """
     flaws = _Flaws(manifest, scan, limits)
-    found = [*flaws.broken(), *flaws.odd(), *flaws.identical(), *flaws.similar()]
+    folders = [
+        Finding(problem.kind, (), f"{problem.path}: {problem.fault}. {problem.remedy}".strip())
+        for problem in manifest.problems
+    ]
+    found = [*folders, *flaws.broken(), *flaws.odd(), *flaws.identical(), *flaws.similar()]
     order = {kind: place for place, kind in enumerate(KINDS)}
     return tuple(sorted(found, key=lambda finding: order[finding.kind]))
 
@@ -125,6 +138,12 @@ class _Flaws:
         facts = self.scan.facts
         for image in self.sound[facts["animated"][self.sound]]:
             yield self.finding("animated", [image], "only the first frame is used")
+        contrast = facts["contrast"]
+        for image in self.sound[contrast[self.sound] < self.limits.blank]:
+            spread = (
+                f"values differ by {contrast[image]} of 255" if contrast[image] else "one colour"
+            )
+            yield self.finding("blank", [image], spread)
         width, height = facts["width"].astype(np.int64), facts["height"].astype(np.int64)
         for kind, mask in (
             ("tiny", np.minimum(width, height) < self.limits.tiny),
@@ -150,7 +169,7 @@ class _Flaws:
             if self._leaks(images):
                 yield self.finding("leak", images, self._splits(images))
             elif alike:
-                yield self.finding("identical", images, f"{len(images)} copies")
+                yield self.finding("identical", images, self._copies(images))
 
     def similar(self) -> Iterator[Finding]:
         if self.limits.similarity is None:
@@ -170,6 +189,11 @@ class _Flaws:
             kind = "near-leak" if self._leaks(images) else "near-duplicate"
             detail = f"similarity up to {strength[members].max():.3f}; {self._labels(images)}"
             yield self.finding(kind, images, detail)
+
+    def _copies(self, images: Ids) -> str:
+        folders = {str(PurePath(self.place(int(image)).name).parent) for image in images}
+        where = f", in {len(folders)} folders of one class" if len(folders) > 1 else ""
+        return f"{len(images)} copies{where}"
 
     def _leaks(self, images: Ids) -> bool:
         names = {self.names[number] for number in self.split[images]}

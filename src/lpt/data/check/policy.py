@@ -1,10 +1,6 @@
-"""Policies for images that would spoil training: stop, skip them, or skip a given list."""
+"""Policies for images that would spoil training: stop, or skip them."""
 
-import csv
-import io
-from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -12,9 +8,9 @@ from lpt.data.check.check_result import CheckReport
 from lpt.data.check.findings import KINDS
 from lpt.data.manifest import Manifest
 from lpt.errors import ConfigError, DataError
-from lpt.files import write_text
+from lpt.progress import plural
 
-__all__ = ["POLICIES", "apply_policy", "spoiling_images", "without_quarantined", "write_quarantine"]
+__all__ = ["POLICIES", "apply_policy", "spoiling_images", "without_places"]
 
 POLICIES = ("error", "skip")
 
@@ -54,73 +50,14 @@ def apply_policy(manifest: Manifest, report: CheckReport, policy: str) -> Manife
         named = [f"{manifest.split(s).name_of(i)} ({kind})" for (s, i), kind in bad.items()]
         shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if named[5:] else "")
         raise DataError(
-            f"{manifest.name}: {len(named)} images would spoil training: {shown}.",
+            f"{manifest.name}: {plural(len(named), 'image')} would spoil training: {shown}.",
             "Repair or remove them, or leave them out with the policy skip or a quarantine list.",
         )
-    return _without(manifest, set(bad))
+    return without_places(manifest, set(bad))
 
 
-def write_quarantine(report: CheckReport, path: Path) -> int:
-    """List the images that "skip" would leave out as CSV (name, split, kind); return their number.
-
-    Training leaves out exactly what the list names, so it can be edited.
-
-    Raises: RunError if the file cannot be written.
-    """
-    names = {
-        (place.split, place.index): place.name
-        for finding in report.findings
-        for place in finding.images
-    }
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("name", "split", "kind"))
-    bad = spoiling_images(report)
-    writer.writerows((names[place], place[0], kind) for place, kind in bad.items())
-    write_text(path, stream.getvalue())
-    return len(bad)
-
-
-def without_quarantined(manifest: Manifest, path: Path) -> Manifest:
-    """Leave out the images that a quarantine list names.
-
-    The split matters only for an image that is in several splits, so a list made of unsplit data
-    stays valid however the data is split later.
-
-    Raises: DataError if the list cannot be read, has no column `name`, or names no image of the
-        data (then it belongs to other data).
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream)
-            rows = [(row["name"], row.get("split") or "") for row in reader]
-    except (OSError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: not a quarantine list ({error}). It needs the columns name and split."
-        ) from error
-    listed = {name for name, _ in rows}
-    found = [
-        (image, name, index)
-        for name, split in manifest.splits.items()
-        for index in range(len(split))
-        if (image := split.name_of(index)) in listed
-    ]
-    places = Counter(image for image, _, _ in found)
-    wanted = set(rows)
-    bad = {
-        (name, index)
-        for image, name, index in found
-        if places[image] == 1 or {(image, name), (image, "")} & wanted
-    }
-    if rows and not bad:
-        raise DataError(
-            f"{path}: none of its {len(rows)} images is in {manifest.name}. Give the list made "
-            "for this data."
-        )
-    return _without(manifest, bad)
-
-
-def _without(manifest: Manifest, places: set[tuple[str, int]]) -> Manifest:
+def without_places(manifest: Manifest, places: set[tuple[str, int]]) -> Manifest:
+    """Leave out images by (split, index). Raises: DataError for a class that loses all of them."""
     splits = {}
     for name, split in manifest.splits.items():
         dropped = [index for place, index in places if place == name]

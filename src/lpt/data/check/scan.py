@@ -16,9 +16,11 @@ import numpy.typing as npt
 from lpt.data.check.fact_cache import FactCache
 from lpt.data.check.facts import FACTS, Facts
 from lpt.data.check.fingerprint import fingerprint
-from lpt.data.images.decode import FORMATS, MAX_PIXELS, ImageError, decode, read_header
+from lpt.data.images.decode import FORMATS, ImageError, decode, read_header
+from lpt.data.images.limits import pixel_limit
 from lpt.data.manifest import Split
 from lpt.errors import DataError
+from lpt.processes import usable_workers
 
 __all__ = ["Scan", "check_workers", "scan_images"]
 
@@ -50,7 +52,7 @@ def scan_images(
     workers: int = 2,
     start_method: str | None = None,
     cache: Path | None = None,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Scan:
     """Read and decode every image.
@@ -63,7 +65,8 @@ def scan_images(
         workers: processes that read images; 0 reads in this process.
         start_method: fork, spawn or forkserver; None takes the platform's default.
         cache: folder that keeps facts of images by content; None caches nothing.
-        max_pixels: images with more pixels are reported instead of decoded.
+        max_pixels: images with more pixels are reported instead of decoded; None takes the limit
+            of each split.
         progress: called with the number of images done and their total.
     Raises: DataError if a worker was killed.
     """
@@ -91,7 +94,7 @@ class _Reader:
 
     splits: Sequence[Split]
     known: FactCache
-    max_pixels: int
+    max_pixels: int | None
 
     def chunk(self, task: tuple[int, int, int]) -> _Result:
         """Examine images first..last of a split."""
@@ -113,17 +116,19 @@ class _Reader:
     def _examined(
         self, data: bytes, digest: npt.NDArray[np.uint64], split: Split, index: int
     ) -> np.void:
+        limit = pixel_limit(split.max_pixels if self.max_pixels is None else self.max_pixels)
         seen = self.known.get(digest)
-        if seen is not None and int(seen["width"]) * int(seen["height"]) <= self.max_pixels:
+        if seen is not None and int(seen["width"]) * int(seen["height"]) <= limit:
             return seen
         name = split.name_of(index)
-        header = read_header(data, name=name)
-        image = decode(data, name=name, max_pixels=self.max_pixels, target=_THUMBNAIL)
+        header = read_header(data, name=name, max_pixels=limit)
+        image = decode(data, name=name, max_pixels=limit, target=_THUMBNAIL)
         row: np.void = np.zeros(1, dtype=FACTS)[0]
         row["digest"] = digest
         row["format"] = FORMATS.index(header.kind)
         row["animated"] = header.animated
         row["width"], row["height"] = header.width, header.height
+        row["contrast"] = np.ptp(np.array(image.getextrema()), axis=1).max()
         row["print"] = fingerprint(image)
         return row
 
@@ -147,13 +152,14 @@ def _results(
     known: FactCache,
     workers: int,
     start_method: str | None,
-    max_pixels: int,
+    max_pixels: int | None,
 ) -> Iterator[_Result]:
     reader = _Reader(splits, known, max_pixels)
     tasks = chain.from_iterable(
         ((number, first, min(first + _CHUNK, len(split))) for first in range(0, len(split), _CHUNK))
         for number, split in enumerate(splits)
     )
+    workers = usable_workers(workers, start_method)
     if workers == 0:
         yield from map(reader.chunk, tasks)
         return

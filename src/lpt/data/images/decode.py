@@ -1,53 +1,43 @@
 """Decode image bytes to upright RGB, the same in training, evaluation and prediction."""
 
 import io
+import math
 import threading
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
 
-import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, ImageFile
 
-from lpt.errors import DataError
+from lpt.data.images.containers.encoded_image import EncodedImage
+from lpt.data.images.containers.examine import examine
+from lpt.data.images.containers.tiff_layout import explain_tiff
+from lpt.data.images.formats import FORMATS, SUFFIXES
+from lpt.data.images.image_error import ImageError
+from lpt.data.images.limits import MAX_PIXELS, check_memory, check_pixels, pixel_limit
+from lpt.data.images.pixels.deep_colours import rawmode_of, with_low_bits
+from lpt.data.images.pixels.orientation import read_orientation, turned
+from lpt.data.images.pixels.to_rgb import to_rgb
+from lpt.errors import ConfigError
 
 __all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "Header", "ImageError", "decode", "read_header"]
 
-SUFFIXES = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
-    ".png": "PNG",
-    ".webp": "WEBP",
-    **dict.fromkeys((".bmp", ".dib"), "BMP"),
-    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
-    ".gif": "GIF",
-}
-FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
-MAX_PIXELS = 178_956_970 // 2
-
 _REPLACE = "Replace the file, or leave it out."
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_PLUGINS = {
+    "JPEG": "Jpeg",
+    "PNG": "Png",
+    "WEBP": "WebP",
+    "BMP": "Bmp",
+    "TIFF": "Tiff",
+    "GIF": "Gif",
+    "AVIF": "Avif",
 }
+_IN_INFO = ("WEBP", "HEIF", "AVIF")  # formats whose records are read by their own decoder
 # Pillow warns about odd metadata while it reads a header. Warning filters are global, so only one
 # thread at a time may replace them.
 _header_lock = threading.Lock()
-
-
-class ImageError(DataError):
-    """An image that cannot be decoded.
-
-    Attributes:
-        kind: empty, not-image, too-large or damaged.
-    """
-
-    def __init__(self, message: str, kind: str = "damaged"):
-        super().__init__(message)
-        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -66,23 +56,25 @@ class Header:
     animated: bool
 
 
-def read_header(data: bytes, *, name: str) -> Header:
+def read_header(data: bytes, *, name: str, max_pixels: int | None = None) -> Header:
     """Read format, size and animation of an image file. Raises: ImageError as `decode`."""
-    image = _open(data, name)
-    kind = _kind(image)
+    file = examine(data, name)
     # Phones store a depth map or a thumbnail as a second picture in a JPEG: not an animation.
-    animated = kind != "JPEG" and bool(getattr(image, "is_animated", False))
-    return Header(kind, *image.size, animated)
+    image = _open(file, name, pixel_limit(max_pixels))
+    found = bool(getattr(image, "is_animated", False))
+    animated = found if file.kind in _IN_INFO else file.animated
+    return Header(file.kind, *image.size, animated)
 
 
 def decode(
-    data: bytes, *, name: str, max_pixels: int = MAX_PIXELS, target: int | None = None
+    data: bytes, *, name: str, max_pixels: int | None = None, target: int | None = None
 ) -> Image.Image:
     """Decode one image file to upright RGB.
 
-    EXIF orientation is applied; transparent images are composited onto white; 16-bit grey is
-    reduced to its upper 8 bits; CMYK, palette and grey images are converted to RGB; of an
-    animation the first frame is used.
+    EXIF orientation is applied; transparent images are composited onto white; of 16-bit samples
+    the upper 8 of the used bits are kept (see `lpt.data.images.pixels.bit_depth`); CMYK, palette and grey
+    images are converted to RGB; of an animation the first frame is used. Metadata that no pixel
+    needs is not read. Memory is bounded (see `lpt.data.images.limits`).
 
     >>> import io
     >>> file = io.BytesIO()
@@ -94,96 +86,93 @@ def decode(
     Args:
         data: the whole file: JPEG, PNG, WebP, BMP, TIFF or GIF, recognised by content, not suffix.
         name: name in messages.
-        max_pixels: maximum of width * height, checked in the header before anything is decoded.
+        max_pixels: maximum of width * height, checked in the header before anything is decoded;
+            None takes the environment variable LPT_MAX_PIXELS, or `MAX_PIXELS`.
         target: if given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its short
-            side keeps at least this many pixels. Several times faster for large photographs.
+            side keeps at least this many pixels. Several times faster for large photographs. Images
+            of more than `MAX_PIXELS` are halved until they have fewer.
     Returns: a loaded PIL image of mode RGB.
     Raises: ImageError (a DataError) naming the file and its fault: empty, not an image of a
-        supported format, too large, truncated or damaged, or of an unsupported pixel type.
+        supported format, too large, truncated or damaged, or of an unsupported pixel type;
+        ConfigError if LPT_MAX_PIXELS is not a number.
     """
-    image = _open(data, name)
-    width, height = image.size
-    if width * height > max_pixels:
-        raise ImageError(
-            f"{name}: {width} x {height} pixels exceed the limit of {max_pixels:,}. "
-            "Shrink the image or raise the limit.",
-            "too-large",
-        )
+    limit = pixel_limit(max_pixels)
+    file = examine(data, name)
+    opened = _open(file, name, limit)
+    stored = opened.size
     try:
-        if target is not None and _kind(image) == "JPEG":
-            scale = target / min(width, height)
-            image.draft(None, (int(np.ceil(width * scale)), int(np.ceil(height * scale))))
-        image.load()
-        turn = _TURNS.get(_orientation(image))
-        rgb = _to_rgb(image, name)
-    except ImageError:
+        if target is not None and file.kind == "JPEG":
+            scale = target / min(stored)
+            opened.draft(None, (math.ceil(stored[0] * scale), math.ceil(stored[1] * scale)))
+        check_memory(name, file, stored, opened.size, limit)
+        rawmode = rawmode_of(opened)
+        opened.load()
+        orientation = _orientation(file, opened.info)
+        image: Image.Image = opened
+        if ";16" in rawmode and len(image.getbands()) > 1:
+            image = with_low_bits(
+                opened, rawmode, file, lambda again: _open(replace(file, data=again), name, limit)
+            )
+        del opened  # memory is bounded: two images at most
+        image = to_rgb(image, file, name)
+        if target is not None:
+            image = _reduced(image)
+        return turned(image, orientation)
+    except (ImageError, ConfigError):
         raise
     except Exception as error:  # whatever a codec raises means that the file is bad
         raise ImageError(
             f"{name}: cannot be decoded, truncated or damaged ({_short(error)}). {_REPLACE}"
         ) from error
-    return rgb if turn is None else rgb.transpose(turn)
 
 
-def _kind(image: Image.Image) -> str:
-    return "JPEG" if image.format == "MPO" else str(image.format)
-
-
-def _open(data: bytes, name: str) -> Image.Image:
-    if not data:
-        raise ImageError(f"{name}: the file is empty (0 bytes). {_REPLACE}", "empty")
+def _open(file: EncodedImage, name: str, limit: int) -> ImageFile.ImageFile:
+    """Read the header of an image within the limit of pixels."""
+    if file.size is not None:  # its decoder allocates memory when it is opened
+        check_pixels(name, *file.size, limit)
+        check_memory(name, file, file.size, file.size, limit)
     try:
         with _header_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise ImageError(
-            f"{name}: not an image of a supported format ({', '.join(FORMATS)}), or its first "
-            "bytes are damaged. Convert it, or leave it out.",
-            "not-image",
-        ) from error
+            image = _factory(file.kind)(io.BytesIO(file.data), "")
     except Image.DecompressionBombError as error:
         message = f"{name}: too large ({_short(error)}). Shrink the image."
         raise ImageError(message, "too-large") from error
     except Exception as error:  # see decode
+        why = explain_tiff(file.data) if file.kind == "TIFF" and _is_layout(error) else None
+        if why is not None:
+            raise ImageError(f"{name}: {why}", "unsupported") from error
         raise ImageError(f"{name}: its header is damaged ({_short(error)}). {_REPLACE}") from error
+    check_pixels(name, *image.size, limit)
+    return image
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation; 1 (upright) if the tag is missing or unreadable."""
-    try:
-        with _header_lock, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # damaged metadata of an intact image, which viewers ignore too
+def _factory(kind: str) -> Callable[[io.BytesIO, str], ImageFile.ImageFile]:
+    """Return the opener of a format: `Image.open` without its own limit of pixels."""
+    if kind not in Image.OPEN:
+        import_module(f"PIL.{_PLUGINS[kind]}ImagePlugin")
+    opener: Callable[[io.BytesIO, str], ImageFile.ImageFile] = Image.OPEN[kind][0]
+    return opener
+
+
+def _is_layout(error: Exception) -> bool:
+    """Whether Pillow does not know the layout of pixels; it raises the same for nothing else."""
+    return isinstance(error, SyntaxError | KeyError)
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """Halve an image until it has at most `MAX_PIXELS`; only a raised limit lets it have more."""
+    while image.width * image.height > MAX_PIXELS:
+        image = image.reduce(2)
+    return image
+
+
+def _orientation(file: EncodedImage, info: dict[str | tuple[int, int], Any]) -> int:
+    if file.kind == "TIFF":  # Pillow has turned it upright
         return 1
-
-
-def _to_rgb(image: Image.Image, name: str) -> Image.Image:
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I"):
-        return _from_16_bit(image, name)
-    if image.mode in ("F", "LAB"):
-        raise ImageError(
-            f"{name}: pixels of type {image.mode} have no defined range of brightness. "
-            "Save the image with 8 or 16 bits per channel."
-        )
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _from_16_bit(image: Image.Image, name: str) -> Image.Image:
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65_535:
-        raise ImageError(
-            f"{name}: 32-bit pixels from {values.min()} to {values.max()} have no defined range of "
-            "brightness. Save the image with 8 or 16 bits per channel."
-        )
-    return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+    if file.kind in _IN_INFO:
+        return read_orientation(info.get("exif"), info.get("xmp"))
+    return read_orientation(file.exif, file.xmp)
 
 
 def _short(error: BaseException) -> str:

@@ -101,7 +101,8 @@ def eval_transform(
         size: height and width of the result in pixels.
         mean, std: three numbers each, for channels in [0, 1].
         resize: pixels before the crop, at least `size`.
-        rule: "short-side" scales the short side to `resize` and keeps the aspect; "squash" scales
+        rule: "short-side" scales the short side to `resize` and keeps the aspect (of an image more
+            than 16 times as long as wide, only the centre); "squash" scales
             to `resize` x `resize` and loses it, as the authors' released code does.
         interpolation: nearest, bilinear, bicubic or lanczos.
         border: pixels removed from each side of the image first (2 red ones in ObjectNet).
@@ -116,6 +117,8 @@ def eval_transform(
     shape = [resize, resize] if rule == "squash" else [resize]
     fit = v2.Resize(shape, interpolation=_mode(interpolation), antialias=True)
     steps: list[Callable[..., Any]] = [fit, v2.CenterCrop(size)]
+    if rule == "short-side":
+        steps.insert(0, _Shorten())
     if border:
         steps.insert(0, _Trim(border))
     if corruption is not None:
@@ -125,6 +128,25 @@ def eval_transform(
     # A border is counted in stored pixels, so images with one are decoded at full size.
     target = None if border else 2 * resize
     return Transform(tuple(steps), decode_target=target)
+
+
+@dataclass(frozen=True)
+class _Shorten:
+    """Cuts the ends off an image that is more than `longest` times as long as wide.
+
+    The centre crop would drop them, but resizing them first can take any amount of memory.
+    """
+
+    longest: int = 16
+    kept: int = 4
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        short, long = sorted(image.size)
+        if long <= self.longest * short:
+            return image
+        cut = (long - self.kept * short) // 2
+        box = (cut, 0, image.width - cut, short)
+        return image.crop(box if image.width == long else (0, cut, short, image.height - cut))
 
 
 @dataclass(frozen=True)

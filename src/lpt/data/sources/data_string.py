@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lpt.arguments import path_text
 from lpt.errors import DataError
 
-__all__ = ["DataSpec", "parse_spec", "same_data"]
+__all__ = ["DataSpec", "parse_spec", "path_exists", "same_data"]
 
-_OPTIONS = re.compile(r"^(?P<source>.+?):(?P<options>[A-Za-z_]+=.*)$")
+_OPTIONS = re.compile(r"^(?P<source>.+?):(?P<options>[A-Za-z_]+=.*)$", re.DOTALL)
+_NEXT = re.compile(r",(?=[A-Za-z_]+=)")  # a comma elsewhere belongs to a value
 
 
 @dataclass(frozen=True)
@@ -45,24 +47,36 @@ class DataSpec:
 def parse_spec(spec: str | Path) -> DataSpec:
     """Parse a data specification; a path that exists as written has no options.
 
+    A value may have commas, but not a comma before a word and an equals sign.
+
     >>> parse_spec("photos:list=lists/lt100.csv,test=other")
     DataSpec(source='photos', options={'list': 'lists/lt100.csv', 'test': 'other'})
+    >>> parse_spec("photos:list=lists, old/lt100.csv").options["list"]
+    'lists, old/lt100.csv'
 
     Raises: DataError for an empty specification, an option without a value, or a repeated option.
     """
-    text = str(spec)
+    text = path_text("data", spec)
     if not text.strip():
         raise DataError("data: nothing given. Give a folder, a list, a Parquet file or a data set.")
-    match = None if isinstance(spec, Path) or Path(text).exists() else _OPTIONS.match(text)
+    match = None if isinstance(spec, Path) or path_exists(text) else _OPTIONS.match(text)
     if match is None:
         return DataSpec(text)
     options: dict[str, str] = {}
-    for part in match["options"].split(","):
+    for part in _NEXT.split(match["options"]):
         key, _, value = part.partition("=")
         if not value or key in options:
             raise DataError(f"{text}: option {part!r} has no value or is repeated. Correct it.")
         options[key] = value
     return DataSpec(match["source"], options)
+
+
+def path_exists(text: str) -> bool:
+    """Whether a text is the path of a file or folder. One that no path can be is not."""
+    try:
+        return Path(text).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # too long, NUL inside, no such home folder
+        return False
 
 
 def same_data(one: str | Path, other: str | Path) -> bool:
@@ -76,7 +90,7 @@ def same_data(one: str | Path, other: str | Path) -> bool:
     first, second = parse_spec(one), parse_spec(other)
     if first.options != second.options:
         return False
-    paths = [Path(spec.source).expanduser() for spec in (first, second)]
-    if all(path.exists() for path in paths):
-        return paths[0].resolve() == paths[1].resolve()
+    sources = (first.source, second.source)
+    if all(map(path_exists, sources)):
+        return len({Path(source).expanduser().resolve() for source in sources}) == 1
     return first.source == second.source

@@ -1,20 +1,24 @@
 """Image data sets of the Hugging Face hub, through its optional `datasets` library."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lpt.data.image_stores import ImageRef
 from lpt.data.sources.data_string import DataSpec
-from lpt.data.sources.listing import Listing, canonical_split, class_indices
+from lpt.data.sources.listing import Listing, SplitWords
+from lpt.data.sources.table_columns import Column, Table
+from lpt.data.sources.table_listing import entries_of, listing_of_entries
 from lpt.errors import DataError
+from lpt.regular_files import read_regular
 
 __all__ = ["HUB_OPTIONS", "HUB_PREFIX", "read_hub"]
 
 HUB_PREFIX = "hf:"
 HUB_OPTIONS = ("config", "image", "label")
+
+_MOST_BYTES = 2 * 2**30  # of an image file
 
 
 @dataclass(frozen=True)
@@ -35,16 +39,15 @@ class _HubStore:
         value = self.rows[position][self.column]
         if value and value.get("bytes"):
             return bytes(value["bytes"])
-        try:
-            return Path(value["path"]).read_bytes()
-        except (OSError, TypeError, KeyError) as error:
-            raise DataError(
-                f"{self.ref(position)}: the image cannot be read ({error}). "
-                "Download the data set again."
-            ) from error
+        path = value.get("path") if value else None
+        if not path:
+            raise DataError(f"{self.ref(position)}: the image is null. Remove the row.")
+        return read_regular(path, _MOST_BYTES)
 
 
-def read_hub(spec: DataSpec, *, group_by: str | None = None) -> Listing:
+def read_hub(
+    spec: DataSpec, *, group_by: str | None = None, splits: SplitWords | None = None
+) -> Listing:
     """Read all splits of a hub data set, `hf:NAME[:config=...,image=COLUMN,label=COLUMN]`.
 
     Columns of images and labels that are not given are found by their types. Splits without labels
@@ -71,28 +74,31 @@ def read_hub(spec: DataSpec, *, group_by: str | None = None) -> Listing:
     features = next(iter(loaded.values())).features
     image = _column(features, datasets.Image, spec, "image")
     label = _column(features, datasets.ClassLabel, spec, "label")
-    known = {split: rows for split, rows in loaded.items() if max(rows[label], default=-1) != -1}
+    known = {split: rows for split, rows in loaded.items() if _has_labels(rows[label])}
     if not known:
         raise DataError(f"{spec.source}: no split has labels. Choose another data set.")
     rows = datasets.concatenate_datasets(list(known.values()))
-    numbers = np.array(rows[label])
-    names = getattr(features[label], "names", None)
-    class_names, index, named = class_indices(
-        numbers, None if names is None else np.array([names[n] for n in numbers]), spec.source
+    where = spec.source
+    every = Table.of_columns(where, [Column(name, []) for name in features])
+    columns = [Column.of_values("label", rows[label], where)]
+    if group_by is not None:
+        group = every.need(group_by, "to group by").name
+        columns.append(Column.of_values(group, rows[group], where))
+    table = Table.of_columns(where, columns)
+    entries = entries_of(
+        table, group_by=group_by, label_names=getattr(features[label], "names", None)
     )
-    if group_by is not None and group_by not in features:
-        raise DataError(
-            f"{spec.source}: no column {group_by!r} to group by. Choose from {', '.join(features)}."
-        )
-    return Listing(
-        name=spec.source,
-        class_names=class_names,
-        named=named,
-        store=_HubStore(spec.source, rows.cast_column(image, datasets.Image(decode=False)), image),
-        labels=index,
-        splits=np.concatenate([np.full(len(r), canonical_split(s)) for s, r in known.items()]),
-        groups=None if group_by is None else np.array([str(value) for value in rows[group_by]]),
+    words = [word for split, part in known.items() for word in [split] * len(part)]
+    return listing_of_entries(
+        where,
+        [replace(entries, words=words)],
+        _HubStore(where, rows.cast_column(image, datasets.Image(decode=False)), image),
+        splits or SplitWords(),
     )
+
+
+def _has_labels(labels: Iterable[Any]) -> bool:
+    return any(label not in (None, -1) for label in labels)
 
 
 def _column(features: Any, kind: type, spec: DataSpec, option: str) -> str:

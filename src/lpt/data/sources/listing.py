@@ -1,16 +1,17 @@
 """All images of a data set as found, before it is split."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lpt.data.image_stores import ImageStore
+from lpt.data.image_tree import Problem
+from lpt.data.sources.label_rules import class_places, named_by_number
 from lpt.errors import DataError
 
-__all__ = ["Listing", "canonical_split", "class_indices", "with_classes"]
+__all__ = ["Listing", "SplitWords", "canonical_split", "with_classes"]
 
 Ids = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
@@ -25,6 +26,7 @@ _SPLITS = {
     "test": "test",
     "testing": "test",
 }
+_UNSPLIT = frozenset({"", "all"})
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Listing:
         splits: (n,) train, val or test; "" for images without a split.
         groups: (n,) groups that must not be divided between splits (animal, patient, video), or
             None.
+        notes: lines about the data that people should see, such as what was left out.
+        problems: faults that keep some images from being used.
     """
 
     name: str
@@ -49,6 +53,79 @@ class Listing:
     labels: Ids
     splits: Names
     groups: Names | None = None
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class SplitWords:
+    """Words for splits: the usual ones, and those of the options `split=none` and `splits=`.
+
+    Attributes:
+        ignored: True if splits of the data do not count (`split=none`).
+        words: word in lower case -> train, val or test.
+    """
+
+    ignored: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_options(cls, options: Mapping[str, str], source: str) -> "SplitWords":
+        """Read the options, such as `splits=holdout:test+eval:val`.
+
+        Raises: DataError naming an option that cannot be understood.
+        """
+        if options.get("split", "none") != "none":
+            raise DataError(
+                f"{source}: split={options['split']}: the only choice is split=none, "
+                "which ignores the splits of the data."
+            )
+        words: dict[str, str] = {}
+        for part in options["splits"].split("+") if "splits" in options else ():
+            word, _, split = part.rpartition(":")
+            if not word.strip() or split not in _SPLITS.values():
+                raise DataError(
+                    f"{source}: splits={options['splits']}: write WORD:SPLIT, joined by +, with "
+                    "the splits train, val and test: splits=holdout:test."
+                )
+            words[word.strip().lower()] = split
+        return cls("split" in options, words)
+
+    def split_of(self, word: str) -> str | None:
+        """The split that a word means: "" for unsplit data, None for an unknown word."""
+        word = word.strip().lower()
+        if self.ignored or (word in _UNSPLIT and word not in self.words):
+            return ""
+        return self.words.get(word, _SPLITS.get(word))
+
+    def splits(self, words: Sequence[str], where: str) -> Names:
+        """Map the word of each image to train, val, test, or "" for unsplit data.
+
+        Data in which every image has the same unknown word counts as unsplit.
+
+        Args:
+            words: (n,) a word per image.
+            where: the data and the place of the words, for messages.
+        Raises: DataError naming an unknown word.
+        """
+        meaning = {word: self.split_of(word) for word in dict.fromkeys(words)}
+        unknown = [word for word, split in meaning.items() if split is None]
+        if unknown and len(meaning) > 1:
+            shown = ", ".join(map(repr, unknown[:3])) + (", ..." if unknown[3:] else "")
+            raise DataError(
+                f"{where}: unknown split {shown}. Known: train, val, test. "
+                f"Give its meaning, as in DATA:splits={unknown[0]}:test, or ignore all splits: "
+                "DATA:split=none."
+            )
+        return np.array([meaning[word] or "" for word in words], dtype="<U5")
+
+    def note(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Say that a word for all images is not known, so that the data counts as unsplit."""
+        unknown = [word for word in dict.fromkeys(words) if self.split_of(word) is None]
+        return tuple(
+            f"note      no split is called {word!r} (known: train, val, test): unsplit data"
+            for word in unknown[:1]
+        )
 
 
 def canonical_split(name: str) -> str:
@@ -57,80 +134,63 @@ def canonical_split(name: str) -> str:
     >>> canonical_split("Validation"), canonical_split("all")
     ('val', '')
     """
-    return _SPLITS.get(name.strip().lower(), "")
+    return SplitWords().split_of(name) or ""
 
 
-def class_indices(
-    labels: npt.NDArray[np.generic], names: Names | None, where: str
-) -> tuple[tuple[str, ...], Ids, bool]:
-    """Number the classes: by label if labels are integers, else by sorted name.
-
-    Args:
-        labels: (n,) integers, or names.
-        names: (n,) name of each label, if known.
-        where: name of the data in messages.
-    Returns: class names in index order, (n,) indices, and whether the names are real names.
-    Raises: DataError if a label is negative, or has different names.
-    """
-    if not np.issubdtype(labels.dtype, np.integer):
-        found, index = np.unique(labels.astype(np.str_), return_inverse=True)
-        # A list read as text holds integers as text.
-        if names is None and not all(re.fullmatch(r"\d{1,9}", name) for name in found):
-            return _distinct(found, where), index.astype(np.int64), True
-        if not all(re.fullmatch(r"-?\d{1,9}", name) for name in found):
-            raise DataError(
-                f"{where}: has label names and also labels such as {str(found[-1])!r}. "
-                "Write integers as labels, or remove the label names."
-            )
-        labels = labels.astype(np.int64)
-    numbers, first, index = np.unique(labels, return_index=True, return_inverse=True)
-    if len(numbers) and int(numbers[0]) < 0:
-        raise DataError(f"{where}: label {numbers[0]} is negative. Count labels from 0.")
-    if names is None:
-        return tuple(str(number) for number in numbers), index.astype(np.int64), False
-    expected = names[first]
-    wrong = np.flatnonzero(expected[index] != names)
-    if len(wrong):
-        i = int(wrong[0])
-        raise DataError(
-            f"{where}: label {labels[i]} is called both {str(expected[index[i]])!r} and "
-            f"{str(names[i])!r}. Give each label one name."
-        )
-    return _distinct(expected, where), index.astype(np.int64), True
-
-
-def with_classes(listing: Listing, class_names: Sequence[str]) -> Listing:
+def with_classes(
+    listing: Listing, class_names: Sequence[str], *, by_index: bool = False
+) -> Listing:
     """Relabel a listing with indices into `class_names`, matched by name.
 
-    Labels without names are taken as indices. Classes that the listing lacks keep their index.
+    Classes that the listing lacks keep their index.
 
+    Args:
+        listing: images with labels.
+        class_names: (C,) the class list.
+        by_index: labels without names are indices into the class list, unless a class of the list
+            is named by a number.
     Raises: DataError naming classes of the listing that are not in `class_names`.
     """
-    place = {name: index for index, name in enumerate(class_names)}
-    by_number = not listing.named and not set(listing.class_names) <= set(place)
-    if by_number:
-        place = {str(index): index for index in range(len(class_names))}
-    unknown = [name for name in listing.class_names if name not in place]
+    found = class_places(listing.class_names, class_names)
+    if None in found and by_index and not listing.named and not named_by_number(class_names):
+        found = [_index(number, len(class_names)) for number in listing.class_names]
+    pairs = list(zip(listing.class_names, found, strict=True))
+    unknown = [name for name, index in pairs if index is None]
     if unknown:
-        shown = ", ".join(repr(name) for name in unknown[:3]) + (", ..." if unknown[3:] else "")
-        raise DataError(
-            f"{listing.name}: {len(unknown)} unknown classes: {shown}. The class list has "
-            f"{len(class_names)} names, from {class_names[0]!r} to {class_names[-1]!r}; "
-            "rename or remove the others."
-        )
-    table = np.array([place[name] for name in listing.class_names], dtype=np.int64)
+        raise _unknown_classes(listing, unknown, class_names)
+    places = [index for index in found if index is not None]
+    other = next(
+        ((n, class_names[i]) for n, i in pairs if i is not None and n != class_names[i]), None
+    )
+    notes = listing.notes
+    if other and listing.named:
+        notes += (f"note      {listing.name}: {other[0]!r} is taken for the class {other[1]!r}",)
+    table = np.array(places, dtype=np.int64)
     return replace(
-        listing, class_names=tuple(class_names), named=True, labels=table[listing.labels]
+        listing,
+        class_names=tuple(class_names),
+        named=True,
+        labels=table[listing.labels],
+        notes=notes,
     )
 
 
-def _distinct(names: Names, where: str) -> tuple[str, ...]:
-    values, counts = np.unique(names, return_counts=True)
-    if counts.max(initial=1) > 1:
-        raise DataError(
-            f"{where}: the name {str(values[counts > 1][0])!r} belongs to several labels. "
-            "Give each label its own name."
-        )
-    if "" in values:
-        raise DataError(f"{where}: a class has an empty name. Name every class.")
-    return tuple(str(name) for name in names)
+def _index(number: str, count: int) -> int | None:
+    return int(number) if len(number) < 10 and int(number) < count else None
+
+
+def _unknown_classes(
+    listing: Listing, unknown: Sequence[str], class_names: Sequence[str]
+) -> DataError:
+    shown = ", ".join(repr(name) for name in unknown[:3]) + (", ..." if unknown[3:] else "")
+    first = (
+        f"{listing.name}: {len(unknown)} unknown classes: {shown}. The class list has "
+        f"{len(class_names)} names, from {class_names[0]!r} to {class_names[-1]!r}"
+    )
+    if listing.named or named_by_number(class_names):
+        return DataError(f"{first}; rename or remove the others.")
+    return DataError(
+        f"{first}.",
+        f"Add the names in a column label_name. If label 0 means {class_names[0]!r}, and so on in "
+        "the order of the class list, append :labels=index to the data.",
+    )

@@ -1,28 +1,31 @@
 """Open data of any kind: classes, and splits of images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from lpt.arguments import at_least, fraction
+from lpt.data.copies import copy_numbers
 from lpt.data.defaults import TEST_FRACTION, VAL_FRACTION
 from lpt.data.image_stores import FileStore
+from lpt.data.image_tree import Problem
 from lpt.data.manifest import Manifest, Split
-from lpt.data.sources.class_folders import read_folder
-from lpt.data.sources.csv_lists import LIST_SUFFIXES, read_list
+from lpt.data.sources.csv_lists import read_list
 from lpt.data.sources.data_string import DataSpec, parse_spec
-from lpt.data.sources.hub_dataset import HUB_OPTIONS, HUB_PREFIX, read_hub
-from lpt.data.sources.known.known_datasets import DATASETS
-from lpt.data.sources.listing import Listing, with_classes
-from lpt.data.sources.parquet_dataset import parquet_files, read_parquet
+from lpt.data.sources.listing import Listing, SplitWords, with_classes
+from lpt.data.sources.paths import is_known_set, list_path
+from lpt.data.sources.read_source import check_options, labels_are_indices, read_source
 from lpt.data.splitting import hold_out
-from lpt.errors import DataError
+from lpt.errors import DataError, ParameterError
+from lpt.escape import described
 
 __all__ = ["open_data", "open_test"]
 
 _VAL_SMALLEST = 10
+_NOTHING_TO_TEST = "no image is held out for testing (too few per class): nothing can be tested"
 _ORDER: tuple[str, ...] = ("train", "val", "test")
 
 Ids = npt.NDArray[np.int64]
@@ -36,14 +39,17 @@ def open_data(
     test_fraction: float = TEST_FRACTION,
     class_names: Sequence[str] | None = None,
     group_by: str | None = None,
+    lenient: bool = False,
 ) -> Manifest:
     """Open a data set. Only names and labels are read; images are read on demand.
 
     `spec` is a folder of class folders (in one folder, or in train, val and test), a CSV, TSV or
     text list, a Parquet file or a folder of them, a known data set (`cifar100-lt:imbalance=100`;
     `lpt data list` prints all), or `hf:NAME` for a Hugging Face data set. Options follow a colon:
-    `DIR:list=lists/lt100.csv` takes the training images from a list in DIR, `DIR:test=OTHER` the
-    test images from other data.
+    `DIR:list=lists/lt100.csv` takes the training images from a list (in DIR, or else from the
+    current folder), `DIR:test=OTHER` the test images from other data. `split=none` ignores the
+    splits of the data, `splits=holdout:test` gives the meaning of a word for a split, and
+    `labels=index` takes integer labels without names as indices into a given class list.
 
     Splits that the data lacks are held out by class. A class keeps at least one training image.
     Validation images come from the training images, and only from classes with 10 or more.
@@ -65,27 +71,51 @@ def open_data(
             data lacks keeps its index.
         group_by: column of a list or Parquet file (animal, patient, video); images with the same
             value stay in one split.
+        lenient: open what can be read of a folder with faults, which the manifest then names;
+            otherwise such faults are an error.
     Returns: class names and splits; no image has been read.
     Raises: DataError naming the path, the fault and a remedy; ConfigError for a fraction that is
         out of range.
     """
     parsed = parse_spec(spec)
-    listing = _read(parsed, seed, group_by)
+    at_least("seed", seed, 0)
+    for name, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
+        fraction(name, value)
+    if group_by is not None and not isinstance(group_by, str):
+        raise ParameterError(f"`group_by` {described(group_by)}: give the name of a column.")
+    listing = read_source(parsed, seed, group_by, lenient=lenient)
     if class_names is not None:
-        listing = with_classes(listing, class_names)
+        listing = with_classes(listing, class_names, by_index=labels_are_indices(parsed))
     parts = _parts(listing)
     if "list" in parsed.options:
         parts = _with_list(parts, listing, parsed, group_by)
     if "test" in parsed.options:
         parts["test"] = _other_test(parsed, seed, listing.class_names)
     named = set(parts)
+    if "test" in parsed.options:
+        _check_apart(parts, str(spec))
     if "train" in parts:
-        _set_aside(parts, "test", test_fraction, seed, smallest=2)
-        _set_aside(parts, "val", val_fraction, seed, smallest=_VAL_SMALLEST)
-    _check(parts, listing, str(spec), frozen=class_names is not None)
+        fractions = {"test": test_fraction, "val": val_fraction}
+        drawn = any(fraction for name, fraction in fractions.items() if name not in parts)
+        may_copy = drawn and not is_known_set(parsed)  # known sets keep their published splits
+        copies = copy_numbers(parts["train"].listing.store) if may_copy else None
+        _set_aside(parts, "test", test_fraction, seed, smallest=2, copies=copies)
+        _set_aside(parts, "val", val_fraction, seed, smallest=_VAL_SMALLEST, copies=copies)
+    problems = listing.problems
+    try:
+        _check(parts, listing, str(spec), frozen=class_names is not None)
+    except DataError as error:
+        if not lenient:
+            raise
+        problems += (Problem("structure", str(spec), str(error), ""),)
     splits = {name: parts[name].split(name) for name in _ORDER if len(parts.get(name, ()))}
     set_aside = tuple(name for name in splits if name not in named)
-    return Manifest(str(spec), listing.class_names, splits, set_aside)
+    notes = [note for part in parts.values() for note in part.listing.notes]
+    if "test" not in splits and test_fraction:
+        notes.append(f"note      {_NOTHING_TO_TEST}")
+    return Manifest(
+        str(spec), listing.class_names, splits, set_aside, tuple(dict.fromkeys(notes)), problems
+    )
 
 
 def open_test(spec: str | Path, class_names: Sequence[str], *, seed: int = 0) -> Split:
@@ -100,8 +130,11 @@ def open_test(spec: str | Path, class_names: Sequence[str], *, seed: int = 0) ->
     Raises: DataError as `open_data`, and for a class that is not in `class_names`.
     """
     parsed = parse_spec(spec)
-    parsed.allow(*_source_options(parsed.source))
-    return _evaluated(with_classes(_read(parsed, seed, None), class_names)).split("test")
+    check_options(parsed)
+    listing = with_classes(
+        read_source(parsed, seed, None), class_names, by_index=labels_are_indices(parsed)
+    )
+    return _evaluated(listing).split("test")
 
 
 @dataclass(frozen=True)
@@ -126,51 +159,15 @@ class _Part:
         return Split(name, self.listing.store, self.positions, self.labels)
 
 
-def _source_options(source: str) -> tuple[str, ...]:
-    if source.startswith(HUB_PREFIX):
-        return HUB_OPTIONS
-    return DATASETS[source].options if source in DATASETS else ()
-
-
-def _read(spec: DataSpec, seed: int, group_by: str | None) -> Listing:
-    """Every image of the source, whatever its format."""
-    spec.allow(*_source_options(spec.source), "list", "test")
-    if spec.source in DATASETS:
-        if group_by is not None:
-            raise DataError(f"{spec.source}: has no columns to group by. Leave out group_by.")
-        return DATASETS[spec.source].read(spec, seed)
-    if spec.source.startswith(HUB_PREFIX):
-        return read_hub(spec, group_by=group_by)
-    path = Path(spec.source).expanduser()
-    if path.is_dir():
-        files = parquet_files(path)
-        if files:
-            return read_parquet(files, root=path, group_by=group_by)
-        if group_by is not None:
-            raise DataError(f"{path}: a folder has no column {group_by!r} to group by. Use a list.")
-        return read_folder(path)
-    if not path.exists():
-        raise DataError(
-            f"{path}: no such folder, list or Parquet file, and not a known data set "
-            f"({', '.join(DATASETS)})."
-        )
-    if path.suffix == ".parquet":
-        return read_parquet([path], root=path.parent, group_by=group_by)
-    if path.suffix in LIST_SUFFIXES:
-        return read_list(path, group_by=group_by)
-    raise DataError(
-        f"{path}: unsupported data format. Give a folder, a list "
-        f"({', '.join(sorted(LIST_SUFFIXES))}) or a .parquet file."
-    )
-
-
 def _parts(listing: Listing) -> dict[str, _Part]:
     """Group images by split; those of unsplit data count as training images for now."""
     names = [str(name) for name in np.unique(listing.splits)]
     if "" in names and len(names) > 1:
+        entries = np.flatnonzero(listing.splits == "")
         raise DataError(
             f"{listing.name}: some images have a split ({', '.join(filter(None, names))}) and "
-            "others have none. Give every image a split, or none."
+            f"{len(entries):,} others have none, such as {listing.store.ref(int(entries[0]))}. "
+            "Give every image a split, or none."
         )
     return {
         name or "train": _Part(listing, np.flatnonzero(listing.splits == name)) for name in names
@@ -181,13 +178,19 @@ def _with_list(
     parts: dict[str, _Part], base: Listing, spec: DataSpec, group_by: str | None
 ) -> dict[str, _Part]:
     """Replace the splits that the list names; a list without splits is the training split."""
-    root = Path(spec.source).expanduser()
-    root = root if root.is_dir() else root.parent
-    listed = with_classes(
-        read_list(root / spec.options["list"], root=root, group_by=group_by), base.class_names
+    (path, notes), root = list_path(spec), Path(spec.source).expanduser()
+    splits = SplitWords(words=SplitWords.of_options(spec.options, spec.source).words)
+    read = read_list(
+        path, root=root if root.is_dir() else root.parent, group_by=group_by, splits=splits
     )
-    if isinstance(base.store, FileStore) and isinstance(listed.store, FileStore):
-        known = base.store.find(listed.store)
+    known = None
+    if isinstance(base.store, FileStore) and isinstance(read.store, FileStore):
+        known = base.store.find(read.store)
+    # Labels of images that the data has, too, are compared below, so they may be indices.
+    verified = known is not None and bool((known >= 0).all())
+    read = replace(read, notes=(*base.notes, *notes, *read.notes))
+    listed = with_classes(read, base.class_names, by_index=verified or labels_are_indices(spec))
+    if known is not None:
         wrong = np.flatnonzero((known >= 0) & (base.labels[known] != listed.labels))
         if len(wrong):
             i = int(wrong[0])
@@ -209,7 +212,25 @@ def _with_list(
 def _other_test(spec: DataSpec, seed: int, class_names: Sequence[str]) -> _Part:
     inside = Path(spec.source).expanduser() / spec.options["test"]
     source = str(inside) if inside.exists() else spec.options["test"]
-    return _evaluated(with_classes(_read(DataSpec(source), seed, None), class_names))
+    options = {name: spec.options[name] for name in ("splits",) if name in spec.options}
+    listing = read_source(DataSpec(source, options), seed, None)
+    return _evaluated(with_classes(listing, class_names, by_index=labels_are_indices(spec)))
+
+
+def _check_apart(parts: dict[str, _Part], spec: str) -> None:
+    """Check that test images from elsewhere are not those of training, however they are named."""
+    test = parts["test"]
+    for name, part in parts.items():
+        mine, other = part.listing.store, test.listing.store
+        if name == "test" or not (isinstance(mine, FileStore) and isinstance(other, FileStore)):
+            continue
+        mine, other = mine.take(part.positions), other.take(test.positions)
+        both = np.flatnonzero(mine.find(other) >= 0)
+        if len(both):
+            raise DataError(
+                f"{spec}: {len(both):,} test images are also {name} images, such as "
+                f"{other.ref(int(both[0]))}. Give test images that training does not use."
+            )
 
 
 def _evaluated(listing: Listing) -> _Part:
@@ -218,14 +239,25 @@ def _evaluated(listing: Listing) -> _Part:
 
 
 def _set_aside(
-    parts: dict[str, _Part], name: str, fraction: float, seed: int, *, smallest: int
+    parts: dict[str, _Part],
+    name: str,
+    fraction: float,
+    seed: int,
+    *,
+    smallest: int,
+    copies: Ids | None,
 ) -> None:
     """Move a fraction of train to the split `name`, unless the data has that split already."""
     if name in parts:
         return
     train = parts["train"]
     aside = hold_out(
-        train.labels, fraction=fraction, seed=seed, smallest=smallest, groups=train.groups
+        train.labels,
+        fraction=fraction,
+        seed=seed,
+        smallest=smallest,
+        groups=train.groups,
+        copies=None if copies is None else copies[train.positions],
     )
     parts[name] = _Part(train.listing, train.positions[aside])
     parts["train"] = _Part(train.listing, train.positions[~aside])

@@ -1,130 +1,203 @@
 """Parquet files of images with labels, as data sets."""
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lpt.data.image_stores import FileStore, Strings
-from lpt.data.parquet_reader import image_column, open_parquet
-from lpt.data.sources.listing import Listing, canonical_split, class_indices
+from lpt.data.parquet_limits import read_bounded
+from lpt.data.parquet_reader import binary_columns, image_column, open_parquet, path_field
+from lpt.data.sources.listed_files import FILE_ROLES, file_store
+from lpt.data.sources.listing import Listing, SplitWords
+from lpt.data.sources.table_columns import Column, Table
+from lpt.data.sources.table_listing import LABELS, ROLES, entries_of, listing_of_entries
 from lpt.errors import DataError
 
-__all__ = ["parquet_files", "read_parquet"]
+__all__ = ["is_parquet", "parquet_files", "read_parquet"]
 
-_LABELS = ("label", "labels", "fine_label", "target", "class")
-_NAMES = ("label_name", "class_name")
+_EMBED = "Its rows hold paths and no images: put the files there, or write it with the image bytes."
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file name ends in .parquet, in letters of any case."""
+    return path.suffix.lower() == ".parquet"
 
 
 def parquet_files(folder: Path) -> list[Path]:
     """Find the Parquet files in a folder, or else in its subfolder `data`, sorted."""
-    return sorted(folder.glob("*.parquet")) or sorted(folder.glob("data/*.parquet"))
+    return _files_in(folder) or _files_in(folder / "data")
 
 
-def read_parquet(files: Sequence[Path], *, root: Path, group_by: str | None = None) -> Listing:
+def read_parquet(
+    files: Sequence[Path],
+    *,
+    root: Path,
+    group_by: str | None = None,
+    splits: SplitWords | None = None,
+) -> Listing:
     """List the rows of Parquet files: image bytes, `label`, optionally `label_name` and `split`.
 
-    Images are not read. Without a column `split`, a file name that begins with train, val,
-    validation or test gives the split. A split with any other name (such as `all`) means that the
-    images are not split yet. Class names of a Hugging Face `ClassLabel` are used.
+    Images are not read. Files that hold paths and no image bytes are read as lists are. Without a
+    column `split`, a file name that begins with train, val, validation or test gives the split.
+    Class names of a Hugging Face `ClassLabel` are used.
 
+    Args:
+        files: the files.
+        root: folder that holds them.
+        group_by: column of groups that must not be divided between splits.
+        splits: words for splits; None takes the usual ones.
     Raises: DataError naming the file and the column or label that is missing or inconsistent.
     """
-    parts = [_read_one(path, group_by) for path in files]
+    splits = splits or SplitWords()
     where = str(root) if len(files) > 1 else str(files[0])
-    named = {part["names"] is not None for part in parts}
-    if len(named) > 1:
-        raise DataError(f"{where}: only some files have label names. Add them to all, or to none.")
-    labels = np.concatenate([part["labels"] for part in parts])
-    if len(labels) == 0:
+    opened = [open_parquet(path) for path in files]
+    embedded = [_holds_images(file, path) for file, path in zip(opened, files, strict=True)]
+    if any(embedded) != all(embedded):
+        raise DataError(f"{files[embedded.index(False)]}: {_EMBED}")
+    tables = [
+        _table(path, file, group_by, image_column(file.schema_arrow, path) if images else None)
+        for path, file, images in zip(files, opened, embedded, strict=True)
+    ]
+    _check_types(tables)
+    parts = [
+        entries_of(table, group_by=group_by, label_names=_label_names(file, table), word=word)
+        for table, file, word in zip(tables, opened, _words_of_names(files, splits), strict=True)
+    ]
+    sizes = [len(part.labels) for part in parts]
+    if not sum(sizes):
         raise DataError(f"{where}: no rows. Download the data again.")
-    names = np.concatenate([part["names"] for part in parts]) if named == {True} else None
-    class_names, index, real = class_indices(labels, names, where)
-    sizes = [len(part["labels"]) for part in parts]
-    store = FileStore(
-        root,
-        Strings(str(path.relative_to(root)) for path in files),
-        np.repeat(np.arange(len(files), dtype=np.int32), sizes),
-        np.concatenate([np.arange(size, dtype=np.int64) for size in sizes]),
-    )
-    return Listing(
-        name=where,
-        class_names=class_names,
-        named=real,
-        store=store,
-        labels=index,
-        splits=np.concatenate([part["splits"] for part in parts]),
-        groups=None if group_by is None else np.concatenate([part["groups"] for part in parts]),
-    )
+    if not all(embedded):
+        stores = [
+            file_store(table, path.parent, remedy=_EMBED)
+            for table, path in zip(tables, files, strict=True)
+        ]
+        store = stores[0] if len(stores) == 1 else _joined(root, stores)
+    else:
+        store = FileStore(
+            root,
+            Strings(str(path.relative_to(root)) for path in files),
+            np.repeat(np.arange(len(files), dtype=np.int32), sizes),
+            np.concatenate([np.arange(size, dtype=np.int64) for size in sizes]),
+        )
+    return listing_of_entries(where, parts, store, splits)
 
 
-def _read_one(path: Path, group_by: str | None) -> dict[str, Any]:
+def _holds_images(file: Any, path: Path) -> bool:
+    """Whether a file holds image bytes, rather than paths of images only.
+
+    It holds paths only if it has a column of paths and none of bytes, or if a struct that Hugging
+    Face wrote has a path and no bytes in every row.
+    """
+    schema, metadata = file.schema_arrow, file.metadata
+    names = Table.of_columns(str(path), [Column(name, []) for name in schema.names])
+    if not binary_columns(schema) and names.find(*FILE_ROLES[0]) is not None:
+        return False
+    address = image_column(schema, path)
+    if path_field(schema, address) is None:
+        return True
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        columns = map(group.column, range(group.num_columns))
+        facts = next(c for c in columns if c.path_in_schema == address).statistics
+        if facts is None or not facts.has_null_count or facts.null_count < group.num_rows:
+            return True
+    return not metadata.num_rows
+
+
+def _files_in(folder: Path) -> list[Path]:
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path for path in found if is_parquet(path) and not path.name.startswith("."))
+
+
+def _words_of_names(files: Sequence[Path], splits: SplitWords) -> list[str]:
+    """The word with which each file name begins, if any of these words is that of a split."""
+    words = [match[0] if (match := re.match(r"[A-Za-z]+", path.stem)) else "" for path in files]
+    return words if any(map(splits.split_of, words)) else [""] * len(files)
+
+
+def _table(path: Path, file: Any, group_by: str | None, image: str | None) -> Table:
+    """Read the columns that describe images, not the one that holds them."""
+
+    schema, where = file.schema_arrow, str(path)
+    names = [name for name in schema.names if name != (image or "").removesuffix(".bytes")]
+    every = Table.of_columns(where, [Column(name, []) for name in names])
+    roles = ROLES if image else (*FILE_ROLES, *ROLES)
+    wanted = [every.find(*role) for role in (*roles, (group_by or "",))]
+    chosen = {column.name: column for column in wanted if column is not None}
+    structs = [name for name in chosen if _holds_path(schema.field(name).type)]
+    addresses = [f"{name}.path" if name in structs else name for name in chosen]
+    read = read_bounded(file, path, addresses)
+    for name in chosen:
+        values = read.column(name)
+        if name in structs:
+            values = values.combine_chunks().field(0)
+        every.columns[every.key(name)] = _column(name, values, where)
+    return every
+
+
+def _holds_path(kind: Any) -> bool:
     import pyarrow as pa
 
-    file = open_parquet(path)
-    schema = file.schema_arrow
-    image_column(schema, path)
-    label = next((name for name in _LABELS if name in schema.names), None)
-    name = next((column for column in _NAMES if column in schema.names), None)
-    if label is None and name is None:
+    return bool(pa.types.is_struct(kind)) and kind.get_field_index("path") >= 0
+
+
+def _column(name: str, values: Any, where: str) -> Column:
+    import pyarrow as pa
+
+    types, kind = pa.types, values.type
+    inner = kind.value_type if types.is_dictionary(kind) else kind
+    known = (
+        *(types.is_string, types.is_large_string, types.is_string_view, types.is_null),
+        *(types.is_integer, types.is_floating, types.is_boolean, types.is_decimal),
+    )
+    if not any(is_kind(inner) for is_kind in known):
         raise DataError(
-            f"{path}: no column 'label' among {', '.join(schema.names)}. "
-            "Add one with integers or names."
+            f"{where}: column {name!r} has the type {inner}. Store text or whole numbers in it."
         )
-    wanted = [c for c in (label, name, "split", group_by) if c is not None and c in schema.names]
-    if group_by is not None and group_by not in schema.names:
-        raise DataError(
-            f"{path}: no column {group_by!r} to group by. Choose from {', '.join(schema.names)}."
-        )
-    try:
-        table = file.read(columns=wanted, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: damaged ({str(error)[:120]}). Download it again.") from error
-    labels = _values(table, label or str(name), path)
-    names = _values(table, name, path).astype(np.str_) if label and name else None
-    if names is None and label and np.issubdtype(labels.dtype, np.integer):
-        names = _class_label_names(schema, label, labels, path)
-    if "split" in wanted:
-        splits = np.array([canonical_split(value) for value in _values(table, "split", path)])
-    else:
-        splits = np.full(len(labels), _split_of(path))
-    groups = _values(table, group_by, path).astype(np.str_) if group_by else None
-    return {
-        "labels": labels,
-        "names": names,
-        "splits": splits.astype("<U5"),
-        "groups": groups,
+    items = values.to_pylist()
+    if types.is_floating(inner) and not types.is_float64(inner):
+        items = [None if item is None else np.float32(item) for item in items]
+    return Column.of_values(name, items, where, str(inner))
+
+
+def _check_types(tables: Sequence[Table]) -> None:
+    """Refuse labels that are numbers in one file and text in another."""
+    labels = [(table.where, table.find(*LABELS)) for table in tables]
+    kinds = {
+        "string" in column.kind: f"{column.kind} in {where}"
+        for where, column in labels
+        if column is not None
     }
-
-
-def _split_of(path: Path) -> str:
-    match = re.match(r"[A-Za-z]+", path.stem)
-    return canonical_split(match[0]) if match else ""
-
-
-def _values(table: Any, column: str, path: Path) -> npt.NDArray[Any]:
-    values = table.column(column)
-    if values.null_count:
-        raise DataError(f"{path}: column {column!r} has {values.null_count} nulls. Fill them in.")
-    return np.asarray(values.to_numpy())
-
-
-def _class_label_names(
-    schema: Any, label: str, labels: npt.NDArray[Any], path: Path
-) -> npt.NDArray[np.str_] | None:
-    """Names from the `ClassLabel` in the metadata of a file that Hugging Face wrote."""
-    try:
-        info = json.loads((schema.metadata or {})[b"huggingface"])
-        names: list[str] = info["info"]["features"][label]["names"]
-    except (KeyError, TypeError, ValueError):
-        return None
-    if len(labels) and (labels.min() < 0 or labels.max() >= len(names)):
+    if len(kinds) > 1:
         raise DataError(
-            f"{path}: label {labels.min() if labels.min() < 0 else labels.max()} with only "
-            f"{len(names)} class names in the file. Choose a split that has labels."
+            f"{tables[0].where}: labels are {kinds[False]}, but {kinds[True]}. "
+            "Store labels of one type."
         )
-    return np.array([names[number] for number in labels], dtype=np.str_)
+
+
+def _joined(root: Path, stores: Sequence[FileStore]) -> FileStore:
+    """One store of the files of several."""
+    paths = [str(store.root / path) for store in stores for path in store.paths]
+    starts = np.cumsum([0, *(len(store.paths) for store in stores)])
+    files = [store.file + start for store, start in zip(stores, starts, strict=False)]
+    return FileStore(
+        root,
+        Strings(os.path.relpath(path, root) for path in paths),
+        np.concatenate(files).astype(np.int32),
+        np.concatenate([store.row for store in stores]),
+    )
+
+
+def _label_names(file: Any, table: Table) -> tuple[str, ...] | None:
+    """Names from the `ClassLabel` in the metadata of a file that Hugging Face wrote."""
+    label = table.find(*LABELS)
+    try:
+        info = json.loads((file.schema_arrow.metadata or {})[b"huggingface"])
+        names = info["info"]["features"][label.name if label else ""]["names"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return tuple(map(str, names)) if isinstance(names, list) else None

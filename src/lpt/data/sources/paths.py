@@ -1,19 +1,62 @@
-"""Absolute forms of data specifications, valid from every folder."""
+"""Places that data specifications name, and their absolute forms, valid from every folder."""
 
 from pathlib import Path
 
-from lpt.data.sources.data_string import DataSpec, parse_spec
+from lpt.data.sources.data_string import DataSpec, parse_spec, path_exists
 from lpt.data.sources.hub_dataset import HUB_PREFIX
 from lpt.data.sources.known.known_datasets import DATASETS
 from lpt.errors import DataError
 
-__all__ = ["anchored", "local_path"]
+__all__ = ["anchored", "is_known_set", "list_path", "local_path", "shadow_note"]
+
+
+def is_known_set(spec: DataSpec) -> bool:
+    """Whether a specification means a known data set.
+
+    A file or folder of that name wins, unless the specification has an option that only the known
+    set has.
+    """
+    if spec.source not in DATASETS:
+        return False
+    options = DATASETS[spec.source].options
+    return not path_exists(spec.source) or bool(set(spec.options).intersection(options))
+
+
+def shadow_note(spec: DataSpec) -> tuple[str, ...]:
+    """A note that a path is read, if a known data set has the same name."""
+    if spec.source not in DATASETS or is_known_set(spec):
+        return ()
+    options = DATASETS[spec.source].options
+    return (
+        f"note      {spec.source} is the file or folder of that name here, not the known data set"
+        + (f" (that is {spec.source}:{options[0]}=...)" if options else ""),
+    )
 
 
 def local_path(source: str) -> Path | None:
     """The path of a source of data; None for a known data set or one of the hub."""
-    known = source in DATASETS or source.startswith(HUB_PREFIX)
-    return None if known else Path(source).expanduser()
+    known = source in DATASETS and not path_exists(source)
+    return None if known or source.startswith(HUB_PREFIX) else Path(source).expanduser()
+
+
+def list_path(spec: DataSpec) -> tuple[Path, tuple[str, ...]]:
+    """The list that the option `list=` names: in the folder of the data, or else from here.
+
+    Returns: the list, and a note if there is another list of that name here.
+    Raises: DataError if there is no such list.
+    """
+    name, root = spec.options["list"], _root(spec.source)
+    inside, here = root / name, Path(name)
+    if not path_exists(str(inside)):
+        if not path_exists(str(here)):
+            raise DataError(
+                f"{spec.source}: list={name}: no such list in {root} or the current folder. "
+                "Correct the path."
+            )
+        return here.expanduser(), ()
+    if path_exists(str(here)) and here.expanduser().resolve() != inside.resolve():
+        return inside, (f"note      list={name} is {inside}, not {here} of the current folder",)
+    return inside, ()
 
 
 def anchored(spec: str) -> str:
@@ -23,10 +66,13 @@ def anchored(spec: str) -> str:
     ('digits', 'no-such-folder')
     """
     parsed = parse_spec(spec)
-    source, options = _absolute(parsed.source), dict(parsed.options)
-    if "test" in options and not (Path(source) / options["test"]).exists():
+    known, options = is_known_set(parsed), dict(parsed.options)
+    source = parsed.source if known else _absolute(parsed.source)
+    if "test" in options and not path_exists(str(_root(parsed.source) / options["test"])):
         options["test"] = _absolute(options["test"])
-    if parsed.source in DATASETS:
+    if "list" in options and not path_exists(str(_root(parsed.source) / options["list"])):
+        options["list"] = _absolute(options["list"])
+    if known:
         for name in set(options).intersection(DATASETS[parsed.source].paths):
             options[name] = str(Path(options[name]).expanduser().absolute())
     listed = ",".join(f"{name}={value}" for name, value in options.items())
@@ -34,9 +80,15 @@ def anchored(spec: str) -> str:
     return text if _means(text, DataSpec(source, options)) else spec
 
 
+def _root(source: str) -> Path:
+    """The folder that the lists and test data of a source are looked for in first."""
+    root = Path(source).expanduser()
+    return root if root.is_dir() else root.parent
+
+
 def _absolute(source: str) -> str:
     path = local_path(source)
-    return source if path is None or not path.exists() else str(path.absolute())
+    return source if path is None or not path_exists(str(path)) else str(path.absolute())
 
 
 def _means(text: str, wanted: DataSpec) -> bool:

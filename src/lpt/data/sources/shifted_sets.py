@@ -1,6 +1,7 @@
 """Shifted test sets: data from other sources with classes of a trained model."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy.typing as npt
 
 from lpt.data.manifest import Split
 from lpt.data.sources.class_folders import read_folder
+from lpt.data.sources.data_string import path_exists
+from lpt.data.sources.label_rules import class_places
 from lpt.data.sources.listing import Listing
 from lpt.data.sources.open_data import open_test
 from lpt.errors import DataError
@@ -19,6 +22,7 @@ __all__ = ["ShiftedSet", "open_shifted"]
 
 _SEVERITIES = frozenset("12345")
 _OBJECTNET_BORDER = 2
+_WORDNET_ID = re.compile(r"n[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,14 @@ class ShiftedSet:
 def open_shifted(name: str, spec: str | Path, class_names: Sequence[str]) -> tuple[ShiftedSet, ...]:
     """Open a shifted test set; its type is inferred from its folder layout.
 
+    Names decide: a folder of class folders that have names of the model's classes is never taken
+    for one of the published layouts.
+
     - ObjectNet: `images/` and `mappings/`; its classes are mapped to those of ImageNet.
-    - ImageNet-C: `[GROUP/]CORRUPTION/1..5/CLASS/`; one set per corruption and severity.
-    - ImageNet-V2: folders `0` to `999`, the ranks of the classes in sorted order of WordNet ids.
+    - ImageNet-C: `[GROUP/]CORRUPTION/1..5/CLASS/`, with names of the model's classes; one set per
+      corruption and severity.
+    - ImageNet-V2: folders `0` to `999`, the ranks of the classes in sorted order of WordNet ids,
+      for a model whose classes are named by WordNet ids.
     - Anything else (ImageNet-Sketch, -R, -A, another domain): classes are matched by name, in data
       of any kind that `open_data` reads.
 
@@ -67,10 +76,14 @@ def open_shifted(name: str, spec: str | Path, class_names: Sequence[str]) -> tup
     Returns: one set, or several for ImageNet-C.
     Raises: DataError naming a missing mapping, or a class that the model does not have.
     """
+    if not path_exists(str(spec)):
+        return (_by_name(name, spec, class_names),)
     root = Path(spec).expanduser()
-    if (root / "mappings").is_dir():
+    if _named_alike(_subfolders(root), class_names):
+        return (_by_name(name, spec, class_names),)
+    if (root / "mappings").is_dir() and (root / "images").is_dir():
         return (_objectnet(name, root, class_names),)
-    leaves = _corruption_folders(root)
+    leaves = _corruption_folders(root, class_names)
     if leaves:
         return tuple(
             replace(
@@ -80,7 +93,7 @@ def open_shifted(name: str, spec: str | Path, class_names: Sequence[str]) -> tup
             )
             for (kind, severity), folder in leaves.items()
         )
-    if _numbered(root) and not set(class_names) & {"0", "1"}:
+    if _numbered(root) and all(map(_WORDNET_ID.fullmatch, class_names)):
         return (_by_number(name, root, class_names),)
     return (_by_name(name, spec, class_names),)
 
@@ -171,15 +184,25 @@ def _numbered(root: Path) -> bool:
     return len(folders) > 1 and all(folder.name.isdecimal() for folder in folders)
 
 
-def _corruption_folders(root: Path) -> dict[tuple[str, str], Path]:
+def _named_alike(folders: Sequence[Path], class_names: Sequence[str]) -> bool:
+    """Whether any folder has the name of a class."""
+    places = class_places([folder.name for folder in folders], class_names)
+    return any(place is not None for place in places)
+
+
+def _corruption_folders(root: Path, class_names: Sequence[str]) -> dict[tuple[str, str], Path]:
     found = {}
     tops = _subfolders(root)
     for kind in [*tops, *(inner for top in tops for inner in _subfolders(top))]:
         levels = _subfolders(kind)
         if levels and {level.name for level in levels} <= _SEVERITIES:
             found.update({(kind.name, level.name): level for level in levels})
-    # Folders 1..5 that hold images are classes: severities hold class folders.
-    return {key: folder for key, folder in found.items() if _subfolders(folder)}
+    # Other folders 1..5 are classes, or parts of a class: severities hold class folders.
+    return {
+        key: folder
+        for key, folder in found.items()
+        if _named_alike(_subfolders(folder), class_names)
+    }
 
 
 def _text(path: Path) -> str:

@@ -107,7 +107,13 @@ def with_list(spec: str, out: Path) -> str:
     if place.is_relative_to(root.absolute()):
         place = place.relative_to(root.absolute())
     options = {**parsed.options, "list": str(place)}
-    return f"{parsed.source}:" + ",".join(f"{key}={value}" for key, value in options.items())
+    text = f"{parsed.source}:" + ",".join(f"{key}={value}" for key, value in options.items())
+    if parse_spec(text).options != options:
+        raise DataError(
+            f"{out}: a comma before a word and = in a path is read as an option. "
+            "Move the list to a folder of another name."
+        )
+    return text
 
 
 def _check_free(out: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lpt.data.loading import EvalBatches, ImageDataset, make_loader
 from lpt.errors import DataError
+from lpt.progress import plural
 
 __all__ = ["LoadingSpeed", "loading_hint", "measure_loading", "render_throughput"]
 
@@ -85,6 +86,6 @@ def loading_hint(seconds_waiting: float, seconds: float, *, workers: int) -> str
     if share < _WAITING_MATTERS or seconds_waiting < _SECONDS_MATTER:
         return None
     return (
-        f"waiting for images took {share:.0%} of the time ({workers} workers): use more workers "
-        "(setting data.workers), or store smaller images."
+        f"waiting for images took {share:.0%} of the time ({plural(workers, 'worker')}): "
+        "use more workers (setting data.workers), or store smaller images."
     )

@@ -1,20 +1,22 @@
 """Results of finished runs on disk, one folder per run, shared by processes."""
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from pydantic import Field, TypeAdapter
+from safetensors.numpy import save_file
 
 from lpt.errors import RunError
-from lpt.files import remove_unfinished, write_atomic, write_json
+from lpt.file_locks import FileLock
+from lpt.files import append_line, remove_unfinished, write_atomic, write_json
+from lpt.json_files import Count, Number, Record, read_json
+from lpt.tensor_files import TensorFile, TensorLimits
 
 __all__ = ["RunPredictions", "RunResult", "RunStore"]
 
@@ -97,21 +99,23 @@ class RunStore:
 
         Raises: RunError if the folder is not writable.
         """
-        path = self.folder / ".locks" / name
+        folder = self.folder / ".locks"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = path.open("w")
+            folder.mkdir(parents=True, exist_ok=True)
+            if folder.is_symlink():
+                raise RunError(f"{folder}: is a link, where a folder of locks is expected.")
+            lock = FileLock(folder / name)
+        except BlockingIOError:
+            yield False
+            return
         except OSError as error:
             raise RunError(
                 f"{self.folder}: cannot be written ({error.strerror}). Give another `out`."
             ) from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def path(self, name: str) -> Path:
         """Return the folder of a run."""
@@ -127,20 +131,10 @@ class RunStore:
         Raises: RunError naming the file if it is damaged.
         """
         path = self.path(name) / RESULT
-        try:
-            tree = json.loads(path.read_text(encoding="utf-8"))
-            known = {f.name for f in fields(RunResult)}
-            if not isinstance(tree, dict) or tree.keys() != known:
-                raise ValueError("its fields are not those of a result")
-            measured = [*tree["scores"].values(), *tree["tta"].values()]
-            measured += [*tree["features"].values(), *tree["shifted"].values()]
-            if any(isinstance(value, str) for value in (*measured, tree["seconds"])):
-                raise ValueError("one of its numbers is text")
-            return RunResult(**{**tree, "epochs": tuple(tree["epochs"])})
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise _damaged(path, error) from error
+        found = read_json(path, _RESULT, remedy=_again(path))
+        return RunResult(**found.model_dump())
 
     def predictions(self, name: str) -> RunPredictions:
         """Return the predictions of a finished run.
@@ -148,14 +142,19 @@ class RunStore:
         Raises: RunError naming the file if it is damaged.
         """
         path = self.path(name) / PREDICTIONS
-        try:
-            found = load_file(path)
-            shifted = {
-                k.removeprefix(SHIFTED): v for k, v in found.items() if k.startswith(SHIFTED)
-            }
-            return RunPredictions(found["chosen"], found["labels"], found.get("tta"), shifted)
-        except (OSError, SafetensorError, KeyError) as error:
-            raise _damaged(path, error) from error
+        words = {"damaged": "cannot be read", "remedy": _again(path)}
+        with TensorFile(path, TensorLimits(), RunError, **words) as file:
+            found = {name: tensor.numpy() for name, tensor in file.read_all().items()}
+        shapes = {key: (values.dtype.name, values.ndim) for key, values in found.items()}
+        named = all(
+            shape == (("bool", 1) if key.startswith(SHIFTED) else ("int64", 1))
+            for key, shape in shapes.items()
+        )
+        images = {len(found[key]) for key in ("chosen", "labels", "tta") if key in found}
+        if not named or not {"chosen", "labels"} <= found.keys() or len(images) != 1:
+            raise RunError(f"{path}: cannot be read (not predictions of a run). {_again(path)}")
+        shifted = {k.removeprefix(SHIFTED): v for k, v in found.items() if k.startswith(SHIFTED)}
+        return RunPredictions(found["chosen"], found["labels"], found.get("tta"), shifted)
 
     def begin(self, name: str, facts: Mapping[str, Any]) -> Path:
         """Record that a run begins; return its folder."""
@@ -180,9 +179,28 @@ class RunStore:
 
     def _log(self, event: str, name: str) -> None:
         line = json.dumps({"event": event, "run": name})
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(line + "\n")
+        append_line(self.folder / "log.jsonl", line)
 
 
-def _damaged(path: Path, error: Exception) -> RunError:
-    return RunError(f"{path}: cannot be read ({error}). Remove {path.parent} to train it again.")
+_Scores = dict[str, Number | None]
+
+
+class _Result(Record):
+    facts: dict[str, Any]
+    failed: str
+    scores: _Scores
+    tta: _Scores
+    features: _Scores
+    shifted: dict[str, Number]
+    parameters: Count
+    seconds: Annotated[float, Field(ge=0, le=1e12)]
+    peak_memory_bytes: Count
+    epochs: tuple[Count, ...]
+    environment: dict[str, Any]
+
+
+_RESULT = TypeAdapter(_Result)
+
+
+def _again(path: Path) -> str:
+    return f"Remove {path.parent} to train it again."

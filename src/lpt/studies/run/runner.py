@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lpt.errors import ConfigError, ShapeError, TrainingError
-from lpt.progress import Reporter, percent
+from lpt.progress import Reporter, percent, plural
 from lpt.studies.define.lr_grid import LearningRate
 from lpt.studies.define.overrides import Overrides
 from lpt.studies.plan.plan_runs import Line, StudyRun, plan_run
@@ -135,8 +135,8 @@ class StudyRunner:
                 waiting = False
             else:
                 if not waiting:
-                    count = len({run.name for run in busy})
-                    self.reporter.message(f"waiting  {count} runs left, held by another process")
+                    held = plural(len({run.name for run in busy}), "run")
+                    self.reporter.message(f"waiting  {held} left, held by another process")
                 waiting = True
                 time.sleep(POLL_SECONDS)
             left = busy

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from lpt.progress import Reporter, SilentReporter, human_time
+from lpt.progress import Reporter, SilentReporter, human_time, plural
 
 __all__ = ["RunReporter", "StudyProgress"]
 
@@ -51,8 +51,9 @@ class StudyProgress:
         """Report how a run ended and what remains."""
         self.took.setdefault(kind, []).append(seconds)
         done, left = self.count()
+        runs = plural(done + len(left), "run")
         rest = f", {human_time(self.seconds_for(left))} left" if left else ""
-        self.reporter.message(f"  {outcome}  ({done} of {done + len(left)} runs done{rest})")
+        self.reporter.message(f"  {outcome}  ({done} of {runs} done{rest})")
 
     def seconds_for(self, kinds: Sequence[str]) -> float:
         """Estimate the seconds that runs will take; a new kind counts as the mean of the others."""

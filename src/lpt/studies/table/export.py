@@ -1,12 +1,11 @@
 """A study's table as CSV and JSON."""
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from lpt.escape import csv_text
 from lpt.evaluation import Spread
 from lpt.evaluation.bootstrap import Difference
 from lpt.studies.table.study_table import StudyTable, TableRow
@@ -17,12 +16,7 @@ __all__ = ["study_csv", "study_json"]
 def study_csv(table: StudyTable) -> str:
     """Return one line per row: means and deviations in separate columns, in full precision."""
     rows = [_flat(row) for row in table.rows]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(rows, dict.fromkeys(name for row in rows for name in row))
 
 
 def study_json(table: StudyTable) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from lpt.escape import markdown_text, printable
 from lpt.evaluation import Column, Spread, render_table
 from lpt.evaluation.bootstrap import Difference
 from lpt.evaluation.metric_tables import Cell
@@ -36,9 +37,10 @@ Style = Literal["plain", "markdown"]
 
 def render_study(table: StudyTable, style: Style = "plain") -> str:
     """Return title, table, differences with intervals, and notes."""
-    title = f"{table.name}: {table.about}"
-    head = [f"# {title}" if style == "markdown" else title, ""]
-    head += [f"{table.data}. Source: {table.source}.", ""]
+    title, data = f"{table.name}: {table.about}", printable(table.data)
+    if style == "markdown":
+        title, data = f"# {title}", markdown_text(data)
+    head = [title, "", f"{data}. Source: {table.source}.", ""]
     columns = [Column("label", "method", "text"), *_score_columns(table), *_cost_columns(table)]
     most = max(row.seeds for row in table.rows)
     rows = [_cells(row, most) for row in table.rows]
@@ -49,8 +51,9 @@ def render_study(table: StudyTable, style: Style = "plain") -> str:
     if any(row.tried for row in table.rows):
         parts += ["", *_choice(table, style)]
     notes = [*_legend(table, most), *table.notes, *_made_with(table)]
+    notes = [printable(note) for note in notes]
     if style == "markdown":
-        notes = ["- " + note.replace("*", r"\*") for note in notes]
+        notes = ["- " + markdown_text(note) for note in notes]
     parts += ["", *notes]
     return "\n".join(parts).rstrip() + "\n"
 

@@ -8,14 +8,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import torch
-from safetensors import SafetensorError, safe_open
+from pydantic import ConfigDict, Field, TypeAdapter
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lpt.errors import RunError
 from lpt.files import write_atomic
+from lpt.json_files import Count, Number, Record, validated_json
+from lpt.tensor_files import TensorFile, TensorLimits
 
 __all__ = [
     "Checkpoint",
@@ -23,11 +26,16 @@ __all__ = [
     "load_trainable",
     "optimizer_state",
     "put_back",
+    "read_tensors",
     "restore_optimizer",
     "trainable_state",
 ]
 
 VERSION = 1
+
+_LIMITS = TensorLimits(file_bytes=2**36)
+MAX_EPOCHS = 1_000_000
+_REMEDY = "Start a new run in another folder."
 
 
 @dataclass(frozen=True, order=True)
@@ -59,6 +67,7 @@ class Checkpoint:
         peak_memory: highest memory use so far in bytes (`lpt.devices.peak_memory`); includes
             earlier processes of the same run.
         micro_batch: images per micro-batch in this stage; None for the whole step.
+        origin: the file that it was read from, for messages; not stored.
     """
 
     position: Position
@@ -69,10 +78,26 @@ class Checkpoint:
     best: tuple[float, int] | None = None
     peak_memory: int = 0
     micro_batch: int | None = None
+    origin: str = field(default="checkpoint", compare=False)
 
     def spent(self, stage: str, seconds: float) -> "Checkpoint":
         """Return a copy with `seconds` added to the time of a stage."""
         return replace(self, seconds={**self.seconds, stage: self.seconds.get(stage, 0) + seconds})
+
+    def check_within(self, stage: int, epochs: int, steps: int) -> None:
+        """Check that the position is one of a stage.
+
+        Args:
+            stage: index of the stage.
+            epochs, steps: number of epochs, and of steps per epoch.
+        Raises: RunError naming the file.
+        """
+        at = self.position
+        if at.stage != stage or (at.epoch, at.step) > (epochs, 0) or at.step >= max(steps, 1):
+            raise RunError(
+                f"{self.origin}: damaged checkpoint (step {at.step:,} of epoch {at.epoch:,} of "
+                f"stage {at.stage:,}; there are {epochs:,} epochs of {steps:,} steps). {_REMEDY}"
+            )
 
     def save(self, path: Path) -> None:
         """Write atomically: an interruption leaves either the old checkpoint or the new one."""
@@ -96,31 +121,72 @@ class Checkpoint:
 
         Raises: RunError naming the file if it is damaged or has another version.
         """
-        try:
-            with safe_open(path, framework="pt") as file:
-                state = json.loads((file.metadata() or {})["lpt_checkpoint"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if state["version"] != VERSION:
-                raise RunError(
-                    f"{path}: checkpoint version {state['version']}, but this lpt reads {VERSION}. "
-                    "Resume the run with the lpt version that started it."
-                )
-            return cls(
-                Position(**state["position"]),
-                _under("learned.", tensors),
-                _under("optimizer.", tensors),
-                state["sums"],
-                state["seconds"],
-                None if state["best"] is None else (state["best"][0], state["best"][1]),
-                state.get(
-                    "peak_memory", 0
-                ),  # absent from the oldest checkpoints, as is the next one
-                state.get("micro_batch"),
-            )
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        tensors, metadata = read_tensors(path, "damaged checkpoint")
+
+        def damaged(reason: str) -> RunError:
+            return RunError(f"{path}: damaged checkpoint ({reason}). {_REMEDY}")
+
+        text = metadata.get("lpt_checkpoint", "")
+        version = validated_json(_VERSION, text, damaged).version
+        if version != VERSION:
             raise RunError(
-                f"{path}: damaged checkpoint ({error}). Start a new run in another folder."
-            ) from error
+                f"{path}: checkpoint version {version}, but this lpt reads {VERSION}. "
+                "Resume the run with the lpt version that started it."
+            )
+        state = validated_json(_STATE, text, damaged)
+        return cls(
+            Position(**state.position.model_dump()),
+            _under("learned.", tensors),
+            _under("optimizer.", tensors),
+            state.sums,
+            state.seconds,
+            state.best,
+            state.peak_memory,
+            state.micro_batch,
+            str(path),
+        )
+
+
+class _Version(Record):
+    model_config = ConfigDict(extra="ignore")
+
+    version: int
+
+
+class _Position(Record):
+    stage: Annotated[int, Field(ge=0, le=1000)]
+    epoch: Annotated[int, Field(ge=0, le=MAX_EPOCHS)]
+    step: Annotated[int, Field(ge=0, le=2**40)]
+
+
+class _State(Record):
+    """The metadata of a checkpoint. The oldest lack the last two fields."""
+
+    version: int
+    position: _Position
+    sums: dict[str, Number]
+    seconds: dict[str, Annotated[float, Field(ge=0, le=1e12)]]
+    best: tuple[Number, Count] | None
+    peak_memory: Count = 0
+    micro_batch: Annotated[int, Field(ge=1, le=2**40)] | None = None
+
+
+_VERSION, _STATE = TypeAdapter(_Version), TypeAdapter(_State)
+
+
+def read_tensors(path: Path, damaged: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a safetensors file of a run: tensors and metadata, by name.
+
+    Args:
+        damaged: how the message about a damaged file begins.
+    Raises: RunError naming the file if it is damaged or holds values that are not finite.
+    """
+    with TensorFile(path, _LIMITS, RunError, damaged=damaged, remedy=_REMEDY) as file:
+        tensors = file.read_all()
+        for name, tensor in tensors.items():
+            if not torch.isfinite(tensor).all():
+                raise RunError(f"{path}: {damaged} ({name} is not finite). {_REMEDY}")
+        return tensors, file.metadata
 
 
 def trainable_state(model: nn.Module) -> dict[str, Tensor]:
@@ -150,7 +216,9 @@ def put_back(own: Mapping[str, Tensor], saved: Mapping[str, Tensor], origin: Pat
         origin: file or source named in the error.
     Raises: RunError if names or shapes differ; nothing is copied then.
     """
-    if own.keys() != saved.keys() or any(own[k].shape != saved[k].shape for k in own):
+    if own.keys() != saved.keys() or any(
+        (own[k].shape, own[k].dtype) != (saved[k].shape, saved[k].dtype) for k in own
+    ):
         raise RunError(f"{origin}: its weights do not fit this run's configuration.")
     with torch.no_grad():
         for name, value in saved.items():
@@ -168,14 +236,38 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, Tensor]) -> None:
-    """Load a state that `optimizer_state` flattened."""
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, flat: Mapping[str, Tensor], origin: Path | str = "checkpoint"
+) -> None:
+    """Load a state that `optimizer_state` flattened.
+
+    Args:
+        origin: file or source named in the error.
+    Raises: RunError if the state is not one of this optimiser's parameters; it is unchanged then.
+    """
     state = optimizer.state_dict()
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     nested: dict[int, dict[str, Tensor]] = {}
     for name, value in flat.items():
         index, _, key = name.partition(".")
-        nested.setdefault(int(index), {})[key] = value
+        number = int(index) if index.isdecimal() and len(index) < 8 else len(parameters)
+        if number >= len(parameters) or value.shape not in ((), parameters[number].shape):
+            raise _unfit(origin, f"its optimiser state {name[:100]}")
+        nested.setdefault(number, {})[key] = value
+    names = _STATES.get(type(optimizer))
+    if names is not None and any(values.keys() != names for values in nested.values()):
+        raise _unfit(origin, "its optimiser state")
     optimizer.load_state_dict({"state": nested, "param_groups": state["param_groups"]})
+
+
+_STATES: Mapping[type, set[str]] = {
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.SGD: {"momentum_buffer"},
+}
+
+
+def _unfit(origin: Path | str, what: str) -> RunError:
+    return RunError(f"{origin}: {what} does not fit this run's configuration. {_REMEDY}")
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

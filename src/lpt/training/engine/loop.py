@@ -1,17 +1,20 @@
 """The training loop: every phase and every baseline runs through `fit`."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
 
 from accelerate import Accelerator
 from torch import Tensor
+from torch.optim import Optimizer
 
 from lpt.config import OptimConfig
 from lpt.data.loading import Draw
 from lpt.data.tools.throughput import loading_hint
 from lpt.devices import peak_memory
+from lpt.errors import LptError
 from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.training.engine.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
@@ -83,7 +86,7 @@ def fit(
     """Train a stage to its last epoch, from the start or from a checkpoint.
 
     Resuming from any checkpoint gives bit-identical final weights on the same machine with the same
-    number of threads.
+    number of threads. A KeyboardInterrupt leaves a checkpoint of the last whole step.
 
     Args:
         plan: the draws of every step.
@@ -92,12 +95,15 @@ def fit(
     Returns: the last checkpoint; its `best` holds the best validation score (macro accuracy) and
         its epoch.
     Raises: TrainingError if the loss or a weight is not finite; such weights are never saved.
+        RunError if the checkpoint is not of this stage.
     """
+    if resume is not None:
+        resume.check_within(plan.stage, plan.epochs, plan.steps)
     optimizer = build_optimizer(optim, stage.param_groups(), plan.batch)
     accelerator = loop.accelerator
     state = resume or Checkpoint(Position(plan.stage), {})
     if resume is not None and resume.optimizer:
-        restore_optimizer(optimizer, resume.optimizer)
+        restore_optimizer(optimizer, resume.optimizer, resume.origin)
     prepared_optimizer = accelerator.prepare(
         optimizer
     )  # not the stage: the wrapper would copy Terms
@@ -106,6 +112,7 @@ def fit(
     best = state.best
     micro = MicroBatch(state.micro_batch or loop.micro_batch, loop.reporter.message)
     clock = WallClock(state.seconds.get(stage.name, 0.0))
+    settled = _Settled(optimizer)
 
     def trainable(epoch: int) -> dict[str, Tensor]:
         tensors = loop.trainable()
@@ -182,6 +189,7 @@ def fit(
                 for name, value in values.items():
                     sums[name] = sums.get(name, 0.0) + value
                 images += len(labels)
+                settled.position = Position(plan.stage, epoch, step + 1)
                 loop.reporter.advance(note=f"loss {sums['loss'] / (step + 1):.3f}")
                 if step + 1 == plan.steps_of(epoch):
                     break
@@ -204,6 +212,7 @@ def fit(
             hint = loading_hint(clock.waited, clock.in_epoch(), workers=loop.workers)
             if hint and epoch == first.epoch:
                 loop.reporter.message(f"hint      {hint}")
+            settled.position = None  # the next checkpoint is that of the epoch
             tensors = trainable(epoch)
             stage.eval()
             validation = loop.validate(stage)
@@ -219,6 +228,11 @@ def fit(
             loop.store.log(record)
             state = checkpoint(Position(plan.stage, epoch + 1), tensors)
             loop.reporter.epoch(record)
+    except KeyboardInterrupt:
+        if settled.position is not None:
+            with suppress(LptError):
+                checkpoint(settled.position, trainable(settled.position.epoch))
+        raise
     finally:
         loop.reporter.end()
         stage.eval()
@@ -232,6 +246,17 @@ def _batches(
     """Inputs and labels of every step from a position on."""
     draws = (plan.draws(e)[step if e == epoch else 0 :] for e in range(epoch, plan.epochs))
     return loop.source(chain.from_iterable(draws))
+
+
+class _Settled:
+    """The last position at which weights, optimiser and sums agree; None during an update."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.position: Position | None = None
+        optimizer.register_step_pre_hook(self._unsettle)
+
+    def _unsettle(self, *_: Any) -> None:
+        self.position = None
 
 
 def _seed(plan: EpochPlan, epoch: int, step: int) -> int:

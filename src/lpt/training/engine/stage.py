@@ -118,7 +118,8 @@ class Stage(nn.Module, ABC):
     def draw(self, inputs: Inputs, labels: Int[Tensor, " B"]) -> StepBatch:
         """Draw the random numbers of a whole step: Mixup, dropout, noise, in this order.
 
-        Uses torch's global CPU generator, so that every device gets the same numbers.
+        Uses torch's CPU generator, or the `OwnGenerator` that `train_step` makes for each step, so
+        that every device gets the same numbers.
 
         Args:
             inputs: {"images": (B, 3, H, H)}, or cached results of `frozen` (then without Mixup).

@@ -10,7 +10,8 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from lpt.errors import TrainingError
-from lpt.random_streams import GENERATOR_LOCK
+from lpt.own_generator import OwnGenerator
+from lpt.progress import plural
 from lpt.training.engine.stage import Progress, Stage
 from lpt.training.engine.step_batch import Inputs, StepBatch
 
@@ -73,8 +74,7 @@ def train_step(
     while True:
         try:
             moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
-            with GENERATOR_LOCK:
-                torch.manual_seed(seed)
+            with OwnGenerator(seed):
                 step = stage.draw(moved, labels.to(device, non_blocking=True))
             values = _gradients(accelerator, stage, step, progress, micro.images, optimizer)
             break
@@ -92,14 +92,14 @@ def train_step(
             micro.notify(f"compile   failed; steps run uncompiled ({reason:.100})")
         elif not micro.halve(total):
             raise TrainingError(
-                f"{stage.name}: out of memory with {total} images per step, even one at a time. "
-                f"Lower {stage.batch_setting} in a new run, or use a smaller backbone."
+                f"{stage.name}: out of memory with {plural(total, 'image')} per step, even one "
+                f"at a time. Lower {stage.batch_setting} in a new run, or use a smaller backbone."
             ) from failure
         elif device.type == "cuda":
             torch.cuda.empty_cache()
     if micro.images != size:
         micro.notify(
-            f"memory    {stage.name}: out of memory with {total} images at once; "
+            f"memory    {stage.name}: out of memory with {plural(total, 'image')} at once; "
             f"micro-batch reduced to {micro.images} (same optimisation step)"
         )
     if optimizer is not None:

@@ -22,7 +22,7 @@ from torch import Tensor
 from lpt.data.loading import Draw
 from lpt.errors import ConfigError, RunError, TrainingError
 from lpt.files import write_json
-from lpt.progress import Reporter
+from lpt.progress import Reporter, plural
 from lpt.training.engine.loop import Source
 from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Inputs, Stage
@@ -136,7 +136,7 @@ def build_cache(
     store = _Store(folder, layout)
     fingerprint = _fingerprint(stage, plan, upstream, layout)
     done = store.open(fingerprint, reporter)
-    shape = f"{plan.views} views of {len(plan.labels):,} images"
+    shape = f"{plural(plan.views, 'view')} of {plural(len(plan.labels), 'image')}"
     free = shutil.disk_usage(folder).free + done * size // max(rows, 1) - FREE_BYTES
     room = min(limit_gb * 1e9, free)
     if done < rows and size > room:

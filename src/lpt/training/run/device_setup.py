@@ -6,9 +6,11 @@ import torch
 from accelerate import Accelerator
 
 from lpt.devices import choose_device
-from lpt.errors import ConfigError
+from lpt.errors import ConfigError, ParameterError
 
 __all__ = ["cpu_has_bf16", "default_workers", "fast_bf16", "make_accelerator", "uses_bf16"]
+
+PRECISIONS = ("auto", "float32", "bf16")
 
 
 def make_accelerator(precision: str = "auto", device: str | None = None) -> Accelerator:
@@ -44,12 +46,16 @@ def uses_bf16(precision: str, device: torch.device) -> bool:
 
     Args:
         precision: auto, float32 or bf16.
-    Raises: ConfigError if bf16 is requested on a device without bf16 instructions.
+    Raises: ConfigError if bf16 is requested on a device without bf16 instructions; ParameterError
+        for an unknown precision.
 
     >>> uses_bf16("float32", torch.device("cpu"))
     False
     """
     fast = fast_bf16(device)
+    if precision not in PRECISIONS:
+        known = ", ".join(PRECISIONS)
+        raise ParameterError(f"`precision` {precision}: unknown. Choose one of: {known}.")
     if precision == "bf16" and not fast:
         raise ConfigError(
             "precision=bf16: this device has no bf16 instructions and would be hundreds of times "

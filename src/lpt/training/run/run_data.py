@@ -2,20 +2,23 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lpt.config import DataConfig, RunConfig
 from lpt.data.check.check_result import check_data
 from lpt.data.check.findings import Limits
-from lpt.data.check.policy import POLICIES, apply_policy, spoiling_images, without_quarantined
+from lpt.data.check.policy import POLICIES, apply_policy, spoiling_images
+from lpt.data.check.quarantine import without_quarantined
 from lpt.data.check.scan import check_workers
 from lpt.data.manifest import Manifest
 from lpt.data.sources.data_string import parse_spec
 from lpt.data.sources.open_data import open_data
 from lpt.data.sources.paths import anchored, local_path
 from lpt.errors import ConfigError, RunError
+from lpt.escape import shell_command
 from lpt.files import cache_folder
-from lpt.progress import Reporter, SilentReporter, shown
+from lpt.progress import Reporter, SilentReporter, plural, shown
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_folder import RunFolder
 
@@ -39,7 +42,7 @@ def check_place(run: str | Path, config: RunConfig) -> None:
     if path is not None and not path.exists():
         raise RunError(
             f"{run}: its data is no longer at {path}. "
-            f"Give the new path: lpt train PATH --out {run} --resume."
+            f"Give the new path: lpt train PATH {shell_command('--out', run, '--resume')}"
         )
 
 
@@ -70,6 +73,9 @@ def open_configured(
         class_names=class_names,
         group_by=settings.group_by,
     )
+    if settings.max_pixels is not None:
+        limited = {k: replace(v, max_pixels=settings.max_pixels) for k, v in data.splits.items()}
+        data = replace(data, splits=limited)
     policy = settings.bad_images
     if policy is None or (policy == "error" and class_names is not None):
         return data
@@ -80,7 +86,8 @@ def open_configured(
                 f"data.bad_images={policy}: choose {', '.join(POLICIES)} or an existing quarantine "
                 "list; lpt data check --quarantine FILE writes one."
             )
-        return without_quarantined(data, path)
+        told = (reporter or SilentReporter()).message
+        return without_quarantined(data, path, notice=lambda text: told(f"note      {text}"))
     return _checked(data, settings, policy, reporter or SilentReporter())
 
 
@@ -119,5 +126,6 @@ def _checked(data: Manifest, settings: DataConfig, policy: str, reporter: Report
     bad = Counter(spoiling_images(report).values())
     if bad:
         kinds = ", ".join(f"{count} {kind}" for kind, count in bad.items())
-        reporter.message(f"left out  {bad.total():,} images ({kinds}); lpt data check lists them")
+        left_out = plural(bad.total(), "image")
+        reporter.message(f"left out  {left_out} ({kinds}); lpt data check lists them")
     return remaining

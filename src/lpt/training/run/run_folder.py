@@ -1,6 +1,5 @@
 """The run folder: configuration, environment, metrics, checkpoints, and the task file."""
 
-import fcntl
 import json
 import os
 import platform
@@ -9,22 +8,32 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from lpt.config import RunConfig, load_config
 from lpt.errors import RunError
-from lpt.files import UNFINISHED, remove_unfinished, write_atomic, write_json, write_text
-from lpt.training.engine.checkpoint import Checkpoint
+from lpt.file_locks import FileLock
+from lpt.files import (
+    UNFINISHED,
+    check_writable,
+    remove_unfinished,
+    write_atomic,
+    write_json,
+    write_text,
+)
+from lpt.training.engine.checkpoint import Checkpoint, read_tensors
+from lpt.training.run.data_identity import IMAGE_SIZES, IMAGE_TIMES
+from lpt.training.run.run_records import read_identity, read_metrics
 
 __all__ = ["RunFolder", "environment", "free_run_path", "read_metrics"]
 
 MIN_FREE_BYTES = 64 * 2**20
 
+_OF_FILES = (IMAGE_SIZES, IMAGE_TIMES)
 _BEFORE_CONFIG = (".lock", "environment.json", "identity.json")
 """Files written before config.yaml, which makes a folder a run; without it there is no run yet."""
 
@@ -46,7 +55,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.records: list[dict[str, Any]] = []
-        self._lock: IO[str] | None = None
+        self._lock: FileLock | None = None
 
     @property
     def config_file(self) -> Path:
@@ -80,8 +89,9 @@ class RunFolder:
     def check_free(self) -> None:
         """Check, before anything is computed, that a new run can be written here.
 
-        Raises: RunError if the folder already contains a run or other files.
+        Raises: RunError if the folder already contains a run or other files, or cannot be written.
         """
+        check_writable(self.path)
         if self.path.exists() and any(map(_belongs_to_run, self._entries())):
             raise RunError(
                 f"{self.path}: exists and is not empty. "
@@ -126,51 +136,64 @@ class RunFolder:
         """Read the configuration of the run, which may have been written by an older lpt."""
         return load_config(self.config_file, warn=False)
 
-    def check_identity(self, identity: Mapping[str, Any]) -> None:
+    def check_identity(self, identity: Mapping[str, Any]) -> str | None:
         """Check that data and backbone are those that the run started with.
 
         Args:
             identity: current fingerprints, or some of them.
+        Returns: a warning if image files have other sizes or times than at the start, so that some
+            may have been replaced.
         Raises: RunError naming what changed.
         """
-        try:
-            recorded = dict(json.loads(self.identity_file.read_text(encoding="utf-8")))
-        except (OSError, TypeError, ValueError) as error:
+        recorded = read_identity(self.identity_file)
+        changed = [name for name, value in identity.items() if recorded.get(name, value) != value]
+        changed += [name for name in identity if name not in recorded and name not in _OF_FILES]
+        if any(name not in _OF_FILES for name in changed):
+            named = " and ".join(name for name in changed if name not in _OF_FILES)
             raise RunError(
-                f"{self.identity_file}: cannot be read ({error}). "
-                "Restore it, or start a new run in another folder."
-            ) from error
-        changed = [name for name, value in identity.items() if recorded.get(name) != value]
-        if changed:
-            raise RunError(
-                f"{self.path}: {' and '.join(changed)} changed since the run started. "
+                f"{self.path}: {named} changed since the run started. "
                 "Restore them, or start a new run in another folder."
             )
+        if not changed:
+            return None
+        return (
+            f"{self.path}: {' and '.join(changed)} differ from those at the start of the run. "
+            "If images were replaced, start a new run in another folder."
+        )
 
-    def checkpoint(self, stages: Sequence[str]) -> Checkpoint | None:
+    def checkpoint(self, stages: Mapping[str, int]) -> Checkpoint | None:
         """Return the last checkpoint; None before the first.
 
         Metrics written after it are dropped, because their epochs are repeated.
 
         Args:
-            stages: names of the run's stages in order.
+            stages: number of epochs of each stage of the run, in order.
         Raises: RunError if checkpoint or metrics are damaged.
         """
         if not self.last_file.is_file():
             self.records = []
             return None
         checkpoint = Checkpoint.load(self.last_file)
-        position = (checkpoint.position.stage, checkpoint.position.epoch)
-        epochs = [(r, _epoch_of(r, stages, n)) for n, r in enumerate(read_metrics(self.path), 1)]
-        self.records = [record for record, epoch in epochs if epoch < position]
+        names = list(stages)
+        stage, epoch = checkpoint.position.stage, checkpoint.position.epoch
+        epochs = [*stages.values(), 0]  # the position after the last stage
+        if stage >= len(epochs) or epoch > epochs[stage]:
+            raise RunError(
+                f"{self.last_file}: damaged checkpoint (epoch {epoch:,} of stage {stage:,}, which "
+                "the run does not have). Restore it, or start a new run in another folder."
+            )
+        lines = [(r, self._epoch_of(r, names, n)) for n, r in enumerate(read_metrics(self.path), 1)]
+        self.records = [record for record, place in lines if place < (stage, epoch)]
         return checkpoint
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Replace the last checkpoint."""
+        """Replace the last checkpoint. Raises: RunError if the folder is gone (`intact`)."""
+        self.intact()
         checkpoint.save(self.last_file)
 
     def save_best(self, stage: str, trainable: Mapping[str, Tensor]) -> None:
         """Replace the best weights of a stage."""
+        self.intact()
         tensors = {name: value.detach().cpu().contiguous() for name, value in trainable.items()}
         write_atomic(self.best_file(stage), lambda temporary: save_file(tensors, temporary))
 
@@ -180,16 +203,29 @@ class RunFolder:
         Raises: RunError naming the file if it is damaged.
         """
         path = self.best_file(stage)
-        try:
-            return load_file(path)
-        except (OSError, SafetensorError) as error:
+        return read_tensors(path, "cannot be read")[0]
+
+    def intact(self) -> "RunFolder":
+        """Return this folder after checking that it is still the one that was locked.
+
+        Raises: RunError if it was removed or replaced: what would be written to a new folder of
+            that name could not be resumed.
+        """
+        if self._lock is None:
+            return self
+        gone = not self._lock.is_in_place()
+        missing = [f.name for f in (self.config_file, self.identity_file) if not f.is_file()]
+        if gone or missing:
+            what = "the folder" if gone else " and ".join(missing)
             raise RunError(
-                f"{path}: cannot be read ({error}). "
-                "Restore it, or start a new run in another folder."
-            ) from error
+                f"{self.path}: {what} was removed or replaced while the run was writing to it. "
+                "Start the run again."
+            )
+        return self
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Append a line of metrics. The whole file is replaced, so lines are always complete."""
+        self.intact()
         self.records.append(dict(record))
         lines = (json.dumps(r, ensure_ascii=False, allow_nan=False) for r in self.records)
         write_text(self.metrics_file, "".join(line + "\n" for line in lines))
@@ -197,8 +233,7 @@ class RunFolder:
     def _claim(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.path / ".lock").open("w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = FileLock(self.path / ".lock")
             for folder in (self.path, self.last_file.parent):
                 remove_unfinished(folder)
         except BlockingIOError as error:
@@ -216,36 +251,25 @@ class RunFolder:
     def release(self) -> None:
         """Release the lock, so that other processes may write."""
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
             self._lock = None
+
+    def _epoch_of(
+        self, record: Mapping[str, Any], stages: Sequence[str], line: int
+    ) -> tuple[int, int]:
+        """Return the stage's index and the epoch of a line of metrics."""
+        if record["stage"] not in stages:
+            known = ", ".join(stages)
+            raise RunError(
+                f"{self.metrics_file}: line {line} is damaged (unknown stage {record['stage']!r}). "
+                f"Known: {known}."
+            )
+        return stages.index(record["stage"]), record["epoch"]
 
     def _entries(self) -> list[Path]:
         if not self.path.is_dir():
             raise RunError(f"{self.path}: is a file. Give a folder as `out`.")
         return list(self.path.iterdir())
-
-
-def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """Read the lines of a run's metrics.jsonl; an empty list if the file does not exist yet.
-
-    Raises: RunError naming the first damaged line.
-    """
-    path = run / "metrics.jsonl"
-    if not path.is_file():
-        return []
-    records: list[dict[str, Any]] = []
-    try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            record = json.loads(line)
-            if not isinstance(record["stage"], str) or not isinstance(record["epoch"], int):
-                raise ValueError("its stage or epoch is invalid")
-            records.append(record)
-    except (KeyError, OSError, TypeError, ValueError) as error:
-        raise RunError(
-            f"{path}: line {len(records) + 1} is damaged ({error}). "
-            "Repair the line or move the file; the run can resume without it."
-        ) from error
-    return records
 
 
 def free_run_path(name: str, parent: Path = Path("runs")) -> Path:
@@ -269,17 +293,6 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
-
-
-def _epoch_of(record: Mapping[str, Any], stages: Sequence[str], line: int) -> tuple[int, int]:
-    """Return the stage's index and the epoch of a line of metrics."""
-    if record["stage"] not in stages:
-        known = ", ".join(stages)
-        raise RunError(
-            f"metrics.jsonl: line {line} is damaged (unknown stage {record['stage']!r}). "
-            f"Known: {known}."
-        )
-    return stages.index(record["stage"]), record["epoch"]
 
 
 def _belongs_to_run(path: Path) -> bool:

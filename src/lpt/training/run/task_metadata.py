@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from lpt.escape import printable
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task.run_result import Summary
 from lpt.task_file import BackboneRecord, TaskSpec
@@ -32,7 +33,7 @@ def task_metadata(
     backbone, shape = context.backbone.spec, model.shape
     record = {field: getattr(backbone, field) for field in BackboneRecord.model_fields}
     return TaskSpec(
-        name=name,
+        name=printable(name),
         class_names=tuple(context.data.class_names),
         class_counts=tuple(context.counts.tolist()),
         backbone=BackboneRecord(**record),

@@ -26,6 +26,7 @@ from lpt.losses import check_loss
 from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
+from lpt.task_spec import check_class_names
 from lpt.training.engine.stage import Inputs
 from lpt.training.run.device_setup import default_workers, make_accelerator
 from lpt.training.run.run_data import anchored_config, open_configured
@@ -82,6 +83,7 @@ class TrainingContext:
                 f"{config.data.source}: has only one class ('{self.data.class_names[0]}'). "
                 "Provide at least two classes."
             )
+        check_class_names(self.data.class_names, config.data.source)
         self.train_split = self.data.split("train")
         self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
         self.accelerator = make_accelerator(config.precision, device)

@@ -10,7 +10,8 @@ from lpt.data.sources.known.inaturalist import INATURALIST_2018, read_inaturalis
 from lpt.data.sources.known.published_lists import IMAGENET_LT, PLACES_LT, read_published
 from lpt.data.sources.listing import Listing
 from lpt.errors import ConfigError
-from lpt.registry import Registry
+from lpt.escape import described
+from lpt.registry import Registry, check_name
 
 __all__ = ["DATASETS", "KnownDataset", "register_dataset"]
 
@@ -66,6 +67,12 @@ def register_dataset(
     ('root',)
     >>> DATASETS.unregister("birds")
     """
+    check_name("data set", name)
+    for listed in (options, paths):
+        if not isinstance(listed, list | tuple) or not all(isinstance(o, str) for o in listed):
+            raise ConfigError(
+                f"data set '{name}': {described(listed)}: give a list of names of options."
+            )
     named = tuple(dict.fromkeys((*options, *paths)))
     taken = [option for option in named if option in _RESERVED]
     if taken:

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from lpt.data.image_stores import FileStore
-from lpt.data.sources.csv_lists import check_present, text_columns
+from lpt.data.sources.csv_lists import text_table
 from lpt.data.sources.data_string import DataSpec
-from lpt.data.sources.listing import Listing, class_indices
+from lpt.data.sources.label_rules import class_indices
+from lpt.data.sources.listed_files import check_present
+from lpt.data.sources.listing import Listing
 from lpt.errors import DataError
 
 __all__ = [
@@ -180,9 +182,9 @@ def _read_list(path: Path, known: PublishedLists) -> tuple[list[str], list[int]]
             f"{known.name}: the list {path} is missing. Get it from {known.lists_from}, or "
             "give its folder: lists=DIR."
         )
-    columns = text_columns(path)
+    columns = text_table(path).columns
     try:
-        return columns["path"], [int(label) for label in columns["label"]]
+        return columns["path"].values, [int(label) for label in columns["label"].values]
     except ValueError as error:
         raise DataError(
             f"{path}: a label is not a number ({error}). Download the list again."

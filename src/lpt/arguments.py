@@ -1,0 +1,53 @@
+"""Checks of the arguments of public functions: each raises an error that names the parameter."""
+
+import os
+import re
+
+from lpt.errors import ParameterError, at_least
+from lpt.escape import described
+
+__all__ = ["at_least", "fraction", "path_text"]
+
+_LONGEST_NAME = 255  # bytes of a file name in all usual file systems
+_LONGEST_PATH = 8000  # bytes; a data string may hold two paths
+_PARTS = re.compile(rb"[/:=,]")
+
+
+def fraction(parameter: str, value: object) -> None:
+    """Check that an argument is a number of at least 0 and less than 1.
+
+    Raises: ParameterError naming the parameter.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < 1:  # type: ignore[operator]
+        raise ParameterError(
+            f"`{parameter}` {described(value)}: give a number of at least 0 and less than 1."
+        )
+
+
+def path_text(parameter: str, value: object) -> str:
+    """Check that an argument is a path, a name or a data string that a system can take.
+
+    Names of files that are not UTF-8 are accepted as Python holds them.
+
+    Raises: ParameterError naming the parameter.
+
+    >>> path_text("data", "photos:list=train.csv")
+    'photos:list=train.csv'
+    """
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise ParameterError(f"`{parameter}`: {type(value).__name__} given. Give a path or a name.")
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise ParameterError(
+            f"`{parameter}` {described(text)}: contains a character that no path can have."
+        )
+    if max(map(len, _PARTS.split(encoded))) > _LONGEST_NAME or len(encoded) > _LONGEST_PATH:
+        raise ParameterError(
+            f"`{parameter}` {described(text)}: longer than any path. Give a shorter one."
+        )
+    return text

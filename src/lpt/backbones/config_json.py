@@ -1,0 +1,179 @@
+"""The config.json beside weights: timm's, or that of Hugging Face transformers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from lpt.backbones.catalog import canonical_name, unknown_backbone
+from lpt.backbones.spec import MAX_DEPTH, MAX_WIDTH
+from lpt.errors import BackboneError
+from lpt.json_files import read_json
+
+__all__ = ["CONFIG", "Described", "read_description"]
+
+CONFIG = "config.json"
+_PREPROCESSOR = "preprocessor_config.json"
+_MAX_BYTES = 2**20
+
+_Size = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
+_Sizes = _Size | tuple[_Size, _Size]
+_Positive = Annotated[float, Field(gt=0, le=1000)]
+_Kind = Annotated[str, Field(max_length=20)]
+
+
+class _Arguments(BaseModel):
+    """Arguments of timm's VisionTransformer that a config.json may set."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    img_size: _Sizes | None = None
+    patch_size: _Sizes | None = None
+    embed_dim: _Size | None = None
+    depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)] | None = None
+    num_heads: _Size | None = None
+    mlp_ratio: Annotated[float, Field(gt=0, le=64)] | None = None
+    init_values: _Positive | None = None
+    qkv_bias: bool | None = None
+    qk_norm: bool | None = None
+    proj_bias: bool | None = None
+    pre_norm: bool | None = None
+    final_norm: bool | None = None
+    fc_norm: bool | None = None
+    global_pool: _Kind | None = None
+    class_token: bool | None = None
+    no_embed_class: bool | None = None
+    reg_tokens: Annotated[int, Field(ge=0, le=1024)] | None = None
+    dynamic_img_size: bool | None = None
+
+
+_IGNORED = frozenset({"num_classes", "in_chans", "drop_rate", "drop_path_rate"})
+
+_Text = Annotated[str, Field(max_length=1000)]
+
+
+class _Pixels(BaseModel):
+    mean: Any = None
+    std: Any = None
+    interpolation: Any = None
+
+
+class _TimmConfig(_Pixels):
+    architecture: _Text
+    model_args: dict[str, Any] | None = None
+    pretrained_cfg: _Pixels | None = None
+
+
+class _TransformersConfig(BaseModel):
+    model_type: str
+    num_attention_heads: Annotated[int, Field(ge=1, le=MAX_WIDTH)] = 12
+    hidden_act: _Kind = "gelu"
+    layer_norm_eps: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+
+class _Preprocessor(BaseModel):
+    image_mean: Any = None
+    image_std: Any = None
+    resample: int | None = None
+
+
+class _Either(BaseModel):
+    architecture: Any = None
+    model_type: Any = None
+
+
+_IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+_RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+_MODEL_TYPES = ("vit", "deit", "dinov2", "dinov2_with_registers", "vit_mae")
+_REMEDY = "So it is not a timm config.json, with `architecture`, nor that of a ViT of transformers."
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a config.json says about the weights beside it.
+
+    Attributes:
+        architecture: timm's name; None for transformers' models, which are inferred from shapes.
+        model_arguments: arguments of the architecture, which override timm's.
+        preprocessing: mean, std and interpolation, where they are stated.
+        metadata: facts that shapes do not show, under the names of `lpt.backbones.infer`.
+    """
+
+    architecture: str | None
+    model_arguments: Mapping[str, Any] = field(default_factory=dict)
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_description(path: Path) -> Described:
+    """Read a config.json, and preprocessor_config.json beside it if transformers wrote it.
+
+    Raises: BackboneError naming the file and the field that cannot be used.
+    """
+    either = _read(path, _Either)
+    if either.architecture is None and either.model_type is not None:
+        return _of_transformers(path)
+    return _of_timm(path)
+
+
+def _read(path: Path, schema: type[Any]) -> Any:
+    return read_json(
+        path, TypeAdapter(schema), remedy=_REMEDY, max_bytes=_MAX_BYTES, error=BackboneError
+    )
+
+
+def _of_timm(path: Path) -> Described:
+    config = _read(path, _TimmConfig)
+    architecture = canonical_name(config.architecture)
+    if architecture is None:
+        raise unknown_backbone(config.architecture)
+    given = {k: v for k, v in (config.model_args or {}).items() if k not in _IGNORED}
+    arguments = _arguments(path, given)
+    pixels = config.pretrained_cfg or config
+    stated = {key: getattr(pixels, key) for key in ("mean", "std", "interpolation")}
+    return Described(architecture, arguments, {k: v for k, v in stated.items() if v})
+
+
+def _arguments(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        # a list of two sizes is a pair in JSON
+        pairs = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+        _Arguments.model_validate(pairs)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        value = str(given.get(name))[:80]
+        raise BackboneError(
+            f"{path}: model_args {name} = {value} is not supported; remove or correct it."
+        ) from error
+    return dict(given)
+
+
+def _of_transformers(path: Path) -> Described:
+    config = _read(path, _TransformersConfig)
+    if config.model_type not in _MODEL_TYPES:
+        raise BackboneError(
+            f"{path}: a model of Hugging Face transformers of type {config.model_type[:40]!r}, "
+            "which is not supported. Take timm's copy of these weights (`lpt backbones`)."
+        )
+    dino = config.model_type.startswith("dinov2")
+    eps = config.layer_norm_eps or (1e-6 if dino else 1e-12)
+    metadata = {
+        "num_heads": str(config.num_attention_heads),
+        "layer_norm_eps": repr(eps),
+        "activation": config.hidden_act,
+    }
+    plain = config.model_type == "vit"
+    pixels: dict[str, Any] = {} if plain else dict(_IMAGENET)
+    pixels["interpolation"] = "bilinear" if plain else "bicubic"
+    beside = path.parent / _PREPROCESSOR
+    if beside.exists():
+        found = _read(beside, _Preprocessor)
+        stated = {
+            "mean": found.image_mean,
+            "std": found.image_std,
+            "interpolation": _RESAMPLE.get(found.resample) if found.resample else None,
+        }
+        pixels |= {k: v for k, v in stated.items() if v is not None}
+    return Described(None, preprocessing=pixels, metadata=metadata)

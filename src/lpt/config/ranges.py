@@ -1,0 +1,83 @@
+"""Types of settings with their ranges.
+
+Every number has a smallest and a largest value. Most limits are far from any useful value: they
+keep arithmetic in float32 finite, and a mistyped number from running for days.
+"""
+
+import os
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator
+from pydantic_core import PydanticKnownError
+
+__all__ = [
+    "LARGEST_SEED",
+    "LONGEST_TEXT",
+    "MAX_BATCH",
+    "MAX_WORKERS",
+    "BatchSize",
+    "CachedViews",
+    "Count",
+    "Dropout",
+    "Epochs",
+    "Factor",
+    "LearningRate",
+    "Length",
+    "Natural",
+    "NonNegative",
+    "PoolSize",
+    "Positive",
+    "PositiveEpochs",
+    "Seed",
+    "Share",
+    "Text",
+    "Width",
+    "Workers",
+]
+
+MAX_BATCH = 16_384
+MAX_WORKERS = 256
+LARGEST_SEED = 2**32 - 1
+"""scikit-learn takes no larger seeds."""
+LONGEST_TEXT = 10_000
+"""Characters of a path with options, such as DATA:list=LIST."""
+
+
+def _text(value: Any) -> str:
+    """Check text; pydantic itself refuses names of files that are not UTF-8."""
+    if not isinstance(value, str):
+        raise PydanticKnownError("string_type")
+    if len(value) > LONGEST_TEXT:
+        raise PydanticKnownError("string_too_long", {"max_length": LONGEST_TEXT})
+    try:
+        usable = b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        usable = False
+    if not usable:
+        raise ValueError("contains a character that no path can have; correct it")
+    return value
+
+
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+NonNegative = Annotated[float, Field(ge=0, le=1e9)]
+Factor = Annotated[float, Field(ge=0, le=1e4)]
+"""Weights and exponents of losses, decay of weights."""
+LearningRate = Annotated[float, Field(gt=0, le=1e3)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""Bounds of what there is, such as images."""
+Natural = Annotated[int, Field(ge=0, le=2**31 - 1)]
+CachedViews = Annotated[int, Field(ge=0, le=10_000)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Epochs = Annotated[int, Field(ge=0, le=100_000)]
+PositiveEpochs = Annotated[int, Field(ge=1, le=100_000)]
+BatchSize = Annotated[int, Field(ge=0, le=MAX_BATCH)]
+Length = Annotated[int, Field(ge=1, le=10_000)]
+"""Tokens per block."""
+PoolSize = Annotated[int, Field(ge=1, le=10_000)]
+Workers = Annotated[int, Field(ge=0, le=MAX_WORKERS)]
+Width = Annotated[int, Field(ge=1, le=8192)]
+"""Neurons or channels of an added layer."""
+Text = Annotated[str, PlainValidator(_text)]
+"""A name or a path."""

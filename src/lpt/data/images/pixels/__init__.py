@@ -1,0 +1,1 @@
+"""From decoded pixels of any type to upright RGB of 8 bits."""

@@ -1,0 +1,110 @@
+"""All images of a source of data, whatever its format."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from lpt.data.sources.class_folders import FOLDER_OPTIONS, read_folder
+from lpt.data.sources.csv_lists import LIST_SUFFIXES, read_list
+from lpt.data.sources.data_string import DataSpec, path_exists
+from lpt.data.sources.hub_dataset import HUB_OPTIONS, HUB_PREFIX, read_hub
+from lpt.data.sources.known.known_datasets import DATASETS
+from lpt.data.sources.listing import Listing, SplitWords
+from lpt.data.sources.parquet_dataset import is_parquet, parquet_files, read_parquet
+from lpt.data.sources.paths import is_known_set, shadow_note
+from lpt.errors import DataError
+
+__all__ = ["check_exists", "check_options", "labels_are_indices", "read_source"]
+
+_TABLE_OPTIONS = ("split", "splits", "labels")
+
+
+def check_options(spec: DataSpec, *common: str) -> None:
+    """Check the options of a source.
+
+    Args:
+        spec: the specification.
+        common: options that every source has in the present use.
+    Raises: DataError naming an option that the source does not have.
+    """
+    if is_known_set(spec):
+        spec.allow(*DATASETS[spec.source].options, *common)
+    elif spec.source.startswith(HUB_PREFIX):
+        spec.allow(*HUB_OPTIONS, *common, *_TABLE_OPTIONS)
+    elif path_exists(spec.source) and _is_tree(Path(spec.source).expanduser()):
+        spec.allow(*common, *FOLDER_OPTIONS, "splits", "labels")
+    else:
+        spec.allow(*common, *_TABLE_OPTIONS)
+
+
+def check_exists(spec: DataSpec) -> None:
+    """Check the place that a specification names; nothing is listed or read.
+
+    Raises: DataError naming a path that does not exist.
+    """
+    hub = spec.source.startswith(HUB_PREFIX)
+    if not hub and not is_known_set(spec) and not path_exists(spec.source):
+        raise DataError(
+            f"{spec.source}: no such folder, list or Parquet file, and not a known data set "
+            f"({', '.join(DATASETS)})."
+        )
+
+
+def labels_are_indices(spec: DataSpec) -> bool:
+    """Whether integer labels without names are indices into a class list: `labels=index`.
+
+    Raises: DataError for another value of the option.
+    """
+    if spec.options.get("labels", "index") != "index":
+        raise DataError(
+            f"{spec.source}: labels={spec.options['labels']}: the only choice is labels=index, "
+            "for integer labels that are indices into the class list."
+        )
+    return "labels" in spec.options
+
+
+def read_source(
+    spec: DataSpec, seed: int, group_by: str | None, *, lenient: bool = False
+) -> Listing:
+    """List every image of the source.
+
+    Args:
+        spec: the specification; its options `list` and `test` are ignored.
+        seed: determines the images of known data sets that are drawn.
+        group_by: column of groups.
+        lenient: read what can be read of a folder with faults.
+    Raises: DataError naming the path, the fault and a remedy.
+    """
+    check_options(spec, "list", "test")
+    if is_known_set(spec):
+        if group_by is not None:
+            raise DataError(f"{spec.source}: has no columns to group by. Leave out group_by.")
+        return DATASETS[spec.source].read(spec, seed)
+    splits = SplitWords.of_options(spec.options, spec.source)
+    if spec.source.startswith(HUB_PREFIX):
+        return read_hub(spec, group_by=group_by, splits=splits)
+    check_exists(spec)
+    path = Path(spec.source).expanduser()
+    if _is_tree(path):
+        if group_by is not None:
+            raise DataError(f"{path}: a folder has no column {group_by!r} to group by. Use a list.")
+        found = read_folder(path, depth=spec.options.get("depth"), splits=splits, lenient=lenient)
+    else:
+        found = _read_table(path, group_by, splits)
+    return replace(found, notes=shadow_note(spec) + found.notes)
+
+
+def _is_tree(path: Path) -> bool:
+    return path.is_dir() and not parquet_files(path)
+
+
+def _read_table(path: Path, group_by: str | None, splits: SplitWords) -> Listing:
+    if path.is_dir():
+        return read_parquet(parquet_files(path), root=path, group_by=group_by, splits=splits)
+    if is_parquet(path):
+        return read_parquet([path], root=path.parent, group_by=group_by, splits=splits)
+    if path.suffix.lower() in LIST_SUFFIXES:
+        return read_list(path, group_by=group_by, splits=splits)
+    raise DataError(
+        f"{path}: unsupported data format. Give a folder, a list "
+        f"({', '.join(sorted(LIST_SUFFIXES))}) or a .parquet file."
+    )

@@ -1,0 +1,80 @@
+"""What runs and task files record is read without backbone and data, also half-way."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lpt import LptError
+from lpt.api.run_info import read_info, render_info
+
+RUN = Path(__file__).parents[1] / "golden" / "v0_1" / "run"
+
+
+@pytest.fixture
+def no_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail if a backbone is loaded or data opened."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("opened")
+
+    for name in ("lpt.task_file.load_backbone", "lpt.training.run.run_data.open_data"):
+        monkeypatch.setattr(name, refuse)
+
+
+@pytest.mark.usefixtures("no_backbone")
+def test_a_finished_run_shows_classes_backbone_sizes_scores_and_history():
+    info = read_info(RUN)
+    assert info.finished
+    assert info.task is not None
+    text = render_info(info)
+    for shown in (info.task.backbone.name, "MB", "accuracy in %", "epoch 1/", "recipe"):
+        assert shown in text
+    for name in info.task.class_names:
+        assert name in text
+    assert len(info.history) == len((RUN / "metrics.jsonl").read_text().splitlines())
+    assert json.loads(json.dumps(info.to_json()))["task"]["name"] == info.task.name
+
+
+@pytest.mark.usefixtures("no_backbone")
+def test_a_task_file_on_its_own_is_enough(tmp_path):
+    alone = shutil.copy(RUN / "task.safetensors", tmp_path / "mine.safetensors")
+    info = read_info(alone)
+    assert (info.settings, info.result, info.history) == (None, None, ())
+    assert "accuracy in %" in render_info(info)
+    assert read_info(RUN / "task.safetensors").task == info.task
+
+
+@pytest.mark.usefixtures("no_backbone")
+def test_an_unfinished_run_shows_its_epochs_so_far(tmp_path):
+    shutil.copytree(RUN, tmp_path / "run")
+    for name in ("task.safetensors", "results.json"):
+        (tmp_path / "run" / name).unlink()
+    info = read_info(tmp_path / "run")
+    assert not info.finished
+    assert info.file_bytes is None
+    text = render_info(info)
+    assert "unfinished run" in text
+    assert "epoch 1/" in text
+
+
+def test_many_classes_are_shown_by_their_most_frequent_and_rarest():
+    info = read_info(RUN)
+    assert info.task is not None
+    text = render_info(info, classes=4)
+    assert "the 2 most frequent and the 2 rarest" in text
+    assert (
+        sum(
+            line.startswith("   ") and line.split()[0].isdigit()
+            for line in text.split("training images (")[1].splitlines()
+        )
+        == 4
+    )
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(LptError, match="holds neither a run nor a task file"):
+        read_info(tmp_path)
+    with pytest.raises(LptError, match="no such file"):
+        read_info(tmp_path / "none")

@@ -1,0 +1,28 @@
+"""One small module per kind of input; a new target is added to `TARGETS`."""
+
+from tools.fuzz.engine import Target
+from tools.fuzz.targets.images import Images
+from tools.fuzz.targets.lists import Lists
+from tools.fuzz.targets.recipes import Recipes
+from tools.fuzz.targets.run_folders import RunFolders
+from tools.fuzz.targets.settings import Settings
+from tools.fuzz.targets.tables import Parquet
+from tools.fuzz.targets.weights import Backbones, Checkpoints, ModelConfigs, TaskFiles
+
+__all__ = ["TARGETS"]
+
+_ALL: tuple[Target, ...] = (
+    Lists(),
+    Parquet(),
+    Recipes(),
+    Settings(),
+    Images(),
+    TaskFiles(),
+    Checkpoints(),
+    Backbones(),
+    ModelConfigs(),
+    RunFolders(),
+)
+
+TARGETS = {target.name: target for target in _ALL}
+"""Targets by name."""
