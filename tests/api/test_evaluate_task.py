@@ -10,6 +10,9 @@ from lpt.errors import DataError, ParameterError, RunError
 
 from ..tiny import SETTINGS, write_backbone, write_photos
 
+# Some images of `half` have the bytes of training images.
+pytestmark = pytest.mark.filterwarnings("ignore:.*the task was trained on:UserWarning")
+
 UNTRAINED = {**SETTINGS, "phase1.epochs": 0, "phase2.epochs": 0}
 
 
@@ -43,6 +46,11 @@ def test_a_path_an_opened_data_set_and_a_dict_of_them_score_alike(home, task):
     manifest = lpt.evaluate(task, opened)
     assert manifest.overall == lpt.evaluate(task).overall
     assert task.evaluate(opened.split("test")) == lpt.evaluate(task, opened.split("test"))
+
+
+def test_images_that_were_trained_on_are_a_warning(home, task):
+    with pytest.warns(UserWarning, match=r"^half: the task was trained on \d+ of its 10 images"):
+        lpt.evaluate(task, {"half": home / "half"})
 
 
 def test_a_dict_of_one_gives_a_dict(home, task):

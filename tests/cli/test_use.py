@@ -1,4 +1,4 @@
-"""lpt evaluate, lpt predict, lpt backbones."""
+"""lpt evaluate, lpt backbones."""
 
 import io
 import json
@@ -12,31 +12,14 @@ import pytest
 from PIL import Image
 
 from lpt.data.images.corruptions import CORRUPTIONS, SEVERITIES
+from lpt.data.manifest import Split
 from lpt.data.sources.open_data import open_data
 from lpt.data.sources.shifted_sets import open_shifted
+from lpt.records import Predictions
 from lpt.task import Task
 
 from ..tiny import write_photos
 from .running import refused, train
-
-
-def test_predict_names_classes_of_files_and_folders(lpt):
-    code, out, _ = lpt("predict", "run", "photos/ant/00.png", "photos/dog", "--top", "2")
-    lines = out.splitlines()
-    assert code == 0
-    assert [line.split()[0] for line in lines] == [
-        "photos/ant/00.png",
-        *(f"photos/dog/{i:02d}.png" for i in range(3)),
-    ]
-    assert all(line.count("%") == 2 for line in lines)
-
-
-def test_predict_as_json_is_one_object_a_line(lpt):
-    _, out, _ = lpt("predict", "run/task.safetensors", "photos/dog", "--json", "--top", "9")
-    objects = [json.loads(line) for line in out.splitlines()]
-    assert [o["path"] for o in objects] == [f"photos/dog/{i:02d}.png" for i in range(3)]
-    assert all(sum(o["probabilities"]) == pytest.approx(1) for o in objects)
-    assert all(set(o["labels"]) == {"ant", "bee", "cat", "dog"} for o in objects)
 
 
 def test_evaluate_repeats_the_numbers_of_the_end_of_training(lpt, home):
@@ -80,26 +63,6 @@ def test_backbones_lists_the_embedded_one_first(lpt):
     assert code == 0
     assert heading.split()[:4] == ["name", "where", "size", "input"]
     assert first.startswith("vit_tiny_patch8_64 ")
-
-
-@pytest.mark.parametrize("content", [b"", b"text", None], ids=["empty", "no image", "truncated"])
-def test_a_broken_picture_is_named(content, lpt, home, tmp_path):
-    broken = tmp_path / "broken.png"
-    whole = (home / "photos" / "ant" / "00.png").read_bytes()
-    broken.write_bytes(whole[:100] if content is None else content)
-    refused(lpt("predict", "run", str(broken)), str(broken))
-
-
-def test_a_broken_picture_does_not_cost_the_others_their_predictions(lpt, home, tmp_path):
-    pictures = shutil.copytree(home / "photos" / "ant", tmp_path / "ant")
-    broken = pictures / "03.png"
-    broken.write_bytes(broken.read_bytes()[:100])
-    code, out, err = lpt("predict", "run", str(pictures))
-    whole = sorted(p for p in pictures.iterdir() if p != broken)
-    assert code == 2
-    assert [line.split()[0] for line in out.splitlines()] == [str(p) for p in whole]
-    assert str(broken) in err
-    assert f"1 of {len(whole) + 1} images could not be read" in err
 
 
 def test_evaluate_refuses_data_that_changed_since_training(lpt, home, tmp_path):
@@ -169,6 +132,54 @@ def test_several_sets_stand_side_by_side_below_the_source(lpt, tmp_path):
     assert {path.name for path in tmp_path.glob("*.csv")} == {"photos.csv", "one.csv", "half.csv"}
 
 
+def test_the_number_of_trained_images_is_a_warning_and_in_the_json(lpt, home, tmp_path):
+    """Copies count: `half` was made with other files than `photos`."""
+    mixed = tmp_path / "mixed"
+    shutil.copytree(home / "photos" / "ant", mixed / "ant")
+    code, out, err = lpt("evaluate", "run", str(mixed), "--json", "--out", str(tmp_path / "out"))
+    trained = Task.load(home / "run", device="cpu").spec.class_counts[0]
+    assert code == 0
+    assert f"mixed: the task was trained on {trained} of its 30 images" in err
+    assert json.loads(out)["mixed"]["trained_images"] == trained
+    assert json.loads(out)["test"]["trained_images"] is None
+
+
+def test_scores_are_kept_until_something_changes(lpt, home, tmp_path, monkeypatch):
+    shutil.copytree(home / "run", tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "evaluation", ignore_errors=True)
+    new = tmp_path / "new"
+    shutil.copytree(home / "half", new)
+    arguments = ("evaluate", str(tmp_path / "run"), str(new))
+    code, first, err = lpt(*arguments)
+    assert code == 0
+    assert "scored before" not in err
+    scored: list[str] = []
+    run = Task.run
+
+    def spy(task: Task, split: Split, **options: object) -> Predictions:
+        scored.append(split.name)
+        return run(task, split, **options)
+
+    monkeypatch.setattr(Task, "run", spy)
+    code, second, err = lpt(*arguments)
+    assert (code, second) == (0, first)
+    assert "note      scored before, not again: test, new" in err
+    assert scored == []
+    assert lpt(*arguments, "--again")[1] == first
+    assert len(scored) == 2
+    (new / "ant" / "00.png").unlink()
+    code, _, err = lpt(*arguments)
+    assert "scored before, not again: test;" in err
+    assert len(scored) == 3
+
+
+def test_one_image_per_class_leaves_nothing_to_score(lpt, tmp_path):
+    ones = write_photos(tmp_path / "ones", dict.fromkeys(("ant", "bee", "cat"), 1))
+    assert train(lpt, ones, tmp_path / "run")[0] == 0
+    refused(lpt("evaluate", str(tmp_path / "run")), "has no test images", "lpt evaluate")
+    refused(lpt("analyze", str(tmp_path / "run")), "nothing to analyse", "lpt analyze")
+
+
 def test_a_set_called_test_does_not_take_the_place_of_the_source(lpt, tmp_path):
     _, out, _ = lpt("evaluate", "run", "test=half", "--json", "--out", str(tmp_path))
     assert list(json.loads(out)) == ["source", "test"]
@@ -224,11 +235,11 @@ def test_one_domain_made_long_tailed_is_tested_on_the_others(lpt, tmp_path):
     others = [f"{domain}={pacs / domain}.parquet" for domain in domains[1:]]
     code, out, _ = lpt("evaluate", str(run), *others)
     assert code == 0
-    assert len(row(out, "test")) == len(row(out, "sketch")) == 9
+    assert len(row(out, "test")) == len(row(out, "sketch")) == 12
     for domain in domains[1:]:
-        overall, source, drop = (float(row(out, domain)[i]) for i in (2, -2, -1))
+        overall, source, drop = (float(row(out, domain)[i]) for i in (3, -2, -1))
         assert drop == pytest.approx(source - overall, abs=0.11)
-        assert source == float(row(out, "test")[2])
+        assert source == float(row(out, "test")[3])
 
 
 @pytest.mark.parametrize(

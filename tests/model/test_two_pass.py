@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT, hash_weights
 from lpt.errors import ConfigError
+from lpt.model.kv_table import tables_of
 from lpt.model.two_pass import LongTailedPromptModel, PromptShape
 from lpt.records import Output
 from lpt.reference.plain_model import PlainModel
@@ -179,6 +180,15 @@ def test_predict_notices_every_change_of_a_prompt(top):
             parameter.neg_()
         assert (model.predict(images()).logits - before).abs().max() > 1e-4
         assert_predicts(model, model(images()))
+
+
+def test_released_tables_are_computed_again_with_the_same_bits():
+    model = build().eval()
+    before = model.predict(images())
+    assert tables_of(model.backbone).nbytes > 0
+    model.release_tables()
+    assert tables_of(model.backbone).nbytes == 0
+    assert torch.equal(model.predict(images()).logits, before.logits)
 
 
 def assert_predicts(model: LongTailedPromptModel, expected: Output) -> None:

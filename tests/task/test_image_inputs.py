@@ -95,14 +95,41 @@ def test_inputs_as_a_split_keep_order_and_names(tmp_path):
     assert split.labels.tolist() == [0, 0]
 
 
+def test_grey_pixels_are_those_of_a_grey_image():
+    grey = PIXELS[..., 0]
+    wanted = decoded(Image.fromarray(grey))
+    tensor = torch.from_numpy(grey.copy())
+    for pixels in (grey, grey[..., None], grey / 255, tensor, tensor[None], tensor / 255):
+        assert np.array_equal(decoded(pixels), wanted)
+
+
+def test_a_fourth_channel_is_transparency():
+    pixels = np.dstack([PIXELS, PIXELS[..., :1]])
+    wanted = decoded(Image.fromarray(pixels))
+    assert np.array_equal(decoded(pixels), wanted)
+    assert np.array_equal(decoded(torch.from_numpy(pixels).permute(2, 0, 1)), wanted)
+
+
+def test_true_is_white():
+    mask = PIXELS > 100
+    assert np.array_equal(decoded(mask), mask * np.uint8(255))
+    assert np.array_equal(decoded(mask[..., 0]), decoded(Image.fromarray(mask[..., 0])))
+
+
+def test_batches_may_be_grey_or_transparent():
+    for channels in (1, 3, 4):
+        assert len(list(iterate_inputs(np.zeros((2, 7, 5, channels))))) == 2
+        assert len(list(iterate_inputs(torch.zeros(2, channels, 7, 5)))) == 2
+
+
 MISFITS: dict[str, tuple[Any, str]] = {
-    "a grey array": (PIXELS[..., 0], r"image: array of shape \(7, 5\)"),
+    "five channels": (np.dstack([PIXELS, PIXELS[..., :2]]), r"image: array of shape \(7, 5, 5\)"),
+    "one row": (PIXELS[0, :, 0], r"image: array of shape \(5,\)"),
     "channels first": (PIXELS.transpose(2, 0, 1), r"array of shape .*as \(H, W, 3\)"),
     "channels last": (torch.zeros(7, 5, 3), r"tensor of shape .*as \(3, H, W\)"),
     "no pixels": (PIXELS[:0], "array of shape"),
     "whole numbers": (PIXELS.astype(np.int64), "image: pixels of type int64"),
     "whole tensor": (torch.zeros(3, 4, 4, dtype=torch.int32), "pixels of type int32"),
-    "yes and no": (PIXELS > 3, "pixels of type bool"),
     "complex": (PIXELS.astype(np.complex64), "pixels of type complex64"),
     "five dimensions": (np.zeros((1, 1, 2, 2, 3)), "array of shape"),
     "a batch in a list": ([PIXELS[None]], r"images\[0\]: array of shape"),
@@ -132,6 +159,7 @@ UNREADABLE: dict[str, tuple[Any, str]] = {
     "empty bytes": (b"", "image: the file is empty"),
     "text": (b"no image", "image: not an image"),
     "missing": ("none.png", "none.png: cannot be read"),
+    "too long a name": ("a" * 5000, "File name too long"),
 }
 
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from lpt.data.sources.open_data import open_data
+from lpt.deprecation import RenamedWarning
 from lpt.errors import DataError, ParameterError, TaskFileError
 from lpt.task import Task, find_images
 from lpt.task_file import save_task
@@ -241,6 +242,23 @@ WRONG: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str]] = {
     "number": ("predict", (3,), {}, "images: int given"),
     "nothing": ("predict_proba", (None,), {}, "images: NoneType given"),
     "number in a list": ("predict", (["x.png", 3],), {}, r"images\[1\]: int given"),
+    "progress": ("predict", ("x.png",), {"on_batch": 5}, "on_batch: int given"),
+    "workers of none": ("predict", ([],), {"workers": -1}, "workers -1"),
+    "path to evaluate": (
+        "evaluate",
+        ("photos/",),
+        {},
+        r"split: str given.*lpt\.evaluate\(task, 'p",
+    ),
+    "list to evaluate": ("evaluate", (["x.png"],), {}, r"split: list given\. Give lpt\.open_data"),
+    "nothing to run": ("run", (None,), {}, "split: NoneType given"),
+}
+
+LOADED = {
+    "nothing": (None, {}, "path: NoneType given"),
+    "bytes": (b"runs/a", {}, "path: bytes given"),
+    "backbone": ("runs/a", {"backbone": "vit"}, "backbone: str given"),
+    "device": ("runs/a", {"device": 5}, "device '5': unknown"),
 }
 
 
@@ -250,3 +268,26 @@ def test_a_wrong_argument_is_named_in_one_line(case, task):
     with pytest.raises(ParameterError, match=f"^{said}") as caught:
         getattr(task, method)(*arguments, **options)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("case", LOADED)
+def test_loading_names_an_argument_of_the_wrong_type(case):
+    path, options, said = LOADED[case]
+    with pytest.raises(ParameterError, match=f"^{said}"):
+        Task.load(path, **options)
+
+
+def test_the_old_name_of_the_batch_size_is_accepted_with_a_warning(task, photos):
+    pictures = find_images([photos / "dog"])
+    with pytest.warns(RenamedWarning, match="`batch` is now `batch_size`"):
+        assert task.predict(pictures, batch=2) == task.predict(pictures, batch_size=2)
+    with (
+        pytest.warns(RenamedWarning),
+        pytest.raises(ParameterError, match=r"^batch_size 0"),
+    ):
+        task.predict(pictures, batch=0)
+
+
+def test_true_is_the_number_one(task, photos):
+    (prediction,) = task.predict(photos / "dog" / "00.png", top=True)
+    assert len(prediction.labels) == 1

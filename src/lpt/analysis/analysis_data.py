@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lpt.data.manifest import Split
+from lpt.data.check.quarantine import data_root
+from lpt.data.image_stores import FileStore
+from lpt.data.manifest import Manifest, Split
 from lpt.data.sources.data_string import same_data
 from lpt.data.sources.open_data import open_data, open_test
-from lpt.errors import RunError
+from lpt.errors import DataError, RunError
+from lpt.escape import shell_command
 from lpt.task import Task
 from lpt.training.run.run_data import data_of_run
 from lpt.training.run.training_context import sample_per_class
@@ -26,6 +29,7 @@ class AnalysisData:
         bank: training images to search for neighbours; None if unknown.
         bank_per_class: maximum of images per class in the bank; None if it has all of them.
         source: images of other data to compare features with, whatever their classes; or None.
+        bank_root, images_root: folders that names in lists of suspects are relative to, or None.
     """
 
     name: str
@@ -33,6 +37,8 @@ class AnalysisData:
     bank: Split | None
     bank_per_class: int | None
     source: Split | None
+    bank_root: Path | None = None
+    images_root: Path | None = None
 
 
 def open_analysis_data(
@@ -53,13 +59,26 @@ def open_analysis_data(
     own = data_of_run(run, task.spec.class_names)
     if own is None and data is None:
         raise RunError(f"{run}: a task file does not record its data. Name the data too.")
+    own_root = None if own is None else data_root(own)
     if data is not None and (own is None or not same_data(data, own.name)):
         name, images = data, open_test(data, task.spec.class_names)
+        root = images.store.root if isinstance(images.store, FileStore) else None
     else:
         assert own is not None
-        name, images = own.name, own.splits.get("test") or own.split("val")
+        name, images, root = own.name, _own_images(run, own), own_root
     bank, per_class = (None, None) if own is None else _bank(own.split("train"), most_bank)
-    return AnalysisData(name, images, bank, per_class, None if source is None else _other(source))
+    other = None if source is None else _other(source)
+    return AnalysisData(name, images, bank, per_class, other, own_root, root)
+
+
+def _own_images(run: Path, own: Manifest) -> Split:
+    held = own.splits.get("test") or own.splits.get("val")
+    if held is None:
+        raise DataError(
+            f"{own.name}: all its images are training images, so there is nothing to analyse. "
+            f"Give other images of the same classes: {shell_command('lpt', 'analyze', run, 'DATA')}"
+        )
+    return held
 
 
 def _bank(train: Split, most: int) -> tuple[Split, int | None]:

@@ -68,6 +68,8 @@ class Analysis:
             and the most images per class in the bank.
         cost: seconds per image of the forward passes, seconds of the analyses, peak memory in
             bytes.
+        training_suspects: number of training labels that are probably wrong (suspects.csv); None
+            if no training images are known.
     """
 
     version: int
@@ -95,6 +97,7 @@ class Analysis:
     isolated: tuple[NotableImage, ...]
     neighbours: dict[str, int | None]
     cost: dict[str, float]
+    training_suspects: int | None = None
 
 
 def write_analysis(folder: Path, found: Analysis, confusions: Sequence[Confusion]) -> None:

@@ -1,6 +1,7 @@
 """`lpt analyze`: from a trained task and images to a folder of results."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from lpt.analysis.analysis_data import AnalysisData, open_analysis_data
@@ -8,13 +9,20 @@ from lpt.analysis.analysis_results import Analysis, write_analysis
 from lpt.analysis.collect import Collected, collect
 from lpt.analysis.compute_analysis import compute_analysis
 from lpt.analysis.predictions import write_predictions
+from lpt.analysis.suspects import find_suspects, leave_one_out, write_suspects
 from lpt.analysis.thumbnails import save_thumbnails
+from lpt.data.check.quarantine import relative_name
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError
+from lpt.evaluation.thresholds import VERSION, ThresholdTable, thresholds_of, write_thresholds
 from lpt.progress import Reporter, SilentReporter
 from lpt.task import Task
+from lpt.task.task_digest import task_digest
 
 __all__ = ["run_analysis"]
+
+SUSPECTS, OTHER_SUSPECTS, THRESHOLDS = "suspects.csv", "suspects_test.csv", "thresholds.json"
+"""Suspect labels of training and of the analysed images, and the thresholds of lpt predict."""
 
 MOST_BANK = {"cpu": 4_000, "cuda": 100_000}
 """Default number of training images to search for neighbours: minutes of work on the device."""
@@ -46,7 +54,8 @@ def run_analysis(
         workers: processes that load images; 0 loads in this one.
         reporter: receives progress; None for none.
         backbone: name of the backbone of the task; None as for `lpt.load`.
-    Returns: the results, and their folder: analysis.json, one CSV file per table, images/.
+    Returns: the results, and their folder: analysis.json, one CSV file per table, suspects.csv,
+        suspects_test.csv, thresholds.json, images/.
     Raises: LptError naming what cannot be read; ConfigError if `bank` is below 1, or given for a
         task file, whose training images are unknown.
     """
@@ -76,10 +85,36 @@ def run_analysis(
     known = None if opened.bank is None else pass_over(opened.bank, "features of train")
     other = None if opened.source is None else pass_over(opened.source, f"features of {source}")
     found, confusions = compute_analysis(task, opened, images, known, other, seconds)
+    found = replace(found, training_suspects=_write_suspects(folder, task, opened, images, known))
     write_analysis(folder, found, confusions)
+    write_thresholds(folder / THRESHOLDS, _thresholds(path, opened, images))
     write_predictions(folder, opened.images, images.scores, task.spec.class_names)
     _save_images(folder, found, opened)
     return found, folder
+
+
+def _write_suspects(
+    folder: Path, task: Task, opened: AnalysisData, images: Collected, bank: Collected | None
+) -> int | None:
+    """Write the suspect labels of both lists; return the number of those of training."""
+    names, size = task.class_names, len(task.class_names)
+    members = task.groups.members(task.spec.class_counts)
+    found = find_suspects(images.scores, members, size)
+    listed = [relative_name(opened.images, s.index, opened.images_root) for s in found]
+    write_suspects(folder / OTHER_SUSPECTS, found, listed, opened.images.name, names)
+    if bank is None or opened.bank is None:
+        return None
+    scores, judged = leave_one_out(bank.features["plain"], bank.labels, size)
+    found = find_suspects(scores, members, size, judged)
+    listed = [relative_name(opened.bank, s.index, opened.bank_root) for s in found]
+    write_suspects(folder / SUSPECTS, found, listed, opened.bank.name, names)
+    return len(found)
+
+
+def _thresholds(run: Path, opened: AnalysisData, images: Collected) -> ThresholdTable:
+    scores, split = images.scores, opened.images
+    rows = thresholds_of(scores.confidence, scores.correct)
+    return ThresholdTable(VERSION, task_digest(run), opened.name, split.name, len(scores), rows)
 
 
 def _save_images(folder: Path, found: Analysis, opened: AnalysisData) -> None:

@@ -1,6 +1,7 @@
 """Score a trained task on data."""
 
 import os
+import warnings
 from collections.abc import Mapping
 
 import torch
@@ -13,6 +14,7 @@ from lpt.errors import ParameterError
 from lpt.evaluation import Metrics
 from lpt.shift.open_sets import TestData
 from lpt.shift.score_sets import score_sets
+from lpt.shift.set_tables import trained_warnings
 from lpt.task import Task, load
 
 __all__ = ["evaluate"]
@@ -44,6 +46,7 @@ def evaluate(
     Raises: RunError if the run's own data is needed but not known, or has changed since training;
         DataError for data that cannot be opened or has a class that the task does not know;
         ParameterError for an argument of the wrong type or out of range.
+    Warns: UserWarning with the number of images that the task was trained on, if there are any.
 
     >>> metrics = lpt.evaluate("runs/digits", device="cpu")
     >>> metrics.many > metrics.medium > metrics.few > 0.4
@@ -67,6 +70,8 @@ def evaluate(
         workers=workers,
         reporter=choose_reporter(verbose),
     )
+    for warning in trained_warnings(scores):
+        warnings.warn(warning, UserWarning, stacklevel=2)
     metrics = {score.name: score.metrics for score in scores}
     return metrics if several or len(metrics) > 1 else next(iter(metrics.values()))
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from lpt.data.sources.data_string import path_exists
 from lpt.errors import DataError, TaskFileError
 
 __all__ = ["given_paths", "given_run", "given_runs"]
@@ -12,7 +13,7 @@ STDIN = "-"
 
 def given_run(run: Path | None) -> Path | None:
     """Return a run folder or task file. Raises: TaskFileError if there is nothing at its path."""
-    if run is not None and not run.exists():
+    if run is not None and not path_exists(str(run)):
         raise TaskFileError(f"{run}: no such file. Give a task file, or the folder of a run.")
     return run
 
@@ -26,7 +27,7 @@ def given_runs(runs: Sequence[Path]) -> list[Path]:
 
 def given_paths(paths: Sequence[Path]) -> list[Path]:
     """Return paths of images. Raises: DataError if there is nothing at any of them."""
-    missing = [path for path in paths if str(path) != STDIN and not path.exists()]
+    missing = [path for path in paths if str(path) != STDIN and not path_exists(str(path))]
     if missing and len(missing) == len(paths):
         raise DataError(f"{missing[0]}: no such file or folder.")
     return list(paths)

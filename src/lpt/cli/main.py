@@ -18,7 +18,7 @@ from typing import Annotated, TextIO
 import typer
 
 from lpt.allocator import reuse_memory
-from lpt.cli import data, info, reports, study, train, use
+from lpt.cli import data, info, predict, reports, study, train, use
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import command_of, message_of, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
@@ -63,7 +63,7 @@ for command in (
     with_quiet(train.demo),
     with_quiet(train.train),
     with_quiet(use.evaluate),
-    use.predict,
+    predict.predict,
     with_quiet(reports.analyze),
     with_quiet(reports.report),
     reports.bench,

@@ -50,9 +50,10 @@ def analyze(
     """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
     use_threads(threads)
     from lpt.analysis import run_analysis
+    from lpt.analysis.main_findings import main_findings
     from lpt.reporters import reporter_for
 
-    _, folder = run_analysis(
+    found, folder = run_analysis(
         run,
         data,
         source=source,
@@ -63,9 +64,13 @@ def analyze(
         workers=workers,
         reporter=reporter_for(),
     )
-    say(f"analysis  {printable(str(folder))}/analysis.json, one CSV file per table, images/")
+    say("\n".join(map(printable, main_findings(found))))
+    where = printable(str(folder))
+    say(f"analysis    {where}/analysis.json, one CSV file per table, images/")
+    if found.training_suspects:
+        say(f"suspects    {where}/suspects.csv; lpt train DATA --bad-images FILE leaves them out")
     if out is None and run.is_dir():  # the report reads RUN/analysis
-        say(f"next      {shell_command('lpt', 'report', run)}")
+        say(f"next        {shell_command('lpt', 'report', run)}")
 
 
 def report(

@@ -102,7 +102,10 @@ def study(
     ] = False,
     plan: Annotated[
         bool,
-        typer.Option("--plan", help="Check everything and count the runs, without training."),
+        typer.Option(
+            "--plan",
+            help="Check everything, count the runs and estimate their time, without training.",
+        ),
     ] = False,
     device: Device = None,
     threads: Threads = None,

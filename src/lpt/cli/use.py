@@ -1,4 +1,4 @@
-"""The commands `lpt evaluate`, `lpt predict` and `lpt backbones`."""
+"""The commands `lpt evaluate` and `lpt backbones`."""
 
 import textwrap
 from pathlib import Path
@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.early_checks import given_paths
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers, named_data
 from lpt.cli.printing import say, say_error, say_json
-from lpt.errors import DataError
 from lpt.escape import printable
 from lpt.threads import use_threads
 
-__all__ = ["backbones", "evaluate", "predict"]
+__all__ = ["backbones", "evaluate"]
 
 
 def evaluate(
@@ -40,6 +38,13 @@ def evaluate(
         typer.Option(help="Folder for CSV and JSON files.", show_default="RUN/evaluation"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Predict again, although the images and the task are those scored before.",
+        ),
+    ] = False,
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
@@ -55,7 +60,7 @@ def evaluate(
         check_exists(parse_spec(source))
     from lpt.reporters import reporter_for
     from lpt.shift.score_sets import score_sets
-    from lpt.shift.set_tables import render_scores
+    from lpt.shift.set_tables import render_scores, trained_warnings
     from lpt.task import load
 
     task = load(run, backbone=backbone, device=device)
@@ -68,59 +73,17 @@ def evaluate(
         folder=folder,
         workers=workers,
         reporter=reporter_for(),
+        keep=True,
+        again=again,
     )
+    for warning in trained_warnings(scores):
+        say_error(f"warning: {warning}")
     if as_json:
         say_json({score.name: score.to_json() for score in scores})
         return
     say(render_scores(scores, task.groups))
     if folder is not None:
         say(f"per class: {printable(str(folder))}/*.csv and *.json")
-
-
-def predict(
-    run: Run,
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Images, or folders of images.", show_default=False, callback=given_paths
-        ),
-    ],
-    top: Annotated[int, typer.Option(min=1, help="Number of classes per image.")] = 3,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per line.")
-    ] = False,
-    workers: Workers = 0,
-    device: Device = None,
-    threads: Threads = None,
-    backbone: Backbone = None,
-) -> None:
-    """Predict the most probable classes of images.
-
-    Images that cannot be read are reported on stderr and skipped; the exit code is then 2.
-    """
-    use_threads(threads)
-    from dataclasses import asdict
-
-    from lpt.task import find_images
-
-    images = find_images(paths)  # before torch is imported
-    from lpt.task import load
-
-    bad = 0
-    for prediction in load(run, backbone=backbone, device=device).predict_each(
-        images, top=top, workers=workers
-    ):
-        if isinstance(prediction, DataError):
-            if len(images) == 1:
-                raise prediction
-            bad += 1
-            say_error(str(prediction))
-        elif as_json:
-            say_json(asdict(prediction), indent=None)
-        else:
-            say(str(prediction))
-    if bad:
-        raise DataError(f"{bad:,} of {len(images):,} images could not be read (see above).")
 
 
 def backbones() -> None:

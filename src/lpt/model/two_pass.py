@@ -20,7 +20,7 @@ from lpt.backbones import FrozenViT
 from lpt.backbones.vit import PromptKV
 from lpt.errors import ConfigError
 from lpt.model.classifier import CosineClassifier
-from lpt.model.kv_table import PromptTable
+from lpt.model.kv_table import PromptTable, tables_of
 from lpt.model.prompt_pool import PromptPool
 from lpt.model.shared_prompts import SharedPrompts
 from lpt.records import Output
@@ -116,7 +116,6 @@ class LongTailedPromptModel(nn.Module):
         self.shared = SharedPrompts(backbone.depth, length, width)
         self.pool = PromptPool(self.shape.pool_size, suffix, length, width)
         self.classifier = CosineClassifier(num_classes, width, dropout=dropout)
-        self._table: PromptTable | None = None
         self.phases = phases
 
     @property
@@ -160,7 +159,8 @@ class LongTailedPromptModel(nn.Module):
     def predict(self, images: Float[Tensor, "B 3 H H"]) -> Output:
         """Run the passes that the model was trained for (`phases`), without gradients.
 
-        Keys and values of the prompts are cached until a prompt changes.
+        Keys and values of the prompts are cached until a prompt changes, within a budget that the
+        models on one backbone share (`lpt.model.kv_table`).
         """
         table = self._prompt_table(images.device)
         if self.phases == 1:
@@ -202,13 +202,15 @@ class LongTailedPromptModel(nn.Module):
         """Project the shared prompts to keys and values of all L blocks: once per batch."""
         return self.backbone.prompts_kv(self.shared.prompts.unbind(0))
 
+    def release_tables(self) -> None:
+        """Release the cached keys and values of the prompts; the next prediction computes them."""
+        tables_of(self.backbone).release(self)
+
     def _prompt_table(self, device: torch.device) -> PromptTable:
         if torch.is_autocast_enabled(device.type):  # other calls may use another precision
             return PromptTable(self.backbone, self.shared.prompts)
         shared, group = self.shared.prompts, self.pool.prompts if self.phases == 2 else None
-        if self._table is None or not self._table.made_of(shared, group):
-            self._table = PromptTable(self.backbone, shared, group, self.shape.top_k)
-        return self._table
+        return tables_of(self.backbone).get(self, self.backbone, shared, group, self.shape.top_k)
 
 
 def _each(prompts: list[PromptKV]) -> list[tuple[PromptKV]]:

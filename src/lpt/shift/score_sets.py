@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
 from lpt.data.sources.data_string import same_data
 from lpt.data.sources.shifted_sets import ShiftedSet
-from lpt.errors import DataError, RunError
 from lpt.evaluation import Metrics, evaluate, metrics_json
 from lpt.evaluation.metric_files import write_metrics
 from lpt.progress import Reporter, SilentReporter
 from lpt.records import Predictions
 from lpt.shift.open_sets import TestData, open_sets
+from lpt.shift.own_data import own_data, source_of_run, test_of_run
+from lpt.shift.score_cache import ScoreCache
+from lpt.shift.trained_images import moved_training_images, trained_on
 from lpt.task import Task
-from lpt.training.run.run_data import data_of_run
-from lpt.training.run.run_folder import RunFolder
+from lpt.task.task_digest import task_digest
 
 __all__ = ["SetScore", "score_sets"]
 
@@ -46,6 +47,7 @@ class SetScore:
         source: accuracy on the source's test images of these F classes, predicted among these;
             None if it is not known.
         family, kind, severity: of a corruption. Tables average the sets of a family.
+        trained: number of its images that the task was trained on; None if it is not known.
     """
 
     name: str
@@ -55,6 +57,7 @@ class SetScore:
     family: str = ""
     kind: str = ""
     severity: int = 0
+    trained: int | None = None
 
     @property
     def drop(self) -> float | None:
@@ -68,6 +71,7 @@ class SetScore:
             "among_all_classes": self.among_all,
             "source": self.source,
             "drop": self.drop,
+            "trained_images": self.trained,
         }
 
 
@@ -82,6 +86,8 @@ def score_sets(
     batch_size: int = 64,
     workers: int = 0,
     reporter: Reporter | None = None,
+    keep: bool = False,
+    again: bool = False,
 ) -> list[SetScore]:
     """Score a task on its own test images, and on other data next to them.
 
@@ -94,13 +100,16 @@ def score_sets(
         batch_size: images per forward pass.
         workers: processes that load images.
         reporter: receives progress.
+        keep: keep predictions in RUN/evaluation/scored, and use those kept before while neither the
+            images nor the task have changed.
+        again: predict again all the same.
     Returns: the score on the own test images first (left out if they cannot be opened), then the
         others in their order.
     Raises: RunError if the own data is needed but not known, or has changed since training (its
         test images could be training images); DataError for data that cannot be opened.
     """
     progress, named = reporter or SilentReporter(), dict(sources or {})
-    own_source = None if run is None else _source_of(run)
+    own_source = None if run is None else source_of_run(run)
     own_name = next((name for name, data in named.items() if _is_same(data, own_source)), None)
     sets = {
         name: open_sets(name, data, task.class_names)
@@ -108,16 +117,27 @@ def score_sets(
         if name != own_name
     }
     needed = corruptions or not sets or own_name is not None
-    own = _own_test(run, task, progress, needed=needed) if needed or with_source else None
+    own = own_data(run, task, progress, needed=needed, tell=with_source)
+    has_own = own is not None and (needed or (with_source and "test" in own.splits))
+    test = None if own is None or not has_own else test_of_run(run, own)
     own_name = own_name or next(name for name in (OWN, "source", "own") if name not in sets)
-    scorer = _Scorer(task, own, folder, batch_size, workers, progress)
-    scores = [] if own is None else [scorer.own(own_name)]
+    cache = _cache(run, task) if keep else None
+    scorer = _Scorer(task, test, folder, batch_size, workers, progress, cache, again)
+    scores = [] if test is None else [scorer.own(own_name)]
     for name, opened in sets.items():
         family = name if len(opened) > 1 else ""
-        scores += [scorer.shifted(one, family) for one in opened]
+        train = None if own is None else own.splits.get("train")
+        if train is None and run is not None:
+            train = _moved(run, named[name], task)
+        scores += [
+            replace(scorer.shifted(one, family), trained=_trained(train, one)) for one in opened
+        ]
     if corruptions:
         for kind in CORRUPTIONS:
             scores += [scorer.corrupted(Corruption(kind, severity)) for severity in SEVERITIES]
+    if scorer.kept:
+        names = ", ".join(scorer.kept[:3]) + (", ..." if scorer.kept[3:] else "")
+        progress.message(f"note      scored before, not again: {names}; --again scores them again")
     return scores
 
 
@@ -131,7 +151,10 @@ class _Scorer:
     batch_size: int
     workers: int
     reporter: Reporter
+    cache: ScoreCache | None = None
+    again: bool = False
     found: Predictions | None = None
+    kept: list[str] = field(default_factory=list)
 
     @property
     def counts(self) -> Counts:
@@ -145,7 +168,7 @@ class _Scorer:
 
     def shifted(self, opened: ShiftedSet, family: str) -> SetScore:
         view = self.task.transform_with(border=opened.border) if opened.border else None
-        found = self._run(opened.name, opened.split, view)
+        found = self._run(opened.name, opened.split, view, f"border {opened.border}")
         counts = np.array([self.counts[list(own)].sum() for own in opened.members])
         restricted = Predictions(opened.restrict(found.logits), found.labels)
         metrics = self._metrics(opened.name, restricted, counts, opened.names)
@@ -164,12 +187,27 @@ class _Scorer:
         assert self.split is not None
         kind, severity = corruption.kind, corruption.severity
         name = f"{CORRUPTED} {kind}-{severity}"
-        found = self._run(name, self.split, self.task.transform_with(corruption=corruption))
+        view = self.task.transform_with(corruption=corruption)
+        found = self._run(name, self.split, view, f"{kind} {severity}")
         metrics = self._metrics(name, found, self.counts, self.task.class_names)
         source = _accuracy(self.found)
         return SetScore(name, metrics, metrics.overall, source, CORRUPTED, kind, severity)
 
-    def _run(self, name: str, split: Split, view: Transform | None = None) -> Predictions:
+    def _run(
+        self, name: str, split: Split, view: Transform | None = None, transform: str = "border 0"
+    ) -> Predictions:
+        file = None if self.cache is None else self.cache.path(split, transform)
+        if self.cache is None or file is None:
+            return self._predict(name, split, view)
+        found = None if self.again else self.cache.find(file, split, len(self.counts))
+        if found is not None:
+            self.kept.append(name)
+            return found
+        found = self._predict(name, split, view)
+        self.cache.keep(file, found)
+        return found
+
+    def _predict(self, name: str, split: Split, view: Transform | None) -> Predictions:
         self.reporter.begin(name, len(split), unit="images")
         try:
             return self.task.run(
@@ -223,27 +261,18 @@ def _is_same(data: TestData, source: str | None) -> bool:
     return same_data(os.fspath(data), source)
 
 
-def _source_of(run: str | Path) -> str | None:
-    """The data that a run's configuration names."""
-    path = Path(run)
-    folder = RunFolder(path if path.is_dir() else path.parent)
-    return folder.read_config().data.source if folder.config_file.is_file() else None
+def _moved(run: str | Path, data: TestData, task: Task) -> Split | None:
+    if not isinstance(data, str | os.PathLike):
+        return None
+    return moved_training_images(Path(run), os.fspath(data), task.class_names)
 
 
-def _own_test(
-    run: str | Path | None, task: Task, reporter: Reporter, *, needed: bool
-) -> Split | None:
-    try:
-        own = None if run is None else data_of_run(run, task.class_names)
-        if own is not None:
-            return own.split("test")
-    except (DataError, RunError) as error:
-        if needed:
-            raise
-        reason = str(error).splitlines()[0]
-        reporter.message(f"note      the source is not scored again: {reason}")
-    if needed:
-        raise RunError(
-            f"{run or 'task'}: a task file does not say where its data is. Name the data too."
-        )
-    return None
+def _trained(train: Split | None, opened: ShiftedSet) -> int | None:
+    return None if train is None else int(trained_on(train, opened.split).sum())
+
+
+def _cache(run: str | Path | None, task: Task) -> ScoreCache | None:
+    if run is None or not Path(run).is_dir():
+        return None
+    device = next(task.model.parameters()).device.type
+    return ScoreCache(Path(run) / "evaluation" / "scored", task_digest(run), device)

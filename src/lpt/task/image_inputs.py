@@ -27,13 +27,15 @@ ImageLike: TypeAlias = (
     "str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.generic] | Tensor"
 )
 """One image: a path, the bytes of an image file, a PIL image, (H, W, 3) pixels as an array, or
-(3, H, W) pixels as a tensor. Pixels are uint8, or floats in [0, 1]."""
+(3, H, W) pixels as a tensor. Grey pixels have one channel or no axis of channels, (H, W); pixels
+with transparency have four. Values are uint8, bool, or floats in [0, 1]."""
 
 Images: TypeAlias = "ImageLike | Iterable[ImageLike]"
 """One image, an iterable of images in any mixture, an (n, H, W, 3) array, an (n, 3, H, W) tensor,
 or an array of paths."""
 
 _KINDS = "a path, bytes, a PIL image, an (H, W, 3) array or a (3, H, W) tensor"
+_CHANNELS = (1, 3, 4)  # grey, RGB, RGB with transparency
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 _STORED_MODES = {"HSV": "RGB", "RGBX": "RGB", "RGBa": "RGBA", "PA": "RGBA", "La": "LA"}
 _load_lock = threading.Lock()  # Pillow loads an image on first use, which two threads must not do
@@ -45,7 +47,8 @@ class ImageInput:
 
     Attributes:
         name: what predictions and messages call it: its path, "image" or "images[3]".
-        content: path, bytes, PIL image, (H, W, 3) array, or (3, H, W) tensor.
+        content: path, bytes, PIL image, array (H, W) or (H, W, channels), tensor (H, W) or
+            (channels, H, W).
     """
 
     name: str
@@ -59,11 +62,12 @@ class ImageInput:
         if isinstance(content, Image.Image):
             return _encode(content, self.name)
         if isinstance(content, Tensor):
-            content = content.detach().cpu().permute(1, 2, 0)
+            content = content.detach().cpu()
+            content = content.permute(1, 2, 0) if content.ndim == 3 else content
             content = (content.float() if content.is_floating_point() else content).numpy()
         if isinstance(content, np.ndarray):
             return _encode(Image.fromarray(_to_uint8(content, self.name)), self.name)
-        if Path(content).is_dir():
+        if os.path.isdir(content):  # noqa: PTH112 - a name may be too long for Path.is_dir
             raise DataError(
                 f"{content}: is a folder, not an image. Give its files, for example those that "
                 f"Path({str(content)!r}).glob('*.jpg') finds."
@@ -137,16 +141,22 @@ def _check_pixels(pixels: npt.NDArray[np.generic] | Tensor, name: str) -> None:
     is_tensor, dtype = isinstance(pixels, Tensor), str(pixels.dtype).removeprefix("torch.")
     shape = tuple(pixels.shape)
     wanted, channels = ("(3, H, W)", shape[:1]) if is_tensor else ("(H, W, 3)", shape[2:])
-    if len(shape) != 3 or channels != (3,) or 0 in shape:
+    is_image = len(shape) == 2 or (len(shape) == 3 and channels[0] in _CHANNELS)
+    if not is_image or 0 in shape:
         kind = "tensor" if is_tensor else "array"
-        raise ParameterError(f"`{name}`: {kind} of shape {shape}. Give pixels as {wanted}.")
-    if dtype != "uint8" and not dtype.startswith(("float", "bfloat")):
+        raise ParameterError(
+            f"`{name}`: {kind} of shape {shape}. Give pixels as {wanted}, grey ones as (H, W)."
+        )
+    if dtype not in ("uint8", "bool") and not dtype.startswith(("float", "bfloat")):
         raise ParameterError(f"`{name}`: pixels of type {dtype}. Give uint8, or floats in [0, 1].")
 
 
 def _to_uint8(pixels: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
+    pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
     if pixels.dtype == np.uint8:
         return np.ascontiguousarray(pixels)
+    if pixels.dtype == np.bool_:
+        return pixels.astype(np.uint8) * np.uint8(255)
     low, high = float(pixels.min()), float(pixels.max())
     if not (low >= 0 and high <= 1):
         raise DataError(

@@ -4,9 +4,7 @@ import os
 
 import torch
 
-from lpt.arguments import path_text
 from lpt.backbones import FrozenViT
-from lpt.errors import ParameterError
 from lpt.task.trained_task import Task
 
 __all__ = ["load"]
@@ -36,12 +34,6 @@ def load(
     >>> task.class_names[:3]
     ('0', '1', '2')
     """
-    path_text("path", path)
     if isinstance(backbone, os.PathLike):
         backbone = os.fspath(backbone)
-    if backbone is not None and not isinstance(backbone, FrozenViT | str):
-        raise ParameterError(
-            f"`backbone`: {type(backbone).__name__} given. "
-            "Give a name, or what lpt.backbones.load_backbone returns, or leave it out."
-        )
     return Task.load(path, backbone, device)

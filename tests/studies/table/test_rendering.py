@@ -131,6 +131,19 @@ def test_a_table_without_results_is_still_a_table():
 
 
 def test_a_plan_counts_the_runs_of_each_row():
-    text = render_plan([RowPlan("LPT", 3, 1, 2, 0), RowPlan("plain", 0, 0, 2, 2)])
-    assert line_of(text, "LPT").split()[1:] == ["1", "of", "3", "0", "of", "2"]
-    assert line_of(text, "plain").split()[1:] == ["-", "2", "of", "2"]
+    plans = [RowPlan("LPT", 3, 1, 2, 0, 7200.0), RowPlan("plain", 0, 0, 2, 2, 0.0)]
+    text = render_plan(plans)
+    assert " ".join(line_of(text, "LPT").split()[1:]) == "1 of 3 0 of 2 2 h 00 min"
+    assert line_of(text, "plain").split()[1:] == ["-", "2", "of", "2", "none"]
+    assert "Total time left on this machine: about 2 h 00 min." in text
+    assert "recorded seconds of finished runs" in text
+    assert "~" not in text
+
+
+def test_a_plan_says_which_times_were_measured_and_which_are_unknown():
+    plans = [RowPlan("LPT", 0, 0, 2, 0, 60.0, True), RowPlan("VPT", 0, 0, 2, 0, None, True)]
+    text = render_plan(plans)
+    assert line_of(text, "LPT").split()[-3:] == ["~", "60", "s"]
+    assert line_of(text, "VPT").split()[-1] == "-"
+    assert "about 60 s, and 1 row of unknown time." in text
+    assert "~ from a few steps timed now" in text

@@ -134,7 +134,7 @@ def test_a_stopped_phase_keeps_its_last_whole_step_and_resumes_to_the_same_bits(
         with pytest.raises(KeyboardInterrupt):
             train(quick, tmp_path / "stopped", backbone)
     with opened(quick, tmp_path / "stopped", backbone) as trainer:
-        found = trainer.folder.checkpoint(["phase1", "phase2"])
+        found = trainer.folder.checkpoint({"phase1": 9, "phase2": 9})
         assert found is not None
         assert found.position.step == kept
         trainer.run()

@@ -11,14 +11,14 @@ from lpt.data.check.check_result import CheckReport
 from lpt.data.check.policy import spoiling_images, without_places
 from lpt.data.file_identity import resolved
 from lpt.data.image_stores import FileStore
-from lpt.data.manifest import Manifest
+from lpt.data.manifest import Manifest, Split
 from lpt.errors import DataError
 from lpt.escape import csv_text, printable, shortened
 from lpt.files import write_text
 from lpt.progress import plural
 from lpt.regular_files import read_regular
 
-__all__ = ["without_quarantined", "write_quarantine"]
+__all__ = ["data_root", "relative_name", "without_quarantined", "write_quarantine"]
 
 _MOST_BYTES = 2**30
 _ROW = re.compile(r"(?P<file>.*\.parquet) row (?P<row>\d{1,18})", re.DOTALL | re.IGNORECASE)
@@ -38,9 +38,9 @@ def write_quarantine(report: CheckReport, manifest: Manifest, path: Path) -> int
     Returns: the number of images in the list.
     Raises: RunError if the file cannot be written.
     """
-    bad = spoiling_images(report)
+    bad, root = spoiling_images(report), data_root(manifest)
     rows = [
-        {"name": _relative_name(manifest, split, index), "split": split, "kind": kind}
+        {"name": relative_name(manifest.splits[split], index, root), "split": split, "kind": kind}
         for (split, index), kind in bad.items()
     ]
     columns = ("name", "split", "kind")
@@ -98,10 +98,15 @@ def without_quarantined(
     return without_places(manifest, bad)
 
 
-def _relative_name(manifest: Manifest, split: str, index: int) -> str:
-    """The name of an image relative to the data; images from elsewhere keep their full path."""
-    part = manifest.splits[split]
-    ref, root = part.ref(index), _root(manifest)
+def relative_name(part: Split, index: int, root: Path | None) -> str:
+    """Return the name of an image in a quarantine list.
+
+    It is relative to the folder of the data; images from elsewhere keep their full path.
+
+    Args:
+        root: as `data_root` returns it.
+    """
+    ref = part.ref(index)
     if root is None or not isinstance(part.store, FileStore):
         return str(ref)
     path = ref.path.absolute()
@@ -110,8 +115,8 @@ def _relative_name(manifest: Manifest, split: str, index: int) -> str:
     return name if ref.row is None else f"{name} row {ref.row}"
 
 
-def _root(manifest: Manifest) -> Path | None:
-    """The folder of the data: that of the first split whose images are files."""
+def data_root(manifest: Manifest) -> Path | None:
+    """Return the folder of the data: that of the first split whose images are files."""
     stores = (split.store for split in manifest.splits.values())
     return next((store.root for store in stores if isinstance(store, FileStore)), None)
 

@@ -72,9 +72,9 @@ def decode(
     """Decode one image file to upright RGB.
 
     EXIF orientation is applied; transparent images are composited onto white; of 16-bit samples
-    the upper 8 of the used bits are kept (see `lpt.data.images.pixels.bit_depth`); CMYK, palette and grey
-    images are converted to RGB; of an animation the first frame is used. Metadata that no pixel
-    needs is not read. Memory is bounded (see `lpt.data.images.limits`).
+    the upper 8 of the used bits are kept (see `lpt.data.images.pixels.bit_depth`); CMYK, palette
+    and grey images are converted to RGB; of an animation the first frame is used. Metadata that no
+    pixel needs is not read. Memory is bounded (see `lpt.data.images.limits`).
 
     >>> import io
     >>> file = io.BytesIO()

@@ -40,6 +40,9 @@ class RowPlan:
         choosing, final: runs for learning-rate selection, and runs for the table.
         choosing_done, final_done: how many of them are finished; those for the table at the
             selected learning rate, or before selection at the method's own.
+        seconds: estimate for the missing runs on this machine; None if there is none. A run of
+            phase 1 that several rows share counts for the first of them.
+        measured: whether it rests on a few timed steps, not only on finished runs.
     """
 
     label: str
@@ -47,3 +50,5 @@ class RowPlan:
     choosing_done: int
     final: int
     final_done: int
+    seconds: float | None = None
+    measured: bool = False

@@ -13,6 +13,8 @@ from lpt.studies.plan.run_store import RunPredictions, RunResult, RunStore
 from lpt.studies.plan.study_data import StudyData
 from lpt.studies.run.evaluate_run import feature_scores, observe, predict_tta, shifted_right
 from lpt.studies.run.row_result import RowPlan, RowResult
+from lpt.studies.run.run_estimates import RunEstimates
+from lpt.studies.run.run_names import kind_of, title_of
 from lpt.studies.run.study_progress import StudyProgress
 from lpt.studies.run.train_run import TASK, Start, remove_checkpoints, train_run
 from lpt.training.run.run_folder import environment
@@ -107,15 +109,21 @@ class StudyRunner:
         return list(found.values())
 
     def planned(self) -> list[RowPlan]:
-        """Return how many runs each row needs, and how many are finished."""
-        found = []
+        """Return how many runs each row needs, how many are finished, and the time for the rest."""
+        runs = self.runs()
+        finished = {run.name: found for run in runs if (found := self._found(run)) is not None}
+        estimates = RunEstimates(self.study_data, finished, runs, self.reporter)
+        plans = []
         for line in self.lines:
             choosing = self._candidates(line)
             chosen = self._choose(line) if all(map(self._is_done, choosing)) else self._default_lr
             final = [] if chosen is None else self._at(line, chosen)
             done = [sum(map(self._is_done, runs)) for runs in (choosing, final)]
-            found.append(RowPlan(line.label, len(choosing), done[0], len(final), done[1]))
-        return found
+            left = [run for run in (*choosing, *final) if not self._is_done(run)]
+            left += [run.start for run in left if run.start and not self._is_done(run.start)]
+            counts = (len(choosing), done[0], len(final), done[1])
+            plans.append(RowPlan(line.label, *counts, *estimates.total(left)))
+        return plans
 
     def _obtain(self, runs: Sequence[StudyRun], after: Callable[[], object] = lambda: None) -> None:
         """Get the result of every run; train free ones, then wait for those of other processes.
@@ -165,12 +173,15 @@ class StudyRunner:
     def _default_lr(self) -> LearningRate:
         return self.lrs[0] if len(self.lrs) == 1 else LearningRate(1.0)
 
+    def _found(self, run: StudyRun) -> RunResult | None:
+        return self.results.get(run.name) or self.store.result(run.name)
+
     def _is_done(self, run: StudyRun) -> bool:
         return run.name in self.results or self.store.is_finished(run.name)
 
     def _count(self) -> tuple[int, list[str]]:
         runs = self.runs()
-        left = [_kind(run) for run in runs if not self._is_done(run)]
+        left = [kind_of(run) for run in runs if not self._is_done(run)]
         return len(runs) - len(left), left
 
     def _finals(self, line: Line) -> list[StudyRun]:
@@ -195,7 +206,7 @@ class StudyRunner:
     def _selection(self, line: Line) -> list[float | None]:
         """Macro accuracy of each candidate; None if it failed or is not finished."""
         runs = self._candidates(line)
-        found = [self.results.get(run.name) or self.store.result(run.name) for run in runs]
+        found = list(map(self._found, runs))
         return [result.scores.get("macro") if result else None for result in found]
 
     def _at_edge(self, line: Line) -> bool:
@@ -230,7 +241,7 @@ class StudyRunner:
             if task_file.is_file():
                 start = Start(task_file, first.seconds, first.peak_memory_bytes)
         began = time.monotonic()
-        reporter = self.progress.begin(_title(run))
+        reporter = self.progress.begin(title_of(run))
         folder = self.store.begin(run.name, run.facts)
         predictions = None
         try:
@@ -250,7 +261,7 @@ class StudyRunner:
         remove_checkpoints(self.store.path(run.name))
         scores = (f"{name} {percent(result.scores.get(name))}" for name in ("overall", "macro"))
         outcome = f"failed: {result.failed.splitlines()[0]}" if result.failed else ", ".join(scores)
-        self.progress.finished(_kind(run), seconds, outcome)
+        self.progress.finished(kind_of(run), seconds, outcome)
         return result
 
     def _measure(
@@ -283,16 +294,3 @@ class StudyRunner:
             None if tta is None else tta.logits.argmax(1),
             shifted,
         )
-
-
-def _kind(run: StudyRun) -> str:
-    phase1 = run.baseline is None and run.start is None
-    return f"{run.line.row.method} {run.line.backbone} {run.part} {phase1} {run.epochs}"
-
-
-def _title(run: StudyRun) -> str:
-    alone = run.line.row.method == "lpt" and run.start is None and run.config.phase1.epochs
-    label = f"{run.line.label} (phase 1)" if alone else run.line.label
-    if run.part == "selection":
-        return f"{label}, learning-rate selection"
-    return f"{label}, seed {run.config.seed}"

@@ -8,6 +8,7 @@ from lpt.escape import markdown_text, printable
 from lpt.evaluation import Column, Spread, render_table
 from lpt.evaluation.bootstrap import Difference
 from lpt.evaluation.metric_tables import Cell
+from lpt.progress import human_time, plural
 from lpt.studies.define.definition import Published
 from lpt.studies.run.row_result import RowPlan
 from lpt.studies.table.study_table import ACCURACIES, StudyTable, TableRow
@@ -59,18 +60,42 @@ def render_study(table: StudyTable, style: Style = "plain") -> str:
 
 
 def render_plan(rows: Sequence[RowPlan]) -> str:
-    """Return the number of runs that each row needs and has, for terminals."""
+    """Return the runs that each row needs and has, and the time for the missing ones."""
     columns = [Column("label", "method", "text"), Column("choosing", "lr selection", "text")]
     columns.append(Column("final", "for the table", "text"))
+    columns.append(Column("time", "time left", "text"))
     cells: list[Mapping[str, Cell]] = [
         {
             "label": row.label,
             "choosing": f"{row.choosing_done} of {row.choosing}" if row.choosing else "-",
             "final": f"{row.final_done} of {row.final}",
+            "time": _time_left(row),
         }
         for row in rows
     ]
-    return render_table(cells, columns).rstrip() + "\n"
+    return "\n".join([render_table(cells, columns).rstrip(), "", *_total_time(rows)]) + "\n"
+
+
+def _time_left(row: RowPlan) -> str:
+    if row.seconds is None:
+        return "-"
+    return f"{'~ ' if row.measured else ''}{human_time(row.seconds)}" if row.seconds else "none"
+
+
+def _total_time(rows: Sequence[RowPlan]) -> list[str]:
+    """The total, and where the times come from."""
+    known = [row.seconds for row in rows if row.seconds is not None]
+    unknown = len(rows) - len(known)
+    more = f", and {plural(unknown, 'row')} of unknown time" if unknown else ""
+    lines = [f"Total time left on this machine: about {human_time(sum(known))}{more}."]
+    if any(row.seconds and not row.measured for row in rows):
+        lines.append("Times come from the recorded seconds of finished runs of the same kind.")
+    if any(row.measured for row in rows):
+        lines.append(
+            "~ from a few steps timed now; a step of a baseline counts as one of phase 1, and most "
+            "take less. Other programs on this machine make it longer."
+        )
+    return lines
 
 
 def _score_columns(table: StudyTable) -> list[Column]:

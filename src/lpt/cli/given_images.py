@@ -1,0 +1,90 @@
+"""The images that a command names: files, folders, and paths on standard input."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from lpt.errors import DataError
+from lpt.task import find_images
+
+__all__ = ["STDIN", "GivenImage", "given_images"]
+
+STDIN = "-"
+"""The argument that stands for paths on standard input."""
+
+_LONGEST_LINE = 2**20
+_CHUNK = 2**16
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class GivenImage:
+    """An image file, or the reason why there is none at a given path."""
+
+    path: Path
+    error: DataError | None = None
+
+
+def given_images(
+    paths: Sequence[Path], stdin: BinaryIO, *, null: bool = False
+) -> Iterator[list[GivenImage]]:
+    """Yield the images of all paths, in order.
+
+    Args:
+        paths: files, folders, and "-" for the paths on standard input.
+        stdin: standard input: one path per line.
+        null: paths on standard input end in a NUL byte instead of a newline.
+    Yields: the images of consecutive arguments together, and those of standard input as soon as
+        they arrive.
+    """
+    together: list[GivenImage] = []
+    for path in paths:
+        if str(path) != STDIN:
+            together += _images_at(path)
+            continue
+        if together:
+            yield together
+        together = []
+        for some in _paths_from(stdin, b"\0" if null else b"\n"):
+            yield [image for path in some for image in _images_at(path)]
+    if together:
+        yield together
+
+
+def _images_at(path: Path) -> list[GivenImage]:
+    try:
+        return [GivenImage(found) for found in find_images([path])]
+    except DataError as error:
+        return [GivenImage(path, error)]
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
+        reason = getattr(error, "strerror", None) or str(error)
+        return [GivenImage(path, DataError(f"{path}: not a valid path ({reason})."))]
+
+
+def _paths_from(stream: BinaryIO, end: bytes) -> Iterator[list[Path]]:
+    """Yield the complete paths of each piece of a stream when it arrives."""
+    rest, is_first = b"", True
+    while piece := _next_piece(stream):
+        rest += piece
+        if is_first and len(rest) >= len(_BYTE_ORDER_MARK):
+            rest, is_first = rest.removeprefix(_BYTE_ORDER_MARK), False
+        *lines, rest = rest.split(end)
+        if lines:
+            yield _paths_of(lines, end)
+        if len(rest) > _LONGEST_LINE:
+            raise DataError("standard input: a path of more than 1 MB. Give one path per line.")
+    yield _paths_of([rest.removeprefix(_BYTE_ORDER_MARK) if is_first else rest], end)
+
+
+def _next_piece(stream: BinaryIO) -> bytes:
+    """Read what there is, and wait only if there is nothing."""
+    read = getattr(stream, "read1", stream.read)
+    piece: bytes = read(_CHUNK)
+    return piece
+
+
+def _paths_of(lines: list[bytes], end: bytes) -> list[Path]:
+    texts = lines if end == b"\0" else [line.removesuffix(b"\r") for line in lines]
+    return [Path(os.fsdecode(text)) for text in texts if text.strip()]

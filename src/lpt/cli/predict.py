@@ -1,0 +1,207 @@
+"""The command `lpt predict`."""
+
+import sys
+from collections.abc import Iterator
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lpt.cli.early_checks import given_paths
+from lpt.cli.options import Backbone, Device, Run, Threads, Workers
+from lpt.cli.prediction_rows import Output, PredictionRow, formatter
+from lpt.cli.printing import say
+from lpt.errors import ConfigError, DataError, ParameterError
+from lpt.escape import printable, shell_command
+from lpt.threads import use_threads
+
+if TYPE_CHECKING:
+    from lpt.cli.given_images import GivenImage
+    from lpt.task import Task
+
+__all__ = ["predict"]
+
+MANY = 100  # images from which on progress is shown
+BATCH, CHUNK = 64, 512
+"""Images predicted before their rows are printed; starting worker processes takes time."""
+
+
+def predict(
+    run: Run,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Images, or folders of images; - reads paths from standard input, one per line.",
+            show_default=False,
+            callback=given_paths,
+        ),
+    ],
+    top: Annotated[int, typer.Option(min=1, help="Number of classes per image.")] = 3,
+    output: Annotated[
+        Output | None,
+        typer.Option(
+            help="Format: a table for people, CSV with a header, or one JSON object per line.",
+            show_default="table",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Same as --output jsonl.")] = False,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FLOAT|FILE",
+            help="Mark predictions below this probability as unsure. A file, thresholds.json of an "
+            "analysis, gives the threshold for --accuracy.",
+            show_default="none",
+        ),
+    ] = None,
+    accuracy: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Choose the threshold that keeps most predictions while this share of the kept "
+            "ones is correct, as measured in RUN/analysis/thresholds.json or in the file of "
+            "--threshold.",
+            show_default="none",
+        ),
+    ] = None,
+    null: Annotated[
+        bool,
+        typer.Option(
+            "--null", "-0", help="Paths on standard input end in a NUL byte (find -print0)."
+        ),
+    ] = False,
+    workers: Workers = 0,
+    device: Device = None,
+    threads: Threads = None,
+    backbone: Backbone = None,
+) -> None:
+    """Predict the most probable classes of images.
+
+    Each image has one row, in order. An image that cannot be read has an error in its row; the exit
+    code is then 2. Rows are printed as soon as they are known.
+    """
+    use_threads(threads)
+    if as_json and output not in (None, Output.JSONL):
+        raise ConfigError(f"--json, --output {output}: choose one of them.")
+    chosen = Output.JSONL if as_json else output or Output.TABLE
+    from lpt.task import load
+
+    task = load(run, backbone=backbone, device=device)
+    limit = _threshold(run, threshold, accuracy)
+    head, line = formatter(chosen, min(top, len(task.class_names)))
+    write = _write_csv if chosen is Output.CSV else say
+    if head:
+        write(head)
+    bad = total = 0
+    for row in _rows(task, paths, top, limit, null, workers):
+        write(line(row))
+        total += 1
+        bad += row.prediction is None
+    if bad:
+        raise DataError(f"{bad:,} of {total:,} images could not be read; their rows say why.")
+
+
+def _rows(
+    task: "Task", paths: list[Path], top: int, limit: float | None, null: bool, workers: int
+) -> Iterator[PredictionRow]:
+    from lpt.cli.given_images import STDIN, given_images
+    from lpt.progress import SilentReporter
+    from lpt.reporters import reporter_for
+
+    chunk = CHUNK if workers else BATCH
+    from_stdin = STDIN in map(str, paths)
+    for group in given_images(paths, sys.stdin.buffer, null=null):
+        shown = not sys.stdout.isatty() and not from_stdin and len(group) >= MANY
+        reporter = reporter_for() if shown else SilentReporter()
+        reporter.begin("predict", len(group), unit="images")
+        try:
+            for start in range(0, len(group), chunk):
+                some = group[start : start + chunk]
+                yield from _predicted(task, some, top, limit, chunk, workers)
+                reporter.advance(len(some))
+        finally:
+            reporter.end()
+
+
+def _predicted(
+    task: "Task",
+    images: "list[GivenImage]",
+    top: int,
+    limit: float | None,
+    chunk: int,
+    workers: int,
+) -> Iterator[PredictionRow]:
+    sound = [image.path for image in images if image.error is None]
+    found = iter(task.predict_each(sound, top=top, chunk=chunk, workers=workers))
+    for image in images:
+        result = image.error or next(found)
+        path = str(image.path)
+        if isinstance(result, DataError):
+            reason = str(result).replace("\n", " ").removeprefix(f"{printable(path)}: ")
+            yield PredictionRow(path, None, reason)
+        else:
+            unsure = None if limit is None else result.probabilities[0] < limit
+            yield PredictionRow(path, result, unsure=unsure)
+
+
+def _threshold(run: Path, given: str | None, accuracy: float | None) -> float | None:
+    """The threshold: a number, or that of a file for an accuracy, which is reported."""
+    from lpt.evaluation.thresholds import read_thresholds
+    from lpt.progress import percent
+    from lpt.task.task_digest import task_digest
+
+    number = _number(given)
+    if given is None and accuracy is None:
+        return None
+    if number is not None:
+        if accuracy is not None:
+            raise ParameterError(
+                f"`accuracy`: needs a file of thresholds, not `threshold` {given}. Leave one out."
+            )
+        if not (isfinite(number) and 0 <= number <= 1):
+            raise ParameterError(f"`threshold` {given}: give a probability from 0 to 1, or a file.")
+        return number
+    file = Path(given) if given is not None else _own_thresholds(run)
+    table = read_thresholds(file, task_digest(run))
+    if accuracy is None:
+        raise ParameterError(
+            f"`threshold` {file}: give the accuracy that kept predictions must have, such as "
+            "`accuracy` 0.95."
+        )
+    row = table.for_accuracy(accuracy, file)
+    note = (
+        f"threshold {row.threshold:.3f}: keeps {percent(row.coverage)} % of {table.images:,} "
+        f"{table.split} images of {table.data}; {percent(row.accuracy)} % of the "
+        f"{row.kept:,} kept ones are correct"
+    )
+    print(printable(note), file=sys.stderr)
+    return row.threshold
+
+
+def _own_thresholds(run: Path) -> Path:
+    file = (run if run.is_dir() else run.parent) / "analysis" / "thresholds.json"
+    if not file.is_file():
+        raise ParameterError(
+            f"`accuracy`: {file} does not exist. Give a `threshold`, or run: "
+            f"{shell_command('lpt', 'analyze', run)}"
+        )
+    return file
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _write_csv(line: str) -> None:
+    """Print a line; in a file or a pipe, the bytes of file names stay as they are."""
+    if sys.stdout.isatty():
+        say(line)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape") + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,99 @@
+"""Rows of `lpt predict`: as a table for people, CSV or JSON lines."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from lpt.escape import csv_text, json_text, printable
+
+if TYPE_CHECKING:
+    from lpt.task.prediction import Prediction
+
+__all__ = ["Output", "PredictionRow", "formatter"]
+
+UNSURE = "unsure"
+
+
+class Output(StrEnum):
+    """Format of the rows."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+@dataclass(frozen=True)
+class PredictionRow:
+    """The result for one image.
+
+    Attributes:
+        path: the image.
+        prediction: None if it cannot be read.
+        error: why it cannot be read; "" if it can.
+        unsure: whether the confidence is below the threshold; None without a threshold or a
+            prediction.
+    """
+
+    path: str
+    prediction: "Prediction | None"
+    error: str = ""
+    unsure: bool | None = None
+
+
+def formatter(output: Output, classes: int) -> tuple[str, Callable[[PredictionRow], str]]:
+    """Return the head and a function that formats a row; each ends without a newline.
+
+    Args:
+        output: the format. The head is "" unless it is CSV.
+        classes: number of classes per row.
+
+    >>> from lpt.task import Prediction
+    >>> _, row = formatter(Output.TABLE, 2)
+    >>> print(row(PredictionRow("a.jpg", Prediction("a.jpg", ("wren",), (0.4,), ()), unsure=True)))
+    a.jpg  unsure  wren 40.0%
+    >>> print(row(PredictionRow("b.jpg", None, "no such file")))
+    b.jpg  error: no such file
+    """
+    if output is Output.CSV:
+        columns = _columns(classes)
+        return csv_text([], columns).rstrip("\n"), lambda row: _csv(row, columns)
+    return "", _json if output is Output.JSONL else _line
+
+
+def _line(row: PredictionRow) -> str:
+    if row.prediction is None:
+        return printable(f"{row.path}  error: {row.error}")
+    line = str(row.prediction).removeprefix(row.prediction.path)
+    mark = f"  {UNSURE}" if row.unsure else ""
+    return printable(f"{row.path}{mark}{line}")
+
+
+def _json(row: PredictionRow) -> str:
+    found = row.prediction
+    content = {
+        "path": row.path,
+        "labels": None if found is None else found.labels,
+        "probabilities": None if found is None else found.probabilities,
+        "matched": None if found is None else found.matched,
+        UNSURE: row.unsure,
+        "error": row.error or None,
+    }
+    return json_text(content)
+
+
+def _columns(classes: int) -> list[str]:
+    names = ("label", "probability")
+    ranked = (f"{name}_{rank}" for rank in range(2, classes + 1) for name in names)
+    return ["path", *names, *ranked, UNSURE, "error"]
+
+
+def _csv(row: PredictionRow, columns: list[str]) -> str:
+    cells: list[str] = []
+    if row.prediction is not None:
+        found = zip(row.prediction.labels, row.prediction.probabilities, strict=True)
+        cells = [cell for label, p in found for cell in (label, f"{p:.6f}")]
+    unsure = None if row.unsure is None else "yes" if row.unsure else "no"
+    values: dict[str, str | None] = dict(zip(columns[1:-2], cells, strict=False))
+    values |= {"path": row.path, UNSURE: unsure, "error": row.error or None}
+    return csv_text([values], columns, paths=["path"]).partition("\n")[2].removesuffix("\n")

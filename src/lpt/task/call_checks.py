@@ -1,0 +1,61 @@
+"""Checks of the arguments of a task's functions: one line for whatever has the wrong type."""
+
+import os
+from collections.abc import Callable
+
+from lpt.arguments import path_text
+from lpt.backbones import FrozenViT
+from lpt.data.manifest import Split
+from lpt.errors import ParameterError, at_least
+
+__all__ = ["OnBatch", "check_load", "check_run", "check_split"]
+
+OnBatch = Callable[[int], None]
+"""Called with the number of images of each finished batch."""
+
+
+def check_load(path: object, backbone: object) -> None:
+    """Check what a task is loaded from.
+
+    Raises: ParameterError naming the argument and its type.
+    """
+    path_text("path", path)
+    if backbone is not None and not isinstance(backbone, FrozenViT | str):
+        raise ParameterError(
+            f"`backbone`: {type(backbone).__name__} given. "
+            "Give a name, or what lpt.backbones.load_backbone returns, or leave it out."
+        )
+
+
+def check_split(split: object) -> None:
+    """Check that labelled images are a split.
+
+    Raises: ParameterError that names the function for other forms of data.
+
+    >>> check_split("photos/")
+    Traceback (most recent call last):
+    ...
+    lpt.errors.ParameterError: split: str given. For data by its path: lpt.evaluate(task, 'photos/')
+    """
+    if isinstance(split, Split):
+        return
+    given = type(split).__name__
+    if isinstance(split, str | os.PathLike):
+        raise ParameterError(
+            f"`split`: {given} given. For data by its path: "
+            f"lpt.evaluate(task, {os.fspath(split)!r})"
+        )
+    raise ParameterError(
+        f"`split`: {given} given. Give lpt.open_data(DATA).split('test'), or call "
+        "lpt.evaluate(task, DATA)."
+    )
+
+
+def check_run(batch_size: object, workers: object, on_batch: object) -> None:
+    """Check how images are run. Raises: ParameterError naming the argument."""
+    at_least("batch_size", batch_size, 1)
+    at_least("workers", workers, 0)
+    if on_batch is not None and not callable(on_batch):
+        raise ParameterError(
+            f"`on_batch`: {type(on_batch).__name__} given. Give a function of a number of images."
+        )
