@@ -1,5 +1,8 @@
 """Names of a package that are imported on first use."""
 
+from importlib import import_module
+from types import ModuleType
+
 import pytest
 
 import lpt
@@ -11,7 +14,7 @@ from lpt.lazy import find_name
 @pytest.mark.parametrize("package", [lpt, lpt.api, lpt.task])
 def test_every_public_name_can_be_imported(package):
     for name in package.__all__:
-        assert getattr(package, name) is not None
+        assert not isinstance(getattr(package, name), ModuleType)
 
 
 @pytest.mark.parametrize("package", [lpt, lpt.api, lpt.task])
@@ -22,3 +25,8 @@ def test_other_names_are_an_attribute_error_that_names_the_package(package):
 
 def test_a_name_comes_from_the_module_that_defines_it():
     assert find_name("lpt", {"LptError": "lpt.errors"}, "LptError") is lpt.LptError
+
+
+def test_importing_a_module_hides_no_name_of_its_package():
+    assert isinstance(import_module("lpt.task.find_images"), ModuleType)
+    assert callable(lpt.task.find_images)

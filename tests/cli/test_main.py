@@ -7,6 +7,8 @@ from importlib.metadata import version
 
 import pytest
 
+from lpt.errors import LptError
+
 from .running import refused
 
 COMMANDS = ("demo", "train", "evaluate", "predict", "backbones", "data")
@@ -109,15 +111,25 @@ except SystemExit: print(*(os.environ.get(n) for n in ("OMP_WAIT_POLICY", "OMP_N
 """
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["train no-data", "predict none none", "evaluate none", "analyze none", "report none"],
-)
+@pytest.mark.parametrize("command", ["train no-data", "study nosuch"])
 def test_threads_are_set_before_torch_is_imported(command, tmp_path):
     words = [sys.executable, "-c", THREADS, *command.split(), "--threads", "3"]
     environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
     done = subprocess.run(words, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert done.stdout.split() == ["passive", "3"], done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "train .", "study", "predict . .", "evaluate .", "analyze .", "report .", "bench"],
+)
+def test_every_command_that_computes_takes_threads(lpt, monkeypatch, command):
+    def use_threads(number):
+        raise LptError(f"{number} threads are used.")
+
+    for module in ("predict", "reports", "study", "train", "use"):
+        monkeypatch.setattr(f"lpt.cli.{module}.use_threads", use_threads)
+    refused(lpt(*command.split(), "--threads", "3"), "3 threads are used")
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "1025", "two"])
