@@ -291,3 +291,8 @@ def test_the_old_name_of_the_batch_size_is_accepted_with_a_warning(task, photos)
 def test_true_is_the_number_one(task, photos):
     (prediction,) = task.predict(photos / "dog" / "00.png", top=True)
     assert len(prediction.labels) == 1
+
+
+def test_a_path_that_is_too_long_is_one_line():
+    with pytest.raises(TaskFileError, match=r"cannot be opened \(File name too long\)"):
+        Task.load("a" * 5000)

@@ -50,7 +50,7 @@ def analyze(
     """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
     use_threads(threads)
     from lpt.analysis import run_analysis
-    from lpt.analysis.main_findings import main_findings
+    from lpt.analysis.report.main_findings import main_findings
     from lpt.reporters import reporter_for
 
     found, folder = run_analysis(
@@ -68,7 +68,8 @@ def analyze(
     where = printable(str(folder))
     say(f"analysis    {where}/analysis.json, one CSV file per table, images/")
     if found.training_suspects:
-        say(f"suspects    {where}/suspects.csv; lpt train DATA --bad-images FILE leaves them out")
+        listed = shell_command("--bad-images", folder / "suspects.csv")
+        say(f"suspects    lpt train DATA {listed} leaves {found.training_suspects:,} images out")
     if out is None and run.is_dir():  # the report reads RUN/analysis
         say(f"next        {shell_command('lpt', 'report', run)}")
 

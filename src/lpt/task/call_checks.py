@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from lpt.arguments import path_text
 from lpt.backbones import FrozenViT
 from lpt.data.manifest import Split
-from lpt.errors import ParameterError, at_least
+from lpt.errors import ParameterError, TaskFileError, at_least
 
 __all__ = ["OnBatch", "check_load", "check_run", "check_split"]
 
@@ -17,9 +18,17 @@ OnBatch = Callable[[int], None]
 def check_load(path: object, backbone: object) -> None:
     """Check what a task is loaded from.
 
-    Raises: ParameterError naming the argument and its type.
+    Raises: ParameterError naming the argument and its type; TaskFileError for a path that is no
+        path on this system, such as one that is too long.
     """
-    path_text("path", path)
+    given = path_text("path", path)
+    try:
+        Path(given).is_dir()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TaskFileError(
+            f"{given}: cannot be opened ({reason}). Give a run folder or a task file."
+        ) from error
     if backbone is not None and not isinstance(backbone, FrozenViT | str):
         raise ParameterError(
             f"`backbone`: {type(backbone).__name__} given. "

@@ -1,5 +1,8 @@
 """Kinds of flaws, and where they are found."""
 
+import numpy as np
+from PIL import Image
+
 from lpt.data.check.check_result import check_data
 from lpt.data.check.findings import KINDS, Limits
 
@@ -50,3 +53,18 @@ def test_copies_in_merged_subfolders_of_a_class_say_so(tmp_path):
     report = check_data(put(tmp_path, files), workers=0)
     details = {finding.detail for finding in report.findings if finding.kind == "identical"}
     assert details == {"2 copies, in 2 folders of one class", "2 copies"}
+
+
+def test_blank_images_are_noted_and_dark_16_bits_are_not_blank(tmp_path):
+    grey = np.asarray(picture(5).convert("L")).astype(np.uint16)  # 8 of 16 bits
+    files = {
+        "a/black.png": encode(Image.new("RGB", (48, 48)), "PNG"),
+        "a/fog.png": encode(Image.fromarray((grey // 20 + 90).astype(np.uint8)), "PNG"),
+        "b/16bits.png": encode(Image.fromarray(grey), "PNG"),
+        "b/line.png": encode(picture(6).convert("1"), "PNG"),
+    }
+    report = check_data(put(tmp_path, files), workers=0)
+    blank = {f.images[0].name.rsplit("/", 1)[1]: f.detail for f in report.findings}
+    assert sorted(blank) == ["black.png", "fog.png"]
+    assert blank["black.png"] == "one colour"
+    assert not report.spoiled

@@ -111,3 +111,36 @@ def test_decode_target_never_asks_for_less_than_the_transform_uses():
 def test_settings_out_of_range_are_named(call, message):
     with pytest.raises(ConfigError, match=message):
         call()
+
+
+def test_a_line_is_cut_before_it_is_resized(monkeypatch):
+    largest = 0
+    resize = Image.Image.resize
+
+    def watched(image, size, *args, **kwargs):
+        nonlocal largest
+        largest = max(largest, size[0] * size[1])
+        return resize(image, size, *args, **kwargs)
+
+    monkeypatch.setattr(Image.Image, "resize", watched)
+    line = np.zeros((8000, 1, 3), dtype=np.uint8)
+    line[3900:4100] = 200
+    view = eval_transform(224, HALF, HALF, resize=256, rule="short-side")
+    for image in (Image.fromarray(line), Image.fromarray(line.transpose(1, 0, 2))):
+        assert torch.allclose(view(image), torch.full((3, 224, 224), 200 / 255 * 2 - 1))
+    assert 0 < largest <= 16 * 256**2
+
+
+@pytest.mark.parametrize("size", [(10, 171), (333, 20), (10, 160)])
+def test_a_long_image_gives_almost_the_crop_of_the_whole(size):
+    pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    image, view = (
+        Image.fromarray(pixels),
+        eval_transform(32, HALF, HALF, resize=40, rule="short-side"),
+    )
+    short = min(size)
+    whole = image.resize((size[0] * 40 // short, size[1] * 40 // short), Image.Resampling.BICUBIC)
+    left, top = round((whole.width - 32) / 2), round((whole.height - 32) / 2)
+    expected = np.asarray(whole.crop((left, top, left + 32, top + 32)))
+    got = ((view(image) + 1) * 127.5).numpy().transpose(1, 2, 0)
+    assert np.abs(got - expected).mean() < 8

@@ -67,7 +67,7 @@ def _joined(view: memoryview, chunks: list[tuple[bytes, int, int]]) -> bytes:
     pieces: list[bytes | memoryview] = [_SIGNATURE]
     pixels = [(body, length) for kind, body, length in chunks if kind == b"IDAT"]
     for kind, body, length in chunks:
-        if kind != b"IDAT":
+        if kind != b"IDAT" or len(pixels) == 1:
             pieces.append(view[body - 8 : body + length + 4])
         elif (body, length) == pixels[0]:
             pieces.append(struct.pack(">I4s", min(sum(n for _, n in pixels), 2**31 - 1), kind))

@@ -47,7 +47,7 @@ def read_tags(data: bytes) -> TiffTags | None:
     """
     try:
         return _read(data)
-    except struct.error:  # it ends too early
+    except (struct.error, OverflowError):  # it ends before that place
         return None
 
 

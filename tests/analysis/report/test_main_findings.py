@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lpt.analysis.analysis_results import Analysis
-from lpt.analysis.main_findings import main_findings
+from lpt.analysis.report.main_findings import main_findings
 
 
 def test_findings_are_three_to_six_lines(found: Analysis):

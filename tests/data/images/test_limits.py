@@ -1,0 +1,69 @@
+"""Limits can be raised, in the way that the message names."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lpt.config import RunConfig
+from lpt.data.images.decode import decode, read_header
+from lpt.data.images.limits import MAX_PIXELS, pixel_limit
+from lpt.data.loading import ImageDataset
+from lpt.data.sources.open_data import open_data
+from lpt.errors import ConfigError, DataError
+from lpt.training.run.run_data import open_configured
+
+from ..conftest import encoded
+from .containers.files import saved
+
+PNG = encoded(1)
+
+
+def test_the_environment_variable_that_the_message_names_raises_the_limit(monkeypatch):
+    monkeypatch.setenv("LPT_MAX_PIXELS", "100")
+    with pytest.raises(DataError) as caught:
+        decode(PNG, name="x")
+    name, value = re.findall(r"(LPT\w+)=(\d+)", str(caught.value))[0]
+    monkeypatch.setenv(name, value)
+    assert decode(PNG, name="x").size == (12, 10)
+    assert read_header(PNG, name="x").width == 12
+
+
+def test_the_memory_of_a_format_counts_as_the_message_says():
+    data = saved(Image.new("RGB", (100, 80), "red"), "WEBP")
+    with pytest.raises(DataError, match="of WebP need 128 kB to decode") as caught:
+        decode(data, name="x", max_pixels=8000)
+    value = int(re.findall(r"LPT_MAX_PIXELS=(\d+)", str(caught.value))[0])
+    assert decode(data, name="x", max_pixels=value).size == (100, 80)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1e8", "many", "9" * 40, "²"])
+def test_a_limit_that_is_not_a_number_is_named(monkeypatch, text):
+    monkeypatch.setenv("LPT_MAX_PIXELS", text)
+    with pytest.raises(ConfigError, match=r"^LPT_MAX_PIXELS="):
+        pixel_limit()
+
+
+def test_a_given_limit_decides_over_the_environment(monkeypatch):
+    monkeypatch.setenv("LPT_MAX_PIXELS", "100")
+    assert pixel_limit(7) == 7
+    monkeypatch.delenv("LPT_MAX_PIXELS")
+    assert pixel_limit() == MAX_PIXELS
+
+
+def test_the_setting_goes_with_the_data_of_a_run(make_folder):
+    root = make_folder({"ant": 4, "bee": 4})
+    config = RunConfig().changed({"data.source": str(root), "data.max_pixels": 50})
+    train = open_configured(config).split("train")
+    assert train.take([0]).max_pixels == 50
+    with pytest.raises(DataError, match="exceed the limit of 50"):
+        ImageDataset(train, np.asarray)[0]
+    ImageDataset(open_data(root).split("train"), lambda image: image)[0]
+
+
+def test_images_above_the_default_limit_are_halved_for_a_target(monkeypatch):
+    monkeypatch.setattr("lpt.data.images.decode.MAX_PIXELS", 1000)
+    data = saved(Image.new("RGB", (90, 40), "red"), "PNG")
+    assert decode(data, name="x").size == (90, 40)
+    assert decode(data, name="x", target=8).size == (45, 20)
