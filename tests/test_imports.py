@@ -54,3 +54,67 @@ def test_importing_the_package_or_its_command_line_imports_nothing_heavy(module)
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert heavy & set(loaded) == set()
+
+
+HEAVY = {"torch", "torchvision", "timm", "accelerate", "sympy", "sklearn", "pyarrow"}
+RUN = """
+import sys, lpt.cli
+sys.argv = ["lpt", *sys.argv[1:]]
+try: lpt.cli.main()
+except SystemExit as end: print("\\n", end.code, *sys.modules)
+else: print("\\n", 0, *sys.modules)
+"""
+LIGHT = {
+    "data list": 0,
+    "data inspect nosuch": 2,
+    "data inspect photos": 0,
+    "data split photos split.csv": 0,
+    "data longtail photos tail.csv --imbalance 2": 0,
+    "predict nosuch photos": 2,
+    "predict photos nosuch.jpg": 2,
+    "evaluate nosuch": 2,
+    "evaluate photos nosuch": 2,
+    "analyze nosuch": 2,
+    "report photos nosuch": 2,
+    "study": 0,
+    "study nosuch --data photos": 2,
+    "study main --list": 0,
+    "study main --data photos --only nosuch": 2,
+    "study main --data photos --reference nosuch": 2,
+    "study main --data nosuch": 2,
+    "train nosuch": 2,
+    "train photos --set phase1.epoch=3": 2,
+    "train photos --set phase1.epochs=many": 2,
+    "train photos --recipe nosuch": 2,
+    "train photos --budget soon": 2,
+    "train photos --resume": 2,
+}
+"""Commands that are over before torch is imported, and their exit codes."""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("light")
+    for name in ("cat", "dog"):
+        for number in range(8):
+            path = folder / "photos" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (number, 0, len(name))).save(path)
+    return folder
+
+
+@pytest.mark.parametrize("command", LIGHT)
+def test_a_command_that_needs_no_torch_imports_none(command, photos):
+    words = [sys.executable, "-c", RUN, *command.split()]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=photos)
+    code, *loaded = done.stdout.rsplit("\n ", 1)[-1].split()
+    assert int(code) == LIGHT[command], done.stderr
+    assert HEAVY & set(loaded) == set()
+
+
+def test_checking_images_imports_no_torch(photos):
+    code = "import sys, lpt.data.check.check_result, lpt.data.check.scan; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert HEAVY & set(done.stdout.split()) == set()

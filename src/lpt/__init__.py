@@ -8,9 +8,10 @@
 Importing this package has no side effects: names are loaded on first use.
 """
 
-from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+from lpt.lazy import find_name
 
 if TYPE_CHECKING:
     from lpt.api import evaluate, train
@@ -60,9 +61,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return version("lpt")
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'lpt' has no attribute '{name}'")
+    return find_name(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

@@ -4,10 +4,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-__all__ = ["Record", "Reporter", "SilentReporter", "human_time", "percent", "plural", "shown"]
+__all__ = [
+    "SUMMARY_METRICS",
+    "Record",
+    "Reporter",
+    "SilentReporter",
+    "human_time",
+    "percent",
+    "plural",
+    "shown",
+]
 
 Record = Mapping[str, Any]
 """A line of metrics.jsonl: "stage", "epoch" (from 0), "epochs", "loss", "seconds" and others."""
+
+SUMMARY_METRICS = ("overall", "many", "medium", "few", "macro")
+"""Names of the accuracies in every summary: overall, of the shot groups, averaged over classes."""
 
 
 class Reporter(Protocol):

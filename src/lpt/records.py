@@ -17,10 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["SUMMARY_METRICS", "Batch", "Match", "Output", "Predictions", "Progress"]
-
-SUMMARY_METRICS = ("overall", "many", "medium", "few", "macro")
-"""Names of the accuracies in every summary: overall, of the shot groups, averaged over classes."""
+__all__ = ["Batch", "Match", "Output", "Predictions", "Progress"]
 
 
 @dataclass(frozen=True)

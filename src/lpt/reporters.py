@@ -16,8 +16,7 @@ from rich.table import Table
 
 from lpt.errors import ParameterError
 from lpt.escape import printable, printable_lines
-from lpt.progress import Record, Reporter, SilentReporter, human_time, percent
-from lpt.records import SUMMARY_METRICS
+from lpt.progress import SUMMARY_METRICS, Record, Reporter, SilentReporter, human_time, percent
 
 __all__ = [
     "PlainReporter",

@@ -7,6 +7,8 @@ from importlib.metadata import version
 
 import pytest
 
+from lpt.errors import LptError
+
 from .running import refused
 
 COMMANDS = ("demo", "train", "evaluate", "predict", "backbones", "data")
@@ -99,3 +101,39 @@ def test_the_version_is_that_of_the_package(lpt):
 def test_an_old_option_works_with_a_warning_of_one_line(lpt):
     _, _, err = lpt("study", "ensemble", "--list")
     assert err.splitlines()[0].startswith("lpt: warning: study ensemble is now top-k.")
+
+
+THREADS = """
+import os, sys, lpt.cli
+sys.argv = ["lpt", *sys.argv[1:]]
+try: lpt.cli.main()
+except SystemExit: print(*(os.environ.get(n) for n in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")))
+"""
+
+
+@pytest.mark.parametrize("command", ["train no-data", "study nosuch"])
+def test_threads_are_set_before_torch_is_imported(command, tmp_path):
+    words = [sys.executable, "-c", THREADS, *command.split(), "--threads", "3"]
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.stdout.split() == ["passive", "3"], done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "train .", "study", "predict . .", "evaluate .", "analyze .", "report .", "bench"],
+)
+def test_every_command_that_computes_takes_threads(lpt, monkeypatch, command):
+    def use_threads(number):
+        raise LptError(f"{number} threads are used.")
+
+    for module in ("predict", "reports", "study", "train", "use"):
+        monkeypatch.setattr(f"lpt.cli.{module}.use_threads", use_threads)
+    refused(lpt(*command.split(), "--threads", "3"), "3 threads are used")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1025", "two"])
+def test_a_number_of_threads_that_cannot_be_is_refused(lpt, number):
+    code, _, err = lpt("predict", "none", "none", "--threads", number)
+    assert code == 2
+    assert "--threads" in err

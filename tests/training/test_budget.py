@@ -8,14 +8,8 @@ from hypothesis import strategies as st
 
 from lpt.config import RunConfig
 from lpt.errors import ConfigError
-from lpt.training.budget import (
-    MIN_EPOCHS,
-    Pace,
-    PhasePace,
-    fit_budget,
-    parse_budget,
-    run_seconds,
-)
+from lpt.training.budget import MIN_EPOCHS, fit_budget
+from lpt.training.estimate import Pace, PhasePace, run_seconds
 from lpt.training.phases.build_stages import PHASES
 
 seconds = st.floats(1e-4, 2.0)
@@ -197,19 +191,6 @@ def test_views_that_are_drawn_less_than_once_are_not_computed(pace, epochs, samp
     pays = branches * epochs * steps * config.phase2.batch_size > 4 * pace.train_images
     assert fitted.phase2.cached_views == (4 if pays else 0)
     assert bool(cuts) == (not pays)
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"), [("90s", 90), ("20m", 1200), ("1.5h", 5400), ("0.5m", 30)]
-)
-def test_budgets_are_read_with_their_unit(text, wanted):
-    assert parse_budget(text) == wanted
-
-
-@pytest.mark.parametrize("text", ["", "m", "-5m", "0", "nan", "inf", "1e99h", "5d", "20 minutes"])
-def test_an_invalid_duration_is_refused(text):
-    with pytest.raises(ConfigError, match=r"budget .*: write a time such as 90s, 20m or 1.5h"):
-        parse_budget(text)
 
 
 def test_initialisation_of_many_classes_leaves_most_of_a_budget_to_training():

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 from lpt.backbones import FrozenViT
-from lpt.training.budget import run_seconds
 from lpt.training.engine.checkpoint import trainable_state
+from lpt.training.estimate import run_seconds
 from lpt.training.pace import measure_pace
 
 from ..tiny import config, opened

@@ -1,7 +1,25 @@
-"""The package as functions: train a task, score a task."""
+"""The package as functions: train a task, score a task. Names are loaded on first use."""
 
-from lpt.api.evaluate_task import evaluate
-from lpt.api.train_request import TrainRequest
-from lpt.api.train_task import finish, prepare, run_name, train
+from typing import TYPE_CHECKING, Any
+
+from lpt.lazy import find_name
+
+if TYPE_CHECKING:
+    from lpt.api.evaluate_task import evaluate
+    from lpt.api.train_request import TrainRequest
+    from lpt.api.train_task import finish, prepare, run_name, train
 
 __all__ = ["TrainRequest", "evaluate", "finish", "prepare", "run_name", "train"]
+
+_HOMES = {
+    "TrainRequest": "lpt.api.train_request",
+    "evaluate": "lpt.api.evaluate_task",
+    "finish": "lpt.api.train_task",
+    "prepare": "lpt.api.train_task",
+    "run_name": "lpt.api.train_task",
+    "train": "lpt.api.train_task",
+}
+
+
+def __getattr__(name: str) -> Any:
+    return find_name(__name__, _HOMES, name)

@@ -1,18 +1,21 @@
 """The arguments of a training run, in one record."""
 
 import os
+import sys
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lpt.arguments import at_least, path_text
+from lpt.config import RunConfig, load_config
 from lpt.config.ranges import LARGEST_SEED
+from lpt.data.sources.data_string import parse_spec
+from lpt.data.sources.read_source import check_exists
 from lpt.errors import ParameterError
 from lpt.escape import described
-from lpt.training.budget import parse_budget
+from lpt.training.duration_text import parse_budget
 
 __all__ = ["TrainRequest"]
 
@@ -51,8 +54,9 @@ class TrainRequest:
     group_by: str | None = None
     bad_images: PathLike | None = None
     resume: bool = False
-    device: str | torch.device | None = None
+    device: Any = None  # str or torch.device
     log: str | None = None
+    began: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in _PATHS:
@@ -63,7 +67,7 @@ class TrainRequest:
         self._check("group_by", str, "the name of a column")
         self._check("log", str, "the name of a log, such as 'tensorboard'")
         self._check("budget", str | int | float, "seconds, or a time such as '20m'")
-        self._check("device", str | torch.device, "a name such as 'cpu', or a torch.device")
+        self._check("device", _device_types(), "a name such as 'cpu', or a torch.device")
         if self.seed is not None:
             at_least("seed", self.seed, 0, LARGEST_SEED)
         _ = self.budget_seconds
@@ -109,12 +113,32 @@ class TrainRequest:
         """The device as text."""
         return None if self.device is None else str(self.device)
 
+    @property
+    def config(self) -> RunConfig:
+        """The configuration of a new run: the recipe, with the changes.
+
+        Raises: ConfigError for an unknown recipe or setting, or a value out of range.
+        """
+        return load_config(os.fspath(self.recipe)).changed(self.changes)
+
+    def check(self) -> None:
+        """Check what needs no torch: settings, the place of the data, arguments of a resumed run.
+
+        Raises: LptError naming the argument, its value and a remedy.
+        """
+        if self.resume:
+            self.check_resume()
+        else:
+            _ = self.config
+        if self.data is not None:
+            check_exists(parse_spec(os.fspath(self.data)))
+
     def check_resume(self) -> None:
         """Refuse arguments that a resumed run would ignore.
 
         Raises: ParameterError naming them.
         """
-        usual = {field.name: field.default for field in fields(self)}
+        usual = {one.name: one.default for one in fields(self)}
         given = [
             f"`{name}`"
             for name in _OWN_CONFIGURATION
@@ -129,3 +153,9 @@ class TrainRequest:
             )
         if self.out is None:
             raise ParameterError("`resume`: needs `out`, the run folder, such as runs/birds.")
+
+
+def _device_types() -> Any:
+    """Types of a device. Nobody can give a `torch.device` before torch is imported."""
+    torch = sys.modules.get("torch")
+    return str if torch is None else str | torch.device

@@ -1,6 +1,5 @@
 """Train a task from Python or for the command line."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 import torch
 
 from lpt.api.train_request import PathLike, TrainRequest
-from lpt.config import load_config
 from lpt.data.images.decode import ImageError
 from lpt.data.sources.data_string import same_data
 from lpt.errors import DataError, ParameterError, RunError, TemplateError
@@ -162,14 +160,14 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
         raise ParameterError(
             "`data`: not given. Name the data, or resume a run with `resume` and `out`."
         )
-    config = load_config(os.fspath(request.recipe)).changed(request.changes)
+    config = request.config
     folder = RunFolder(request.run_path or free_run_path(run_name(str(request.data))))
     folder.check_free()
     context = TrainingContext(config, reporter, device=request.device_name)
     trainer = Trainer(context, folder)
     reporter.message(describe(trainer))
     with _bad_images_explained(config.data.source):
-        trainer.fit_budget(request.budget_seconds)
+        trainer.fit_budget(request.budget_seconds, request.began)
     folder.create(trainer.config, trainer.identity())
     reporter.message(f"run       {printable(str(folder.path))}")
     return trainer

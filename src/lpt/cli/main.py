@@ -25,6 +25,7 @@ from lpt.cli.printing import guarded_streams, say, say_error
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 from lpt.escape import printable, printable_lines
+from lpt.threads import wait_passively
 
 __all__ = ["app", "main", "stopped_by_signals"]
 
@@ -79,6 +80,7 @@ with_metavars(app)
 def main() -> None:
     """Run the command line. Errors that a user can cause are printed, and exit with code 2."""
     reuse_memory()
+    wait_passively()
     warnings.showwarning = _show_warning
     with guarded_streams(), _errors_printed(), stopped_by_signals():
         try:

@@ -10,7 +10,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo, ParameterInfo
 
+from lpt.cli.early_checks import given_run
 from lpt.errors import ConfigError, LptError, TemplateError
+from lpt.threads import MAX_THREADS
 
 __all__ = [
     "DATA_HELP",
@@ -20,6 +22,7 @@ __all__ = [
     "Device",
     "Run",
     "Seed",
+    "Threads",
     "Workers",
     "check_free",
     "command_of",
@@ -36,7 +39,9 @@ DATA_HELP = (
 )
 MAX_SEED = 2**32 - 1
 Data = Annotated[str, typer.Argument(help=DATA_HELP, show_default=False)]
-Run = Annotated[Path, typer.Argument(help="Run folder or task file.", show_default=False)]
+Run = Annotated[
+    Path, typer.Argument(help="Run folder or task file.", show_default=False, callback=given_run)
+]
 Backbone = Annotated[
     str | None,
     typer.Option(
@@ -50,6 +55,12 @@ Device = Annotated[
     typer.Option(help="cpu, cuda, cuda:NUMBER or mps.", show_default="a CUDA GPU if there is one"),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Random seed.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=MAX_THREADS, help="CPU threads to compute with.", show_default="one per core"
+    ),
+]
 Workers = Annotated[
     int, typer.Option(min=0, help="Processes that load images; 0 loads them in this process.")
 ]

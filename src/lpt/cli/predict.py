@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lpt.cli.options import Backbone, Device, Run, Workers
+from lpt.cli.early_checks import given_paths
+from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.prediction_rows import Output, PredictionRow, formatter
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
 from lpt.escape import printable, shell_command
+from lpt.threads import use_threads
 
 if TYPE_CHECKING:
     from lpt.cli.given_images import GivenImage
@@ -32,6 +34,7 @@ def predict(
         typer.Argument(
             help="Images, or folders of images; - reads paths from standard input, one per line.",
             show_default=False,
+            callback=given_paths,
         ),
     ],
     top: Annotated[int, typer.Option(min=1, help="Number of classes per image.")] = 3,
@@ -71,6 +74,7 @@ def predict(
     ] = False,
     workers: Workers = 0,
     device: Device = None,
+    threads: Threads = None,
     backbone: Backbone = None,
 ) -> None:
     """Predict the most probable classes of images.
@@ -78,11 +82,12 @@ def predict(
     Each image has one row, in order. An image that cannot be read has an error in its row; the exit
     code is then 2. Rows are printed as soon as they are known.
     """
-    from lpt.task import load
-
+    use_threads(threads)
     if as_json and output not in (None, Output.JSONL):
         raise ConfigError(f"--json, --output {output}: choose one of them.")
     chosen = Output.JSONL if as_json else output or Output.TABLE
+    from lpt.task import load
+
     task = load(run, backbone=backbone, device=device)
     limit = _threshold(run, threshold, accuracy)
     head, line = formatter(chosen, min(top, len(task.class_names)))

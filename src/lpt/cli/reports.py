@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Backbone, Device, Run, Workers
+from lpt.cli.early_checks import given_runs
+from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.printing import say, say_json
 from lpt.escape import printable, shell_command
+from lpt.threads import use_threads
 
 __all__ = ["analyze", "bench", "report"]
 
@@ -42,9 +44,11 @@ def analyze(
     ] = None,
     workers: Workers = 0,
     device: Device = None,
+    threads: Threads = None,
     backbone: Backbone = None,
 ) -> None:
     """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
+    use_threads(threads)
     from lpt.analysis import run_analysis
     from lpt.analysis.report.main_findings import main_findings
     from lpt.reporters import reporter_for
@@ -73,7 +77,9 @@ def analyze(
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Run folder, or several to compare.", show_default=False),
+        typer.Argument(
+            help="Run folder, or several to compare.", show_default=False, callback=given_runs
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -90,11 +96,13 @@ def report(
     ] = False,
     workers: Workers = 0,
     device: Device = None,
+    threads: Threads = None,
 ) -> None:
     """Write a self-contained HTML report of a run, or a comparison of several.
 
     The report of an unfinished run shows its epochs so far.
     """
+    use_threads(threads)
     from lpt.analysis.report import write_report
     from lpt.reporters import reporter_for
 
@@ -117,11 +125,13 @@ def bench(
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of measurement.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     device: Device = None,
+    threads: Threads = None,
     precision: Annotated[
         str, typer.Option(help="float32, bf16, or auto: bf16 on a GPU, float32 on a CPU.")
     ] = "auto",
 ) -> None:
     """Measure speed relative to a plain implementation and to the bare backbone."""
+    use_threads(threads)
     from lpt.bench.ratios import bench as measure
     from lpt.bench.ratios import render
 

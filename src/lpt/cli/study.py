@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import DATA_HELP, Device, named_data
+from lpt.cli.options import DATA_HELP, Device, Threads, named_data
 from lpt.cli.printing import say, say_stopped
 from lpt.errors import ConfigError
 from lpt.escape import printable
+from lpt.threads import use_threads
 
 __all__ = ["study"]
 
@@ -107,10 +108,15 @@ def study(
         ),
     ] = False,
     device: Device = None,
+    threads: Threads = None,
 ) -> None:
     """Reproduce a comparison of the paper as one table; resumes after an interruption."""
+    use_threads(threads)
     from lpt.config import parse_settings
+    from lpt.data.sources.data_string import parse_spec
+    from lpt.data.sources.read_source import check_exists
     from lpt.studies.define.definition import load_study, study_names
+    from lpt.studies.define.row_labels import label_of
 
     if name is not None and as_list:
         say("\n".join(row.label for row in load_study(name, recipe).rows))
@@ -121,9 +127,14 @@ def study(
             found = load_study(known)
             say(f"{known:<{width}}  {found.about} ({found.source})")
         return
-    load_study(name)
+    labels = [row.label for row in load_study(name, recipe).rows]
+    for asked in only or ():
+        label_of(asked, labels, "--only")
+    if reference:
+        label_of(reference, labels, "--reference")
     if data is None:
         raise ConfigError(f"study {name}: name the data with --data.")
+    check_exists(parse_spec(data))  # all of this before torch is imported
     from lpt.api import run_name
     from lpt.reporters import reporter_for
     from lpt.studies.define.lr_grid import parse_lrs

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed
+from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed, Threads
 from lpt.cli.printing import say, say_json, say_stopped
 from lpt.escape import shell_command
+from lpt.threads import use_threads
 
 __all__ = ["demo", "train"]
 
@@ -18,8 +19,10 @@ def demo(
         Path | None, typer.Option(help="Run folder.", show_default="a new one below runs/")
     ] = None,
     seed: Seed = 0,
+    threads: Threads = None,
 ) -> None:
     """Run an end-to-end demo on bundled data and a bundled backbone (minutes on a laptop CPU)."""
+    use_threads(threads)
     from lpt.reporters import reporter_for
     from lpt.studies.demo import run_demo
     from lpt.training.run.run_folder import free_run_path
@@ -90,12 +93,12 @@ def train(
         bool, typer.Option("--json", help="Print the result as JSON instead of a table.")
     ] = False,
     device: Device = None,
+    threads: Threads = None,
 ) -> None:
     """Train a task on a data set. The result is a task file of a few megabytes."""
-    from lpt.api import TrainRequest, finish, prepare
+    use_threads(threads)
+    from lpt.api import TrainRequest
     from lpt.config import parse_settings
-    from lpt.reporters import reporter_for
-    from lpt.training.summary import summarise
 
     request = TrainRequest(
         data=data,
@@ -111,6 +114,11 @@ def train(
         device=device,
         log=log,
     )
+    request.check()  # before torch is imported
+    from lpt.api import finish, prepare
+    from lpt.reporters import reporter_for
+    from lpt.training.summary import summarise
+
     trainer = prepare(request, reporter_for())
     try:
         task = finish(trainer)

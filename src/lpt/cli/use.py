@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Backbone, Device, Run, Workers, named_data
+from lpt.cli.options import Backbone, Device, Run, Threads, Workers, named_data
 from lpt.cli.printing import say, say_error, say_json
 from lpt.escape import printable
+from lpt.threads import use_threads
 
 __all__ = ["backbones", "evaluate"]
 
@@ -46,15 +47,22 @@ def evaluate(
     ] = False,
     workers: Workers = 0,
     device: Device = None,
+    threads: Threads = None,
     backbone: Backbone = None,
 ) -> None:
     """Score a task by shot group, and per class as CSV and JSON files."""
+    use_threads(threads)
+    from lpt.data.sources.data_string import parse_spec
+    from lpt.data.sources.read_source import check_exists
+
+    named = named_data(data or [])
+    for source in named.values():
+        check_exists(parse_spec(source))
     from lpt.reporters import reporter_for
     from lpt.shift.score_sets import score_sets
     from lpt.shift.set_tables import render_scores, trained_warnings
     from lpt.task import load
 
-    named = named_data(data or [])
     task = load(run, backbone=backbone, device=device)
     folder = out or (run / "evaluation" if run.is_dir() else None)
     scores = score_sets(

@@ -23,6 +23,7 @@ __all__ = [
     "Factor",
     "LearningRate",
     "Length",
+    "Natural",
     "NonNegative",
     "PoolSize",
     "Positive",
@@ -66,6 +67,7 @@ Factor = Annotated[float, Field(ge=0, le=1e4)]
 LearningRate = Annotated[float, Field(gt=0, le=1e3)]
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """Bounds of what there is, such as images."""
+Natural = Annotated[int, Field(ge=0, le=2**31 - 1)]
 CachedViews = Annotated[int, Field(ge=0, le=10_000)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Epochs = Annotated[int, Field(ge=0, le=100_000)]

@@ -14,6 +14,7 @@ from lpt.config.ranges import (
     Factor,
     LearningRate,
     Length,
+    Natural,
     PoolSize,
     Positive,
     Share,
@@ -234,6 +235,8 @@ class PhaseConfig(Section):
         batch_size: images per step and branch; 0 chooses 8 to 64
             (`lpt.config.automatic_batch`).
         epoch_images: most images sampled per epoch; null for the number of training images.
+        short_epochs: pairs (epoch from 0, steps) of epochs that `lpt train --budget` ended early to
+            keep its time; the learning rate of each step stays.
         sampler: instance, balanced, square-root, class-cycle or dual.
         dual_sampler: sampler of the first branch of "dual".
         eta: initial weight of the instance-balanced branch of "dual"; it decays.
@@ -244,6 +247,7 @@ class PhaseConfig(Section):
     epochs: Epochs = 20
     batch_size: BatchSize = 0
     epoch_images: Count | None = None
+    short_epochs: tuple[tuple[Epochs, Natural], ...] = ()
     sampler: Sampler = "instance"
     dual_sampler: DualSampler = "balanced"
     eta: Factor = 0.5

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from lpt.data.class_groups import ClassGroups
 from lpt.escape import markdown_text, printable
-from lpt.records import SUMMARY_METRICS
+from lpt.progress import SUMMARY_METRICS
 
 __all__ = ["COLUMNS", "Column", "Spread", "render_table"]
 

@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from lpt.data.class_groups import ClassGroups
 from lpt.errors import DataError, ShapeError, TrainingError
-from lpt.records import SUMMARY_METRICS, Predictions
+from lpt.progress import SUMMARY_METRICS
+from lpt.records import Predictions
 
 __all__ = [
     "TOP",
@@ -141,7 +142,7 @@ class Metrics:
         return self.group_scores["few"].accuracy
 
     def summary(self) -> dict[str, float | None]:
-        """Return `lpt.records.SUMMARY_METRICS` and top5 by name."""
+        """Return `lpt.progress.SUMMARY_METRICS` and top5 by name."""
         return {name: getattr(self, name) for name in (*SUMMARY_METRICS, "top5")}
 
 

@@ -2,18 +2,16 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
-from lpt.config import PhaseConfig, RunConfig
+from lpt.config import RunConfig
 from lpt.data.sampling import steps_per_epoch
 from lpt.errors import ParameterError
 from lpt.progress import human_time
+from lpt.training.estimate import Pace, images_of, init_seconds, run_seconds, trained
 from lpt.training.phases.phase import Phase
 
-__all__ = ["Pace", "PhasePace", "fit_budget", "parse_budget", "run_seconds"]
+__all__ = ["fit_budget"]
 
 MIN_EPOCHS = 4
 """Epochs per phase that a budget keeps; then it shortens the epochs."""
@@ -30,64 +28,10 @@ INIT_SHARE = 0.1
 MIN_INIT_IMAGES = 10
 """Images per class that a budget keeps for these; means of fewer would be too noisy."""
 
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
-
-@dataclass(frozen=True)
-class PhasePace:
-    """Measured times of one phase on one machine, in seconds.
-
-    Attributes:
-        phase: the phase that was timed.
-        step: duration of one step on augmented images.
-        image: duration of predicting one image.
-        view: duration of computing one cached view of one image; 0 if the phase cannot cache any.
-        cached_step: duration of one step on cached views; 0 likewise.
-    """
-
-    phase: Phase
-    step: float
-    image: float
-    view: float = 0.0
-    cached_step: float = 0.0
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Measured times of a run on one machine, and the size of its data.
-
-    Attributes:
-        phases: times of every phase in order.
-        class_counts: training images per class.
-        val_images, test_images: number of images in these splits.
-    """
-
-    phases: tuple[PhasePace, ...]
-    class_counts: tuple[int, ...]
-    val_images: int
-    test_images: int
-
-    @property
-    def train_images(self) -> int:
-        """Training images of all classes."""
-        return sum(self.class_counts)
-
-
-def run_seconds(config: RunConfig, pace: Pace) -> float:
-    """Estimate the duration of the whole run in seconds."""
-    total = _init_seconds(config, pace, config.classifier.init_images_per_class)
-    for times in _trained(config, pace):
-        section, views = times.phase.section(config), times.phase.cached_views(config) or 0
-        validation = min(pace.val_images, config.data.max_val_images) * times.image
-        steps = steps_per_epoch(_images(section, pace), section.batch_size)
-        step = times.cached_step if views else times.step
-        total += views * pace.train_images * times.view
-        total += section.epochs * (steps * step + validation)
-        total += validation + pace.test_images * times.image  # final evaluation
-    return total
-
-
-def fit_budget(config: RunConfig, pace: Pace, seconds: float | None) -> tuple[RunConfig, list[str]]:
+def fit_budget(
+    config: RunConfig, pace: Pace, seconds: float | None, spent: float = 0.0
+) -> tuple[RunConfig, list[str]]:
     """Cut a run until it fits: validation, initialisation, epochs, then images per epoch.
 
     Cached views are dropped if a phase would draw each of them less than once on average, because
@@ -95,9 +39,12 @@ def fit_budget(config: RunConfig, pace: Pace, seconds: float | None) -> tuple[Ru
 
     Args:
         seconds: the budget; None for no limit.
+        spent: seconds of it that have passed, and those that are kept in reserve.
     Returns: the configuration, and a description of each cut.
     Raises: ConfigError giving the shortest possible duration, if one step per epoch does not fit.
     """
+    budget = seconds
+    seconds = None if seconds is None else max(0.0, seconds - spent)
     cut_config, cuts = _cut(config, pace, seconds)
     too_long = seconds is not None and run_seconds(cut_config, pace) > seconds
     dropped = {
@@ -111,36 +58,19 @@ def fit_budget(config: RunConfig, pace: Pace, seconds: float | None) -> tuple[Ru
         cut_config, cuts = _cut(config, pace, seconds)
         cuts = ["no cached views, which would cost more time than they save", *cuts]
     needed = run_seconds(cut_config, pace)
-    if seconds is not None and needed > seconds:
+    if budget is not None and seconds is not None and needed > seconds:
         raise ParameterError(
-            f"`budget` {human_time(seconds)}: too short; this data on this machine needs at least "
-            f"{human_time(math.ceil(needed))}. Allow more time, or use a smaller data set."
+            f"`budget` {human_time(budget)}: too short; this data on this machine needs at least "
+            f"{human_time(math.ceil(needed + spent))}. Allow more time, or use a smaller data set."
         )
     return cut_config, cuts
-
-
-def parse_budget(text: str) -> float:
-    """Return the seconds of a duration such as "90s", "20m" or "1.5h".
-
-    Raises: ConfigError if the text is not a positive duration.
-
-    >>> parse_budget("1.5h"), parse_budget("90s")
-    (5400.0, 90.0)
-    """
-    try:
-        seconds = float(text[:-1]) * UNITS[text[-1:]]
-    except (KeyError, ValueError):
-        seconds = -1.0
-    if not 0 < seconds < 1e9:
-        raise ParameterError(f"`budget` {text}: write a time such as 90s, 20m or 1.5h.")
-    return seconds
 
 
 def _cache_pays(phase: Phase, config: RunConfig, pace: Pace) -> bool:
     """Whether a phase draws more often than its cached views would be computed."""
     section = phase.section(config)
     branches = 2 if section.sampler == "dual" else 1
-    steps = steps_per_epoch(_images(section, pace), section.batch_size)
+    steps = steps_per_epoch(images_of(section, pace), section.batch_size)
     draws = branches * section.epochs * steps * section.batch_size
     return draws > (phase.cached_views(config) or 0) * pace.train_images
 
@@ -169,7 +99,7 @@ def _cut_validation(
 ) -> RunConfig:
     per_image = sum(
         (min(times.phase.section(config).epochs, MIN_EPOCHS) + 1) * times.image
-        for times in _trained(config, pace)
+        for times in trained(config, pace)
     )
     wanted = min(pace.val_images, config.data.max_val_images)
     allowed = int(share * seconds / per_image) if per_image else wanted
@@ -187,10 +117,10 @@ def _cut_initialization(
     fitting = (
         images
         for images in range(wanted, MIN_INIT_IMAGES, -1)
-        if _init_seconds(config, pace, images) <= share * seconds
+        if init_seconds(config, pace, images) <= share * seconds
     )
     images = next(fitting, min(wanted, MIN_INIT_IMAGES))
-    if images == wanted or not _init_seconds(config, pace, wanted):
+    if images == wanted or not init_seconds(config, pace, wanted):
         return config
     cuts.append(f"initialisation from {images} images per class instead of {wanted}")
     return config.changed({"classifier.init_images_per_class": images})
@@ -217,7 +147,7 @@ def _cut_epochs(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) 
 
 def _cut_images(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) -> RunConfig:
     sections = {t.phase.name: t.phase.section(config) for t in pace.phases}
-    before = {name: _images(section, pace) for name, section in sections.items()}
+    before = {name: images_of(section, pace) for name, section in sections.items()}
 
     def scaled(share: float) -> RunConfig:
         return config.changed(
@@ -246,21 +176,3 @@ def _largest(scaled: Callable[[float], RunConfig], pace: Pace, seconds: float) -
             if run_seconds(config, pace) <= seconds:
                 return config
     return least
-
-
-def _trained(config: RunConfig, pace: Pace) -> list[PhasePace]:
-    return [times for times in pace.phases if times.phase.is_trained(config)]
-
-
-def _init_seconds(config: RunConfig, pace: Pace, images_per_class: int) -> float:
-    """Estimate the duration of all initialisations and of the class means after each phase."""
-    means = config.classifier.mean_weight > 0
-    per_image = 0.0
-    for times in _trained(config, pace):
-        before = pace.phases[max(0, times.phase.index - 1)]  # its model computes the initialisation
-        per_image += times.phase.start_passes(config) * before.image + means * times.image
-    return float(per_image * np.minimum(pace.class_counts, images_per_class).sum())
-
-
-def _images(section: PhaseConfig, pace: Pace) -> int:
-    return min(pace.train_images, section.epoch_images or pace.train_images)

@@ -7,29 +7,26 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lpt.backbones import hash_weights
 from lpt.config import RunConfig
 from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import RunError
 from lpt.evaluation import fit_temperature
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.own_generator import OwnGenerator
-from lpt.progress import human_time
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
-from lpt.training.budget import fit_budget, run_seconds
+from lpt.training.budget_watch import BudgetWatch, plan_time
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
 from lpt.training.engine.loop import Loop, fit
-from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Stage
-from lpt.training.engine.view_cache import NoRoomError, ViewCache, build_cache
-from lpt.training.pace import measure_pace
+from lpt.training.engine.view_cache import NoRoomError
 from lpt.training.phases.build_stages import PHASES, build_model
 from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.phase import Phase
 from lpt.training.run.data_identity import data_identity, files_identity
 from lpt.training.run.memory_check import check_run_memory
+from lpt.training.run.phase_cache import phase_cache
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.task_metadata import DEFAULT_TEMPERATURE, task_metadata
 from lpt.training.run.training_context import TrainingContext
@@ -62,6 +59,7 @@ class Trainer:
         with OwnGenerator(self.config.seed):
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()
+        self.watch: BudgetWatch | None = None
 
     @property
     def config(self) -> RunConfig:
@@ -88,23 +86,18 @@ class Trainer:
         made = phase.build_stage(self.config, self.model, self.context.counts)
         return made.to(self.context.accelerator.device)
 
-    def fit_budget(self, seconds: float | None) -> None:
+    def fit_budget(self, seconds: float | None, began: float | None = None) -> None:
         """Time a few steps, report the estimated duration, and cut the run to a budget.
+
+        With a budget, `run` also watches the clock, and cuts epochs if the machine has become
+        slower.
 
         Args:
             seconds: the budget; None only drops cached views that would not pay.
+            began: when the budget began, by `time.monotonic`; None for now.
         Raises: ConfigError if even the shortest run would take longer.
         """
-        pace = measure_pace(self.context, self.phases, self.stage)
-        config, cuts = fit_budget(self.config, pace, seconds)
-        self.context.update(config)
-        if cuts:
-            label = "note      " if seconds is None else f"budget    {human_time(seconds)}: "
-            self.context.reporter.message(label + "; ".join(cuts))
-        epochs = " + ".join(str(phase.section(config).epochs) for phase in self.phases)
-        self.context.reporter.message(
-            f"estimate  {human_time(run_seconds(config, pace))} on this machine ({epochs} epochs)"
-        )
+        self.watch = plan_time(self.context, self.phases, self.stage, seconds, began)
 
     def take_phase1(
         self, shared: Tensor, classifier: Tensor, *, seconds: float = 0.0, peak_memory: int = 0
@@ -169,9 +162,15 @@ class Trainer:
         plan = phase.plan(stage, self.config, self.context.train_split.labels)
         if checkpoint.position.epoch < plan.epochs:
             cache, began = None, time.monotonic()
+            if self.watch is not None and not self.watch.has_time_for_cache(self.config, phase):
+                self._change({f"{phase.name}.cached_views": 0})
+                self.context.reporter.message("budget    no time for cached views")
+                plan = phase.plan(stage, self.config, self.context.train_split.labels)
             while plan.views and cache is None:
                 try:
-                    cache = self._cache(stage, plan)
+                    cache = phase_cache(
+                        self.context, self.model, self._cache_folder, stage, plan, self.identity()
+                    )
                 except NoRoomError as full:
                     started = checkpoint.position > Position(phase.index)
                     self._reduce_views(phase, full, started=started)
@@ -188,8 +187,14 @@ class Trainer:
                 self.context.workers,
                 self.config.micro_batch,
                 self.config.compile,
+                None if self.watch is None else self.watch.clock(self.config, phase, self._change),
             )
             checkpoint = fit(loop, stage, plan, phase.section(self.config).optim, checkpoint)
+            short = phase.section(self.config).short_epochs
+            if self.watch is not None and short:
+                self.context.reporter.message(
+                    f"budget    {phase.name}: {len(short)} of {plan.epochs} epochs ended early"
+                )
         if self.config.selection == "best" and checkpoint.best is not None:
             best = self.folder.load_best(phase.name)
             load_trainable(self.model, best, self.folder.best_file(phase.name))
@@ -213,37 +218,16 @@ class Trainer:
             )
         left = f"with {full.views} views" if full.views else "without cached views"
         self.context.reporter.message(f"cache     {full}; training {left}")
-        self.context.update(self.config.changed({f"{phase.name}.cached_views": full.views}))
+        self._change({f"{phase.name}.cached_views": full.views})
+
+    def _change(self, settings: dict[str, Any]) -> None:
+        """Change the configuration of a run that has begun, also for when it is resumed."""
+        self.context.update(self.config.changed(settings))
         self.folder.keep(self.config)
 
     @property
     def _cache_folder(self) -> Path:
         return self.folder.path / "cache"
-
-    def _cache(self, stage: Stage, plan: EpochPlan) -> ViewCache:
-        """Compute fixed views of the training images. Raises: NoRoomError if there are too many."""
-        spec = self.context.backbone.spec
-        upstream = {
-            **self.identity(),
-            "image size": spec.image_size,
-            "LayerNorm eps": spec.layer_norm_eps,
-            "augmentation": self.config.augment.model_dump(mode="json"),
-            "shared prompts": hash_weights({"shared": self.model.shared.prompts}),
-            "shared blocks": self.model.split,
-            "precision": self.context.accelerator.mixed_precision,
-        }
-        return build_cache(
-            self._cache_folder / stage.name,
-            stage,
-            plan,
-            self.context.image_source,
-            upstream,
-            self.context.reporter,
-            dtype=self.config.phase2.cache_dtype,
-            limit_gb=self.config.phase2.cache_limit_gb,
-            device=self.context.accelerator.device,
-            autocast=self.context.autocast,
-        )
 
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""

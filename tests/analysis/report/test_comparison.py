@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from lpt.analysis.report.comparison import group_chart, movers, tail_chart, validation_chart
 from lpt.analysis.report.finished_run import FinishedRun
-from lpt.records import SUMMARY_METRICS
+from lpt.progress import SUMMARY_METRICS
 
 
 def test_charts_have_a_series_per_run(both: list[FinishedRun]) -> None:

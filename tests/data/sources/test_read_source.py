@@ -3,7 +3,12 @@
 import pytest
 
 from lpt.data.sources.data_string import parse_spec
-from lpt.data.sources.read_source import check_options, labels_are_indices, read_source
+from lpt.data.sources.read_source import (
+    check_exists,
+    check_options,
+    labels_are_indices,
+    read_source,
+)
 from lpt.errors import DataError
 
 from ..conftest import MakeFolder
@@ -28,3 +33,19 @@ def test_a_folder_is_read_with_its_options(make_folder: MakeFolder) -> None:
     assert sorted(found.splits.tolist()) == ["test", "train"]
     with pytest.raises(DataError, match="has no column 'nest' to group by"):
         read_source(parse_spec(root), 0, "nest")
+
+
+@pytest.mark.parametrize("spec", ["digits", "cifar100-lt:imbalance=50,root=nowhere", "hf:some/set"])
+def test_a_known_data_set_needs_no_place(spec: str) -> None:
+    check_exists(parse_spec(spec))
+
+
+def test_a_folder_that_exists_is_not_looked_into(tmp_path) -> None:
+    check_exists(parse_spec(str(tmp_path)))
+    check_exists(parse_spec(f"{tmp_path}:list=nothing.csv"))
+
+
+@pytest.mark.parametrize("options", ["", ":list=a.csv"])
+def test_a_path_that_does_not_exist_is_named(tmp_path, options: str) -> None:
+    with pytest.raises(DataError, match="nosuch: no such folder, list or Parquet file"):
+        check_exists(parse_spec(f"{tmp_path}/nosuch{options}"))

@@ -35,6 +35,16 @@ def test_an_epoch_is_the_same_every_time(plan, epoch):
     assert plan.draws(epoch) == plan.draws(epoch)
 
 
+@given(plans, st.integers(0, 2), st.integers(0, 5))
+def test_a_shortened_epoch_has_the_first_of_its_steps(plan, epoch, steps):
+    cut = plan.shortened(epoch, steps)
+    assert cut.draws(epoch) == plan.draws(epoch)[:steps]
+    assert len(cut.draws(epoch)) == cut.steps_of(epoch)
+    other = (epoch + 1) % 3
+    assert cut.draws(other) == plan.draws(other)
+    assert cut.steps_of(other) == plan.steps
+
+
 @given(plans)
 def test_no_two_draws_are_augmented_alike_unless_views_are_cached(plan):
     keys = [draw.key for epoch in range(3) for step in plan.draws(epoch) for draw in step]

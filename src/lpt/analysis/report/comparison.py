@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from lpt.analysis.report.figures import SHARE, tail_line
 from lpt.analysis.report.finished_run import FinishedRun
-from lpt.records import SUMMARY_METRICS
+from lpt.progress import SUMMARY_METRICS
 from lpt.svg import Axis, Chart, bar_chart
 
 __all__ = ["Mover", "group_chart", "movers", "tail_chart", "validation_chart"]

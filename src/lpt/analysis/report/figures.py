@@ -9,8 +9,7 @@ from lpt.analysis.analysis_results import Analysis
 from lpt.analysis.matching import Matching
 from lpt.evaluation import ClassScore
 from lpt.evaluation.metrics import ratio
-from lpt.progress import Record
-from lpt.records import SUMMARY_METRICS
+from lpt.progress import SUMMARY_METRICS, Record
 from lpt.svg import Axis, Chart, HeatMap, bar_chart
 
 __all__ = [

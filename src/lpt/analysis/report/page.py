@@ -31,8 +31,7 @@ from lpt.errors import RunError
 from lpt.escape import printable, shell_command
 from lpt.evaluation import ClassScore
 from lpt.files import write_text
-from lpt.progress import Reporter, human_time, percent
-from lpt.records import SUMMARY_METRICS
+from lpt.progress import SUMMARY_METRICS, Reporter, human_time, percent
 
 __all__ = ["write_report"]
 

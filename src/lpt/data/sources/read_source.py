@@ -13,7 +13,7 @@ from lpt.data.sources.parquet_dataset import is_parquet, parquet_files, read_par
 from lpt.data.sources.paths import is_known_set, shadow_note
 from lpt.errors import DataError
 
-__all__ = ["check_options", "labels_are_indices", "read_source"]
+__all__ = ["check_exists", "check_options", "labels_are_indices", "read_source"]
 
 _TABLE_OPTIONS = ("split", "splits", "labels")
 
@@ -34,6 +34,19 @@ def check_options(spec: DataSpec, *common: str) -> None:
         spec.allow(*common, *FOLDER_OPTIONS, "splits", "labels")
     else:
         spec.allow(*common, *_TABLE_OPTIONS)
+
+
+def check_exists(spec: DataSpec) -> None:
+    """Check the place that a specification names; nothing is listed or read.
+
+    Raises: DataError naming a path that does not exist.
+    """
+    hub = spec.source.startswith(HUB_PREFIX)
+    if not hub and not is_known_set(spec) and not path_exists(spec.source):
+        raise DataError(
+            f"{spec.source}: no such folder, list or Parquet file, and not a known data set "
+            f"({', '.join(DATASETS)})."
+        )
 
 
 def labels_are_indices(spec: DataSpec) -> bool:
@@ -69,11 +82,7 @@ def read_source(
     splits = SplitWords.of_options(spec.options, spec.source)
     if spec.source.startswith(HUB_PREFIX):
         return read_hub(spec, group_by=group_by, splits=splits)
-    if not path_exists(spec.source):
-        raise DataError(
-            f"{spec.source}: no such folder, list or Parquet file, and not a known data set "
-            f"({', '.join(DATASETS)})."
-        )
+    check_exists(spec)
     path = Path(spec.source).expanduser()
     if _is_tree(path):
         if group_by is not None:

@@ -31,6 +31,7 @@ def _phase(section: str, name: str, **omitted: Any) -> dict[str, Fact]:
         f"{section}.epochs": Fact(f"{name} epochs", 20),
         f"{section}.batch_size": Fact(f"{name} batch size", 0),
         f"{section}.epoch_images": Fact(f"{name} images per epoch", None),
+        f"{section}.short_epochs": Fact(f"{name} epochs cut", ()),
         f"{section}.sampler": Fact(f"{name} sampler", omitted["sampler"]),
         f"{section}.dual_sampler": Fact(f"{name} second sampler of dual", "balanced"),
         f"{section}.eta": Fact(f"{name} eta", 0.5),

@@ -12,7 +12,7 @@ from lpt.studies.plan.plan_runs import StudyRun
 from lpt.studies.plan.run_store import RunResult
 from lpt.studies.plan.study_data import StudyData
 from lpt.studies.run.run_names import kind_of
-from lpt.training.budget import Pace, run_seconds
+from lpt.training.estimate import Pace, run_seconds
 from lpt.training.pace import measure_pace
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.trainer import Trainer

@@ -1,8 +1,7 @@
 """The training loop: every phase and every baseline runs through `fit`."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
@@ -19,6 +18,7 @@ from lpt.errors import LptError
 from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.training.engine.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
+from lpt.training.engine.clocks import Limit, WallClock
 from lpt.training.engine.compilation import compile_if_right, compile_pays
 from lpt.training.engine.optim import build_optimizer, schedule, set_lrs
 from lpt.training.engine.sampling_plan import EpochPlan
@@ -64,6 +64,7 @@ class Loop:
         workers: loading processes of the source; only used for a hint if loading is slow.
         micro_batch: images per micro-batch at first; None for the whole step.
         compile: whether to compile the steps: auto, on or off (`compile_pays`).
+        limit: ends epochs early; None for no limit.
     """
 
     accelerator: Accelerator
@@ -76,6 +77,7 @@ class Loop:
     workers: int = 0
     micro_batch: int | None = None
     compile: str = "off"
+    limit: Limit | None = None
 
 
 def fit(
@@ -109,7 +111,7 @@ def fit(
     sums = dict(state.sums)
     best = state.best
     micro = MicroBatch(state.micro_batch or loop.micro_batch, loop.reporter.message)
-    clock = _Clock(state.seconds.get(stage.name, 0.0))
+    clock = WallClock(state.seconds.get(stage.name, 0.0))
     settled = _Settled(optimizer)
 
     def trainable(epoch: int) -> dict[str, Tensor]:
@@ -134,15 +136,10 @@ def fit(
         clock.saved()
         return saved
 
-    total_steps = plan.steps * plan.epochs
-    done = first.epoch * plan.steps + first.step
+    total_steps = sum(map(plan.steps_of, range(plan.epochs)))
+    done = sum(map(plan.steps_of, range(first.epoch))) + first.step
     loop.reporter.begin(stage.name, total_steps, done)
-    batches = loop.source(
-        chain.from_iterable(
-            plan.draws(epoch)[first.step if epoch == first.epoch else 0 :]
-            for epoch in range(first.epoch, plan.epochs)
-        )
-    )
+    batches = _batches(loop, plan, first.epoch, first.step)
     stage.train()
     compiling = compile_pays(loop.compile, accelerator.device, total_steps)
     try:
@@ -150,7 +147,13 @@ def fit(
             clock.epoch()
             images = 0
             start = first.step if epoch == first.epoch else 0
-            for step in range(start, plan.steps):
+            if loop.limit is not None and not loop.limit.begin(epoch):
+                plan = plan.shortened(epoch, 0)
+                state = checkpoint(Position(plan.stage, epoch + 1), trainable(epoch))
+                batches = _batches(loop, plan, epoch + 1)
+            if not plan.steps_of(epoch):
+                continue
+            for step in range(start, plan.steps_of(epoch)):
                 with clock.waiting():
                     inputs, labels = next(batches)
                 set_lrs(
@@ -188,13 +191,21 @@ def fit(
                 images += len(labels)
                 settled.position = Position(plan.stage, epoch, step + 1)
                 loop.reporter.advance(note=f"loss {sums['loss'] / (step + 1):.3f}")
-                if clock.due(loop.checkpoint_seconds) and step + 1 < plan.steps:
+                if step + 1 == plan.steps_of(epoch):
+                    break
+                if loop.limit is not None and loop.limit.over(epoch, step + 1):
+                    plan = plan.shortened(epoch, step + 1)
+                    batches = _batches(loop, plan, epoch + 1)
+                    break
+                if clock.due(loop.checkpoint_seconds):
                     checkpoint(Position(plan.stage, epoch, step + 1), trainable(epoch))
+            if loop.limit is not None:
+                loop.limit.end_steps(plan.steps_of(epoch) - start)
             record: dict[str, Any] = {
                 "stage": stage.name,
                 "epoch": epoch,
                 "epochs": plan.epochs,
-                **{name: value / plan.steps for name, value in sums.items()},
+                **{name: value / plan.steps_of(epoch) for name, value in sums.items()},
                 "images_per_second": images / clock.in_epoch(),
                 "loading_share": clock.waited / clock.in_epoch(),
             }
@@ -229,6 +240,14 @@ def fit(
     return state
 
 
+def _batches(
+    loop: Loop, plan: EpochPlan, epoch: int, step: int = 0
+) -> Iterator[tuple[Inputs, Tensor]]:
+    """Inputs and labels of every step from a position on."""
+    draws = (plan.draws(e)[step if e == epoch else 0 :] for e in range(epoch, plan.epochs))
+    return loop.source(chain.from_iterable(draws))
+
+
 class _Settled:
     """The last position at which weights, optimiser and sums agree; None during an update."""
 
@@ -238,40 +257,6 @@ class _Settled:
 
     def _unsettle(self, *_: Any) -> None:
         self.position = None
-
-
-class _Clock:
-    """Wall-clock times of a stage: in total, in this epoch, and since the last checkpoint.
-
-    The total includes earlier processes; `waited` is the time of this epoch spent on loading.
-    """
-
-    def __init__(self, before: float) -> None:
-        self.start = self.epoch_start = self.last_save = time.monotonic()
-        self.before = before
-        self.waited = 0.0
-
-    def total(self) -> float:
-        return self.before + time.monotonic() - self.start
-
-    def epoch(self) -> None:
-        self.epoch_start = time.monotonic()
-        self.waited = 0.0
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        began = time.monotonic()
-        yield
-        self.waited += time.monotonic() - began
-
-    def in_epoch(self) -> float:
-        return max(time.monotonic() - self.epoch_start, 1e-9)
-
-    def saved(self) -> None:
-        self.last_save = time.monotonic()
-
-    def due(self, seconds: float) -> bool:
-        return time.monotonic() - self.last_save >= seconds
 
 
 def _seed(plan: EpochPlan, epoch: int, step: int) -> int:

@@ -1,7 +1,7 @@
 """The images of every step: a pure function of (seed, stage, epoch)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ class EpochPlan:
         seed, stage: together with the epoch, they determine the draws.
         epoch_images: draws per epoch and branch; None for n.
         views: V to draw from V fixed views of each image; 0 for a new augmentation at every draw.
+        short: (epoch, steps) of the epochs that a budget has cut.
     """
 
     labels: npt.NDArray[np.int64]
@@ -36,6 +37,7 @@ class EpochPlan:
     stage: int
     epoch_images: int | None = None
     views: int = 0
+    short: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(
@@ -49,10 +51,11 @@ class EpochPlan:
         stage: int,
         epoch_images: int | None = None,
         views: int = 0,
+        short: tuple[tuple[int, int], ...] = (),
     ) -> "EpochPlan":
         """Make a plan with the samplers of these branches."""
         samplers = tuple(branch.sampler for branch in branches)
-        return cls(labels, samplers, batch, epochs, seed, stage, epoch_images, views)
+        return cls(labels, samplers, batch, epochs, seed, stage, epoch_images, views, short)
 
     @property
     def images(self) -> int:
@@ -64,10 +67,19 @@ class EpochPlan:
         """Steps per epoch: ceil(images / batch)."""
         return steps_per_epoch(self.images, self.batch)
 
+    def steps_of(self, epoch: int) -> int:
+        """Steps of an epoch: `steps`, or fewer if it was cut."""
+        return min(self.steps, dict(self.short).get(epoch, self.steps))
+
+    def shortened(self, epoch: int, steps: int) -> "EpochPlan":
+        """Return the plan with only this number of steps in an epoch."""
+        return replace(self, short=(*self.short, (epoch, steps)))
+
     def draws(self, epoch: int) -> list[list[Draw]]:
         """Return the draws of every step of an epoch, branch after branch within a step."""
         branches = [self._branch(epoch, i, name) for i, name in enumerate(self.samplers)]
-        return [[draw for part in step for draw in part] for step in zip(*branches, strict=True)]
+        steps = [[draw for part in step for draw in part] for step in zip(*branches, strict=True)]
+        return steps[: self.steps_of(epoch)]
 
     def view_of(self, index: int, view: int) -> Draw:
         """Return the draw of a fixed view of an image."""

@@ -76,4 +76,5 @@ class Phase:
             stage=self.index,
             epoch_images=section.epoch_images,
             views=self.cached_views(config) or 0,
+            short=section.short_epochs,
         )

@@ -1,0 +1,24 @@
+"""Durations as a user writes them."""
+
+from lpt.errors import ParameterError
+
+__all__ = ["parse_budget"]
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_budget(text: str) -> float:
+    """Return the seconds of a duration such as "90s", "20m" or "1.5h".
+
+    Raises: ParameterError if the text is not a positive duration.
+
+    >>> parse_budget("1.5h"), parse_budget("90s")
+    (5400.0, 90.0)
+    """
+    try:
+        seconds = float(text[:-1]) * UNITS[text[-1:]]
+    except (KeyError, ValueError):
+        seconds = -1.0
+    if not 0 < seconds < 1e9:
+        raise ParameterError(f"`budget` {text}: write a time such as 90s, 20m or 1.5h.")
+    return seconds
