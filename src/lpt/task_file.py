@@ -42,7 +42,7 @@ FORMAT = 1
 MAX_SHOWN = 100
 """Maximum number of characters of a file that an error message quotes."""
 
-LIMITS = TensorLimits(file_bytes=2**32, header_bytes=2**23, tensors=8)
+LIMITS = TensorLimits(file_bytes=2**32, header_bytes=2**23)
 """Of a task file; what is larger is refused before it is parsed."""
 
 LARGEST_VALUE = 1e6

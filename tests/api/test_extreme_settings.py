@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import lpt
 from lpt.backbones import FrozenViT
 from lpt.data.manifest import Manifest
 from lpt.errors import LptError
@@ -19,7 +20,7 @@ from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer
 
 from ..config.test_ranges import EXTREMES, RUN
-from ..tiny import backbone_of, config, write_backbone, write_photos
+from ..tiny import backbone_of, config, train, write_backbone, write_photos
 
 pytestmark = pytest.mark.slow
 
@@ -74,3 +75,20 @@ def test_an_accepted_number_prepares_a_run_or_is_refused(name, photos, backbone,
         except LptError as error:
             said = str(error)
         assert len(said) < 800
+
+
+@pytest.mark.parametrize("seed", [0, 2**31, 2**32 - 1])
+def test_the_edges_of_the_seeds_train_to_the_end(seed, photos, backbone, tmp_path):
+    own = config(photos, seed=seed, phase1__epochs=1, phase2__epochs=1)
+    task, _ = train(own, tmp_path / "run", backbone)
+    assert len(task.class_names) == 2
+
+
+def test_a_larger_seed_is_refused_before_anything_is_written(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seed in (2**32, 2**63, -1):
+        with pytest.raises(LptError, match=r"seed .*: give a whole number of 0 to 4,294,967,295"):
+            lpt.train(photos, out="run", seed=seed)
+        with pytest.raises(LptError, match=r"seed=.*: must be at"):
+            lpt.train(photos, out="run", settings={"seed": seed})
+    assert list(tmp_path.iterdir()) == []

@@ -97,6 +97,14 @@ def test_a_reader_that_leaves_ends_the_command_with_141(closed_pipe, monkeypatch
     assert ended.value.code == 141
 
 
+def test_bytes_to_a_reader_that_left_end_the_command_with_141_too(closed_pipe, monkeypatch):
+    with open(closed_pipe, "w", closefd=False) as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        with pytest.raises(SystemExit) as ended, guarded_streams():
+            sys.stdout.buffer.write(b"x" * 100_000)
+    assert ended.value.code == 141
+
+
 @pytest.mark.skipif(not FULL.exists(), reason="Linux")
 def test_a_full_disk_at_stdout_is_a_user_error_and_at_stderr_stops_nothing(monkeypatch):
     with FULL.open("w") as out, FULL.open("w") as err:

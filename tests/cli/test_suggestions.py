@@ -66,7 +66,8 @@ def test_an_analysis_elsewhere_or_of_a_task_file_suggests_no_report_that_cannot_
 ):
     trained(command)
     shutil.copy(place / "my run" / "task.safetensors", place / "alone.safetensors")
-    for words in (["my run"], ["alone.safetensors", "my photos"]):
+    vit = str(place / "vit.safetensors")
+    for words in (["my run"], ["alone.safetensors", "my photos", "--backbone", vit]):
         code, out, err = command("analyze", *words, "--out", "elsewhere")
         assert code == 0, err
         assert suggested(out) == []

@@ -154,11 +154,11 @@ UNREADABLE: dict[str, tuple[Any, str]] = {
     "normalised": (np.full((4, 4, 3), -1.5), "image: float pixels from -1.5 to -1.5"),
     "not finite": (np.full((4, 4, 3), np.nan), "float pixels from nan"),
     "bytes of 255": (np.full((4, 4, 3), 255.0), r"Give floats in \[0, 1\]"),
-    "floating grey": (Image.new("F", (4, 4)), "pixels of type F have no"),
+    "floating grey": (Image.new("F", (4, 4)), "32-bit floats have no"),
     "without size": (Image.new("RGB", (0, 4)), "the image has no pixels"),
     "empty bytes": (b"", "image: the file is empty"),
     "text": (b"no image", "image: not an image"),
-    "missing": ("none.png", "none.png: cannot be read"),
+    "missing": ("none.png", "none.png: no such file"),
     "too long a name": ("a" * 5000, "File name too long"),
 }
 

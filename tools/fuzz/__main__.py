@@ -15,14 +15,14 @@ from pathlib import Path
 
 import torch
 from tools.fuzz.engine import Report, reproduce, run_target
-from tools.fuzz.targets import TARGETS
+from tools.fuzz.targets import BY_NAME, TARGETS
 
 
 def main() -> int:
     """Run the targets that were asked for; return 1 if there are findings."""
     parser = argparse.ArgumentParser(prog="tools.fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=1000, help="cases of all targets together")
-    parser.add_argument("--target", choices=sorted(TARGETS), help="one target; all by default")
+    parser.add_argument("--target", choices=sorted(BY_NAME), help="one target; all by default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("fuzz-findings"))
     parser.add_argument("--only", type=int, help="number of one case, run with its traceback")
@@ -31,14 +31,14 @@ def main() -> int:
     names = [options.target] if options.target else list(TARGETS)
     if options.only is not None:
         with tempfile.TemporaryDirectory() as folder:
-            reproduce(TARGETS[names[0]], options.seed, options.only, Path(folder) / "case")
+            reproduce(BY_NAME[names[0]], options.seed, options.only, Path(folder) / "case")
         print("loaded")
         return 0
     reports = []
     for name in names:
         began = time.monotonic()
         report = run_target(
-            TARGETS[name], -(-options.cases // len(names)), seed=options.seed, out=options.out
+            BY_NAME[name], -(-options.cases // len(names)), seed=options.seed, out=options.out
         )
         reports.append(report)
         print(f"{_line(report)}, {time.monotonic() - began:.0f} s", flush=True)

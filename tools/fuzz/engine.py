@@ -33,6 +33,7 @@ class Target(Protocol):
 
     Attributes:
         name: of the target on the command line.
+        slow_seconds: optional; longest time of a case that computes, whose memory is not watched.
     """
 
     name: str
@@ -137,19 +138,19 @@ def _rng(target: Target, seed: int, index: int) -> random.Random:
 
 def _outcome(target: Target, case: Path) -> tuple[str, str, float]:
     size = sum(f.lstat().st_size for f in case.rglob("*") if f.is_file())
-    watched = size <= SMALL_BYTES
+    watched = size <= SMALL_BYTES and not hasattr(target, "slow_seconds")
     if watched:
         reset_peak_memory("cpu")
     before, began = peak_memory("cpu"), time.process_time()
     kind, text = "loaded", ""
     try:
-        with _alarm(ENDLESS_SECONDS), warnings.catch_warnings():
+        with _alarm(_limit(target)), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             target.load(case)
     except LptError as error:
         kind, text = "refused", str(error)
     except _Endless:
-        kind, text = "endless", f"more than {ENDLESS_SECONDS} s"
+        kind, text = "endless", f"more than {_limit(target)} s"
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         kind = "error"
@@ -159,11 +160,19 @@ def _outcome(target: Target, case: Path) -> tuple[str, str, float]:
     if kind == "refused" and (len(text) > 3000 or len(text.splitlines()) > 3):
         kind = "message"
     if kind in ("loaded", "refused"):
-        if watched and grown > MEMORY_FACTOR * size + MEMORY_FREE:
+        if (
+            watched
+            and not hasattr(target, "slow_seconds")
+            and grown > MEMORY_FACTOR * size + MEMORY_FREE
+        ):
             kind, text = "memory", f"{grown / 2**20:.0f} MB for {size:,} bytes; {text}"
-        elif took > SLOW_SECONDS:
+        elif took > getattr(target, "slow_seconds", SLOW_SECONDS):
             kind, text = "slow", f"{took:.1f} s; {text}"
     return kind, text, took
+
+
+def _limit(target: Target) -> int:
+    return max(ENDLESS_SECONDS, int(4 * getattr(target, "slow_seconds", 0)))
 
 
 @contextlib.contextmanager

@@ -157,6 +157,11 @@ def _adopt_input_size(model: VisionTransformer, checkpoint: Checkpoint) -> None:
             f"{path}: pos_embed has shape {tuple(positions.shape)}, which is not a square grid "
             f"of patches plus {others} tokens. {checkpoint.remedy}"
         )
+    if model.patch_embed.grid_size[0] < 1:
+        raise BackboneError(
+            f"{path}: images of {model.patch_embed.img_size[0]} px are smaller than a patch. "
+            f"{checkpoint.remedy}"
+        )
     patch = model.patch_embed.img_size[0] // model.patch_embed.grid_size[0]
     model.set_input_size((grid * patch, grid * patch))
 

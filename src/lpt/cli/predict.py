@@ -11,7 +11,7 @@ import typer
 from lpt.cli.early_checks import given_paths
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.prediction_rows import Output, PredictionRow, formatter
-from lpt.cli.printing import say
+from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
 from lpt.escape import printable, shell_command
 from lpt.threads import use_threads
@@ -176,7 +176,7 @@ def _threshold(run: Path, given: str | None, accuracy: float | None) -> float | 
         f"{table.split} images of {table.data}; {percent(row.accuracy)} % of the "
         f"{row.kept:,} kept ones are correct"
     )
-    print(printable(note), file=sys.stderr)
+    say_note(note)
     return row.threshold
 
 

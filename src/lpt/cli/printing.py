@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from lpt.errors import LptError
-from lpt.escape import json_text, printable_lines
+from lpt.escape import json_text, printable, printable_lines
 
-__all__ = ["guarded_streams", "say", "say_error", "say_json", "say_stopped"]
+__all__ = ["guarded_streams", "say", "say_error", "say_json", "say_note", "say_stopped"]
 
 _CLOSED_PIPE = 141
 
@@ -26,6 +26,11 @@ def say(text: str) -> None:
 def say_json(value: Any, *, indent: int | None = 2) -> None:
     """Print a value as JSON to stdout at once."""
     print(json_text(value, indent=indent), flush=True)
+
+
+def say_note(text: str) -> None:
+    """Print a note to stderr: escaped, and on one line."""
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def say_stopped(how_to_go_on: str) -> None:
@@ -47,13 +52,18 @@ class _Stream:
     matters more than its lines.
     """
 
-    def __init__(self, stream: TextIO, name: str) -> None:
+    def __init__(self, stream: Any, name: str) -> None:
         self._stream, self._name = stream, name
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def write(self, text: str) -> int:
+    @property
+    def buffer(self) -> "_Stream":
+        """The guarded stream of bytes."""
+        return _Stream(self._stream.buffer, self._name)
+
+    def write(self, text: str | bytes) -> int:
         with self._guarded():
             self._stream.write(text)
         return len(text)

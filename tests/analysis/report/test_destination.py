@@ -35,6 +35,15 @@ def test_any_other_file_is_kept_unless_asked(tmp_path: Path, content: str) -> No
     check_destination(path, generator(["a"]), overwrite=True)
 
 
+def test_in_its_own_place_any_earlier_report_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "r.html"
+    path.write_text(f'<meta name="generator" content="{generator(["old name"])}">')
+    check_destination(path, None, overwrite=False)
+    path.write_text("notes")
+    with pytest.raises(RunError, match="not a report"):
+        check_destination(path, None, overwrite=False)
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is a folder"):
         check_destination(tmp_path, generator(["a"]), overwrite=False)

@@ -174,6 +174,19 @@ def test_the_report_of_an_unfinished_run_has_its_epochs_and_the_way_on(
     assert sum(row[:1] in (["phase1"], ["phase2"]) for row in Tables(page).rows) == 4
 
 
+def test_a_run_that_held_out_nothing_has_a_report_that_says_so(
+    synthetic: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(synthetic, tmp_path / "run")
+    shutil.rmtree(run / "analysis")
+    results = json.loads((run / "results.json").read_text())
+    results["metrics"] = {"phase1": {}, "phase2": {}}
+    (run / "results.json").write_text(json.dumps(results))
+    page = write_report([run]).read_text()
+    assert "Nothing was tested" in page
+    assert f"lpt analyze {run} DATA" in page
+
+
 def test_groups_without_images_have_no_cards_and_no_columns(tmp_path: Path) -> None:
     found = analysed([5, 4, 3], np.arange(60) % 3)
     run = run_folder(tmp_path / "run", found)

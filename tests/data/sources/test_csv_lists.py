@@ -84,7 +84,7 @@ def test_bad_lists_are_named_with_what_is_wrong(tmp_path, text, message):
 
 def test_text_line_without_label_is_named(tmp_path):
     (tmp_path / "l.txt").write_text("1.png\n")
-    with pytest.raises(DataError, match=r"line 1: '1\.png' has no label"):
+    with pytest.raises(DataError, match=r"line 1: has no label"):
         open_data(tmp_path / "l.txt")
 
 
@@ -116,3 +116,14 @@ def test_names_in_another_unicode_form_lead_to_the_file(tmp_path):
     (tmp_path / "l.csv").write_text(text, encoding="utf-8")
     train = open_data(tmp_path / "l.csv", test_fraction=0).split("train")
     assert [train.read(i) for i in range(2)] == [encoded(1), encoded(2)]
+
+
+@pytest.mark.parametrize("name", ["shadow.csv", "shadow.tsv", "shadow.txt"])
+@pytest.mark.parametrize(
+    "secret", ["root:$6$secret:20228:0:::", "TOKEN=secret", "secret", "a,key-----secret-----=="]
+)
+def test_lines_of_a_file_that_is_no_list_are_not_repeated(tmp_path, name, secret):
+    (tmp_path / name).write_text(f"{secret}\n{secret}\n")
+    with pytest.raises(DataError) as caught:
+        open_data(tmp_path / name)
+    assert "secret" not in str(caught.value)

@@ -7,9 +7,10 @@ from tools.fuzz.targets.recipes import Recipes
 from tools.fuzz.targets.run_folders import RunFolders
 from tools.fuzz.targets.settings import Settings
 from tools.fuzz.targets.tables import Parquet
+from tools.fuzz.targets.trainings import Trainings
 from tools.fuzz.targets.weights import Backbones, Checkpoints, ModelConfigs, TaskFiles
 
-__all__ = ["TARGETS"]
+__all__ = ["BY_NAME", "TARGETS"]
 
 _ALL: tuple[Target, ...] = (
     Lists(),
@@ -25,4 +26,9 @@ _ALL: tuple[Target, ...] = (
 )
 
 TARGETS = {target.name: target for target in _ALL}
-"""Targets by name."""
+"""Targets that run by default, by name."""
+
+_BY_NAME: tuple[Target, ...] = (Trainings(),)
+
+BY_NAME = {**TARGETS, **{target.name: target for target in _BY_NAME}}
+"""All targets; the others take seconds for a case and run only when they are named."""

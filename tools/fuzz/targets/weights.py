@@ -69,7 +69,7 @@ class Checkpoints:
         run = RunFolder(folder / "run")
         run.open()
         try:
-            run.checkpoint(["phase1", "phase2"])
+            run.checkpoint({"phase1": 1, "phase2": 1})
         finally:
             run.release()
 

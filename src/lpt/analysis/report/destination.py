@@ -35,9 +35,12 @@ def generator(names: Sequence[str]) -> str:
     return f"lpt report: {listed}"
 
 
-def check_destination(path: Path, mark: str, *, overwrite: bool) -> None:
+def check_destination(path: Path, mark: str | None, *, overwrite: bool) -> None:
     """Refuse to replace a file other than an earlier report of the same runs.
 
+    Args:
+        mark: mark of the report; None accepts any report, for the place of its own in a run folder,
+            which may have been renamed since.
     Raises: RunError naming the file.
     """
     if overwrite or not path.exists():
@@ -46,7 +49,7 @@ def check_destination(path: Path, mark: str, *, overwrite: bool) -> None:
         raise RunError(f"{path}: is a folder. Give a file name, such as {path / 'report.html'}.")
     with path.open("rb") as stream:
         found = _MARK.search(stream.read(4096))
-    if found is None or found[1].decode("utf-8", "replace") != mark:
+    if found is None or (mark is not None and found[1].decode("utf-8", "replace") != mark):
         what = "another report" if found else "not a report of lpt"
         raise RunError(
             f"{path}: exists already and is {what}. Choose another `out`, or allow `overwrite`."

@@ -1,7 +1,6 @@
 """Files of a finished run, read for a report."""
 
 import base64
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from lpt.analysis.predictions import ImagePrediction, read_predictions
 from lpt.analysis.thumbnails import thumbnail_file
 from lpt.config import RunConfig
 from lpt.errors import RunError
+from lpt.escape import shell_command
 from lpt.task.run_result import read_result
 from lpt.task_file import TaskSpec, read_spec
 from lpt.training.run.run_folder import RunFolder
@@ -26,6 +26,7 @@ __all__ = [
     "distinct_labels",
     "flat_settings",
     "is_finished",
+    "is_tested",
     "read_finished_run",
     "read_unfinished_run",
 ]
@@ -109,6 +110,13 @@ def is_finished(run: Path) -> bool:
     return folder.task_file.is_file()
 
 
+def is_tested(run: Path) -> bool:
+    """Whether a finished run has results on held-out images, or an analysis of others."""
+    analysed = (run / "analysis" / "analysis.json").is_file()
+    result = read_result(run)
+    return analysed or result is None or any(result.metrics.values())
+
+
 def distinct_labels(runs: Sequence[Path]) -> list[str]:
     """Name runs by their folders; runs whose folders have the same name by as much as differs.
 
@@ -141,7 +149,7 @@ def read_unfinished_run(run: Path) -> UnfinishedRun:
 def check_finished(run: Path) -> None:
     """Check that a folder is a finished run. Raises: RunError if it is not."""
     if not is_finished(run):
-        command = shlex.join(["lpt", "train", "--out", str(run), "--resume"])
+        command = shell_command("lpt", "train", "--out", run, "--resume")
         raise RunError(f"{run}: not finished (no task.safetensors). Run: {command}")
 
 

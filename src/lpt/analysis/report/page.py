@@ -1,7 +1,6 @@
 """Render the HTML file of `lpt report` from run folders."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
@@ -20,6 +19,7 @@ from lpt.analysis.report.finished_run import (
     distinct_labels,
     flat_settings,
     is_finished,
+    is_tested,
     read_finished_run,
     read_unfinished_run,
 )
@@ -28,7 +28,7 @@ from lpt.analysis.report.pairing import pair_runs, remarks
 from lpt.analysis.report.repeat import given_command, repeat_command
 from lpt.analysis.run_analysis import run_analysis
 from lpt.errors import RunError
-from lpt.escape import printable
+from lpt.escape import printable, shell_command
 from lpt.evaluation import ClassScore
 from lpt.files import write_text
 from lpt.progress import SUMMARY_METRICS, Reporter, human_time, percent
@@ -51,7 +51,7 @@ def write_report(
     """Write an HTML report of one run, or a comparison of several.
 
     A finished run without an analysis is analysed first, on its own test images. The report of a
-    run that is not finished has what its epochs so far have recorded.
+    run that is not finished, or that holds out no images, has what its epochs have recorded.
 
     Args:
         runs: run folders; several must be finished.
@@ -70,9 +70,10 @@ def write_report(
         raise RunError("report: no run given. Give one run folder, or several to compare.")
     labels = distinct_labels(folders)
     path, mark = destination(folders, out), generator(labels)
-    check_destination(path, mark, overwrite=overwrite)
-    if len(folders) == 1 and not is_finished(folders[0]):
-        text = _unfinished(folders[0], mark)
+    own_place = out is None and len(folders) == 1
+    check_destination(path, None if own_place else mark, overwrite=overwrite)
+    if len(folders) == 1 and not (is_finished(folders[0]) and is_tested(folders[0])):
+        text = _untested(folders[0], mark)
     else:
         found = []
         for folder, label in zip(folders, labels, strict=True):
@@ -119,13 +120,24 @@ def _measured(run: FinishedRun) -> set[str]:
     return {name for one in scores for name, value in one.items() if value is not None}
 
 
-def _unfinished(path: Path, mark: str) -> str:
+def _untested(path: Path, mark: str) -> str:
+    """A report without results on held-out images: not finished, or nothing to test."""
     run = read_unfinished_run(path)
-    return _template("unfinished.html.j2").render(
+    if is_finished(path):
+        state, notice = "not tested", "Nothing was tested: all images are training images."
+        way = "Analyse it on other images of the same classes, then make this report again:"
+        command = shell_command("lpt", "analyze", path, "DATA")
+    else:
+        state, notice = "not finished", "This run is not finished."
+        way = "Continue it with:"
+        command = shell_command("lpt", "train", "--out", path, "--resume")
+    return _template("untested.html.j2").render(
         mark=mark,
         run=run,
-        progress=run.progress,
-        resume=shlex.join(["lpt", "train", "--out", str(path), "--resume"]),
+        state=state,
+        notice=notice,
+        way=way,
+        command=command,
         validation_chart=figures.validation_chart(run.metrics),
         loss_chart=figures.loss_chart(run.metrics),
     )

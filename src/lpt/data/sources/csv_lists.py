@@ -66,9 +66,7 @@ def text_table(path: Path) -> Table:
         if not parts or not text:
             continue
         if len(parts) != 2:
-            raise DataError(
-                f"{path} line {number}: {parts[0]!r} has no label. Write a path and a label."
-            )
+            raise DataError(f"{path} line {number}: has no label. Write a path and a label.")
         files.append(parts[0])
         labels.append(parts[1])
     return Table.of_columns(str(path), [Column("path", files), Column("label", labels)])

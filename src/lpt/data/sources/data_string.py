@@ -54,9 +54,12 @@ def parse_spec(spec: str | Path) -> DataSpec:
     >>> parse_spec("photos:list=lists, old/lt100.csv").options["list"]
     'lists, old/lt100.csv'
 
-    Raises: DataError for an empty specification, an option without a value, or a repeated option.
+    Raises: DataError for an empty specification, an option without a value, or a repeated option;
+        ParameterError for what is neither text nor a path.
     """
-    text = path_text("data", spec)
+    if not isinstance(spec, str | Path):
+        path_text("data", spec)
+    text = str(spec)
     if not text.strip():
         raise DataError("data: nothing given. Give a folder, a list, a Parquet file or a data set.")
     match = None if isinstance(spec, Path) or path_exists(text) else _OPTIONS.match(text)

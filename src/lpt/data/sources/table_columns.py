@@ -23,6 +23,7 @@ Names = npt.NDArray[np.str_]
 _HIDDEN = "\u200b\u200c\u200d\u2060\ufeff"  # characters of no width
 _WHOLE_FLOAT = re.compile(r"-?[0-9]+\.0+")
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?inf")
+_HEADER_NAME = re.compile(r"[\w .-]{1,60}")
 _MISSING = frozenset({"nan", "none", "null", "na", "n/a", "<na>"})
 
 
@@ -173,9 +174,12 @@ class Table:
 
     def lacks(self, name: str) -> DataError:
         """The error that a column of every list is missing."""
+        names = [clean(column.name) for column in self.columns.values()]
+        # The first line of a file that is no list, such as a key, is not repeated.
+        is_header = len(names) > 1 and all(map(_HEADER_NAME.fullmatch, names))
+        among = f" among {self.listed()}" if is_header else ""
         return DataError(
-            f"{self.where}: no column {name!r} among {self.listed()}. "
-            "The header needs at least path,label."
+            f"{self.where}: no column {name!r}{among}. The header needs at least path,label."
         )
 
     def listed(self) -> str:
