@@ -120,16 +120,16 @@ def test_threads_are_set_before_torch_is_imported(command, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command",
+    "words",
     ["demo", "train .", "study", "predict . .", "evaluate .", "analyze .", "report .", "bench"],
 )
-def test_every_command_that_computes_takes_threads(lpt, monkeypatch, command):
+def test_every_command_that_computes_takes_threads(lpt, monkeypatch, words):
     def use_threads(number):
         raise LptError(f"{number} threads are used.")
 
     for module in ("predict", "reports", "study", "train", "use"):
         monkeypatch.setattr(f"lpt.cli.{module}.use_threads", use_threads)
-    refused(lpt(*command.split(), "--threads", "3"), "3 threads are used")
+    refused(lpt(*words.split(), "--threads", "3"), "3 threads are used")
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "1025", "two"])
