@@ -62,9 +62,8 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "backbone for a task": (["predict", "vit.safetensors", "photos"], ["not a task file of lpt"]),
     "picture for a task": (["predict", "photos/ant/00.png", "photos"], ["not a readable"]),
     "unknown device": (["predict", "run", "photos", "--device", "gpu"], ["--device 'gpu'"]),
-    "large seed": (["train", "photos", "--set", "seed=99999999999"], ["seed", "4294967295"]),
+    "large seed": (["train", "photos", "--set", "seed=99999999999"], ["seed", "4,294,967,295"]),
     "no picture": (["predict", "run", "none.png"], ["none.png", "no such file"]),
-    "task for a picture": (["predict", "run", "vit.safetensors"], ["vit.safetensors", "image"]),
     "missing data to score": (["evaluate", "run", "/no/such"], ["/no/such"]),
     "missing data to inspect": (["data", "inspect", "/no/such"], ["/no/such"]),
 }
@@ -76,6 +75,12 @@ def test_what_is_wrong_is_named_in_two_lines_and_nothing_is_written(case, lpt, h
     arguments, said = WRONG[case]
     refused(lpt(*arguments), *said)
     assert sorted(home.rglob("*")) == before
+
+
+def test_a_file_that_is_not_an_image_has_a_row_that_says_so_and_exit_code_2(lpt):
+    code, out, err = lpt("predict", "run", "vit.safetensors")
+    assert (code, err) == (2, "lpt: 1 of 1 images could not be read; their rows say why.\n")
+    assert out.startswith("vit.safetensors  error: not an image of a supported format")
 
 
 @pytest.mark.slow
