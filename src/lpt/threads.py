@@ -25,9 +25,9 @@ def wait_passively(environment: MutableMapping[str, str] = os.environ) -> None:
 
     Threads meet after every matrix product. By default those that arrive first spin for
     milliseconds. Beside any other busy process, they take the core from the thread that they wait
-    for, and two threads become several times slower than one (docs/benchmarks.md). The setting
-    applies to the whole process, and only if torch is not imported yet. Only programs should call
-    this, not libraries.
+    for, and two threads become several times slower than one (`python -m tools.threads` measures
+    it). The setting applies to the whole process, and only if torch is not imported yet. Only
+    programs should call this, not libraries.
 
     >>> user: dict[str, str] = {"KMP_BLOCKTIME": "200"}
     >>> wait_passively(user)
