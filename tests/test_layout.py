@@ -28,8 +28,7 @@ def name_of(path: Path) -> str:
 @pytest.mark.parametrize("package", PACKAGES, ids=name_of)
 def test_a_package_has_about_a_dozen_modules(package):
     modules = [p.name for p in package.glob("*.py") if not p.name.startswith("__")]
-    most = 24 if package == SRC else MOST_MODULES  # the top also holds what every layer uses
-    assert len(modules) <= most, modules
+    assert len(modules) <= MOST_MODULES, modules
 
 
 def test_no_two_modules_have_the_same_file_name():

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lpt.backbones import load_backbone
 from lpt.errors import BackboneError, DataError, LptError
-from lpt.files import write_atomic
+from lpt.files.atomic_files import write_atomic
 from lpt.model.two_pass import LongTailedPromptModel, PromptShape
 from lpt.task_file import BackboneRecord, TaskSpec, save_task
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from lpt.threads import wait_passively
+from lpt.machine.threads import wait_passively
 
 WORK = """
 import sys, time, torch

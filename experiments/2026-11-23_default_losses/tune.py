@@ -28,7 +28,7 @@ from lpt.training.runs import RunFolder
 from lpt.training.session import Session
 from lpt.training.workbench import Workbench
 
-from lpt.allocator import reuse_memory
+from lpt.machine.allocator import reuse_memory
 from lpt.api import finish, prepare
 from lpt.config import load_config, parse_settings
 

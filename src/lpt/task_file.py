@@ -21,11 +21,11 @@ from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.named_by_file import check_named
 from lpt.errors import ConfigError, LptError, TaskFileError
 from lpt.escape import shell_command
-from lpt.files import write_bytes
-from lpt.json_files import problem, read_json
+from lpt.files.atomic_files import write_bytes
+from lpt.files.json_files import problem, read_json
+from lpt.files.tensor_files import Kind, TensorFile, TensorLimits, tensor_bytes
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task_spec import BackboneRecord, TaskSpec
-from lpt.tensor_files import Kind, TensorFile, TensorLimits, tensor_bytes
 
 __all__ = [
     "FORMAT",

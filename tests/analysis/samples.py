@@ -17,7 +17,7 @@ from lpt.analysis.thumbnails import thumbnail_file
 from lpt.config import RunConfig
 from lpt.data.image_stores import MemoryStore
 from lpt.data.manifest import Split
-from lpt.files import write_json, write_text
+from lpt.files.atomic_files import write_json, write_text
 from lpt.task import Task
 from lpt.task_file import BackboneRecord, TaskSpec
 

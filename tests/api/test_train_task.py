@@ -14,7 +14,7 @@ import lpt
 from lpt.api import TrainRequest, finish, prepare
 from lpt.config import load_config
 from lpt.errors import BackboneError, ConfigError, DataError, LptError, RunError, TrainingError
-from lpt.files import write_bytes
+from lpt.files.atomic_files import write_bytes
 from lpt.progress import SilentReporter
 from lpt.reporters import PlainReporter
 from lpt.training.engine.checkpoint import Checkpoint

@@ -10,8 +10,8 @@ from tools.fuzz.engine import reproduce, run_target
 from tools.fuzz.mutations import damaged, damaged_json, safetensors_header
 from tools.fuzz.samples import backbone_file
 
-from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import DataError
+from lpt.machine.devices import peak_memory, reset_peak_memory
 
 
 class Outcomes:

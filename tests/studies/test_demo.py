@@ -9,7 +9,7 @@ import pytest
 import lpt
 from lpt.baselines import baseline_settings, train_baseline
 from lpt.errors import RunError
-from lpt.files import write_text
+from lpt.files.atomic_files import write_text
 from lpt.progress import SilentReporter
 from lpt.studies import demo
 

@@ -20,7 +20,7 @@ from lpt import api
 from lpt.backbones import FrozenViT
 from lpt.config import load_config
 from lpt.errors import RunError
-from lpt.files import UNFINISHED
+from lpt.files.atomic_files import UNFINISHED
 from lpt.task_file import TaskSpec, read_spec
 from lpt.training import trainer
 from lpt.training.engine.checkpoint import Checkpoint, Position

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import LptError
+from lpt.machine.devices import peak_memory, reset_peak_memory
 
 __all__ = ["Finding", "Report", "Target", "reproduce", "run_target"]
 

@@ -8,10 +8,10 @@ import torch
 import typer
 from safetensors.torch import save_file
 
-from lpt.allocator import reuse_memory
-from lpt.devices import choose_device
 from lpt.errors import LptError
-from lpt.files import write_atomic
+from lpt.files.atomic_files import write_atomic
+from lpt.machine.allocator import reuse_memory
+from lpt.machine.devices import choose_device
 from lpt.training.run.device_setup import fast_bf16, make_accelerator
 
 from .images import load_images

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lpt.data.sampling import random_stream
 from lpt.errors import ConfigError, TrainingError
-from lpt.files import write_atomic
+from lpt.files.atomic_files import write_atomic
 
 from .images import Images, Mixed, augment, normalise
 from .muon import Muon

@@ -15,8 +15,8 @@ from lpt.analysis.notable_images import NotableImage
 from lpt.errors import RunError
 from lpt.escape import csv_text, shell_command
 from lpt.evaluation import ClassScore
-from lpt.files import write_json, write_text
-from lpt.json_files import read_json
+from lpt.files.atomic_files import write_json, write_text
+from lpt.files.json_files import read_json
 
 __all__ = ["VERSION", "Analysis", "FeatureScore", "read_analysis", "write_analysis"]
 

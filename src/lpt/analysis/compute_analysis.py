@@ -23,7 +23,7 @@ from lpt.analysis.notable_images import (
     worst_mistakes,
 )
 from lpt.data.manifest import Split
-from lpt.devices import peak_memory
+from lpt.machine.devices import peak_memory
 from lpt.random_streams import Stream, random_stream
 from lpt.task import Task
 

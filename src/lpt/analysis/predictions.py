@@ -9,7 +9,7 @@ from lpt.analysis.logit_digest import ImageScores
 from lpt.data.manifest import Split
 from lpt.errors import RunError
 from lpt.escape import csv_text, printable, shell_command
-from lpt.files import write_text
+from lpt.files.atomic_files import write_text
 
 __all__ = ["FILE", "ImagePrediction", "read_predictions", "write_predictions"]
 

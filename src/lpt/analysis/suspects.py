@@ -21,7 +21,7 @@ from lpt.analysis.logit_digest import ImageScores, score_images
 from lpt.analysis.notable_images import label_errors
 from lpt.escape import csv_text
 from lpt.evaluation.calibration import fit_temperature
-from lpt.files import write_text
+from lpt.files.atomic_files import write_text
 
 __all__ = ["KIND", "Suspect", "find_suspects", "leave_one_out", "write_suspects"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from lpt.data.images.decode import decode
 from lpt.data.manifest import Split
 from lpt.errors import DataError
-from lpt.files import write_bytes
+from lpt.files.atomic_files import write_bytes
 
 __all__ = ["SIDE", "save_thumbnails", "thumbnail_file"]
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from lpt.backbones.catalog import canonical_name, unknown_backbone
 from lpt.backbones.spec import MAX_DEPTH, MAX_WIDTH
 from lpt.errors import BackboneError
-from lpt.json_files import read_json
+from lpt.files.json_files import read_json
 
 __all__ = ["CONFIG", "Described", "read_description"]
 

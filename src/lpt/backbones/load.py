@@ -15,7 +15,7 @@ from lpt.backbones.spec import BackboneSpec, hash_weights
 from lpt.backbones.vit import FrozenViT
 from lpt.backbones.weight_file import Checkpoint, fill, read_checkpoint
 from lpt.errors import BackboneError
-from lpt.own_generator import OwnGenerator
+from lpt.machine.own_generator import OwnGenerator
 
 __all__ = ["load_backbone"]
 

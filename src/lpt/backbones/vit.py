@@ -18,7 +18,7 @@ from lpt.backbones.blocks.protocol import PromptedBlock
 from lpt.backbones.linear import FrozenLinear
 from lpt.backbones.spec import BackboneSpec
 from lpt.errors import BackboneError, ShapeError
-from lpt.processes import one_thread_in_forks
+from lpt.machine.processes import one_thread_in_forks
 
 __all__ = ["SUPPORTED", "FrozenViT", "PromptKV"]
 

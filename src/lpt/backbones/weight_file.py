@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lpt.backbones.key_maps import to_timm
 from lpt.errors import BackboneError
-from lpt.tensor_files import TensorFile, TensorLimits
+from lpt.files.tensor_files import TensorFile, TensorLimits
 
 __all__ = [
     "PICKLE_SUFFIXES",

@@ -16,8 +16,8 @@ from lpt.baselines.stage_checkpoint import StageCheckpoint
 from lpt.config import OptimConfig
 from lpt.config.sections import GroupPhaseConfig, Section
 from lpt.losses import build_loss
+from lpt.machine.own_generator import OwnGenerator
 from lpt.model.classifier import CosineClassifier
-from lpt.own_generator import OwnGenerator
 from lpt.training.engine.checkpoint import put_back
 from lpt.training.engine.loop import Loop, Source, fit
 from lpt.training.engine.sampling_plan import EpochPlan

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lpt.files import remove_unfinished
+from lpt.files.atomic_files import remove_unfinished
 from lpt.training.engine.checkpoint import Checkpoint
 
 __all__ = ["StageCheckpoint"]

@@ -12,9 +12,9 @@ from lpt.baselines.methods import multitask
 from lpt.baselines.named_baselines import BASELINES, baseline_options, baseline_settings
 from lpt.baselines.settings import BaselineSettings
 from lpt.config import automatic_batch
-from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import ConfigError
 from lpt.evaluation.tta import expansion, with_tta
+from lpt.machine.devices import peak_memory, reset_peak_memory
 from lpt.records import Output
 from lpt.training.engine.stage import Stage
 from lpt.training.run.training_context import TrainingContext
@@ -31,7 +31,7 @@ class TrainedBaseline:
             augmentation.
         parameters: number of parameters that were trained, classifier included.
         seconds: of training, resumed parts included.
-        peak_memory: peak memory of training in bytes (`lpt.devices.peak_memory`).
+        peak_memory: peak memory of training in bytes (`lpt.machine.devices.peak_memory`).
         predict: images (B, 3, H, H) -> `lpt.records.Output`, with test-time augmentation if the
             settings ask for it.
     """

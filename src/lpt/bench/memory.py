@@ -10,8 +10,8 @@ import subprocess
 import sys
 from typing import TypedDict
 
-from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import LptError
+from lpt.machine.devices import peak_memory, reset_peak_memory
 
 __all__ = ["Peak", "step_memory"]
 

@@ -16,8 +16,8 @@ from lpt.backbones.linear import frozen_linear
 from lpt.bench.cost import block_runs, needed_flops, sizes_of
 from lpt.bench.memory import step_memory
 from lpt.bench.workload import Workload
-from lpt.devices import choose_device
 from lpt.errors import LptError
+from lpt.machine.devices import choose_device
 from lpt.progress import plural
 from lpt.training.run.device_setup import uses_bf16
 

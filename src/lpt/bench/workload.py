@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from lpt.backbones import load_backbone
 from lpt.backbones.linear import torch_products
+from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel, Prefix, PromptShape
-from lpt.own_generator import OwnGenerator
 from lpt.records import Output
 from lpt.reference.plain_model import PlainModel
 

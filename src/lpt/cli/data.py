@@ -106,7 +106,7 @@ def check(
     from lpt.data.check.quarantine import write_quarantine
     from lpt.data.check.scan import check_workers
     from lpt.data.sources.open_data import open_data
-    from lpt.files import cache_folder, write_text
+    from lpt.files.atomic_files import cache_folder, write_text
     from lpt.progress import shown
     from lpt.reporters import reporter_for
 

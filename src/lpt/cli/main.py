@@ -17,7 +17,6 @@ from typing import Annotated, TextIO
 
 import typer
 
-from lpt.allocator import reuse_memory
 from lpt.cli import data, info, predict, reports, study, train, use
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import command_of, message_of, with_metavars, with_quiet
@@ -25,7 +24,8 @@ from lpt.cli.printing import guarded_streams, say, say_error
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 from lpt.escape import printable, printable_lines
-from lpt.threads import wait_passively
+from lpt.machine.allocator import reuse_memory
+from lpt.machine.threads import wait_passively
 
 __all__ = ["app", "main", "stopped_by_signals"]
 

@@ -12,7 +12,7 @@ from typer.models import ArgumentInfo, ParameterInfo
 
 from lpt.cli.early_checks import given_run
 from lpt.errors import ConfigError, LptError, TemplateError
-from lpt.threads import MAX_THREADS
+from lpt.machine.threads import MAX_THREADS
 
 __all__ = [
     "DATA_HELP",

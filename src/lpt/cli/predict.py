@@ -14,7 +14,7 @@ from lpt.cli.prediction_rows import Output, PredictionRow, formatter
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
 from lpt.escape import printable, shell_command
-from lpt.threads import use_threads
+from lpt.machine.threads import use_threads
 
 if TYPE_CHECKING:
     from lpt.cli.given_images import GivenImage

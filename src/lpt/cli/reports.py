@@ -9,7 +9,7 @@ from lpt.cli.early_checks import given_runs
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.printing import say, say_json
 from lpt.escape import printable, shell_command
-from lpt.threads import use_threads
+from lpt.machine.threads import use_threads
 
 __all__ = ["analyze", "bench", "report"]
 

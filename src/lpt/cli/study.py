@@ -9,7 +9,7 @@ from lpt.cli.options import DATA_HELP, Device, Threads, named_data
 from lpt.cli.printing import say, say_stopped
 from lpt.errors import ConfigError
 from lpt.escape import printable
-from lpt.threads import use_threads
+from lpt.machine.threads import use_threads
 
 __all__ = ["study"]
 

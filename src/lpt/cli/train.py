@@ -9,7 +9,7 @@ import typer
 from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed, Threads
 from lpt.cli.printing import say, say_json, say_stopped
 from lpt.escape import shell_command
-from lpt.threads import use_threads
+from lpt.machine.threads import use_threads
 
 __all__ = ["demo", "train"]
 

@@ -9,7 +9,7 @@ import typer
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers, named_data
 from lpt.cli.printing import say, say_error, say_json
 from lpt.escape import printable
-from lpt.threads import use_threads
+from lpt.machine.threads import use_threads
 
 __all__ = ["backbones", "evaluate"]
 

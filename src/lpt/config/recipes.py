@@ -13,7 +13,7 @@ from lpt.config.strict_yaml import MAX_BYTES, YamlError, read_yaml
 from lpt.config.validation import validated
 from lpt.errors import ConfigError
 from lpt.escape import shortened
-from lpt.regular_files import read_regular
+from lpt.files.regular_files import read_regular
 
 __all__ = ["load_config", "parse_settings", "recipe_names"]
 

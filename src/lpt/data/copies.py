@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lpt.data.file_identity import resolved
 from lpt.data.image_stores import FileStore, ImageStore
 from lpt.errors import DataError
-from lpt.regular_files import open_regular
+from lpt.files.regular_files import open_regular
 
 __all__ = ["copy_numbers"]
 

@@ -18,7 +18,7 @@ from lpt.data.images.formats import (
 )
 from lpt.errors import DataError
 from lpt.escape import printable, shortened
-from lpt.regular_files import open_regular
+from lpt.files.regular_files import open_regular
 
 __all__ = ["Folder", "ImageTree", "LeftOut", "Problem", "problems_error"]
 

@@ -15,7 +15,7 @@ from lpt.data.images.decode import ImageError, decode
 from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError, DataError
-from lpt.processes import usable_workers
+from lpt.machine.processes import usable_workers
 from lpt.records import Batch
 
 __all__ = ["Draw", "EvalBatches", "ImageDataset", "Loader", "draw_seed", "make_loader"]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from lpt.data.manifest import Manifest, Split
 from lpt.errors import ConfigError, DataError
 from lpt.escape import csv_text
-from lpt.files import write_text
+from lpt.files.atomic_files import write_text
 from lpt.random_streams import random_stream
 
 __all__ = ["PROFILES", "long_tailed", "profile_counts", "write_list"]

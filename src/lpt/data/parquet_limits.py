@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lpt.errors import DataError
-from lpt.regular_files import size_text
+from lpt.files.regular_files import size_text
 
 __all__ = ["FileState", "file_state", "read_bounded"]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lpt.data.parquet_limits import FileState, file_state, read_bounded
 from lpt.errors import DataError
-from lpt.regular_files import open_regular, read_regular
+from lpt.files.regular_files import open_regular, read_regular
 
 __all__ = [
     "RowGroupReader",

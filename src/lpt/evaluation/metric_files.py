@@ -6,7 +6,7 @@ from typing import Any
 
 from lpt.escape import csv_text
 from lpt.evaluation.metrics import ClassScore, Metrics
-from lpt.files import write_json, write_text
+from lpt.files.atomic_files import write_json, write_text
 
 __all__ = ["metrics_csv", "metrics_json", "write_metrics"]
 

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from pydantic import Field, TypeAdapter, ValidationError
 
 from lpt.errors import DataError, ParameterError
-from lpt.files import write_json
+from lpt.files.atomic_files import write_json
+from lpt.files.regular_files import read_regular
 from lpt.progress import percent
-from lpt.regular_files import read_regular
 
 __all__ = [
     "VERSION",

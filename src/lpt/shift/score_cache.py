@@ -13,9 +13,9 @@ from lpt.data.file_identity import resolved
 from lpt.data.image_stores import FileStore, MemoryStore
 from lpt.data.manifest import Split
 from lpt.errors import LptError, RunError
-from lpt.files import write_bytes
+from lpt.files.atomic_files import write_bytes
+from lpt.files.regular_files import read_regular
 from lpt.records import Predictions
-from lpt.regular_files import read_regular
 
 __all__ = ["ScoreCache"]
 

@@ -11,7 +11,7 @@ from lpt.data.images.decode import decode
 from lpt.data.manifest import Split
 from lpt.escape import printable, shell_command
 from lpt.evaluation import COLUMNS, render_table
-from lpt.files import write_bytes
+from lpt.files.atomic_files import write_bytes
 from lpt.progress import Reporter, human_time, plural
 from lpt.task import Task
 from lpt.training.run.run_folder import RunFolder

@@ -10,9 +10,9 @@ from typing import Any
 from lpt.backbones import warn_if_leaky
 from lpt.config import load_config
 from lpt.data.class_groups import ClassGroups
-from lpt.devices import choose_device
 from lpt.errors import ConfigError
-from lpt.files import write_json, write_text
+from lpt.files.atomic_files import write_json, write_text
+from lpt.machine.devices import choose_device
 from lpt.progress import Reporter, plural
 from lpt.studies.define.definition import Study, load_study
 from lpt.studies.define.lr_grid import DEFAULT_LRS, LearningRate

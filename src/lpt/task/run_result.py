@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from lpt.files import write_json
-from lpt.json_files import Count, Number, Record, read_json
+from lpt.files.atomic_files import write_json
+from lpt.files.json_files import Count, Number, Record, read_json
 
 __all__ = ["Result", "Summary", "read_result", "write_result"]
 
@@ -38,7 +38,7 @@ class Result:
             validation after every epoch, class means; without the final evaluation. Includes
             interrupted processes of the run up to their last checkpoint.
         peak_memory_bytes: highest memory use in bytes over all processes of the run: of the GPU if
-            it was used, else of the process (`lpt.devices.peak_memory`).
+            it was used, else of the process (`lpt.machine.devices.peak_memory`).
 
     >>> record = Result({}, 50_000, 1_000, 200, {"phase1": 60.0, "phase2": 90.0}, 10**9)
     >>> record.seconds

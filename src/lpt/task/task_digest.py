@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from lpt.errors import TaskFileError
-from lpt.regular_files import open_regular
+from lpt.files.regular_files import open_regular
 
 __all__ = ["task_digest"]
 

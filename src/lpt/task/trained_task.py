@@ -18,9 +18,9 @@ from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
 from lpt.deprecation import renamed_arguments
-from lpt.devices import choose_device
 from lpt.errors import DataError, at_least
 from lpt.evaluation import Metrics, evaluate
+from lpt.machine.devices import choose_device
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.records import Output, Predictions
 from lpt.task.call_checks import OnBatch, check_load, check_run, check_split

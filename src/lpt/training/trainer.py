@@ -8,11 +8,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from lpt.config import RunConfig
-from lpt.devices import peak_memory, reset_peak_memory
 from lpt.errors import RunError
 from lpt.evaluation import fit_temperature
+from lpt.machine.devices import peak_memory, reset_peak_memory
+from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
-from lpt.own_generator import OwnGenerator
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from lpt.errors import RunError
-from lpt.files import UNFINISHED
+from lpt.files.atomic_files import UNFINISHED
 from lpt.studies.plan.run_store import RunPredictions, RunResult, RunStore
 
 FACTS = {"method": "lpt", "seed": 0}

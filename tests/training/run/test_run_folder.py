@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lpt.config import RunConfig
 from lpt.errors import RunError
-from lpt.files import write_json
+from lpt.files.atomic_files import write_json
 from lpt.task.run_result import Result, read_result
 from lpt.training.engine.checkpoint import Checkpoint, Position
 from lpt.training.run.run_folder import RunFolder, environment, free_run_path, read_metrics

@@ -30,7 +30,7 @@ from lpt.analysis.run_analysis import run_analysis
 from lpt.errors import RunError
 from lpt.escape import printable, shell_command
 from lpt.evaluation import ClassScore
-from lpt.files import write_text
+from lpt.files.atomic_files import write_text
 from lpt.progress import SUMMARY_METRICS, Reporter, human_time, percent
 
 __all__ = ["write_report"]

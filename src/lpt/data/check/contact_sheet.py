@@ -10,7 +10,7 @@ from lpt.data.images.decode import decode
 from lpt.data.manifest import Manifest
 from lpt.errors import DataError
 from lpt.escape import printable
-from lpt.files import write_atomic
+from lpt.files.atomic_files import write_atomic
 
 __all__ = ["contact_sheet"]
 

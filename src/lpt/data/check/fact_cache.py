@@ -9,8 +9,8 @@ import numpy.typing as npt
 from lpt.data.check.facts import FACTS, Facts
 from lpt.data.images.decode import FORMATS
 from lpt.errors import LptError, RunError
-from lpt.files import write_atomic
-from lpt.regular_files import open_regular
+from lpt.files.atomic_files import write_atomic
+from lpt.files.regular_files import open_regular
 
 __all__ = ["FactCache"]
 

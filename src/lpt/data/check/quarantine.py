@@ -14,9 +14,9 @@ from lpt.data.image_stores import FileStore
 from lpt.data.manifest import Manifest, Split
 from lpt.errors import DataError
 from lpt.escape import csv_text, printable, shortened
-from lpt.files import write_text
+from lpt.files.atomic_files import write_text
+from lpt.files.regular_files import read_regular
 from lpt.progress import plural
-from lpt.regular_files import read_regular
 
 __all__ = ["data_root", "relative_name", "without_quarantined", "write_quarantine"]
 

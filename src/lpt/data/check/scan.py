@@ -20,7 +20,7 @@ from lpt.data.images.decode import FORMATS, ImageError, decode, read_header
 from lpt.data.images.limits import pixel_limit
 from lpt.data.manifest import Split
 from lpt.errors import DataError
-from lpt.processes import usable_workers
+from lpt.machine.processes import usable_workers
 
 __all__ = ["Scan", "check_workers", "scan_images"]
 

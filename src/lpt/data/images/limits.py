@@ -10,7 +10,7 @@ import os
 from lpt.data.images.containers.encoded_image import EncodedImage
 from lpt.data.images.image_error import ImageError
 from lpt.errors import ConfigError
-from lpt.regular_files import size_text
+from lpt.files.regular_files import size_text
 
 __all__ = [
     "BYTES_PER_PIXEL",

@@ -10,7 +10,7 @@ from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.table_columns import Column, Table
 from lpt.data.sources.table_listing import entries_of, listing_of_entries
 from lpt.errors import DataError
-from lpt.regular_files import open_regular
+from lpt.files.regular_files import open_regular
 
 __all__ = ["LIST_SUFFIXES", "read_list", "text_table"]
 

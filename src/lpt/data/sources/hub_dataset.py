@@ -11,7 +11,7 @@ from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.table_columns import Column, Table
 from lpt.data.sources.table_listing import entries_of, listing_of_entries
 from lpt.errors import DataError
-from lpt.regular_files import read_regular
+from lpt.files.regular_files import read_regular
 
 __all__ = ["HUB_OPTIONS", "HUB_PREFIX", "read_hub"]
 

@@ -9,9 +9,9 @@ from lpt.data.images.decode import decode
 from lpt.data.manifest import Manifest, Split
 from lpt.errors import DataError
 from lpt.escape import json_text, printable, shortened
+from lpt.files.regular_files import size_text
 from lpt.progress import plural
 from lpt.random_streams import random_stream
-from lpt.regular_files import size_text
 
 __all__ = ["DataSummary", "inspect_data", "render"]
 

@@ -13,10 +13,10 @@ from pydantic import Field, TypeAdapter
 from safetensors.numpy import save_file
 
 from lpt.errors import RunError
-from lpt.file_locks import FileLock
-from lpt.files import append_line, remove_unfinished, write_atomic, write_json
-from lpt.json_files import Count, Number, Record, read_json
-from lpt.tensor_files import TensorFile, TensorLimits
+from lpt.files.atomic_files import append_line, remove_unfinished, write_atomic, write_json
+from lpt.files.file_locks import FileLock
+from lpt.files.json_files import Count, Number, Record, read_json
+from lpt.files.tensor_files import TensorFile, TensorLimits
 
 __all__ = ["RunPredictions", "RunResult", "RunStore"]
 
@@ -64,7 +64,7 @@ class RunResult:
         shifted: accuracy by shifted test set; empty if there is none.
         parameters: number of trained parameters, classifier included.
         seconds: of training, resumed parts included.
-        peak_memory_bytes: during training (`lpt.devices.peak_memory`).
+        peak_memory_bytes: during training (`lpt.machine.devices.peak_memory`).
         epochs: of each stage that was trained.
         environment: of the process that finished the run.
     """

@@ -10,7 +10,7 @@ from lpt.config import RunConfig
 from lpt.data.images.corruptions import CORRUPTIONS, Corruption
 from lpt.data.manifest import Manifest, Split
 from lpt.data.sources.shifted_sets import ShiftedSet, open_shifted
-from lpt.devices import choose_device
+from lpt.machine.devices import choose_device
 from lpt.progress import Reporter
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.device_setup import uses_bf16

@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lpt.errors import RunError
-from lpt.files import write_atomic
-from lpt.json_files import Count, Number, Record, validated_json
-from lpt.tensor_files import TensorFile, TensorLimits
+from lpt.files.atomic_files import write_atomic
+from lpt.files.json_files import Count, Number, Record, validated_json
+from lpt.files.tensor_files import TensorFile, TensorLimits
 
 __all__ = [
     "Checkpoint",
@@ -64,8 +64,8 @@ class Checkpoint:
         seconds: wall-clock time of each stage so far, by stage name; includes its initialisation,
             its view cache and earlier processes of the same run.
         best: score and epoch of this stage's best weights; None before the first validation.
-        peak_memory: highest memory use so far in bytes (`lpt.devices.peak_memory`); includes
-            earlier processes of the same run.
+        peak_memory: highest memory use so far in bytes (`lpt.machine.devices.peak_memory`);
+            includes earlier processes of the same run.
         micro_batch: images per micro-batch in this stage; None for the whole step.
         origin: the file that it was read from, for messages; not stored.
     """

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 from lpt.config import OptimConfig
 from lpt.data.loading import Draw
 from lpt.data.tools.throughput import loading_hint
-from lpt.devices import peak_memory
 from lpt.errors import LptError
+from lpt.machine.devices import peak_memory
 from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.training.engine.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from lpt.errors import TrainingError
-from lpt.own_generator import OwnGenerator
+from lpt.machine.own_generator import OwnGenerator
 from lpt.progress import plural
 from lpt.training.engine.stage import Progress, Stage
 from lpt.training.engine.step_batch import Inputs, StepBatch

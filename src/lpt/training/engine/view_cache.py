@@ -21,7 +21,7 @@ from torch import Tensor
 
 from lpt.data.loading import Draw
 from lpt.errors import ConfigError, RunError, TrainingError
-from lpt.files import write_json
+from lpt.files.atomic_files import write_json
 from lpt.progress import Reporter, plural
 from lpt.training.engine.loop import Source
 from lpt.training.engine.sampling_plan import EpochPlan

@@ -5,8 +5,8 @@ import os
 import torch
 from accelerate import Accelerator
 
-from lpt.devices import choose_device
 from lpt.errors import ConfigError, ParameterError
+from lpt.machine.devices import choose_device
 
 __all__ = ["cpu_has_bf16", "default_workers", "fast_bf16", "make_accelerator", "uses_bf16"]
 
@@ -18,7 +18,7 @@ def make_accelerator(precision: str = "auto", device: str | None = None) -> Acce
 
     Args:
         precision: as for `uses_bf16`.
-        device: as for `lpt.devices.choose_device`; None uses a CUDA GPU if there is one.
+        device: as for `lpt.machine.devices.choose_device`; None uses a CUDA GPU if there is one.
     Raises: ConfigError if bf16 is requested on a device without bf16 instructions, or if this
         process has trained on another device or in another precision.
     """

@@ -10,8 +10,8 @@ from lpt.backbones import FrozenViT
 from lpt.config import RunConfig
 from lpt.data.sampling import DUAL
 from lpt.errors import ConfigError
-from lpt.free_memory import free_memory
-from lpt.regular_files import size_text
+from lpt.files.regular_files import size_text
+from lpt.machine.free_memory import free_memory
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["check_run_memory", "check_step_memory", "prompt_bytes", "step_bytes"]

@@ -17,7 +17,7 @@ from lpt.data.sources.open_data import open_data
 from lpt.data.sources.paths import anchored, local_path
 from lpt.errors import ConfigError, RunError
 from lpt.escape import shell_command
-from lpt.files import cache_folder
+from lpt.files.atomic_files import cache_folder
 from lpt.progress import Reporter, SilentReporter, plural, shown
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_folder import RunFolder

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from lpt.config import RunConfig, load_config
 from lpt.errors import RunError
-from lpt.file_locks import FileLock
-from lpt.files import (
+from lpt.files.atomic_files import (
     UNFINISHED,
     check_writable,
     remove_unfinished,
@@ -25,6 +24,7 @@ from lpt.files import (
     write_json,
     write_text,
 )
+from lpt.files.file_locks import FileLock
 from lpt.training.engine.checkpoint import Checkpoint, read_tensors
 from lpt.training.run.data_identity import IMAGE_SIZES, IMAGE_TIMES
 from lpt.training.run.run_records import read_identity, read_metrics

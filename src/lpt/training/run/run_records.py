@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lpt.errors import RunError
-from lpt.json_files import MAX_JSON_BYTES, Count, Number, Record, read_json, validated_json
-from lpt.regular_files import read_regular
+from lpt.files.json_files import MAX_JSON_BYTES, Count, Number, Record, read_json, validated_json
+from lpt.files.regular_files import read_regular
 from lpt.training.engine.checkpoint import MAX_EPOCHS
 
 __all__ = ["read_environment", "read_identity", "read_metrics"]

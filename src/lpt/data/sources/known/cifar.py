@@ -23,7 +23,7 @@ from lpt.data.sources.data_string import DataSpec
 from lpt.data.sources.listing import Listing
 from lpt.data.sources.parquet_dataset import read_parquet
 from lpt.errors import DataError
-from lpt.files import cache_folder, write_atomic
+from lpt.files.atomic_files import cache_folder, write_atomic
 from lpt.random_streams import random_stream
 
 __all__ = ["CIFAR10", "CIFAR100", "Archive", "read_cifar"]
@@ -88,7 +88,7 @@ def read_cifar(archive: Archive, spec: DataSpec, seed: int) -> Listing:
     Args:
         archive: the data set.
         spec: options `imbalance` (default 100) and `root`, the folder of the files (default:
-            `lpt.files.cache_folder`).
+            `lpt.files.atomic_files.cache_folder`).
         seed: chooses the images.
     Raises: DataError if the archive cannot be downloaded, is not the published one, or is damaged.
     Source: Cui et al., CVPR 2019.

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from lpt import devices
-from lpt.devices import choose_device, peak_memory
 from lpt.errors import ParameterError
+from lpt.machine import devices
+from lpt.machine.devices import choose_device, peak_memory
 
 
 def test_nothing_asked_takes_what_is_there() -> None:
@@ -73,7 +73,7 @@ def test_the_peak_holds_what_was_freed_again() -> None:
 def test_a_peak_that_was_reset_counts_from_what_is_held_now() -> None:
     """In a process of its own: one that ran the command line keeps the memory it frees."""
     program = (
-        "from lpt.devices import peak_memory, reset_peak_memory\n"
+        "from lpt.machine.devices import peak_memory, reset_peak_memory\n"
         "del [bytearray(2**28)][:]\n"
         "before = peak_memory('cpu')\n"
         "reset_peak_memory('cpu')\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lpt.errors import RunError
-from lpt.file_locks import FileLock
+from lpt.files.file_locks import FileLock
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lpt.errors import LptError
-from lpt.json_files import problem
-from lpt.regular_files import open_regular, size_text
+from lpt.files.json_files import problem
+from lpt.files.regular_files import open_regular, size_text
 
 __all__ = ["Kind", "TensorFile", "TensorLimits", "tensor_bytes"]
 

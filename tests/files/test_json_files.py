@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from lpt.errors import LptError, RunError
-from lpt.json_files import Count, Number, Record, read_json
+from lpt.files.json_files import Count, Number, Record, read_json
 
 
 class Thing(Record):

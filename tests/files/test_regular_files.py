@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lpt.errors import DataError, RunError
-from lpt.regular_files import open_regular, read_regular, size_text
+from lpt.files.regular_files import open_regular, read_regular, size_text
 
 
 def test_a_regular_file_is_read_whole_also_through_a_link(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lpt import free_memory as module
-from lpt.free_memory import free_memory
+from lpt.machine.free_memory import free_memory
 
 
 def test_free_memory_is_within_what_the_machine_has():

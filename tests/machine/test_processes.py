@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-START = "from lpt.processes import usable_workers\n"
+START = "from lpt.machine.processes import usable_workers\n"
 CALL = "print('workers', usable_workers(2, 'spawn'))\n"
 
 
@@ -74,7 +74,7 @@ def test_a_worker_that_runs_the_script_again_ends_with_the_reason(tmp_path):
 
 FORK = """
 import os, signal, torch
-from lpt.processes import one_thread_in_forks
+from lpt.machine.processes import one_thread_in_forks
 one_thread_in_forks()
 torch.set_num_threads(2)
 x = torch.ones(300, 300)

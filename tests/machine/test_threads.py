@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lpt.errors import ParameterError
-from lpt.threads import MAX_THREADS, use_threads, wait_passively
+from lpt.machine.threads import MAX_THREADS, use_threads, wait_passively
 
 
 def test_threads_sleep_while_they_wait():

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lpt.errors import LptError, RunError
 from lpt.escape import shortened
-from lpt.regular_files import read_regular
+from lpt.files.regular_files import read_regular
 
 __all__ = ["MAX_JSON_BYTES", "Count", "Number", "Record", "problem", "read_json", "validated_json"]
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save, save_file
 
 from lpt.errors import RunError
-from lpt.tensor_files import TensorFile, TensorLimits, tensor_bytes
+from lpt.files.tensor_files import TensorFile, TensorLimits, tensor_bytes
 
 TENSORS = {
     "half": torch.arange(6).reshape(2, 3).half(),

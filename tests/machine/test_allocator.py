@@ -7,7 +7,7 @@ import pytest
 
 FRESH_PAGES = """
 import resource, torch
-from lpt.allocator import reuse_memory
+from lpt.machine.allocator import reuse_memory
 if {reuse}: assert reuse_memory()
 for step in range(12):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from lpt.errors import RunError
-from lpt.files import (
+from lpt.files.atomic_files import (
     append_line,
     check_writable,
     remove_unfinished,

@@ -1,0 +1,1 @@
+"""Reading and writing files: atomic, locked, bounded, and against schemas."""
