@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lpt import free_memory as module
+from lpt.machine import free_memory as module
 from lpt.machine.free_memory import free_memory
 
 
