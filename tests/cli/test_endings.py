@@ -19,6 +19,17 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and pipes of PO
 FULL = Path("/dev/full")
 
 
+@pytest.fixture(autouse=True)
+def _usual_signals() -> Iterator[None]:
+    """Signals as in a terminal, also where the tests run in the background or under nohup."""
+    usual = dict.fromkeys((signal.SIGTERM, signal.SIGHUP), signal.SIG_DFL)
+    before = {n: signal.signal(n, how) for n, how in usual.items()}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, how in before.items():
+        signal.signal(number, how)
+
+
 @pytest.fixture
 def closed_pipe() -> Iterator[int]:
     reading, writing = os.pipe()

@@ -21,6 +21,15 @@ def recorder(calls: list[dict[str, Any]], result: Any) -> Callable[..., Any]:
     return record
 
 
+@pytest.fixture(autouse=True)
+def _runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run folders, since a path that does not exist is refused before anything is imported."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("run", "one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "task.safetensors").touch()
+
+
 def invoke(*arguments: str) -> str:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output

@@ -64,7 +64,8 @@ Positive = Annotated[float, Field(gt=0, le=1e9)]
 NonNegative = Annotated[float, Field(ge=0, le=1e9)]
 Factor = Annotated[float, Field(ge=0, le=1e4)]
 """Weights and exponents of losses, decay of weights."""
-LearningRate = Annotated[float, Field(gt=0, le=1e3)]
+LearningRate = Annotated[float, Field(gt=0, le=1e30)]
+"""A rate that is far too large is told by the loss: training stops and names the setting."""
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """Bounds of what there is, such as images."""
 Natural = Annotated[int, Field(ge=0, le=2**31 - 1)]

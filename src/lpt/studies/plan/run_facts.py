@@ -122,6 +122,7 @@ RUN_SETTINGS_WITHOUT_EFFECT: Mapping[str, str] = {
     "selection": "every run of a study keeps the last epoch",
     "micro_batch": "computes the same step in parts",
     "checkpoint_seconds": "a resumed run has the same weights",
+    "data.max_pixels": "a larger image stops a run",
     "data.max_val_images": "runs of a study have no validation images",
     "data.workers": "sampling does not depend on processes",
     "data.start_method": "sampling does not depend on processes",
