@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,7 +39,9 @@ def invoke(*arguments: str) -> str:
 
 def test_analyze_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, Any]] = []
-    monkeypatch.setattr("lpt.analysis.run_analysis", recorder(calls, (None, Path("run/analysis"))))
+    found = SimpleNamespace(training_suspects=0)
+    monkeypatch.setattr("lpt.analysis.run_analysis", recorder(calls, (found, Path("run/analysis"))))
+    monkeypatch.setattr("lpt.analysis.report.main_findings.main_findings", lambda _: ["accuracy"])
     printed = invoke("analyze", "run", "photos", "--bank", "8", "--workers", "2", "--source", "x")
     assert calls[0] == {
         "args": (Path("run"), "photos"),
@@ -47,6 +50,7 @@ def test_analyze_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
         "bank": 8,
         "device": None,
         "workers": 2,
+        "backbone": None,
     }
     assert "run/analysis/analysis.json" in printed
     assert "lpt report run" in printed

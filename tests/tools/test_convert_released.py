@@ -47,7 +47,7 @@ def test_a_converted_checkpoint_gives_the_reference_logits(
     torch.save({"state_dict": released_like(prefix), "epoch": 3}, tmp_path / "released.pth")
     monkeypatch.setattr(tool, "HEAD_WIDTH", 16)  # the fixture has two heads of width 16
     file = tool.convert(tmp_path / "released.pth", tmp_path / "out", None, None)
-    model, spec = load_task(file)
+    model, spec = load_task(file, str(file.parent / "backbone.safetensors"))
     golden = load_file(FIXTURE)
     with torch.no_grad():
         logits = model(golden["in.images"]).logits

@@ -251,6 +251,6 @@ def _head(path: str) -> bytes:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
             return b""
         with open_regular(path) as stream:
-            return stream.read(HEAD)
+            return stream.read(HEAD) or b""  # None where a read would wait
     except (DataError, OSError):
         return b""

@@ -149,8 +149,11 @@ class TensorFile:
         }
 
     def _header(self, stream: BinaryIO, limits: TensorLimits) -> tuple[dict[str, Any], int]:
-        start = stream.read(8)
-        self._size = stream.seek(0, 2)
+        try:
+            start = stream.read(8) or b""  # a file of the kernel may hold nothing yet
+            self._size = stream.seek(0, 2)
+        except OSError as fault:
+            raise self._damaged(fault.strerror or str(fault)) from fault
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else self._size
         if length > self._size - 8:
             raise self._damaged("its header is incomplete")

@@ -71,7 +71,7 @@ def _time(
     context: TrainingContext, phase: Phase, stage: Stage, sample: Split, limit: float
 ) -> PhasePace:
     config: RunConfig = context.config
-    full = phase.plan(stage, config, context.train_split.labels)
+    full = replace(phase.plan(stage, config, context.train_split.labels), short=())
     share = _share(context, stage, full, sample, limit)
     sample = sample.take(np.arange(max(1, int(share * len(sample)))))
     plan = replace(full, batch=max(PROBED, int(share * full.batch)) if share < 1 else full.batch)

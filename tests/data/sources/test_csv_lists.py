@@ -62,7 +62,7 @@ def test_integer_labels_are_ordered_as_numbers(tmp_path):
         ("label\n1\n", "no column 'path'"),
         ("path,label\n1.png,\n", "entry 1: column 'label' has no value"),
         ("path,label\n1.png,0,0\n", "line 2: 3 values for 2 columns"),
-        ("path,label\ngone.png,0\n", "names 'gone.png', which is not in"),
+        ("path,label\ngone.png,0\n", "names 'gone.png', which is not in the folder"),
         ("path,label\n../secret.png,0\n", "is outside the folder"),
         ("path,label\nx/../../secret.png,0\n", "is outside the folder"),
         ("path,label,label_name\n1.png,0,owl\n2.png,0,yak\n", "0 is called both 'owl' and 'yak'"),

@@ -22,7 +22,7 @@ def test_blanks_count_only_where_a_file_has_them(tmp_path: Path) -> None:
     store = file_store(table([" a.png", "a.png", " b.png"]), tmp_path)
     assert list(store.paths) == ["a.png", " b.png"]
     assert store.file.tolist() == [0, 0, 1]
-    with pytest.raises(DataError, match=r"list: names 'b\.png', which is not in"):
+    with pytest.raises(DataError, match=r"list: names 'b\.png', which is not in the folder"):
         check_present("list", tmp_path, ["b.png"])
 
 
@@ -38,7 +38,7 @@ def test_rows_may_be_whole_floats_and_must_exist(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a\0.png", "x" * 5000, "a\0/b.png", "no/such.png"])
 def test_names_that_no_file_can_have_are_missing(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match="which is not in"):
+    with pytest.raises(DataError, match="which is not in the folder"):
         file_store(table([name]), tmp_path)
 
 

@@ -13,7 +13,7 @@ from lpt.analysis.predictions import ImagePrediction, read_predictions
 from lpt.analysis.thumbnails import thumbnail_file
 from lpt.config import RunConfig
 from lpt.errors import RunError
-from lpt.escape import shell_command
+from lpt.escape import printable, shell_command
 from lpt.task.run_result import read_result
 from lpt.task_file import TaskSpec, read_spec
 from lpt.training.run.run_folder import RunFolder
@@ -60,7 +60,7 @@ class FinishedRun:
     @property
     def name(self) -> str:
         """Name of the run folder, or the label."""
-        return self.label or self.path.resolve().name
+        return printable(self.label or self.path.resolve().name)
 
     def picture(self, index: int) -> str | None:
         """Return the thumbnail of an analysed image as a data URI; None if there is none."""
@@ -87,7 +87,7 @@ class UnfinishedRun:
     @property
     def name(self) -> str:
         """Name of the run folder."""
-        return self.path.resolve().name
+        return printable(self.path.resolve().name)
 
     @property
     def progress(self) -> str:

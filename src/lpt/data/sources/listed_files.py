@@ -96,8 +96,8 @@ def check_present(
             there = on_disk(clean(name))
         if there is None:
             raise DataError(
-                f"{where}: names {name!r}, which is not in {root}. "
-                "Restore the file, or remove the line.",
+                f"{where}: names {name!r}, which is not in the folder {str(root)!r}. Restore "
+                "the file, remove the line, or name the folder of the images: DIR:list=LIST.",
                 *filter(None, (remedy,)),
             )
         found.append(there)
