@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lpt.errors import DataError, RunError
-from lpt.files.regular_files import open_regular, read_regular, size_text
+from lpt.files.regular_files import is_file, open_regular, read_regular, size_text
 
 
 def test_a_regular_file_is_read_whole_also_through_a_link(tmp_path: Path) -> None:
@@ -35,6 +35,13 @@ def test_a_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
         open_regular(tmp_path)
     with pytest.raises(RunError, match="no such file"):
         open_regular(tmp_path / "none", error=RunError)
+
+
+def test_a_text_that_is_no_path_leads_to_no_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert is_file(tmp_path / "file")
+    for path in ("a/" * 5000, "a\0b", str(tmp_path)):
+        assert not is_file(path)
 
 
 def test_a_larger_file_is_refused_before_it_is_read(tmp_path: Path) -> None:

@@ -22,11 +22,11 @@ from lpt.config import load_config
 from lpt.errors import RunError
 from lpt.files.atomic_files import UNFINISHED
 from lpt.task_file import TaskSpec, read_spec
-from lpt.training import trainer
 from lpt.training.engine.checkpoint import Checkpoint, Position
 from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError, ViewCache, build_cache
+from lpt.training.run import phase_cache
 from lpt.training.run.run_folder import RunFolder
 
 from ..tiny import (
@@ -195,7 +195,7 @@ def test_as_many_views_are_kept_as_there_is_room_for(
             raise NoRoomError(2, "full")
         return build_cache(folder, stage, plan, *rest, **options)
 
-    monkeypatch.setattr(trainer, "build_cache", room_for_two)
+    monkeypatch.setattr(phase_cache, "build_cache", room_for_two)
     train(few.changed({"phase2.cached_views": 9}), tmp_path / "run", backbone)
     assert load_config(tmp_path / "run" / "config.yaml") == few
     assert_same(tmp_path / "run", files_of(tmp_path / "whole" / "run"))

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from lpt.errors import DataError, LptError
 
-__all__ = ["open_regular", "read_regular", "size_text"]
+__all__ = ["is_file", "open_regular", "read_regular", "size_text"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -60,6 +60,14 @@ def open_regular(
         os.close(handle)
         raise
     return os.fdopen(handle, "rb")
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether a path leads to a regular file; a text that no file can be named by does not."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # too long, or with a NUL
+        return False
 
 
 def read_regular(path: str | Path, max_bytes: int, *, error: type[LptError] = DataError) -> bytes:

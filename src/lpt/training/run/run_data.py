@@ -18,6 +18,7 @@ from lpt.data.sources.paths import anchored, local_path
 from lpt.errors import ConfigError, RunError
 from lpt.escape import shell_command
 from lpt.files.atomic_files import cache_folder
+from lpt.files.regular_files import is_file
 from lpt.progress import Reporter, SilentReporter, plural, shown
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_folder import RunFolder
@@ -81,7 +82,7 @@ def open_configured(
         return data
     if policy not in POLICIES:
         path = Path(policy).expanduser()
-        if not path.is_file():
+        if not is_file(path):
             raise ConfigError(
                 f"data.bad_images={policy}: choose {', '.join(POLICIES)} or an existing quarantine "
                 "list; lpt data check --quarantine FILE writes one."
