@@ -18,8 +18,8 @@ def fraction(parameter: str, value: object) -> None:
 
     Raises: ParameterError naming the parameter.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value < 1:  # type: ignore[operator]
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
+    if not number:
         raise ParameterError(
             f"`{parameter}` {described(value)}: give a number of at least 0 and less than 1."
         )
