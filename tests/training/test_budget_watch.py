@@ -160,7 +160,7 @@ def test_the_plan_says_what_is_over_and_what_measuring_took(trainer: Trainer) ->
     assert watch is not None
     assert 120 <= watch.deadline.spent < 180
     messages = trainer.context.reporter.messages
-    assert messages[0].startswith("budget    60 min, of which 2 min are over: the speed of this ")
+    assert messages[0].startswith("budget    60 min, 2 min of it used so far; measuring the speed ")
     assert messages[-1].startswith("estimate  ")
 
 

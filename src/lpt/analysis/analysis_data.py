@@ -61,7 +61,7 @@ def open_analysis_data(
         raise RunError(f"{run}: a task file does not record its data. Name the data too.")
     own_root = None if own is None else data_root(own)
     if data is not None and (own is None or not same_data(data, own.name)):
-        name, images = data, open_test(data, task.spec.class_names)
+        name, images = data, open_test(data, task.spec.class_names).split("test")
         root = images.store.root if isinstance(images.store, FileStore) else None
     else:
         assert own is not None

@@ -41,7 +41,7 @@ class TrainRequest:
     Traceback (most recent call last):
     ...
     lpt.errors.ParameterError: resume: seed would change the run, which keeps its configuration.
-    Leave it out, or start a new run with another out.
+    Leave it out, or start a new run with another folder as out.
     """
 
     data: PathLike | None = None
@@ -149,7 +149,7 @@ class TrainRequest:
                 f"`resume`: {', '.join(given)} would change the run, "
                 "which keeps its configuration.",
                 f"Leave {'it' if len(given) == 1 else 'them'} out, or start a new run with "
-                "another `out`.",
+                "another folder as `out`.",
             )
         if self.out is None:
             raise ParameterError("`resume`: needs `out`, the run folder, such as runs/birds.")

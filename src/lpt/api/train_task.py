@@ -158,7 +158,7 @@ def _bad_images_explained(source: str) -> Iterator[None]:
 def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     if request.data is None:
         raise ParameterError(
-            "`data`: not given. Name the data, or resume a run with `resume` and `out`."
+            "`data`: not given. Name the data, or resume the run in `out` with `resume=True`."
         )
     config = request.config
     folder = RunFolder(request.run_path or free_run_path(run_name(str(request.data))))
@@ -196,7 +196,7 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
                 raise
             raise ParameterError(
                 f"`data`: {folder.path} was trained on {config.data.source}, and {data} is not the "
-                "same data in another place. Leave it out, or give another `out`."
+                "same data in another place. Leave it out, or choose another folder with `out`."
             ) from error
         if trainer.config != config:
             folder.keep(trainer.config)

@@ -19,7 +19,7 @@ import typer
 
 from lpt.cli import data, info, predict, reports, study, train, use
 from lpt.cli.old_options import current_arguments
-from lpt.cli.options import command_of, message_of, with_metavars, with_quiet
+from lpt.cli.options import command_of, message_of, usage_message, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
@@ -115,13 +115,12 @@ def _errors_printed() -> Iterator[None]:
         raise SystemExit(2) from None
     except Exception as error:
         # Typer has no public class for wrong usage, such as an option that does not exist.
-        message = getattr(error, "format_message", None)
-        if message is None:
+        if not hasattr(error, "format_message"):
             raise
         context = getattr(error, "ctx", None)
         if type(error).__name__ != "NoArgsIsHelpError":  # which has printed the help
             where = "lpt" if context is None else context.command_path
-            say_error(f"{printable(message())}\nSee: {where} --help")
+            say_error(f"{printable(usage_message(error))}\nSee: {where} --help")
         raise SystemExit(2) from None
 
 

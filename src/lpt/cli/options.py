@@ -12,6 +12,7 @@ from typer.models import ArgumentInfo, ParameterInfo
 
 from lpt.cli.early_checks import given_run
 from lpt.errors import ConfigError, LptError, TemplateError
+from lpt.escape import described
 from lpt.machine.threads import MAX_THREADS
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "command_of",
     "message_of",
     "named_data",
+    "usage_message",
     "with_metavars",
     "with_quiet",
 ]
@@ -84,7 +86,28 @@ def message_of(error: LptError) -> str:
     def option(match: re.Match[str]) -> str:
         return _OPTIONS.get(match[1], "--" + match[1].replace("_", "-"))
 
-    return re.sub(r"`([^`\n]+)`", r"\1", re.sub(r"`(\w+)`", option, error.template))
+    return re.sub(r"`([^`\n]+)`", r"\1", re.sub(r"`(\w+)(?:=True)?`", option, error.template))
+
+
+def usage_message(error: Any) -> str:
+    """Return the message of wrong usage: option, value, and what the option takes.
+
+    Args:
+        error: an exception of Typer. One about a value is caused by an error of pydantic.
+    """
+    from pydantic import ValidationError
+
+    from lpt.config.validation import wanted
+
+    cause, parameter = error.__cause__, getattr(error, "param", None)
+    if not isinstance(cause, ValidationError) or parameter is None:
+        return str(error.format_message())
+    is_argument = parameter.param_type_name == "argument"
+    name = parameter.human_readable_name if is_argument else max(parameter.opts, key=len)
+    first = cause.errors()[0]
+    if first["type"] == "value_error":  # of a choice, whose text begins with the value
+        return f"{name}: {first['msg'].removeprefix('Value error, ').removesuffix('.')}."
+    return f"{name} {described(first['input'])}: {wanted(first)}."
 
 
 def named_data(entries: list[str]) -> dict[str, str]:

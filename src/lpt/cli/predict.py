@@ -32,7 +32,8 @@ def predict(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Images, or folders of images; - reads paths from standard input, one per line.",
+            help="Images, or folders of images; - reads standard input: paths, one per line, or "
+            "the bytes of an image.",
             show_default=False,
             callback=given_paths,
         ),
@@ -112,7 +113,7 @@ def _rows(
 
     chunk = CHUNK if workers else BATCH
     from_stdin = STDIN in map(str, paths)
-    for group in given_images(paths, sys.stdin.buffer, null=null):
+    for group in given_images(paths, sys.stdin.buffer, null=null, notice=say_note):
         shown = not sys.stdout.isatty() and not from_stdin and len(group) >= MANY
         reporter = reporter_for() if shown else SilentReporter()
         reporter.begin("predict", len(group), unit="images")
@@ -133,13 +134,14 @@ def _predicted(
     chunk: int,
     workers: int,
 ) -> Iterator[PredictionRow]:
-    sound = [image.path for image in images if image.error is None]
+    sound = [image.content or image.path for image in images if image.error is None]
     found = iter(task.predict_each(sound, top=top, chunk=chunk, workers=workers))
     for image in images:
         result = image.error or next(found)
         path = str(image.path)
         if isinstance(result, DataError):
-            reason = str(result).replace("\n", " ").removeprefix(f"{printable(path)}: ")
+            name = path if image.content is None else "images[0]"  # bytes have no name of their own
+            reason = str(result).replace("\n", " ").removeprefix(f"{printable(name)}: ")
             yield PredictionRow(path, None, reason)
         else:
             unsure = None if limit is None else result.probabilities[0] < limit

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from lpt.errors import ConfigError
 from lpt.escape import described
 
-__all__ = ["validated"]
+__all__ = ["validated", "wanted"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -74,7 +74,7 @@ def _explain(model: type[BaseModel], error: ValidationError, origin: str) -> str
     if first["type"] in ("model_type", "model_attributes_type"):
         given = f"{path}={described(first['input'])}"
         return f"{origin} {given}: a section of settings; set {path}.NAME=VALUE instead."
-    return f"{origin} {path}={described(first['input'])}: {_wanted(first)}."
+    return f"{origin} {path}={described(first['input'])}: {wanted(first)}."
 
 
 def _meant(model: type[BaseModel], path: str) -> str:
@@ -95,8 +95,12 @@ def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from _names(field.annotation, f"{prefix}{name}.")
 
 
-def _wanted(error: ErrorDetails) -> str:
-    """Say what is allowed, in plain words where pydantic speaks of parsing."""
+def wanted(error: ErrorDetails) -> str:
+    """Return what is allowed, in plain words where pydantic speaks of parsing.
+
+    Args:
+        error: one of `ValidationError.errors()`.
+    """
     kind, limits = error["type"], error.get("ctx", {})
     for start, words in _WORDS.items():
         if kind.startswith(start):

@@ -120,8 +120,8 @@ def plan_time(
         watch = BudgetWatch(Deadline(seconds, start if began is None else began), pace)
         spent = human_time(watch.deadline.spent)
         message(
-            f"budget    {human_time(seconds)}, of which {spent} are over: the speed of this "
-            f"machine was measured for {measured}"
+            f"budget    {human_time(seconds)}, {spent} of it used so far; measuring the speed of "
+            f"this machine took {measured}"
         )
     unplanned = 0.0 if watch is None else watch.unplanned
     config, cuts = fit_budget(context.config, pace, seconds, unplanned)

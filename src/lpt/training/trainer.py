@@ -13,6 +13,7 @@ from lpt.evaluation import fit_temperature
 from lpt.machine.devices import peak_memory, reset_peak_memory
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
+from lpt.progress import plural
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
@@ -193,7 +194,8 @@ class Trainer:
             short = phase.section(self.config).short_epochs
             if self.watch is not None and short:
                 self.context.reporter.message(
-                    f"budget    {phase.name}: {len(short)} of {plan.epochs} epochs ended early"
+                    f"budget    {phase.name}: {len(short)} of {plural(plan.epochs, 'epoch')} "
+                    "ended early"
                 )
         if self.config.selection == "best" and checkpoint.best is not None:
             best = self.folder.load_best(phase.name)

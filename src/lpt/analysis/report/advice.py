@@ -118,7 +118,8 @@ def _calibration(found: Analysis) -> Advice | None:
     return Advice(
         "Poorly calibrated probabilities",
         f"{_IMAGES[worst.group]}: confidence differs from accuracy by {100 * worst.error:.1f} "
-        "points on average. Check the reliability curve before you set a threshold.",
+        f"points on average ({worst.tendency}). Check the reliability curve before you set a "
+        "threshold.",
         "trust",
     )
 

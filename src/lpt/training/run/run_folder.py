@@ -95,7 +95,7 @@ class RunFolder:
         if self.path.exists() and any(map(_belongs_to_run, self._entries())):
             raise RunError(
                 f"{self.path}: exists and is not empty. "
-                "Choose another `out`, or resume the run with `resume`."
+                "Choose another folder with `out`, or resume the run with `resume=True`."
             )
 
     def create(self, config: RunConfig, identity: Mapping[str, Any]) -> None:
@@ -240,12 +240,13 @@ class RunFolder:
             self.release()
             raise RunError(
                 f"{self.path}: another process is training in this folder. "
-                "Wait until it ends, or choose another `out`."
+                "Wait until it ends, or choose another folder with `out`."
             ) from error
         except OSError as error:
             self.release()
             raise RunError(
-                f"{self.path}: cannot be written ({error.strerror}). Choose another `out`."
+                f"{self.path}: cannot be written ({error.strerror}). "
+                "Choose another folder with `out`."
             ) from error
 
     def release(self) -> None:
