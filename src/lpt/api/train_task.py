@@ -15,6 +15,7 @@ from lpt.escape import printable, shell_command
 from lpt.progress import Reporter, SilentReporter
 from lpt.reporters import check_log, reporter_for, with_log
 from lpt.task import Task
+from lpt.training.budget_watch import keep_budget
 from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
 from lpt.training.run.run_folder import RunFolder, free_run_path
@@ -169,6 +170,8 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     with _bad_images_explained(config.data.source):
         trainer.fit_budget(request.budget_seconds, request.began)
     folder.create(trainer.config, trainer.identity())
+    if trainer.watch is not None:
+        keep_budget(folder.path, trainer.watch)
     reporter.message(f"run       {printable(str(folder.path))}")
     return trainer
 
@@ -200,6 +203,7 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
             ) from error
         if trainer.config != config:
             folder.keep(trainer.config)
+        trainer.resumed_at = None if finished else request.began
     except BaseException:
         folder.release()
         raise

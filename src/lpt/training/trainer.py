@@ -17,7 +17,8 @@ from lpt.progress import plural
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
-from lpt.training.budget_watch import BudgetWatch, plan_time
+from lpt.training.budget_watch import BudgetWatch, plan_time, resumed_watch
+from lpt.training.deadline import StageClock
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
 from lpt.training.engine.loop import Loop, fit
 from lpt.training.engine.stage import Stage
@@ -46,6 +47,8 @@ class Trainer:
         phases: descriptions of the phases in order; ablations replace some.
         model_type: class of the model; ablations replace it.
         model: the model, on the device.
+        resumed_at: when a resumed run began again, by `time.monotonic`. `run` then watches what is
+            left of the budget it was started with.
     Raises: ConfigError if the prompts do not fit the backbone or the memory.
     """
 
@@ -61,6 +64,7 @@ class Trainer:
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()
         self.watch: BudgetWatch | None = None
+        self.resumed_at: float | None = None
 
     @property
     def config(self) -> RunConfig:
@@ -134,6 +138,11 @@ class Trainer:
         reset_peak_memory(self.context.accelerator.device)
         epochs = {phase.name: phase.section(self.config).epochs for phase in self.phases}
         checkpoint = self.folder.checkpoint(epochs)
+        if self.resumed_at is not None:
+            used = 0.0 if checkpoint is None else sum(checkpoint.seconds.values())
+            self.watch = resumed_watch(
+                self.context, self.phases, self.stage, self.folder.path, self.resumed_at - used
+            )
         if checkpoint is None:
             checkpoint = self._begin(0, Checkpoint(Position(), {}))
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
@@ -188,7 +197,7 @@ class Trainer:
                 self.context.workers,
                 self.config.micro_batch,
                 self.config.compile,
-                None if self.watch is None else self.watch.clock(self.config, phase, self._change),
+                self._clock(phase),
             )
             checkpoint = fit(loop, stage, plan, phase.section(self.config).optim, checkpoint)
             short = phase.section(self.config).short_epochs
@@ -205,6 +214,11 @@ class Trainer:
             interpolate_with_class_means(stage, self.context, self.config.classifier.mean_weight)
             checkpoint = checkpoint.spent(phase.name, time.monotonic() - began)
         return self._end(phase, checkpoint)
+
+    def _clock(self, phase: Phase) -> StageClock | None:
+        watch, message = self.watch, self.context.reporter.message
+        args = self.config, phase, self._change, message
+        return None if watch is None else watch.clock(*args)
 
     def _end(self, phase: Phase, checkpoint: Checkpoint) -> Checkpoint:
         """Save the final weights of a phase, and begin the next one."""
