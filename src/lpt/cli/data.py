@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Data, Seed, check_free, with_quiet
+from lpt.cli.options import Data, Seed, check_free, with_quiet, with_threads
 from lpt.cli.printing import say
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
 from lpt.escape import printable, shell_command
@@ -38,6 +38,7 @@ def list_sets() -> None:
 
 
 @app.command()
+@with_threads
 def inspect(
     data: Data,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -71,6 +72,7 @@ def inspect(
 
 
 @app.command()
+@with_threads
 @with_quiet
 def check(
     data: Data,
@@ -132,6 +134,7 @@ def check(
 
 
 @app.command()
+@with_threads
 def split(
     data: Data,
     out: Out,
@@ -167,6 +170,7 @@ def split(
 
 
 @app.command()
+@with_threads
 def longtail(
     data: Data,
     out: Out,
@@ -214,6 +218,7 @@ def longtail(
 
 
 @app.command()
+@with_threads
 def bench(
     data: Data,
     image_size: Annotated[

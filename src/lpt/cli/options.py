@@ -3,7 +3,8 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -13,7 +14,7 @@ from typer.models import ArgumentInfo, ParameterInfo
 from lpt.cli.early_checks import given_run
 from lpt.errors import ConfigError, LptError, TemplateError
 from lpt.escape import described
-from lpt.machine.threads import MAX_THREADS
+from lpt.machine.threads import MAX_THREADS, use_threads
 
 __all__ = [
     "DATA_HELP",
@@ -32,6 +33,7 @@ __all__ = [
     "usage_message",
     "with_metavars",
     "with_quiet",
+    "with_threads",
 ]
 
 DATA_HELP = (
@@ -141,23 +143,48 @@ def check_free(*files: Path | None) -> None:
 def with_quiet(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the option `--quiet`, which shows neither progress nor notes about it."""
 
-    @functools.wraps(command)
-    def run(*, quiet: bool = False, **arguments: Any) -> None:
+    @contextmanager
+    def around(quiet: bool) -> Iterator[None]:
         from lpt.reporters import without_progress
 
-        if not quiet:
-            command(**arguments)
-            return
-        with without_progress():
+        with without_progress() if quiet else nullcontext():
+            yield
+
+    return _with_option(command, "quiet", _Quiet, False, around)
+
+
+def with_threads(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option `--threads`."""
+
+    @contextmanager
+    def around(threads: int | None) -> Iterator[None]:
+        use_threads(threads)
+        yield
+
+    return _with_option(command, "threads", Threads, None, around)
+
+
+def _with_option(
+    command: Callable[..., None],
+    name: str,
+    annotation: Any,
+    default: Any,
+    around: Callable[[Any], AbstractContextManager[None]],
+) -> Callable[..., None]:
+    """Give a command one more option, whose value opens a context around it."""
+
+    @functools.wraps(command)
+    def run(**arguments: Any) -> None:
+        with around(arguments.pop(name, default)):
             command(**arguments)
 
     signature = inspect.signature(command)
     kind = inspect.Parameter.KEYWORD_ONLY
-    quiet = inspect.Parameter("quiet", kind, default=False, annotation=_Quiet)
+    option = inspect.Parameter(name, kind, default=default, annotation=annotation)
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*signature.parameters.values(), quiet]
+        parameters=[*signature.parameters.values(), option]
     )
-    run.__annotations__ = {**command.__annotations__, "quiet": _Quiet}
+    run.__annotations__ = {**command.__annotations__, name: annotation}
     return run
 
 
