@@ -93,8 +93,8 @@ def _total_time(rows: Sequence[RowPlan]) -> list[str]:
         lines.append("Times come from the recorded seconds of finished runs of the same kind.")
     if any(row.measured for row in rows):
         lines.append(
-            "~ rough, from a few steps timed now; a step of a baseline counts as one of phase 1, and "
-            "most take less. Other programs on this machine make it longer."
+            "~ rough, from a few steps timed now; a step of a baseline counts as one of phase 1, "
+            "and most take less. Other programs on this machine make it longer."
         )
     return lines
 
