@@ -22,20 +22,30 @@ from lpt.errors import DataError, ParameterError
 from lpt.escape import shortened
 from lpt.evaluation.priors import PriorEstimate, effective_prior, estimate_prior
 from lpt.files.regular_files import read_regular
+from lpt.progress import percent, plural
 from lpt.records import Predictions
 from lpt.task_spec import TaskSpec
 
-__all__ = ["NAMED", "PriorInput", "adjust_predictions", "estimate_task_prior", "task_prior"]
+__all__ = [
+    "ESTIMATE",
+    "PriorInput",
+    "PriorRule",
+    "adjust_predictions",
+    "estimate_task_prior",
+    "task_prior",
+]
 
-NAMED = ("uniform", "training")
+ESTIMATE = "estimate"
+"""Stands for the frequencies that are estimated from the images themselves."""
 
 PriorInput = str | Path | Mapping[str, float] | Sequence[float] | npt.NDArray[np.floating[Any]]
 
 MAX_BYTES = 2**24
+SHOWN = 3
 FLOOR = 1e-30
 """Lowest frequency: a class of frequency 0 gets a logit far below all others, but a finite one."""
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 def source_prior(spec: TaskSpec) -> Floats:
@@ -84,6 +94,44 @@ def estimate_task_prior(spec: TaskSpec, found: Predictions) -> PriorEstimate:
 
     probabilities = softmax(found.logits.astype(np.float64) / spec.temperature, axis=1)
     return estimate_prior(probabilities, source_prior(spec))
+
+
+class PriorRule:
+    """The class frequencies that sets of images are predicted under.
+
+    Args:
+        spec: metadata of the task.
+        given: None for the task's own, "estimate" for those of each set, or as in `task_prior`.
+    """
+
+    def __init__(self, spec: TaskSpec, given: PriorInput | None) -> None:
+        self.spec = spec
+        self._estimates = isinstance(given, str) and given == ESTIMATE
+        self._target = None if given is None or self._estimates else task_prior(spec, given)
+
+    def apply(self, found: Predictions) -> tuple[Predictions, PriorEstimate | None]:
+        """Return the predictions under these frequencies, and the estimate if there was one."""
+        if self._estimates:
+            estimate = estimate_task_prior(self.spec, found)
+            return adjust_predictions(self.spec, found, estimate.prior), estimate
+        if self._target is not None:
+            return adjust_predictions(self.spec, found, self._target), None
+        return found, None
+
+    def describe(self, estimate: PriorEstimate) -> str:
+        """Return one line: the most frequent classes, and whether the images are too few."""
+        best = np.argsort(-estimate.prior, kind="stable")[:SHOWN]
+        names = ", ".join(
+            f"{shortened(self.spec.class_names[i], 40)} {percent(float(estimate.prior[i]))} %"
+            for i in best
+        )
+        few = (
+            f"; {plural(estimate.images, 'image')} for {len(estimate.prior):,} classes are few, so "
+            "the frequencies are uncertain"
+            if estimate.few
+            else ""
+        )
+        return f"estimated frequencies: {names}{few}"
 
 
 def _of_mapping(
