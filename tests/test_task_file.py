@@ -217,7 +217,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "unknown field": ({"spec": {"run_me": "rm -rf"}}, "run_me"),
     "field missing": ({"spec": {"resize": None}}, "resize"),
     "metrics that are none": ({"spec": {"metrics": {"phase2": {"test": "x"}}}}, "metrics"),
-    "future version": ({"metadata": {"lpt_task": "2"}}, "format 2; .* reads up to 1. Upgrade"),
+    "future version": ({"metadata": {"lpt_task": "3"}}, "format 3; .* reads up to 2. Upgrade"),
     "no version": ({"metadata": {"lpt_task": "new"}}, "damaged metadata"),
     "version of many digits": ({"metadata": {"lpt_task": "9" * 5000}}, "damaged metadata"),
     "no spec": ({"metadata": {"spec": None}}, "damaged metadata"),

@@ -36,8 +36,11 @@ __all__ = [
     "save_task",
 ]
 
-FORMAT = 1
-"""The format version that this code writes. It reads every version up to this one."""
+FORMAT = 2
+"""The format version that this code writes. It reads every version up to this one.
+
+2 adds `prior_power` to the metadata.
+"""
 
 MAX_SHOWN = 100
 """Maximum number of characters of a file that an error message quotes."""

@@ -49,6 +49,8 @@ class TaskSpec(_Record):
         phases: 2, or 1 for a model with shared prompts only.
         resize_rule, resize: how images are resized, in pixels, before the centre crop.
         temperature: softmax(cosine / temperature) gives probabilities.
+        prior_power: probabilities reflect the training frequencies to this power
+            (`lpt.evaluation.priors.effective_prior`); None if it was not measured, read as 0.
         many_above, few_below: bounds of the shot groups (`lpt.data.class_groups`).
         metrics: at the end of training, by phase, split ("val", "test") and name.
     """
@@ -67,6 +69,7 @@ class TaskSpec(_Record):
     many_above: Images = MANY_ABOVE
     few_below: Images = FEW_BELOW
     temperature: Temperature = 0.05
+    prior_power: Annotated[float, Field(ge=0, le=2)] | None = None
     metrics: dict[str, dict[str, dict[str, Score | None]]] = {}
 
     @property

@@ -16,6 +16,7 @@ from lpt.shift.open_sets import TestData
 from lpt.shift.score_sets import score_sets
 from lpt.shift.set_tables import trained_warnings
 from lpt.task import Task, load
+from lpt.task.class_prior import PriorInput
 
 __all__ = ["evaluate"]
 
@@ -28,6 +29,7 @@ def evaluate(
     batch_size: int = 64,
     workers: int = 0,
     verbose: bool = False,
+    prior: PriorInput | None = None,
 ) -> Metrics | dict[str, Metrics]:
     """Score a task on one or several test sets.
 
@@ -41,6 +43,9 @@ def evaluate(
         batch_size: images per forward pass.
         workers: processes that load images; 0 loads them in this process.
         verbose: show progress.
+        prior: class frequencies of the test images, if they differ from the training images':
+            "uniform", "training", a CSV or JSON file, a mapping from class names, (C,) numbers, or
+            "estimate" to estimate them from the images of each set without their labels.
     Returns: the metrics, over the classes of the test set; a dict of metrics by name if `data` is a
         dict or a folder of several sets (ImageNet-C).
     Raises: RunError if the run's own data is needed but not known, or has changed since training;
@@ -69,6 +74,7 @@ def evaluate(
         batch_size=batch_size,
         workers=workers,
         reporter=choose_reporter(verbose),
+        prior=prior,
     )
     for warning in trained_warnings(scores):
         warnings.warn(warning, UserWarning, stacklevel=2)

@@ -22,6 +22,7 @@ __all__ = [
     "Backbone",
     "Data",
     "Device",
+    "Prior",
     "Run",
     "Seed",
     "Threads",
@@ -63,6 +64,16 @@ Threads = Annotated[
     int | None,
     typer.Option(
         min=1, max=MAX_THREADS, help="CPU threads to compute with.", show_default="one per core"
+    ),
+]
+Prior = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|uniform|training|estimate",
+        help="Class frequencies of the images, if they differ from those of the training images: a "
+        "CSV file with the columns class and count, a JSON object, the same for all classes, those "
+        "of the training images, or those estimated from these images without their labels.",
+        show_default="the task's own",
     ),
 ]
 Workers = Annotated[

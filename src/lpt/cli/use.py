@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Backbone, Device, Run, Threads, Workers, named_data
+from lpt.cli.options import Backbone, Device, Prior, Run, Threads, Workers, named_data
 from lpt.cli.printing import say, say_error, say_json
 from lpt.escape import printable
 from lpt.machine.threads import use_threads
@@ -45,6 +45,7 @@ def evaluate(
             help="Predict again, although the images and the task are those scored before.",
         ),
     ] = False,
+    prior: Prior = None,
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
@@ -75,6 +76,7 @@ def evaluate(
         reporter=reporter_for(),
         keep=True,
         again=again,
+        prior=prior,
     )
     for warning in trained_warnings(scores):
         say_error(f"warning: {warning}")

@@ -23,6 +23,7 @@ from lpt.shift.own_data import own_data, source_of_run, test_of_run
 from lpt.shift.score_cache import ScoreCache
 from lpt.shift.trained_images import moved_training_images, trained_on
 from lpt.task import Task
+from lpt.task.class_prior import PriorInput, PriorRule
 from lpt.task.task_digest import task_digest
 
 __all__ = ["SetScore", "score_sets"]
@@ -91,6 +92,7 @@ def score_sets(
     reporter: Reporter | None = None,
     keep: bool = False,
     again: bool = False,
+    prior: PriorInput | None = None,
 ) -> list[SetScore]:
     """Score a task on its own test images, and on other data next to them.
 
@@ -106,6 +108,9 @@ def score_sets(
         keep: keep predictions in RUN/evaluation/scored, and use those kept before while neither the
             images nor the task have changed.
         again: predict again all the same.
+        prior: class frequencies that the images are predicted under
+            (`lpt.task.class_prior.task_prior`), or "estimate" for those estimated from each set's
+            images without their labels; None for the task's own.
     Returns: the score on the own test images first (left out if they cannot be opened), then the
         others in their order.
     Raises: RunError if the own data is needed but not known, or has changed since training (its
@@ -125,7 +130,8 @@ def score_sets(
     test = None if own is None or not has_own else test_of_run(run, own)
     own_name = own_name or next(name for name in (OWN, "source", "own") if name not in sets)
     cache = _cache(run, task) if keep else None
-    scorer = _Scorer(task, test, folder, batch_size, workers, progress, cache, again)
+    rule = PriorRule(task.spec, prior)
+    scorer = _Scorer(task, test, folder, batch_size, workers, progress, rule, cache, again)
     scores = [] if test is None else [scorer.own(own_name)]
     for name, opened in sets.items():
         _report_notes(name, opened, progress)
@@ -166,6 +172,7 @@ class _Scorer:
     batch_size: int
     workers: int
     reporter: Reporter
+    rule: PriorRule
     cache: ScoreCache | None = None
     again: bool = False
     found: Predictions | None = None
@@ -210,6 +217,15 @@ class _Scorer:
 
     def _run(
         self, name: str, split: Split, view: Transform | None = None, transform: str = "border 0"
+    ) -> Predictions:
+        """Predict a set, under the class frequencies asked for; kept predictions are without."""
+        found, estimate = self.rule.apply(self._found(name, split, view, transform))
+        if estimate is not None:
+            self.reporter.message(f"prior     {name}: {self.rule.describe(estimate)}")
+        return found
+
+    def _found(
+        self, name: str, split: Split, view: Transform | None, transform: str
     ) -> Predictions:
         file = None if self.cache is None else self.cache.path(split, transform)
         if self.cache is None or file is None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from operator import index
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,9 @@ from lpt.task.run_result import Result, read_result
 from lpt.task.run_split import run_split, transform_of
 from lpt.task_file import TaskSpec, load_task
 
+if TYPE_CHECKING:
+    from lpt.task.class_prior import PriorInput
+
 __all__ = ["Task"]
 
 Floats = npt.NDArray[np.float32]
@@ -43,12 +47,11 @@ class Task:
     NumPy arrays (H, W, 3), torch tensors (3, H, W), or a list of these in any mixture; also
     batches (n, H, W, 3) and (n, 3, H, W). Grey images have one channel or none, (H, W); those with
     transparency four. Pixels are uint8, bool, or floats in [0, 1]. The same pixels give the same
-    bits in every form. (Large JPEG files are decoded at a reduced scale, so their
-    decoded pixels may differ slightly from the file.) Several threads may use one task.
+    bits in every form. (Large JPEG files are decoded at a reduced scale, so their pixels may differ
+    slightly from the file's.) Several threads may use one task.
 
-    The first prediction caches keys and values of the prompts (ViT-T: 19 MB, ViT-B: 74 MB). All
-    tasks on one `backbone` object share 256 MB for these caches, which go to the tasks used last;
-    `task.model.release_tables()` frees them at once.
+    The first prediction caches keys and values of the prompts (ViT-T: 19 MB, ViT-B: 74 MB), within
+    256 MB for all tasks on one `backbone` object; `task.model.release_tables()` frees them.
 
     Attributes:
         model: prompts and classifier on their frozen backbone, in eval mode.
@@ -120,6 +123,12 @@ class Task:
         """The transform from an upright RGB image to the input of the backbone."""
         return self.transform_with()
 
+    def with_prior(self, prior: "PriorInput") -> "Task":
+        """Return this task for images of other class frequencies; see `lpt.task.prior_task`."""
+        from lpt.task.prior_task import PriorTask
+
+        return PriorTask(self, prior)
+
     def transform_with(
         self,
         *,
@@ -142,8 +151,7 @@ class Task:
         """Predict the most probable classes of images.
 
         Args:
-            images: one image or several (see `Task`). One image, such as a path, gives a list of
-                one prediction.
+            images: one image or several (see `Task`); one image gives a list of one prediction.
             top: number of classes per image; all if there are fewer.
             batch_size: images per forward pass.
             workers: processes that load images; 0 loads them in this process.
@@ -239,10 +247,7 @@ class Task:
         workers: int = 0,
         on_batch: OnBatch | None = None,
     ) -> Metrics:
-        """Score a split whose labels are indices into this task's classes.
-
-        `lpt.evaluate` also opens data and matches classes by name.
-        """
+        """Score a split whose labels are this task's class indices; `lpt.evaluate` opens data."""
         found = self.run(split, batch_size=batch_size, workers=workers, on_batch=on_batch)
         return evaluate(found, self.spec.class_counts, self.groups, self.spec.class_names)
 

@@ -5,11 +5,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from scipy.special import softmax
 from torch import Tensor, nn
 
 from lpt.config import RunConfig
 from lpt.errors import RunError
 from lpt.evaluation import fit_temperature
+from lpt.evaluation.priors import fit_prior_power
 from lpt.machine.devices import peak_memory, reset_peak_memory
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
@@ -248,7 +250,7 @@ class Trainer:
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
         metrics: dict[str, dict[str, Summary]] = {}
-        temperature = DEFAULT_TEMPERATURE
+        temperature, prior_power = DEFAULT_TEMPERATURE, None
         for phase in self._trained_phases:
             weights = self.folder.load_best(_selected(phase))
             load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
@@ -263,11 +265,17 @@ class Trainer:
                     temperature = fit_temperature(
                         predictions.logits, predictions.labels, DEFAULT_TEMPERATURE
                     )
+                    prior_power = fit_prior_power(
+                        softmax(predictions.logits / temperature, axis=1),
+                        predictions.labels,
+                        self.context.counts.tolist(),
+                    )
         spec = task_metadata(
             self.folder.path.resolve().name,
             self.context,
             self.model,
             temperature=temperature,
+            prior_power=prior_power,
             metrics=metrics,
         )
         size = save_task(self.folder.intact().task_file, self.model, spec)
