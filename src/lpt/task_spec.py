@@ -1,14 +1,16 @@
 """The metadata of a task file: what is allowed in each field."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lpt.backbones.preprocessing import Mean, Std
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
 from lpt.errors import DataError
-from lpt.model.two_pass import PromptShape
+
+if TYPE_CHECKING:
+    from lpt.model.two_pass import PromptShape
 
 __all__ = ["BackboneRecord", "TaskSpec", "check_class_names"]
 
@@ -73,8 +75,10 @@ class TaskSpec(_Record):
     metrics: dict[str, dict[str, dict[str, Score | None]]] = {}
 
     @property
-    def shape(self) -> PromptShape:
+    def shape(self) -> "PromptShape":
         """Sizes of the prompts."""
+        from lpt.model.two_pass import PromptShape  # imports torch
+
         return PromptShape(self.prompt_length, self.shared_blocks, self.pool_size, self.top_k)
 
     @property

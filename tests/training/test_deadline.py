@@ -154,7 +154,8 @@ def test_no_more_epochs_are_given_back_than_were_asked_for():
 def test_later_phases_keep_their_share_of_the_time_that_was_saved():
     training = Training(200.0, epochs=8, steps=10, later=80.0, most=30)
     training.run(step=0.5)
-    assert training.deadline.spent == pytest.approx(98.0, abs=6.0)
+    half = 5.0 + 0.5 * (196.0 - 5.0) * (35 / 37.5)  # 35 s of epochs here and 40 s later
+    assert half - 5.0 <= training.deadline.spent <= half
 
 
 @pytest.mark.parametrize(("step", "most"), [(1.0, 30), (2.0, 30), (0.5, 0)])

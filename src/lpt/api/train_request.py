@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from lpt.api.early_names import check_backbone_name, check_bad_images
 from lpt.arguments import at_least, path_text
 from lpt.config import RunConfig, load_config
 from lpt.config.ranges import LARGEST_SEED
@@ -15,6 +16,8 @@ from lpt.data.sources.data_string import parse_spec
 from lpt.data.sources.read_source import check_exists
 from lpt.errors import ParameterError
 from lpt.escape import described
+from lpt.machine.device_name import check_device_name
+from lpt.reporters import check_log
 from lpt.training.duration_text import parse_budget
 
 __all__ = ["TrainRequest"]
@@ -122,14 +125,19 @@ class TrainRequest:
         return load_config(os.fspath(self.recipe)).changed(self.changes)
 
     def check(self) -> None:
-        """Check what needs no torch: settings, the place of the data, arguments of a resumed run.
+        """Check what needs no torch: settings, names, paths, arguments of a resumed run.
 
         Raises: LptError naming the argument, its value and a remedy.
         """
+        check_log(self.log)
+        if self.device is not None:
+            check_device_name(self.device_name or "")
         if self.resume:
             self.check_resume()
         else:
-            _ = self.config
+            config = self.config
+            check_backbone_name(config.backbone)
+            check_bad_images(config.data.bad_images)
         if self.data is not None:
             check_exists(parse_spec(os.fspath(self.data)))
 

@@ -51,8 +51,8 @@ def settings(
 
     Settings that begin with `baseline.` are for the baselines of studies.
     """
-    from lpt.baselines.settings import BaselineSettings
     from lpt.config import load_config
+    from lpt.config.baseline_settings import BaselineSettings
     from lpt.config.settings_table import run_settings, section_settings
 
     found = [*run_settings(load_config(recipe)), *section_settings(BaselineSettings(), "baseline.")]

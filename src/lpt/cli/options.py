@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo, ParameterInfo
 
-from lpt.cli.early_checks import given_run
+from lpt.cli.early_checks import given_device, given_run
 from lpt.errors import ConfigError, LptError, TemplateError
 from lpt.escape import described
 from lpt.machine.threads import MAX_THREADS, use_threads
@@ -57,7 +57,11 @@ Backbone = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option(help="cpu, cuda, cuda:NUMBER or mps.", show_default="a CUDA GPU if there is one"),
+    typer.Option(
+        help="cpu, cuda, cuda:NUMBER or mps.",
+        show_default="a CUDA GPU if there is one",
+        callback=given_device,
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Random seed.")]
 Threads = Annotated[

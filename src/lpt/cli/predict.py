@@ -15,6 +15,7 @@ from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
 from lpt.escape import printable, shell_command
 from lpt.machine.threads import use_threads
+from lpt.progress import percent
 
 if TYPE_CHECKING:
     from lpt.cli.given_images import GivenImage
@@ -87,10 +88,10 @@ def predict(
     if as_json and output not in (None, Output.JSONL):
         raise ConfigError(f"--json, --output {output}: choose one of them.")
     chosen = Output.JSONL if as_json else output or Output.TABLE
+    limit = _threshold(run, threshold, accuracy)
     from lpt.task import load
 
     task = load(run, backbone=backbone, device=device)
-    limit = _threshold(run, threshold, accuracy)
     head, line = formatter(chosen, min(top, len(task.class_names)))
     write = _write_csv if chosen is Output.CSV else say
     if head:
@@ -150,10 +151,6 @@ def _predicted(
 
 def _threshold(run: Path, given: str | None, accuracy: float | None) -> float | None:
     """The threshold: a number, or that of a file for an accuracy, which is reported."""
-    from lpt.evaluation.thresholds import read_thresholds
-    from lpt.progress import percent
-    from lpt.task.task_digest import task_digest
-
     number = _number(given)
     if given is None and accuracy is None:
         return None
@@ -166,12 +163,19 @@ def _threshold(run: Path, given: str | None, accuracy: float | None) -> float | 
             raise ParameterError(f"`threshold` {given}: give a probability from 0 to 1, or a file.")
         return number
     file = Path(given) if given is not None else _own_thresholds(run)
-    table = read_thresholds(file, task_digest(run))
     if accuracy is None:
+        if not file.is_file():
+            raise ParameterError(f"`threshold` {file}: neither a probability nor a file.")
         raise ParameterError(
             f"`threshold` {file}: give the accuracy that kept predictions must have, such as "
             "`accuracy` 0.95."
         )
+    if not file.is_file():
+        raise ParameterError(f"`threshold` {file}: no such file. An analysis writes one.")
+    from lpt.evaluation.thresholds import read_thresholds
+    from lpt.task.task_digest import task_digest
+
+    table = read_thresholds(file, task_digest(run))
     row = table.for_accuracy(accuracy, file)
     note = (
         f"threshold {row.threshold:.3f}: keeps {percent(row.coverage)} % of {table.images:,} "

@@ -9,6 +9,7 @@ from lpt.cli.early_checks import given_runs
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.printing import say, say_json
 from lpt.escape import printable, shell_command
+from lpt.machine.device_name import check_precision_name
 from lpt.machine.threads import use_threads
 
 __all__ = ["analyze", "bench", "report"]
@@ -49,6 +50,11 @@ def analyze(
 ) -> None:
     """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
     use_threads(threads)
+    from lpt.data.sources.data_string import parse_spec
+    from lpt.data.sources.read_source import check_exists
+
+    for given in filter(None, (data, source)):
+        check_exists(parse_spec(given))  # before torch is imported
     from lpt.analysis import run_analysis
     from lpt.analysis.report.main_findings import main_findings
     from lpt.reporters import reporter_for
@@ -132,6 +138,7 @@ def bench(
 ) -> None:
     """Measure speed relative to a plain implementation and to the bare backbone."""
     use_threads(threads)
+    check_precision_name(precision)
     from lpt.bench.ratios import bench as measure
     from lpt.bench.ratios import render
 

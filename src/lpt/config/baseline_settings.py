@@ -9,12 +9,13 @@ from lpt.config.old_names import BASELINE_SETTINGS, current_names
 from lpt.config.ranges import BatchSize, CachedViews, Dropout, Epochs, Factor, LearningRate, Share
 from lpt.config.sections import Sampler, Section
 from lpt.config.validation import validated
-from lpt.losses import loss_names
 
 __all__ = ["BaselineSettings"]
 
 
 def _known_loss(name: str) -> str:
+    from lpt.losses import loss_names  # imports torch
+
     if name not in loss_names():
         raise ValueError(f"'{name}' is unknown; choose one of {', '.join(loss_names())}")
     return name
