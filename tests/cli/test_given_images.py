@@ -89,7 +89,7 @@ def test_an_image_on_standard_input_is_one_image(photos):
     groups = given_images([photos / "ant", Path("-"), photos / "bee"], io.BytesIO(content))
     images = [image for group in groups for image in group]
     assert [image.content for image in images] == [None, None, content, None]
-    assert images[2].path == Path("-")
+    assert images[2].path == Path("stdin")
 
 
 def test_bytes_that_are_neither_an_image_nor_paths_are_one_error():

@@ -138,7 +138,7 @@ def test_an_image_on_standard_input_is_predicted(lpt, home, monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(image.read_bytes())))
     code, out, _ = lpt("predict", "run", "-", "--output", "csv")
     (row,) = rows(out)
-    assert (code, row["path"], row["error"]) == (0, "-", "")
+    assert (code, row["path"], row["error"]) == (0, "stdin", "")
     (same,) = rows(lpt("predict", "run", str(image), "--output", "csv")[1])
     assert row["probability"] == same["probability"]
 

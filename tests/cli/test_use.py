@@ -235,7 +235,7 @@ def test_one_domain_made_long_tailed_is_tested_on_the_others(lpt, tmp_path):
     others = [f"{domain}={pacs / domain}.parquet" for domain in domains[1:]]
     code, out, _ = lpt("evaluate", str(run), *others)
     assert code == 0
-    assert len(row(out, "test")) == len(row(out, "sketch")) == 12
+    assert len(row(out, "test")) == len(row(out, "sketch")) == 11  # no class has many images
     for domain in domains[1:]:
         overall, source, drop = (float(row(out, domain)[i]) for i in (3, -2, -1))
         assert drop == pytest.approx(source - overall, abs=0.11)

@@ -16,6 +16,9 @@ __all__ = ["STDIN", "GivenImage", "given_images"]
 STDIN = "-"
 """The argument that stands for paths on standard input."""
 
+_STDIN_NAME = Path("stdin")
+"""What the rows of an image on standard input call it: "-" begins an option."""
+
 _LONGEST_LINE = 2**20
 _CHUNK = 2**16
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -57,7 +60,7 @@ def given_images(
         together = []
         first = _next_piece(stdin)
         if content_format(first[:HEAD]):
-            yield [GivenImage(path, content=_whole_image(first, stdin))]
+            yield [GivenImage(_STDIN_NAME, content=_whole_image(first, stdin))]
             continue
         for some in _paths_from(first, stdin, b"\0" if null else b"\n"):
             yield [image for path in some for image in _images_at(path, notice)]
