@@ -1,0 +1,1 @@
+"""Serving (placeholder of the engine branch)."""
