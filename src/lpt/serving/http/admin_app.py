@@ -59,7 +59,8 @@ def admin_app(tasks: ServedTasks, settings: HttpSettings) -> FastAPI:
     @app.post("/v2/repository/index")
     def index() -> list[IndexedTask]:
         """List every task that can be loaded, with its state."""
-        return [_indexed(card) for card in tasks.index()]
+        tasks.index()
+        return [_indexed(card) for card in tasks.cards()]
 
     @app.post("/v2/repository/models/{task}/load", responses=known)
     def load(request: Request, task: TaskName) -> dict[str, str]:

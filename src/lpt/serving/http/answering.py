@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import Any
 
 from fastapi import Request
 
@@ -35,31 +36,24 @@ async def answer_images(
         deadline_s: seconds; None for the service's own deadline.
     Raises: ServingError, or Refusal if the client went away.
     """
-    futures: list[Future[Answer]] = []
     request.scope["log_facts"] = {"task": task, "images": len(images)}
-    gone: asyncio.Task[None] | None = None
+    futures: list[Future[Answer]] = []
+    waiting: list[asyncio.Future[Any]] = []
     try:
         for image in images:
             given = tasks.submit(task, image, embedding=embedding, deadline_s=deadline_s)
             futures.append(given)
-        waiting = [asyncio.ensure_future(_named(f, i, images)) for i, f in enumerate(futures)]
+        answers = asyncio.gather(*(_named(f, i, len(images)) for i, f in enumerate(futures)))
         gone = asyncio.ensure_future(_client_gone(request))
-        rest: set[asyncio.Future[object]] = {*waiting}  # type: ignore[arg-type]
-        while rest:
-            done, pending = await asyncio.wait(
-                {*rest, gone},  # type: ignore[arg-type]
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if gone in done:
-                request.scope["client_gone"] = True
-                raise Refusal(400, "client_gone", "The client closed the connection.")
-            for one in done:
-                one.result()  # raises the first error
-            rest = pending - {gone}  # type: ignore[operator]
-        return [one.result() for one in waiting]
+        waiting = [answers, gone]
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if answers in done:
+            return answers.result()
+        request.scope["client_gone"] = True
+        raise Refusal(400, "client_gone", "The client closed the connection.")
     finally:
-        if gone is not None:
-            gone.cancel()
+        for one in waiting:
+            one.cancel()
         for future in futures:
             future.cancel()
 
@@ -79,13 +73,13 @@ def check_number(images: int, most: int) -> None:
         raise Refusal(422, "too_many_images", f"{images:,} images: send at most {most:,} at once.")
 
 
-async def _named(future: "Future[Answer]", number: int, images: Sequence[bytes | Pixels]) -> Answer:
+async def _named(future: "Future[Answer]", number: int, images: int) -> Answer:
     try:
         return await asyncio.wrap_future(future)
     except BadImage as error:
-        if len(images) == 1:
+        if images == 1:
             raise
-        raise BadImage(f"images[{number}]: {error}") from None
+        raise type(error)(f"images[{number}]: {error.reason}") from None
 
 
 async def _client_gone(request: Request) -> None:

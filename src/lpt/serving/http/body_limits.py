@@ -34,6 +34,7 @@ class BodyLimits:
         return self._buffered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a connection, as ASGI calls it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

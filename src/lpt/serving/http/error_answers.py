@@ -2,6 +2,7 @@
 
 import math
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -30,8 +31,8 @@ _STATUS: dict[type[ServingError], tuple[int, str]] = {
     QueueFull: (429, "queue_full"),
     DeadlineExceeded: (504, "deadline_exceeded"),
     Draining: (503, "draining"),
+    TooLarge: (413, "too_large"),  # also a BadImage
     BadImage: (422, "bad_image"),
-    TooLarge: (413, "too_large"),
 }
 _LONGEST = 500  # characters of a message
 
@@ -44,7 +45,7 @@ class ErrorAnswer(BaseModel):
     request_id: str
 
 
-ERRORS = {
+ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer, "description": description}
     for status, description in {
         400: "The request cannot be parsed.",

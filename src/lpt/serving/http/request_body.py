@@ -99,7 +99,8 @@ async def parse_parts(headers: Headers, body: bytes, most: int) -> list[GivenIma
         ).parse()
     except (MultiPartException, KeyError, ValueError, LookupError) as error:
         reason = getattr(error, "message", "it is damaged")
-        raise Refusal(400, "invalid_multipart", f"The multipart body cannot be parsed: {reason}.")
+        text = f"The multipart body cannot be parsed: {reason}."
+        raise Refusal(400, "invalid_multipart", text) from None
     images = []
     for _, value in form.multi_items():
         if isinstance(value, UploadFile):

@@ -69,6 +69,7 @@ class RequestGate:
         self._app, self._hosts, self._on_request = app, hosts, on_request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a connection, as ASGI calls it."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)

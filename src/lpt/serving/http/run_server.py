@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from lpt.errors import ConfigError
 from lpt.serving.http.admin_app import admin_app
+from lpt.serving.http.connection_guard import GuardedConnection
 from lpt.serving.http.http_settings import HttpSettings
 from lpt.serving.http.json_log import log_event
 from lpt.serving.http.prometheus_metrics import ServerMetrics
@@ -107,6 +108,7 @@ async def _serve(
 def _config(app: FastAPI, settings: HttpSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=GuardedConnection,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -25,20 +25,29 @@ class ServedTasks(Protocol):
         *,
         embedding: bool = False,
         deadline_s: float | None = None,
-    ) -> "Future[Answer]": ...
+    ) -> "Future[Answer]":
+        """Accept an image. Raises: ServingError at once where it is refused."""
 
-    def cards(self) -> Sequence[TaskCard]: ...
+    def cards(self) -> Sequence[TaskCard]:
+        """Return a card of every task."""
 
-    def card(self, task: str) -> TaskCard: ...
+    def card(self, task: str) -> TaskCard:
+        """Return the card of a task, or of a version."""
 
-    def load(self, name: str) -> None: ...
+    def load(self, name: str) -> None:
+        """Load a task that was given at start, or its newest version."""
 
-    def unload(self, name: str) -> None: ...
+    def unload(self, name: str) -> None:
+        """Unload a task."""
 
-    def index(self) -> Sequence[TaskCard]: ...
+    def index(self) -> None:
+        """Look for tasks again where they were given at start."""
 
-    def ready(self) -> bool: ...
+    def ready(self) -> bool:
+        """Tell whether images are accepted."""
 
-    def drain(self, grace_s: float) -> bool: ...
+    def drain(self, grace_s: float) -> bool:
+        """Refuse further images; tell whether those accepted were answered in time."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free everything."""

@@ -37,6 +37,7 @@ __all__ = ["TaskName", "v1_routes"]
 TaskName = Annotated[
     str, Path(pattern=TASK_PATTERN, description="A task, or name@version for one version of it.")
 ]
+_KNOWN: dict[int | str, dict[str, Any]] = {code: ERRORS[code] for code in (404, 422)}
 _RAW = {"schema": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -72,7 +73,7 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
         """List all tasks."""
         return TaskList(tasks=[_summary(card) for card in tasks.cards()])
 
-    @routes.get("/tasks/{task}", responses={code: ERRORS[code] for code in (404, 422)})
+    @routes.get("/tasks/{task}", responses=_KNOWN)
     def describe_task(task: TaskName) -> TaskDetails:
         """Describe a task: classes, training images per class, metrics, metadata."""
         return _details(tasks.card(task))
@@ -142,7 +143,7 @@ def _prediction(
         classes=classes,
         matched=list(answer.matched),
         embedding=None if answer.embedding is None else answer.embedding.tolist(),
-        seconds=answer.timings,
+        seconds=dict(answer.timings),
     )
 
 
@@ -163,8 +164,8 @@ def _details(card: TaskCard) -> TaskDetails:
     counts = card.class_counts or (None,) * len(card.classes)
     return TaskDetails(
         **{**_summary(card).model_dump(), "classes": _classes(card.classes, counts)},
-        metrics=card.metrics,
-        metadata=card.metadata,
+        metrics=dict(card.metrics),
+        metadata=dict(card.metadata),
     )
 
 

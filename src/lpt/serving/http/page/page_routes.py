@@ -1,5 +1,6 @@
 """Serve the page at / and its files; nothing of it comes from elsewhere."""
 
+from collections.abc import Callable
 from importlib import resources
 
 from fastapi import APIRouter, Response
@@ -29,7 +30,7 @@ def page_routes() -> APIRouter:
     return routes
 
 
-def _sender(content: bytes, kind: str):  # type: ignore[no-untyped-def]
+def _sender(content: bytes, kind: str) -> Callable[[], Response]:
     headers = {"Content-Type": kind, "Content-Security-Policy": PAGE_POLICY}
     headers["Cache-Control"] = "no-cache"
 

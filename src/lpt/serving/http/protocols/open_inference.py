@@ -171,7 +171,7 @@ def _tensor(
         datatype, shape = "BYTES", [count, len(values) // count]
     elif not isinstance(values, list):
         shape = list(values.shape)
-    binary = {"binary_data_size": 0} if parameters.get("binary_data") else None
+    binary: Parameters | None = {"binary_data_size": 0} if parameters.get("binary_data") else None
     return OutputTensor(name=name, datatype=datatype, shape=shape, parameters=binary), values
 
 

@@ -139,10 +139,7 @@ def _binary(values: Any) -> bytes:
 def _encoded(tensor: InferInput, blob: bytes | None, most: int) -> Iterable[bytes]:
     count = int(np.prod(tensor.shape, dtype=object)) if tensor.shape else 1
     _check_count(count, most)
-    if blob is not None:
-        elements = split_elements(blob)
-    else:
-        elements = _flat(tensor.data)
+    elements = _flat(tensor.data) if blob is None else split_elements(blob)
     if len(elements) != count:
         raise _wrong_shape(tensor, f"{len(elements)} elements")
     for i, element in enumerate(elements):
