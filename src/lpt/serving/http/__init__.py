@@ -4,14 +4,14 @@ from typing import Any
 
 from lpt.lazy import find_name
 
-__all__ = ["HttpSettings", "ServerMetrics", "admin_app", "run_server", "web_app"]
+__all__ = ["HttpSettings", "ServerMetrics", "create_admin_app", "create_app", "serve_until_signal"]
 
 _HOMES = {
     "HttpSettings": "lpt.serving.http.http_settings",
     "ServerMetrics": "lpt.serving.http.prometheus_metrics",
-    "admin_app": "lpt.serving.http.admin_app",
-    "run_server": "lpt.serving.http.run_server",
-    "web_app": "lpt.serving.http.web_app",
+    "create_admin_app": "lpt.serving.http.admin_app",
+    "serve_until_signal": "lpt.serving.http.run_server",
+    "create_app": "lpt.serving.http.web_app",
 }
 
 

@@ -15,7 +15,7 @@ from lpt.serving.http.served_tasks import ServedTasks
 from lpt.serving.http.v1_routes import TaskName
 from lpt.serving.serving_records import TaskCard
 
-__all__ = ["IndexedTask", "admin_app"]
+__all__ = ["IndexedTask", "create_admin_app"]
 
 
 class IndexedTask(BaseModel):
@@ -27,7 +27,7 @@ class IndexedTask(BaseModel):
     reason: str
 
 
-def admin_app(tasks: ServedTasks, settings: HttpSettings) -> FastAPI:
+def create_admin_app(tasks: ServedTasks, settings: HttpSettings) -> FastAPI:
     """Return the application of the admin port.
 
     Args:

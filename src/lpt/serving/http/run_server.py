@@ -4,31 +4,34 @@ import asyncio
 import contextlib
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
 
 from lpt.errors import ConfigError
-from lpt.serving.http.admin_app import admin_app
+from lpt.serving.http.admin_app import create_admin_app
 from lpt.serving.http.connection_guard import GuardedConnection
 from lpt.serving.http.http_settings import HttpSettings
 from lpt.serving.http.json_log import log_event
 from lpt.serving.http.prometheus_metrics import ServerMetrics
 from lpt.serving.http.served_tasks import ServedTasks
-from lpt.serving.http.web_app import web_app
+from lpt.serving.http.web_app import create_app
 
-__all__ = ["run_server"]
+__all__ = ["serve", "serve_until_signal"]
+
+OnStart = Callable[[str, str | None], None]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def run_server(
+def serve_until_signal(
     tasks: ServedTasks,
     settings: HttpSettings,
     metrics: ServerMetrics | None = None,
     *,
-    on_start: Callable[[str, str | None], None] | None = None,
+    on_start: OnStart | None = None,
 ) -> bool:
     """Serve until SIGTERM or SIGINT, then finish what was accepted. A second signal stops at once.
 
@@ -40,16 +43,85 @@ def run_server(
     Returns: whether every accepted request was answered within `grace_seconds`.
     Raises: ConfigError for an address that cannot be used.
     """
+
+    async def until_signal() -> bool:
+        loop, stop, stop_now = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+        def signalled() -> None:
+            (stop_now if stop.is_set() else stop).set()
+
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, signalled)
+        try:
+            return await serve(tasks, settings, metrics, stop, stop_now, on_start=on_start)
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
     try:
-        sockets = [_listen(settings.host, settings.port)]
-        if settings.admin_port is not None:
-            sockets.append(_listen(settings.host, settings.admin_port))
-        apps = [web_app(tasks, settings, metrics)]
-        if settings.admin_port is not None:
-            apps.append(admin_app(tasks, settings))
-        return asyncio.run(_serve(tasks, settings, apps, sockets, on_start))
+        return asyncio.run(until_signal())
     finally:
         tasks.close()
+
+
+async def serve(
+    tasks: ServedTasks,
+    settings: HttpSettings,
+    metrics: ServerMetrics | None,
+    stop: asyncio.Event,
+    stop_now: asyncio.Event | None = None,
+    *,
+    on_start: OnStart | None = None,
+) -> bool:
+    """Serve until `stop` is set, then finish what was accepted; see `serve_until_signal`.
+
+    Args:
+        tasks, settings, metrics, on_start: as for `serve_until_signal`; the service is not closed.
+        stop: ends the server once accepted requests are answered.
+        stop_now: ends it without waiting for them.
+    """
+    apps, ports = [create_app(tasks, settings, metrics)], [settings.port]
+    if settings.admin_port is not None:
+        apps.append(create_admin_app(tasks, settings))
+        ports.append(settings.admin_port)
+    with contextlib.ExitStack() as opened:
+        sockets = [opened.enter_context(_listen(settings.host, port)) for port in ports]
+        urls = [_url(one) for one in sockets]
+        servers = [_Server(_config(app, settings)) for app in apps]
+        running = [
+            asyncio.ensure_future(server.serve(sockets=[one]))
+            for server, one in zip(servers, sockets, strict=True)
+        ]
+        while not all(server.started for server in servers):
+            await asyncio.sleep(0.01)
+        log_event("start", url=urls[0], admin=len(urls) > 1)
+        if on_start is not None:
+            on_start(urls[0], urls[1] if len(urls) > 1 else None)
+        await stop.wait()
+        log_event("drain", grace_seconds=settings.grace_seconds)
+        drained = await _drain(tasks, settings.grace_seconds, stop_now or asyncio.Event())
+        for server in servers:
+            server.should_exit, server.force_exit = True, not drained
+        await asyncio.gather(*running)
+        log_event("stop", drained=drained)
+        return drained
+
+
+async def _drain(tasks: ServedTasks, grace_seconds: float, stop_now: asyncio.Event) -> bool:
+    """Wait in a thread of its own, which a second signal leaves behind."""
+    loop = asyncio.get_running_loop()
+    drained: asyncio.Future[bool] = loop.create_future()
+
+    def wait() -> None:
+        outcome = tasks.drain(grace_seconds)
+        with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
+            loop.call_soon_threadsafe(lambda: drained.done() or drained.set_result(outcome))
+
+    threading.Thread(target=wait, daemon=True).start()
+    hurried = asyncio.ensure_future(stop_now.wait())
+    await asyncio.wait([drained, hurried], return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    return drained.done() and drained.result()
 
 
 class _Server(uvicorn.Server):
@@ -58,51 +130,6 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-async def _serve(
-    tasks: ServedTasks,
-    settings: HttpSettings,
-    apps: list[FastAPI],
-    sockets: list[socket.socket],
-    on_start: Callable[[str, str | None], None] | None,
-) -> bool:
-    loop, stop, received = asyncio.get_running_loop(), asyncio.Event(), 0
-    servers = [_Server(_config(app, settings)) for app in apps]
-
-    def signalled() -> None:
-        nonlocal received
-        received += 1
-        stop.set()
-        if received > 1:
-            for server in servers:
-                server.should_exit = server.force_exit = True
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, signalled)
-    urls = [_url(one) for one in sockets]
-    running = [
-        asyncio.ensure_future(server.serve(sockets=[one]))
-        for server, one in zip(servers, sockets, strict=True)
-    ]
-    try:
-        while not all(server.started for server in servers):
-            await asyncio.sleep(0.01)
-        log_event("start", url=urls[0], admin=len(urls) > 1)
-        if on_start is not None:
-            on_start(urls[0], urls[1] if len(urls) > 1 else None)
-        stopped = asyncio.ensure_future(stop.wait())
-        await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
-        log_event("drain", grace_seconds=settings.grace_seconds)
-        drained = await asyncio.to_thread(tasks.drain, settings.grace_seconds)
-        for server in servers:
-            server.should_exit = True
-        await asyncio.gather(*running)
-        log_event("stop", drained=drained)
-        return drained
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
 
 
 def _config(app: FastAPI, settings: HttpSettings) -> uvicorn.Config:

@@ -15,10 +15,10 @@ from lpt.serving.http.request_gate import RequestGate
 from lpt.serving.http.served_tasks import ServedTasks
 from lpt.serving.http.v1_routes import v1_routes
 
-__all__ = ["web_app"]
+__all__ = ["create_app"]
 
 
-def web_app(
+def create_app(
     tasks: ServedTasks,
     settings: HttpSettings | None = None,
     metrics: ServerMetrics | None = None,
