@@ -55,9 +55,9 @@ class HttpSettings:
     port: int = 8000
     allow_public: bool = False
     allowed_hosts: tuple[str, ...] | None = None
-    max_bytes: int = 20 * 2**20
+    max_bytes: int = 2**25
     max_images: int = 32
-    max_buffered_bytes: int = 256 * 2**20
+    max_buffered_bytes: int = 2**28
     body_seconds: float = 30.0
     max_connections: int = 2048
     grace_seconds: float = 20.0

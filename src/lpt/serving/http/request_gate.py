@@ -93,9 +93,11 @@ class RequestGate:
             else:
                 text = "This server does not answer to this host name."
                 await error_response(421, "wrong_host", text, request_id)(scope, receive, answer)
-        except asyncio.CancelledError:
-            status = status or 499
-            raise
+        except asyncio.CancelledError:  # the grace period is over
+            if status:
+                raise
+            text = "The server stopped before this request was answered."
+            await error_response(503, "stopped", text, request_id)(scope, receive, answer)
         except Exception as error:
             log_error("unexpected error", error, request_id=request_id)
             if status == 0:

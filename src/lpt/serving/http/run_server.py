@@ -80,6 +80,7 @@ async def serve(
         stop: ends the server once accepted requests are answered.
         stop_now: ends it without waiting for them.
     """
+    _allow_files(settings.max_connections)
     apps, ports = [create_app(tasks, settings, metrics)], [settings.port]
     if settings.admin_port is not None:
         apps.append(create_admin_app(tasks, settings))
@@ -112,14 +113,19 @@ async def _drain(tasks: ServedTasks, grace_seconds: float, stop_now: asyncio.Eve
     loop = asyncio.get_running_loop()
     drained: asyncio.Future[bool] = loop.create_future()
 
+    def finish(outcome: bool) -> None:
+        if not drained.done():
+            drained.set_result(outcome)
+
     def wait() -> None:
         outcome = tasks.drain(grace_seconds)
         with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
-            loop.call_soon_threadsafe(lambda: drained.done() or drained.set_result(outcome))
+            loop.call_soon_threadsafe(finish, outcome)
 
     threading.Thread(target=wait, daemon=True).start()
     hurried = asyncio.ensure_future(stop_now.wait())
-    await asyncio.wait([drained, hurried], return_when=asyncio.FIRST_COMPLETED)
+    waiting: list[asyncio.Future[bool]] = [drained, hurried]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     hurried.cancel()
     return drained.done() and drained.result()
 
@@ -146,6 +152,19 @@ def _config(app: FastAPI, settings: HttpSettings) -> uvicorn.Config:
         timeout_keep_alive=10,
         timeout_graceful_shutdown=2,  # answers are written; this is for slow readers
     )
+
+
+def _allow_files(connections: int) -> None:
+    """Raise the limit of open files, which counts connections, as far as the system lets us."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = connections + 512
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:

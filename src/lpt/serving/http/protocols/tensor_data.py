@@ -165,7 +165,8 @@ def _pixels(tensor: InferInput, blob: bytes | None, size: int, most: int) -> Ite
         values = np.frombuffer(blob, dtype="<f4")
     else:
         try:
-            values = np.asarray(tensor.data, dtype=np.float32).ravel()
+            with np.errstate(over="ignore"):  # becomes infinite, and is refused below
+                values = np.asarray(tensor.data, dtype=np.float32).ravel()
         except (TypeError, ValueError, OverflowError):
             raise Refusal(422, "invalid_inputs", f"{PIXELS_INPUT}: are not numbers.") from None
         if values.size != shape[0] * 3 * size * size:
