@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -124,7 +125,7 @@ async def _drain(tasks: ServedTasks, grace_seconds: float, stop_now: asyncio.Eve
 
     threading.Thread(target=wait, daemon=True).start()
     hurried = asyncio.ensure_future(stop_now.wait())
-    waiting: list[asyncio.Future[bool]] = [drained, hurried]
+    waiting: list[asyncio.Future[Any]] = [drained, hurried]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     hurried.cancel()
     return drained.done() and drained.result()

@@ -9,6 +9,7 @@ from lpt.serving.http.answering import answer_images, best_classes, check_number
 from lpt.serving.http.body_limits import read_body
 from lpt.serving.http.error_answers import ERRORS, Refusal
 from lpt.serving.http.http_settings import HttpSettings
+from lpt.serving.http.openapi_body import request_body
 from lpt.serving.http.request_body import (
     GivenImage,
     decode_base64,
@@ -38,30 +39,7 @@ TaskName = Annotated[
     str, Path(pattern=TASK_PATTERN, description="A task, or name@version for one version of it.")
 ]
 _KNOWN: dict[int | str, dict[str, Any]] = {code: ERRORS[code] for code in (404, 422)}
-_RAW = {"schema": {"type": "string", "format": "binary"}}
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "image/*": _RAW,
-            "application/octet-stream": _RAW,
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "image": {
-                            "type": "array",
-                            "items": {"type": "string", "format": "binary"},
-                            "minItems": 1,
-                        }
-                    },
-                    "required": ["image"],
-                }
-            },
-            "application/json": {"schema": PredictBody.model_json_schema()},
-        },
-    }
-}
+_BODY = request_body(PredictBody, raw=True, multipart=True)
 
 
 def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:

@@ -117,7 +117,7 @@ function card(file) {
   image.alt = "Photo " + (file.name || "");
   image.src = URL.createObjectURL(file);
   image.addEventListener("load", () => URL.revokeObjectURL(image.src));
-  image.addEventListener("error", () => { image.alt = "No preview of " + (file.name || "this photo"); });
+  image.addEventListener("error", () => { image.hidden = true; }); // a format that browsers do not show
   const text = element("div");
   text.append(element("h3", "", "..."), element("p", "soft", file.name || "Photo"));
   result.append(image, text);

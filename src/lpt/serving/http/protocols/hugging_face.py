@@ -1,6 +1,6 @@
 """Image classification as Hugging Face's inference clients ask for it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lpt.serving.http.answering import answer_images, best_classes, check_number
 from lpt.serving.http.body_limits import read_body
 from lpt.serving.http.error_answers import ERRORS
+from lpt.serving.http.openapi_body import request_body
 from lpt.serving.http.request_body import decode_base64, media_type, parse_record
 from lpt.serving.http.served_tasks import ServedTasks
 from lpt.serving.http.v1_records import Top
@@ -42,17 +43,7 @@ class LabelScore(BaseModel):
     score: float
 
 
-_RAW = {"schema": {"type": "string", "format": "binary"}}
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "image/*": _RAW,
-            "application/octet-stream": _RAW,
-            "application/json": {"schema": ClassificationBody.model_json_schema()},
-        },
-    }
-}
+_BODY = request_body(ClassificationBody, raw=True)
 
 
 def hugging_face_routes(tasks: ServedTasks) -> APIRouter:

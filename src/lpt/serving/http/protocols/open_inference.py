@@ -12,6 +12,7 @@ from lpt.serving.http.answering import answer_images, best_classes
 from lpt.serving.http.body_limits import read_body
 from lpt.serving.http.error_answers import ERRORS, Refusal
 from lpt.serving.http.http_settings import HttpSettings
+from lpt.serving.http.openapi_body import request_body
 from lpt.serving.http.protocols.inference_records import (
     InferAnswer,
     InferBody,
@@ -42,14 +43,7 @@ _OUTPUTS = ("label", "probabilities", "matched", "embedding")
 Name = Annotated[str, Path(pattern=TASK_PATTERN, description="A task.")]
 Version = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="A version of the task.")]
 _KNOWN: dict[int | str, dict[str, Any]] = {code: ERRORS[code] for code in (404, 422)}
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": InferBody.model_json_schema()},
-        },
-    }
-}
+_BODY = request_body(InferBody)
 
 
 def open_inference_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
