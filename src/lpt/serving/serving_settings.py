@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from lpt.arguments import at_least, fraction
+from lpt.errors import ParameterError
+from lpt.escape import described
+
 __all__ = ["NullObserver", "Observer", "ServingSettings"]
+
+_LONGEST_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,9 @@ class ServingSettings:
         watch_s: seconds between two looks at the folder of tasks; None never looks again.
         max_pixels: width * height of an image; None takes the limit of `lpt predict`.
         max_bytes: of one encoded image.
+        accuracy: a task is not sure below the probability from which on this share of predictions
+            is correct, as `lpt analyze` has measured it.
+    Raises: ParameterError for a setting that is out of range.
     """
 
     max_batch: int = 32
@@ -38,6 +47,20 @@ class ServingSettings:
     watch_s: float | None = None
     max_pixels: int | None = None
     max_bytes: int = 2**25
+    accuracy: float = 0.9
+
+    def __post_init__(self) -> None:
+        whole = ("max_batch", "max_queue", "max_queue_bytes", "decode_threads", "device_bytes")
+        for name in (*whole, "memory_bytes", "max_bytes"):
+            at_least(name, getattr(self, name), 1)
+        for name in ("max_per_task", "max_pixels"):
+            if getattr(self, name) is not None:
+                at_least(name, getattr(self, name), 1)
+        fraction("accuracy", self.accuracy)
+        for name in ("max_wait_ms", "deadline_s", "watch_s"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= _LONGEST_S:
+                raise ParameterError(f"`{name}` {described(value)}: give 0 to {_LONGEST_S:g}.")
 
 
 class Observer(Protocol):
