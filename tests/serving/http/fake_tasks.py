@@ -132,6 +132,7 @@ class FakeTasks:
 
     def index(self):
         self.calls.append(("index",))
+        return True
 
     def ready(self):
         return self.is_ready and not self.draining

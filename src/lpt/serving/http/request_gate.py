@@ -18,6 +18,8 @@ __all__ = ["HandledRequest", "RequestGate"]
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PROBES = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
+"""Routes that machines ask every few seconds: their successes are not logged."""
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -118,15 +120,16 @@ class RequestGate:
         if scope.get("client_gone"):
             status = 499
         facts: dict[str, Any] = scope.get("log_facts", {})
-        log_event(
-            "request",
-            request_id=request_id,
-            method=method,
-            route=route,
-            status=status,
-            seconds=round(seconds, 6),
-            **facts,
-        )
+        if route not in _PROBES or status != 200:
+            log_event(
+                "request",
+                request_id=request_id,
+                method=method,
+                route=route,
+                status=status,
+                seconds=round(seconds, 6),
+                **facts,
+            )
         if self._on_request is not None:
             self._on_request(HandledRequest(route, method, status, seconds))
 

@@ -101,9 +101,10 @@ async def serve(
             on_start(urls[0], urls[1] if len(urls) > 1 else None)
         await stop.wait()
         log_event("drain", grace_seconds=settings.grace_seconds)
-        drained = await _drain(tasks, settings.grace_seconds, stop_now or asyncio.Event())
+        at_once = stop_now or asyncio.Event()
+        drained = await _drain(tasks, settings.grace_seconds, at_once)
         for server in servers:
-            server.should_exit, server.force_exit = True, not drained
+            server.should_exit, server.force_exit = True, at_once.is_set()
         await asyncio.gather(*running)
         log_event("stop", drained=drained)
         return drained

@@ -40,7 +40,7 @@ class ServedTasks(Protocol):
     def unload(self, name: str) -> None:
         """Unload a task."""
 
-    def index(self) -> None:
+    def index(self) -> bool:
         """Look for tasks again where they were given at start."""
 
     def ready(self) -> bool:

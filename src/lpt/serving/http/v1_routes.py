@@ -39,6 +39,8 @@ TaskName = Annotated[
     str, Path(pattern=TASK_PATTERN, description="A task, or name@version for one version of it.")
 ]
 _KNOWN: dict[int | str, dict[str, Any]] = {code: ERRORS[code] for code in (404, 422)}
+_BINARY = ("", "application/octet-stream", "application/x-www-form-urlencoded")
+"""Types of a body that is one image; the last is that of `curl --data-binary`."""
 _BODY = request_body(PredictBody, raw=True, multipart=True)
 
 
@@ -78,7 +80,7 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
             images = await run_in_threadpool(_from_base64, given.images)
         elif kind == "multipart/form-data":
             images = await parse_parts(request.headers, body, settings.max_images)
-        elif kind in ("", "application/octet-stream") or kind.startswith("image/"):
+        elif kind in _BINARY or kind.startswith("image/"):
             images = [GivenImage(body)] if body else []
         else:
             raise Refusal(
