@@ -19,9 +19,18 @@ from safetensors.torch import load_file, save_file
 
 from lpt import task_file
 from lpt.backbones import FrozenViT, load_backbone
+from lpt.backbones.catalog import EMBEDDED
 from lpt.errors import BackboneError, TaskFileError
 from lpt.model.two_pass import LongTailedPromptModel
-from lpt.task_file import BackboneRecord, TaskSpec, load_task, read_spec, save_task
+from lpt.task_file import (
+    BackboneRecord,
+    TaskSpec,
+    load_task,
+    read_spec,
+    read_task,
+    save_task,
+)
+from lpt.task_file import backbone_of as backbone_named_by
 
 from .tiny import backbone_of, write_backbone
 
@@ -283,15 +292,34 @@ def test_a_file_of_a_million_entries_is_refused_at_once(tensors, classes, tmp_pa
 
 def test_a_file_cut_off_while_it_is_read_ends_nothing(file, tmp_path, backbone, monkeypatch):
     path = Path(shutil.copy(file, tmp_path / "task.safetensors"))
-    check = task_file.LongTailedPromptModel
 
-    def cut(*arguments, **named):
+    def cut(spec, sizes):
         path.write_bytes(b"")
-        return check(*arguments, **named)
+        return backbone
 
-    monkeypatch.setattr(task_file, "LongTailedPromptModel", cut)
     with pytest.raises(TaskFileError, match="something changed it while it was read"):
-        load_task(path, backbone)
+        read_task(path, cut)
+
+
+def test_bytes_that_were_read_already_are_checked_like_the_file(file, tmp_path, backbone):
+    data = file.read_bytes()
+    label = Path("birds")  # names no file
+    _, spec, tensors = read_task(label, lambda spec, sizes: backbone, data)
+    assert spec == read_spec(file) == read_spec(label, data)
+    assert {name: value.tolist() for name, value in tensors.items()} == {
+        name: value.tolist() for name, value in load_file(file).items()
+    }
+    with pytest.raises(TaskFileError, match=r"^birds: not a readable"):
+        read_task(label, lambda spec, sizes: backbone, data[:-1])
+
+
+def test_the_backbone_of_a_file_is_loaded_at_the_size_of_its_weights(tmp_path):
+    resized = load_backbone(EMBEDDED.name, image_size=32)
+    spec = spec_for(resized)
+    path = tmp_path / "task.safetensors"
+    save_task(path, model_for(resized, spec), spec)
+    assert read_spec(path).backbone.image_size == 32
+    assert backbone_named_by(path).spec == load_backbone(EMBEDDED.name).spec
 
 
 @pytest.mark.parametrize("case", HOSTILE)

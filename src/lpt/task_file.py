@@ -10,6 +10,7 @@ group_prompts (M, L-K, P, D), keys (M, D) and classifier (C, D), and two metadat
 neither group_prompts nor keys.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,10 +30,13 @@ from lpt.task_spec import BackboneRecord, TaskSpec
 
 __all__ = [
     "FORMAT",
+    "LIMITS",
     "BackboneRecord",
     "TaskSpec",
+    "backbone_of",
     "load_task",
     "read_spec",
+    "read_task",
     "save_task",
 ]
 
@@ -66,12 +70,14 @@ def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
     return path.stat().st_size
 
 
-def read_spec(path: Path) -> TaskSpec:
+def read_spec(path: Path, data: bytes | None = None) -> TaskSpec:
     """Read and validate the metadata of a task file without loading a tensor.
 
+    Args:
+        data: the bytes of the file, if they were read already; `path` only names it then.
     Raises: TaskFileError naming the file and what is wrong with it.
     """
-    with _open(path) as file:
+    with _open(path, data) as file:
         return _spec(file)
 
 
@@ -89,35 +95,70 @@ def load_task(
         not the one it was trained on (both are named); BackboneError if the backbone cannot be
         loaded, or the user has to name it.
     """
-    with _open(path) as file:
-        spec = _spec(file)
-        depth, width = _outer_sizes(file)
-        _check_tensors(file, spec, depth, width)
-        if not isinstance(backbone, FrozenViT):
-            backbone = _load_backbone(path, spec, backbone, (depth, width))
-        _check_backbone(path, spec, backbone)
-        if (depth, width) != (backbone.depth, backbone.width):
-            _check_tensors(file, spec, backbone.depth, backbone.width)
-        # A task of phase 1 has no pool; the model gets the smallest possible one.
-        shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top_k=1)
-        model = LongTailedPromptModel(backbone, len(spec.class_names), shape, phases=spec.phases)
-        with torch.no_grad():
-            for name, target in _tensors(model, spec.phases).items():
-                value = file.read(name)
-                if not torch.isfinite(value).all():
-                    raise TaskFileError(
-                        f"{path}: damaged: {name} holds values that are not finite."
-                    )
-                if value.abs().max() > LARGEST_VALUE:
-                    raise TaskFileError(
-                        f"{path}: damaged: {name} holds values beyond {LARGEST_VALUE:g}."
-                    )
-                target.copy_(value)
+
+    def choose(spec: TaskSpec, sizes: tuple[int, int]) -> FrozenViT:
+        if isinstance(backbone, FrozenViT):
+            return backbone
+        return _load_backbone(path, spec, backbone, sizes)
+
+    chosen, spec, tensors = read_task(path, choose)
+    # A task of phase 1 has no pool; the model gets the smallest possible one.
+    shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top_k=1)
+    model = LongTailedPromptModel(chosen, len(spec.class_names), shape, phases=spec.phases)
+    with torch.no_grad():
+        for name, target in _tensors(model, spec.phases).items():
+            target.copy_(tensors[name])
     return model.eval(), spec
 
 
+def read_task(
+    path: Path,
+    choose: Callable[[TaskSpec, tuple[int, int]], FrozenViT],
+    data: bytes | None = None,
+) -> tuple[FrozenViT, TaskSpec, dict[str, Tensor]]:
+    """Read and validate the metadata and the tensors of a task file, without building a model.
+
+    Args:
+        choose: returns the backbone for the metadata, and for the depth and width that the file
+            states.
+        data: the bytes of the file, if they were read already; `path` only names it then.
+    Returns: the chosen backbone, the metadata, and the tensors by name.
+    Raises: as `load_task`, and what `choose` raises.
+    """
+    with _open(path, data) as file:
+        spec = _spec(file)
+        depth, width = _outer_sizes(file)
+        _check_tensors(file, spec, depth, width)
+        backbone = choose(spec, (depth, width))
+        _check_backbone(path, spec, backbone)
+        if (depth, width) != (backbone.depth, backbone.width):
+            _check_tensors(file, spec, backbone.depth, backbone.width)
+        tensors = file.read_all()
+    for name, value in tensors.items():
+        if not torch.isfinite(value).all():
+            raise TaskFileError(f"{path}: damaged: {name} holds values that are not finite.")
+        if value.abs().max() > LARGEST_VALUE:
+            raise TaskFileError(f"{path}: damaged: {name} holds values beyond {LARGEST_VALUE:g}.")
+    return backbone, spec, tensors
+
+
+def backbone_of(path: Path) -> FrozenViT:
+    """Load the backbone that a task file names, at the image size of its weights.
+
+    Raises: as `load_task`.
+    """
+    with _open(path) as file:
+        spec, sizes = _spec(file), _outer_sizes(file)
+    return _load_backbone(path, spec, None, sizes, resized=False)
+
+
 def _load_backbone(
-    path: Path, spec: TaskSpec, given: str | None, sizes: tuple[int, int]
+    path: Path,
+    spec: TaskSpec,
+    given: str | None,
+    sizes: tuple[int, int],
+    *,
+    resized: bool = True,
 ) -> FrozenViT:
     name = given
     if name is None:
@@ -125,7 +166,7 @@ def _load_backbone(
         check_named(name, path, recorded=_is_recorded(path.parent, spec.backbone.sha256))
     return load_backbone(
         name,
-        image_size=spec.backbone.image_size,
+        image_size=spec.backbone.image_size if resized else None,
         layer_norm_eps=spec.backbone.layer_norm_eps,
         expected=sizes,
     )
@@ -162,10 +203,10 @@ def _instead(path: Path) -> str:
     return "Give a task file, or the folder of a run."
 
 
-def _open(path: Path) -> TensorFile:
-    if not path.exists() or path.is_dir():
+def _open(path: Path, data: bytes | None = None) -> TensorFile:
+    if data is None and (not path.exists() or path.is_dir()):
         raise TaskFileError(f"{path}: no such file. {_instead(path)}")
-    return TensorFile(path, LIMITS, TaskFileError)
+    return TensorFile(path, LIMITS, TaskFileError, data=data)
 
 
 def _spec(file: TensorFile) -> TaskSpec:

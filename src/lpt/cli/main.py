@@ -17,7 +17,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from lpt.cli import data, info, predict, reports, study, train, use
+from lpt.cli import data, info, predict, reports, serve, study, train, use
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import command_of, message_of, usage_message, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
@@ -64,6 +64,7 @@ for command in (
     with_quiet(train.train),
     with_quiet(use.evaluate),
     predict.predict,
+    serve.serve,
     with_quiet(reports.analyze),
     with_quiet(reports.report),
     reports.bench,
