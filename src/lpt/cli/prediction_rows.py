@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lpt.escape import csv_text, json_text, printable
 
 if TYPE_CHECKING:
+    from lpt.errors import DataError
     from lpt.task.prediction import Prediction
 
 __all__ = ["Output", "PredictionRow", "formatter"]
@@ -39,6 +40,12 @@ class PredictionRow:
     prediction: "Prediction | None"
     error: str = ""
     unsure: bool | None = None
+
+    @classmethod
+    def unreadable(cls, path: str, error: "DataError") -> "PredictionRow":
+        """Return the row of an image that cannot be read."""
+        reason = str(error).replace("\n", " ").removeprefix(f"{printable(path)}: ")
+        return cls(path, None, reason)
 
 
 def formatter(output: Output, classes: int) -> tuple[str, Callable[[PredictionRow], str]]:

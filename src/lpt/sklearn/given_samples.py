@@ -61,7 +61,7 @@ def samples_as_inputs(samples: Any) -> tuple[ImageInput, ...]:
         raise SampleError(
             f"`X`: {type(samples).__name__} given. Give a list of images, such as ['a.jpg']."
         )
-    shape = getattr(samples, "shape", ())
+    shape: tuple[int, ...] = getattr(samples, "shape", ())
     listed = np.asarray(samples)[:, 0] if len(shape) == 2 and shape[1] == 1 else samples
     try:
         inputs = tuple(iterate_inputs(list(listed)))
