@@ -1,7 +1,8 @@
 """The `lpt` command: all subcommands, the printing of errors and warnings, and the exit codes.
 
-Codes: 0 done, 1 a finding of `lpt data check` or a failed run of a study, 2 a user error, 128 plus
-the number of a signal (130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, 141 for a closed pipe).
+Codes: 0 done, 1 a finding of `lpt data check`, a problem that `lpt doctor` finds or a failed run
+of a study, 2 a user error, 128 plus the number of a signal (130 for Ctrl-C, 143 for SIGTERM, 129
+for SIGHUP, 141 for a closed pipe).
 """
 
 import os
@@ -18,6 +19,7 @@ from typing import Annotated, TextIO
 import typer
 
 from lpt.cli import data, info, predict, reports, serve, study, train, use
+from lpt.cli.health.doctor import doctor
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import command_of, message_of, usage_message, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
@@ -72,6 +74,7 @@ for command in (
     info.info,
     info.settings,
     use.backbones,
+    doctor,
 ):
     app.command()(command)
 app.add_typer(data.app)
