@@ -254,7 +254,31 @@ def test_check_reports_all_faults_of_folders_and_of_images(lpt, tmp_path):
 
 def test_longtail_says_which_classes_become_rare(lpt):
     _, out, _ = lpt("data", "longtail", "photos", "lt.csv", "--imbalance", "2")
-    assert "order ant (most images) to dog (fewest)" in out
+    assert "order ant (most images) to dog (fewest); --shuffle-classes draws another" in out
+    _, out, _ = lpt("data", "longtail", "photos", "s.csv", "--imbalance", "2", "--shuffle-classes")
+    assert "drawn by --seed" in out
+
+
+def test_longtail_says_which_imbalance_is_reached(lpt, tmp_path):
+    """In alphabetical order, the three images of the first class would bound all others."""
+    for old, new in (("ant", "zebu"), ("dog", "asp")):
+        (tmp_path / "photos" / old).rename(tmp_path / "photos" / new)
+
+    def printed(imbalance: int) -> str:
+        options = ("--imbalance", str(imbalance), "--test-fraction", "0")
+        return lpt("data", "longtail", "photos", f"{imbalance}.csv", *options)[1]
+
+    assert "order zebu (most images) to asp (fewest)" in printed(8)
+    assert "28 to 2 per class (imbalance 14)" in printed(10)
+    assert Counter(row["label_name"] for row in rows(tmp_path / "10.csv")) == {
+        "zebu": 28,
+        "bee": 12,
+        "cat": 6,
+        "asp": 2,
+    }
+    assert "note  above imbalance 11: numbers of images are rounded down" in printed(11)
+    assert "note  imbalance 1000 is not reached: the largest class keeps 30 images" in printed(1000)
+    assert "note" not in printed(30)
 
 
 def test_lists_of_names_that_are_not_utf_8_open_again(lpt, tmp_path, monkeypatch):

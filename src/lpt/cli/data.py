@@ -190,8 +190,8 @@ def longtail(
 ) -> None:
     """Write a list that reduces the training images to a long tail; no image is copied.
 
-    The first class in the order of class numbers (of class folders: alphabetical) keeps most images
-    and the last one fewest, unless --shuffle-classes or --counts-of is given.
+    The class with most images stays the largest and the one with fewest becomes the smallest,
+    unless --shuffle-classes or --counts-of is given.
     """
     from lpt.data.tools.make_lists import list_long_tailed, with_list
 
@@ -207,13 +207,22 @@ def longtail(
     )
     counts = made.counts()
     classes = plural(made.num_classes, "class", "classes")
+    reached = counts.max() / max(counts.min(), 1)
     say(
         f"{printable(str(out))}: {plural(counts.sum(), 'training image')} of {classes}, "
-        f"{counts.max():,} to {counts.min():,} per class"
+        f"{counts.max():,} to {counts.min():,} per class (imbalance {reached:.3g})"
     )
-    if counts_of is None and not shuffle_classes:
-        first, last = (printable(made.class_names[c]) for c in (0, -1))
-        say(f"order {first} (most images) to {last} (fewest); --shuffle-classes draws another")
+    if counts_of is None:
+        first, last = (printable(made.class_names[c]) for c in (counts.argmax(), counts.argmin()))
+        other = "drawn by --seed" if shuffle_classes else "--shuffle-classes draws another"
+        say(f"order {first} (most images) to {last} (fewest); {other}")
+        if reached < 0.9 * imbalance:
+            say(
+                f"note  imbalance {imbalance:g} is not reached: the largest class keeps "
+                f"{plural(counts.max(), 'image')}, and none keeps fewer than 1"
+            )
+        elif reached > 1.1 * imbalance:
+            say(f"note  above imbalance {imbalance:g}: numbers of images are rounded down")
     say(f"next  {shell_command('lpt', 'train', with_list(data, out))}")
 
 
