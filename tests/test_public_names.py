@@ -19,6 +19,7 @@ def test_these_are_the_public_names():
         "register_loss",
         "register_sampler",
         "train",
+        "trust_run",
     ]
     assert dir(lpt) == sorted([*lpt.__all__, "__version__"])
 

@@ -6,10 +6,11 @@ from lpt.lazy import find_name
 
 if TYPE_CHECKING:
     from lpt.api.evaluate_task import evaluate
+    from lpt.api.run_trust import trust_run
     from lpt.api.train_request import TrainRequest
     from lpt.api.train_task import finish, prepare, run_name, train
 
-__all__ = ["TrainRequest", "evaluate", "finish", "prepare", "run_name", "train"]
+__all__ = ["TrainRequest", "evaluate", "finish", "prepare", "run_name", "train", "trust_run"]
 
 _HOMES = {
     "TrainRequest": "lpt.api.train_request",
@@ -18,6 +19,7 @@ _HOMES = {
     "prepare": "lpt.api.train_task",
     "run_name": "lpt.api.train_task",
     "train": "lpt.api.train_task",
+    "trust_run": "lpt.api.run_trust",
 }
 
 

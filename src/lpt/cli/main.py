@@ -69,6 +69,7 @@ for command in (
     reports.bench,
     with_quiet(study.study),
     info.info,
+    info.trust,
     info.settings,
     use.backbones,
 ):
