@@ -44,3 +44,11 @@ def _float32() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(launch, "cpu_has_bf16", lambda: False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _key_of_made_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Runs of tests are marked with a key that is not that of the developer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LPT_KEY", str(tmp_path_factory.mktemp("key") / "key"))
+        yield

@@ -15,15 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import ValidationError
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.named_by_file import check_named
-from lpt.errors import ConfigError, LptError, TaskFileError
+from lpt.errors import ConfigError, TaskFileError
 from lpt.escape import shell_command
 from lpt.files.atomic_files import write_bytes
-from lpt.files.json_files import problem, read_json
+from lpt.files.json_files import problem
+from lpt.files.made_here import is_marked
 from lpt.files.tensor_files import Kind, TensorFile, TensorLimits, tensor_bytes
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task_spec import BackboneRecord, TaskSpec
@@ -163,26 +164,13 @@ def _load_backbone(
     name = given
     if name is None:
         name = spec.backbone.name
-        check_named(name, path, recorded=_is_recorded(path.parent, spec.backbone.sha256))
+        check_named(name, path, made_here=is_marked(path.parent, "backbone", name))
     return load_backbone(
         name,
         image_size=spec.backbone.image_size if resized else None,
         layer_norm_eps=spec.backbone.layer_norm_eps,
         expected=sizes,
     )
-
-
-class _Identity(BaseModel):
-    backbone: str
-
-
-def _is_recorded(folder: Path, sha256: str) -> bool:
-    """Whether a folder is that of a run which was trained on the weights of this hash."""
-    try:
-        identity = read_json(folder / "identity.json", TypeAdapter(_Identity), remedy="")
-    except LptError:
-        return False
-    return identity.backbone == sha256
 
 
 def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from lpt.data.sources.open_data import open_data, open_test
 from lpt.errors import DataError, RunError
 from lpt.escape import shell_command
 from lpt.task import Task
-from lpt.training.run.run_data import data_of_run
+from lpt.training.run.run_data import data_of_run, source_of_run
 from lpt.training.run.training_context import sample_per_class
 
 __all__ = ["AnalysisData", "open_analysis_data"]
@@ -56,11 +56,13 @@ def open_analysis_data(
             class is sampled.
     Raises: RunError if nothing names the data; DataError if it cannot be opened.
     """
-    own = data_of_run(run, task.spec.class_names)
+    recorded = source_of_run(run)
+    given = data is not None and recorded is not None and same_data(data, recorded)
+    own = data_of_run(run, task.spec.class_names, given=given)
     if own is None and data is None:
         raise RunError(f"{run}: a task file does not record its data. Name the data too.")
     own_root = None if own is None else data_root(own)
-    if data is not None and (own is None or not same_data(data, own.name)):
+    if data is not None and not given:
         name, images = data, open_test(data, task.spec.class_names).split("test")
         root = images.store.root if isinstance(images.store, FileStore) else None
     else:

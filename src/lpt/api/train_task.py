@@ -19,6 +19,7 @@ from lpt.training.budget_watch import keep_budget
 from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
 from lpt.training.run.run_folder import RunFolder, free_run_path
+from lpt.training.run.run_origin import check_names
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.summary import describe
 from lpt.training.trainer import Trainer
@@ -185,6 +186,7 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         moved = data is not None and not same_data(data, config.data.source)
         if not moved:
             check_place(folder.path, config)
+        check_names(folder.path, config, data_given=data is not None, backbone=True)
         now = config.changed({"data.source": data}) if moved else config
         context = TrainingContext(now, reporter, device=request.device_name)
         trainer = Trainer(context, folder)
@@ -209,5 +211,7 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         raise
     reporter.message(describe(trainer))
     state = "already finished: it is only scored again" if finished else "resumed"
+    if not folder.last_file.exists():
+        state = "resumed from its start: it has no checkpoint yet"
     reporter.message(f"run       {printable(str(folder.path))} ({state})")
     return trainer

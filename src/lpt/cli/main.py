@@ -72,6 +72,7 @@ for command in (
     reports.bench,
     with_quiet(study.study),
     info.info,
+    info.trust,
     info.settings,
     use.backbones,
     doctor,

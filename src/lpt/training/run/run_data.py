@@ -22,8 +22,9 @@ from lpt.files.regular_files import is_file
 from lpt.progress import Reporter, SilentReporter, plural, shown
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_folder import RunFolder
+from lpt.training.run.run_origin import check_names
 
-__all__ = ["anchored_config", "check_place", "data_of_run", "open_configured"]
+__all__ = ["anchored_config", "check_place", "data_of_run", "open_configured", "source_of_run"]
 
 
 def anchored_config(config: RunConfig) -> RunConfig:
@@ -92,15 +93,19 @@ def open_configured(
     return _checked(data, settings, policy, reporter or SilentReporter())
 
 
-def data_of_run(run: str | Path, class_names: Sequence[str]) -> Manifest | None:
+def data_of_run(
+    run: str | Path, class_names: Sequence[str], *, given: bool = False
+) -> Manifest | None:
     """Open the data that a run was trained on, with the same splits.
 
     Args:
         run: run folder or task file.
         class_names: class names of the task.
+        given: whether the user names this data too; otherwise the run must have been made on this
+            machine, or its data be bundled.
     Returns: the data; None for a task file outside a run folder.
     Raises: RunError if the data moved or changed, because test images could then be images that
-        the task was trained on.
+        the task was trained on, or if a run from elsewhere chooses what is opened.
     """
     path = Path(run)
     folder = RunFolder(path if path.is_dir() else path.parent)
@@ -108,9 +113,17 @@ def data_of_run(run: str | Path, class_names: Sequence[str]) -> Manifest | None:
         return None
     config = folder.read_config()
     check_place(folder.path, config)
+    check_names(folder.path, config, data_given=given)
     data = open_configured(config, class_names=class_names)
     folder.check_identity(data_identity(data))
     return data
+
+
+def source_of_run(run: str | Path) -> str | None:
+    """Return the data that the configuration of a run names; None if there is none."""
+    path = Path(run)
+    folder = RunFolder(path if path.is_dir() else path.parent)
+    return folder.read_config().data.source if folder.config_file.is_file() else None
 
 
 def _checked(data: Manifest, settings: DataConfig, policy: str, reporter: Reporter) -> Manifest:
