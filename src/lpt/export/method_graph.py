@@ -117,7 +117,11 @@ class _Passes:
             "Conv",
             pixels,
             graph.constant("patch_embed.weight", embed.proj.weight),
-            *([] if embed.proj.bias is None else [graph.constant("patch_embed.bias", embed.proj.bias)]),
+            *(
+                []
+                if embed.proj.bias is None
+                else [graph.constant("patch_embed.bias", embed.proj.bias)]
+            ),
             kernel_shape=list(embed.proj.kernel_size),
             strides=list(embed.proj.stride),
         )
