@@ -17,7 +17,7 @@ def _no_folder_of_backbones(monkeypatch):
     "name", ["vit_bsae", "vit_base_patch16_2224", "random:vit_bsae", "vit_bsae@file.safetensors"]
 )
 def test_a_name_that_means_nothing_is_refused_with_close_matches(name):
-    with pytest.raises(BackboneError, match=rf"^{name}: no such backbone.* Did you mean vit_"):
+    with pytest.raises(BackboneError, match=rf"^{name}: no such backbone.* Did you mean "):
         check_backbone_name(name)
 
 

@@ -16,11 +16,12 @@ from lpt.data.sources.data_string import same_data
 from lpt.data.sources.shifted_sets import ShiftedSet
 from lpt.evaluation import Metrics, evaluate, metrics_json
 from lpt.evaluation.metric_files import write_metrics
-from lpt.progress import Reporter, SilentReporter, listed, plural
+from lpt.progress import Reporter, SilentReporter
 from lpt.records import Predictions
 from lpt.shift.open_sets import TestData, open_sets
 from lpt.shift.own_data import own_data, test_of_run
 from lpt.shift.score_cache import ScoreCache
+from lpt.shift.set_notes import kept_note, named_notes
 from lpt.shift.trained_images import moved_training_images, trained_on
 from lpt.task import Task
 from lpt.task.class_prior import PriorInput, PriorRule
@@ -33,9 +34,6 @@ OWN = "test"
 """Name of the run's own test images."""
 
 CORRUPTED = "corrupted"
-
-_LABEL = 10
-"""Columns of the word that begins a note, such as "left out"."""
 
 Counts = npt.NDArray[np.int64]
 
@@ -136,7 +134,8 @@ def score_sets(
     scorer = _Scorer(task, test, folder, batch_size, workers, progress, rule, cache, again)
     scores = [] if test is None else [scorer.own(own_name)]
     for name, opened in sets.items():
-        _report_notes(name, opened, progress)
+        for note in named_notes(name, opened):
+            progress.message(note)
         family = name if len(opened) > 1 else ""
         train = None if own is None else own.splits.get("train")
         if train is None and run is not None:
@@ -148,20 +147,8 @@ def score_sets(
         for kind in CORRUPTIONS:
             scores += [scorer.corrupted(Corruption(kind, severity)) for severity in SEVERITIES]
     if scorer.kept:
-        progress.message(_kept_note(scorer.kept, len(scores)))
+        progress.message(kept_note(scorer.kept, len(scores)))
     return scores
-
-
-def _kept_note(kept: Sequence[str], sets: int) -> str:
-    """Name the sets whose predictions were kept from before, and say whether others are new."""
-    new = f"; the other {plural(sets - len(kept), 'set')} predicted now" if sets > len(kept) else ""
-    return f"note      predicted before: {listed(kept)}{new} (--again predicts all again)"
-
-
-def _report_notes(name: str, opened: Sequence[ShiftedSet], reporter: Reporter) -> None:
-    """Report each note about a set once, with the name of the set."""
-    for note in dict.fromkeys(note for one in opened for note in one.notes):
-        reporter.message(f"{note[:_LABEL]}{name}: {note[_LABEL:]}")
 
 
 @dataclass

@@ -12,7 +12,7 @@ from lpt.config import PhaseConfig, RunConfig
 from lpt.errors import ParameterError
 from lpt.files.atomic_files import write_json
 from lpt.files.json_files import read_json
-from lpt.progress import human_time
+from lpt.progress import human_time, plural
 from lpt.training.budget import fit_budget
 from lpt.training.deadline import Deadline, StageClock
 from lpt.training.engine.checkpoint import MAX_EPOCHS
@@ -29,7 +29,14 @@ from lpt.training.pace import measure_pace, measuring_limit
 from lpt.training.phases.phase import Phase
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["BudgetWatch", "keep_budget", "plan_time", "resumed_watch"]
+__all__ = [
+    "BudgetWatch",
+    "clock_of",
+    "keep_budget",
+    "plan_time",
+    "report_cuts",
+    "resumed_watch",
+]
 
 RESERVE = 0.05
 """Fraction of a budget that is not planned for: files, and steps that turn out slower."""
@@ -124,6 +131,32 @@ class BudgetWatch:
         """
         is_same = 1 <= section.optim.warmup_epochs <= section.epochs / 4
         return self.asked.get(phase.name, 0) if is_same else 0
+
+
+def clock_of(
+    watch: BudgetWatch | None,
+    context: TrainingContext,
+    phase: Phase,
+    change: Callable[[dict[str, Any]], None],
+) -> StageClock | None:
+    """Return the clock of a phase of a run; None for a run without a budget.
+
+    Args:
+        change: as for `BudgetWatch.clock`.
+    """
+    if watch is None:
+        return None
+    return watch.clock(context.config, phase, change, context.reporter.message)
+
+
+def report_cuts(watch: BudgetWatch | None, context: TrainingContext, phase: Phase) -> None:
+    """Report how many epochs of a phase the clock has ended early, if any."""
+    section = phase.section(context.config)
+    if watch is not None and section.short_epochs:
+        context.reporter.message(
+            f"budget    {phase.name}: {len(section.short_epochs)} of "
+            f"{plural(section.epochs, 'epoch')} ended early"
+        )
 
 
 class _Kept(BaseModel):

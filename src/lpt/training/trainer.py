@@ -15,12 +15,10 @@ from lpt.evaluation.priors import fit_prior_power
 from lpt.machine.devices import peak_memory, reset_peak_memory
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
-from lpt.progress import plural
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
-from lpt.training.budget_watch import BudgetWatch, plan_time, resumed_watch
-from lpt.training.deadline import StageClock
+from lpt.training.budget_watch import BudgetWatch, clock_of, plan_time, report_cuts, resumed_watch
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
 from lpt.training.engine.loop import Loop, fit
 from lpt.training.engine.stage import Stage
@@ -199,15 +197,10 @@ class Trainer:
                 self.context.workers,
                 self.config.micro_batch,
                 self.config.compile,
-                self._clock(phase),
+                clock_of(self.watch, self.context, phase, self._change),
             )
             checkpoint = fit(loop, stage, plan, phase.section(self.config).optim, checkpoint)
-            short = phase.section(self.config).short_epochs
-            if self.watch is not None and short:
-                self.context.reporter.message(
-                    f"budget    {phase.name}: {len(short)} of {plural(plan.epochs, 'epoch')} "
-                    "ended early"
-                )
+            report_cuts(self.watch, self.context, phase)
         if self.config.selection == "best" and checkpoint.best is not None:
             best = self.folder.load_best(phase.name)
             load_trainable(self.model, best, self.folder.best_file(phase.name))
@@ -216,11 +209,6 @@ class Trainer:
             interpolate_with_class_means(stage, self.context, self.config.classifier.mean_weight)
             checkpoint = checkpoint.spent(phase.name, time.monotonic() - began)
         return self._end(phase, checkpoint)
-
-    def _clock(self, phase: Phase) -> StageClock | None:
-        watch, message = self.watch, self.context.reporter.message
-        args = self.config, phase, self._change, message
-        return None if watch is None else watch.clock(*args)
 
     def _end(self, phase: Phase, checkpoint: Checkpoint) -> Checkpoint:
         """Save the final weights of a phase, and begin the next one."""
