@@ -6,7 +6,8 @@
 A version is immutable and named after the hash of its file. A new one becomes visible only after it
 passed its check: the hash of its backbone, all sizes, and a probe image that must give
 probabilities. Until then, and if it fails, the version before it answers. Versions in use are never
-evicted; all others are, least recently used first, and are read again when they are asked for.
+evicted; all others are, least recently used first, and are read again when they are asked for. A
+task that does not fit beside those in use waits for them.
 """
 
 import threading
@@ -26,6 +27,9 @@ from lpt.serving.task_tables import TaskTables
 
 __all__ = ["TaskStore"]
 
+_PATIENCE_S = 5.0
+"""How long a task waits until those in use leave room for it within the budget of bytes."""
+
 
 class TaskStore:
     """Tasks by name; safe to use from several threads.
@@ -43,9 +47,11 @@ class TaskStore:
         self._files, self._engine, self._observer = files, engine, observer
         self._reader = TaskReader(engine, settings.memory_bytes, settings.accuracy)
         self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
         self._entries: dict[str, TaskEntry] = {}
         self._memory: ByteBudget[TaskVersion] = ByteBudget(settings.memory_bytes)
         self._device: ByteBudget[TaskVersion] = ByteBudget(settings.device_bytes)
+        self._in_use = 0  # bytes of the tables of versions with leases
         self._on_cpu = engine.device.type == "cpu"
 
     def scan(self) -> list[str]:
@@ -191,14 +197,22 @@ class TaskStore:
         return self._lease(version, version.placed)
 
     def _lease(self, version: TaskVersion, placed: TaskTables) -> Lease:
-        version.leases += 1
         self._memory.touch(version)
         self._device.touch(version)
+        return self._leased(version, placed)
+
+    def _leased(self, version: TaskVersion, placed: TaskTables) -> Lease:
+        version.leases += 1
+        if version.leases == 1:
+            self._in_use += placed.nbytes
         return Lease(version, placed, self._released)
 
     def _released(self, version: TaskVersion) -> None:
         with self._lock:
             version.leases -= 1
+            if not version.leases and version.placed is not None:
+                self._in_use -= version.placed.nbytes
+                self._room.notify_all()
             if version.retired and not version.leases:
                 if version.entry.replaced.get(version.name) is version:
                     del version.entry.replaced[version.name]
@@ -247,7 +261,11 @@ class TaskStore:
         """Put tables into memory and on the device, and make the version the current one."""
         placed = tables if self._on_cpu else tables.to(self._engine.device)
         entry = version.entry
+        limit = self._memory.limit if self._on_cpu else min(self._memory.limit, self._device.limit)
         with self._lock:
+            self._room.wait_for(
+                lambda: not self._in_use or self._in_use + tables.nbytes <= limit, _PATIENCE_S
+            )
             version.tables, version.placed = tables, placed
             before, entry.current = entry.current, version
             if before is not None and before is not version:
@@ -259,9 +277,9 @@ class TaskStore:
             self._memory.add(version, tables.nbytes, last=hot)
             if not self._on_cpu:
                 self._device.add(version, tables.nbytes, last=hot)
-            version.leases += 1
+            lease = self._leased(version, placed)
             self._shrink()
-        return Lease(version, placed, self._released)
+        return lease
 
     def _shrink(self) -> None:
         """Evict what exceeds the budgets; the lock is held."""
