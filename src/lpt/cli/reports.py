@@ -1,5 +1,6 @@
 """lpt analyze, lpt report, lpt bench: analysis and report of runs, and speed."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from lpt.cli.early_checks import given_runs
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.printing import say, say_json
+from lpt.errors import ParameterError
 from lpt.escape import printable, shell_command
 from lpt.machine.threads import use_threads
 
@@ -117,11 +119,25 @@ def report(
     say(f"report    {printable(str(path))}")
 
 
+class Benchmark(StrEnum):
+    """What `lpt bench` measures."""
+
+    SPEED = "speed"
+    SERVE = "serve"
+
+
 def bench(
+    what: Annotated[
+        Benchmark,
+        typer.Argument(help="speed of training and inference, or serve: many tasks at once."),
+    ] = Benchmark.SPEED,
     backbone: Annotated[
         str, typer.Option(help="Backbone, as for lpt train.")
     ] = "random:vit_small_patch16_224",
-    batch: Annotated[int, typer.Option(min=1, help="Images per step.")] = 8,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images per step.", show_default="8, or 32 for serve"),
+    ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of measurement.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     device: Device = None,
@@ -130,12 +146,26 @@ def bench(
         str, typer.Option(help="float32, bf16, or auto: bf16 on a GPU, float32 on a CPU.")
     ] = "auto",
 ) -> None:
-    """Measure speed relative to a plain implementation and to the bare backbone."""
+    """Measure speed relative to a plain implementation and to the bare backbone.
+
+    `lpt bench serve` measures what serving many tasks costs, relative to one task.
+    """
     use_threads(threads)
+    if what is Benchmark.SERVE:
+        from lpt.bench.serve_bench import bench_serving, render_serving
+
+        if precision not in ("auto", "float32"):
+            raise ParameterError(f"`precision` {precision}: tasks are served in float32.")
+        served = bench_serving(backbone, batch or 32, repeats, device)
+        if as_json:
+            say_json(served)
+        else:
+            say(render_serving(served))
+        return
     from lpt.bench.ratios import bench as measure
     from lpt.bench.ratios import render
 
-    result = measure(backbone, batch, repeats, device, precision)
+    result = measure(backbone, batch or 8, repeats, device, precision)
     if as_json:
         say_json(result)
     else:

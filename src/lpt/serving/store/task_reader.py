@@ -70,7 +70,8 @@ class TaskReader:
         Raises: LptError naming the task and what is wrong with its file.
         """
         try:
-            data = read_regular(path, min(LIMITS.file_bytes, self._most), error=TaskFileError)
+            most = min(LIMITS.file_bytes, self._most + LIMITS.header_bytes)
+            data = read_regular(path, most, error=TaskFileError)
         except TaskFileError as error:
             raise TaskFileError(str(error).replace(str(path), name)) from error
         sha256 = hashlib.sha256(data).hexdigest()

@@ -6,7 +6,8 @@
 A version is immutable and named after the hash of its file. A new one becomes visible only after it
 passed its check: the hash of its backbone, all sizes, and a probe image that must give
 probabilities. Until then, and if it fails, the version before it answers. Versions in use are never
-evicted; all others are, least recently used first, and are read again when they are asked for.
+evicted; all others are, least recently used first, and are read again when they are asked for. A
+task that does not fit beside those in use waits for them.
 """
 
 import threading
@@ -17,7 +18,7 @@ from lpt.escape import described
 from lpt.serving.engine import Engine
 from lpt.serving.serving_records import TaskCard, TaskUnavailable, UnknownTask
 from lpt.serving.serving_settings import Observer, ServingSettings
-from lpt.serving.store.byte_budget import ByteBudget
+from lpt.serving.store.residence import Residence
 from lpt.serving.store.task_files import TaskFiles, signature_of
 from lpt.serving.store.task_reader import TaskReader
 from lpt.serving.store.task_versions import Lease, TaskEntry, TaskVersion, Ticket
@@ -44,9 +45,7 @@ class TaskStore:
         self._reader = TaskReader(engine, settings.memory_bytes, settings.accuracy)
         self._lock = threading.Lock()
         self._entries: dict[str, TaskEntry] = {}
-        self._memory: ByteBudget[TaskVersion] = ByteBudget(settings.memory_bytes)
-        self._device: ByteBudget[TaskVersion] = ByteBudget(settings.device_bytes)
-        self._on_cpu = engine.device.type == "cpu"
+        self._residence = Residence(self._lock, engine.device, settings, observer)
 
     def scan(self) -> list[str]:
         """Look at the files. Returns: names whose file is new or has changed, to be checked."""
@@ -174,7 +173,7 @@ class TaskStore:
         with self._lock:
             for entry in self._entries.values():
                 for version in filter(None, [entry.current, *entry.replaced.values()]):
-                    self._forget(version)
+                    self._residence.forget(version)
 
     def _is_stale(self, entry: TaskEntry) -> bool:
         now = signature_of(entry.path)
@@ -191,20 +190,19 @@ class TaskStore:
         return self._lease(version, version.placed)
 
     def _lease(self, version: TaskVersion, placed: TaskTables) -> Lease:
-        version.leases += 1
-        self._memory.touch(version)
-        self._device.touch(version)
+        self._residence.lease(version, placed)
         return Lease(version, placed, self._released)
 
     def _released(self, version: TaskVersion) -> None:
+        entry = version.entry
         with self._lock:
-            version.leases -= 1
+            self._residence.release(version)
             if version.retired and not version.leases:
-                if version.entry.replaced.get(version.name) is version:
-                    del version.entry.replaced[version.name]
-                self._forget(version)
-            self._tidy(version.entry)
-            self._shrink()
+                if entry.replaced.get(version.name) is version:
+                    del entry.replaced[version.name]
+                self._residence.forget(version)
+            self._tidy(entry)
+            self._residence.shrink()
 
     def _place(self, entry: TaskEntry) -> Lease | None:
         """Bring the current version from main memory to the device, if it is in main memory."""
@@ -245,37 +243,17 @@ class TaskStore:
 
     def _install(self, version: TaskVersion, tables: TaskTables, *, hot: bool) -> Lease:
         """Put tables into memory and on the device, and make the version the current one."""
-        placed = tables if self._on_cpu else tables.to(self._engine.device)
-        entry = version.entry
+        placed, entry = tables.to(self._engine.device), version.entry
         with self._lock:
-            version.tables, version.placed = tables, placed
+            self._residence.add(version, tables, placed, hot=hot)
             before, entry.current = entry.current, version
             if before is not None and before is not version:
                 before.retired = True
                 if before.leases:
                     entry.replaced[before.name] = before
                 else:
-                    self._forget(before)
-            self._memory.add(version, tables.nbytes, last=hot)
-            if not self._on_cpu:
-                self._device.add(version, tables.nbytes, last=hot)
-            version.leases += 1
-            self._shrink()
+                    self._residence.forget(before)
         return Lease(version, placed, self._released)
-
-    def _shrink(self) -> None:
-        """Evict what exceeds the budgets; the lock is held."""
-        for version in self._device.overdue(lambda v: v.leases > 0):
-            version.placed = None
-        for version in self._memory.overdue(lambda v: v.leases > 0):
-            self._forget(version)
-            self._observer.evicted(version.entry.name)
-        self._observer.tasks(len(self._memory), self._memory.used)
-
-    def _forget(self, version: TaskVersion) -> None:
-        version.tables = version.placed = None
-        self._memory.drop(version)
-        self._device.drop(version)
 
     def _tidy(self, entry: TaskEntry) -> None:
         """Release what nobody will ask for any more; the lock is held."""
@@ -284,6 +262,6 @@ class TaskStore:
         if in_use or (entry.listed and not entry.unloaded):
             return
         if version is not None:
-            self._forget(version)
+            self._residence.forget(version)
         if not entry.listed and self._entries.get(entry.name) is entry:
             del self._entries[entry.name]
