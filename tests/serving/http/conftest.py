@@ -1,14 +1,12 @@
 """A fake service, clients that call the application directly, and a server on a real socket."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from starlette.testclient import TestClient
 
 from lpt.serving.http import HttpSettings, ServerMetrics, create_app
-from lpt.serving.http.run_server import serve
+from lpt.serving.http.background_server import BackgroundServer
 
 from .fake_tasks import FakeTasks
 
@@ -34,42 +32,16 @@ def client(client_with: Callable[..., TestClient]) -> TestClient:
     return client_with()
 
 
-class Running:
-    """A server in a thread."""
+class Running(BackgroundServer):
+    """A server in a thread, with metrics."""
 
     def __init__(self, tasks: FakeTasks, settings: HttpSettings) -> None:
-        self.tasks, self.drained = tasks, None
-        self.url, self.admin = "", None
-        started = threading.Event()
-
-        def on_start(url: str, admin: str | None) -> None:
-            self.url, self.admin = url, admin
-            started.set()
-
-        async def run() -> None:
-            self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-            self.drained = await serve(
-                tasks, settings, ServerMetrics(), self._stop, on_start=on_start
-            )
-
-        self.thread = threading.Thread(target=lambda: asyncio.run(run()))
-        self.thread.start()
-        assert started.wait(10)
+        super().__init__(tasks, settings, ServerMetrics())
 
     @property
     def address(self) -> tuple[str, int]:
         host, _, port = self.url.removeprefix("http://").rpartition(":")
         return host, int(port)
-
-    def signal(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-
-    def stop(self) -> bool | None:
-        if self.thread.is_alive():
-            self.signal()
-        self.thread.join(15)
-        assert not self.thread.is_alive()
-        return self.drained
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def admin(tasks) -> TestClient:
 
 def test_the_client_of_the_protocol_lists_loads_and_unloads(server_with, tasks):
     server = server_with(admin_port=0, admin_token=TOKEN)
-    client = triton.InferenceServerClient(server.admin.removeprefix("http://"))
+    client = triton.InferenceServerClient(server.admin_url.removeprefix("http://"))
     listed = {one["name"]: one for one in client.get_model_repository_index(HEADERS)}
     assert listed["insects"]["state"] == "READY"
     assert listed["broken"]["state"] == "UNAVAILABLE"

@@ -41,7 +41,7 @@ def test_accepted_images_are_answered_and_later_ones_refused(server, tasks):
         one.start()
     while len(tasks.seen) < 5:
         time.sleep(0.01)
-    server.signal()
+    server.begin_stop()
     while not tasks.draining:
         time.sleep(0.01)
     assert get(server, "/v2/health/live") == 200
