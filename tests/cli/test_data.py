@@ -58,6 +58,40 @@ def spoil(photos: Path) -> None:
     shutil.copy(photos / "bee" / "01.png", photos / "cat" / "twin.png")
 
 
+def test_check_names_the_files_it_wrote(lpt, tmp_path):
+    spoil(tmp_path / "photos")
+    files = ("--sheet", "s.png", "--quarantine", "my q.csv", "--workers", "0")
+    _, out, err = lpt("data", "check", "photos", *files, "--json", "f.json")
+    found = len(json.loads((tmp_path / "f.json").read_text())["findings"])
+    assert f"wrote  f.json: {found} findings" in out
+    assert f"wrote  s.png: contact sheet of {found} findings" in out
+    assert "wrote  my q.csv: 3 images to leave out" in out
+    assert out.splitlines()[-1] == "next  lpt train photos --bad-images 'my q.csv'"
+    for name in ("s.png", "my q.csv"):
+        (tmp_path / name).unlink()
+    _, out, err = lpt("data", "check", "photos", *files, "--json", "-")
+    json.loads(out)
+    assert "wrote  my q.csv: 3 images to leave out" in err
+
+
+def test_check_suggests_no_training_that_would_fail(lpt, tmp_path):
+    _, out, _ = lpt("data", "check", "photos", "--workers", "0")
+    assert "next" not in out  # nothing is bad
+    (tmp_path / "photos" / "ant" / "bad.png").write_bytes(b"no image")
+    _, out, _ = lpt("data", "check", "photos", "--workers", "0")
+    assert out.splitlines()[-1] == "next  lpt train photos --bad-images skip"
+    (tmp_path / "photos" / "eel").mkdir()
+    _, out, _ = lpt("data", "check", "photos", "--workers", "0")
+    assert out.splitlines()[-2:] == [
+        "first  repair 1 fault of folders, which no list of images can leave out",
+        "then  lpt train photos --bad-images skip",
+    ]
+    (tmp_path / "photos" / "eel" / "bad.png").write_bytes(b"no image")
+    _, out, _ = lpt("data", "check", "photos", "--workers", "0")
+    assert "first  photos: without its bad images the class 'eel' has no training" in out
+    assert "next" not in out
+
+
 # Lists
 
 

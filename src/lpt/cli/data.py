@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lpt.cli.options import Data, Seed, check_free, with_quiet, with_threads
-from lpt.cli.printing import say
+from lpt.cli.printing import say, say_note
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
 from lpt.escape import printable, shell_command
 from lpt.progress import plural
@@ -105,6 +105,7 @@ def check(
     """Read every image and report what would spoil training; exit code 1 if anything would."""
     from lpt.data.check.check_result import check_data, render_check
     from lpt.data.check.contact_sheet import contact_sheet
+    from lpt.data.check.next_steps import next_steps
     from lpt.data.check.quarantine import write_quarantine
     from lpt.data.check.scan import check_workers
     from lpt.data.sources.open_data import open_data
@@ -124,12 +125,18 @@ def check(
             progress=progress,
         )
     say(report.to_json() if to_stdout else render_check(report))
+    tell = say_note if to_stdout else say  # stdout holds nothing but JSON then
     if json_file is not None:
         write_text(json_file, report.to_json() + "\n")
+        tell(f"wrote  {printable(str(json_file))}: {plural(len(report.findings), 'finding')}")
     if sheet is not None:
-        contact_sheet(report, manifest, sheet)
+        shown = contact_sheet(report, manifest, sheet)
+        tell(f"wrote  {printable(str(sheet))}: contact sheet of {plural(shown, 'finding')}")
     if quarantine is not None:
-        write_quarantine(report, manifest, quarantine)
+        bad = write_quarantine(report, manifest, quarantine)
+        tell(f"wrote  {printable(str(quarantine))}: {plural(bad, 'image')} to leave out")
+    for line in next_steps(report, manifest, quarantine):
+        tell(line)
     raise typer.Exit(1 if report.spoiled else 0)
 
 

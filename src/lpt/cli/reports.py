@@ -59,7 +59,9 @@ def analyze(
         check_exists(parse_spec(given))  # before torch is imported
     from lpt.analysis import run_analysis
     from lpt.analysis.report.main_findings import main_findings
+    from lpt.analysis.report.repeat import without_command
     from lpt.reporters import reporter_for
+    from lpt.training.run.run_folder import RunFolder
 
     found, folder = run_analysis(
         run,
@@ -76,8 +78,12 @@ def analyze(
     where = printable(str(folder))
     say(f"analysis    {where}/analysis.json, one CSV file per table, images/")
     if found.training_suspects:
-        listed = shell_command("--bad-images", folder / "suspects.csv")
-        say(f"suspects    lpt train DATA {listed} leaves {found.training_suspects:,} images out")
+        own = run if run.is_dir() else run.parent
+        suspects = folder / "suspects.csv"
+        say(
+            f"suspects    {printable(str(suspects))}: look at them, then leave them out with: "
+            f"{without_command(RunFolder(own).read_config(), own, suspects)}"
+        )
     if out is None and run.is_dir():  # the report reads RUN/analysis
         say(f"next        {shell_command('lpt', 'report', run)}")
 
