@@ -15,6 +15,7 @@ from lpt.data.sources.data_string import parse_spec
 from lpt.data.sources.read_source import check_exists
 from lpt.errors import ParameterError
 from lpt.escape import described
+from lpt.files.atomic_files import check_writable
 from lpt.training.duration_text import parse_budget
 
 __all__ = ["TrainRequest"]
@@ -130,6 +131,8 @@ class TrainRequest:
             self.check_resume()
         else:
             _ = self.config
+            if self.run_path is not None:
+                check_writable(self.run_path)
         if self.data is not None:
             check_exists(parse_spec(os.fspath(self.data)))
 

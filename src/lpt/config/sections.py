@@ -1,10 +1,19 @@
 """Sections of a configuration: the one home of every default that a user can change."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticKnownError
 
+from lpt.arguments import number_for_bool
 from lpt.config.ranges import (
     BatchSize,
     CachedViews,
@@ -14,10 +23,10 @@ from lpt.config.ranges import (
     Factor,
     LearningRate,
     Length,
-    Natural,
     PoolSize,
     Positive,
     Share,
+    ShortEpochs,
     Text,
     Workers,
 )
@@ -57,9 +66,17 @@ DualSampler = Annotated[str, AfterValidator(_dual_sampler)]
 
 
 class Section(BaseModel):
-    """Frozen; refuses unknown names and numbers that are not finite."""
+    """Frozen; refuses unknown names, numbers that are not finite, and truth values as numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_misplaced_bool(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        if (kind := number_for_bool(annotation, value)) is not None:
+            raise PydanticKnownError("int_type" if kind is int else "float_type")
+        return value
 
 
 class DataConfig(Section):
@@ -247,7 +264,7 @@ class PhaseConfig(Section):
     epochs: Epochs = 20
     batch_size: BatchSize = 0
     epoch_images: Count | None = None
-    short_epochs: tuple[tuple[Epochs, Natural], ...] = ()
+    short_epochs: ShortEpochs = ()
     sampler: Sampler = "instance"
     dual_sampler: DualSampler = "balanced"
     eta: Factor = 0.5
