@@ -141,4 +141,4 @@ def write_suspects(
         for s, name in zip(suspects, names, strict=True)
     ]
     table = [dict(zip(columns, row, strict=True)) for row in rows]
-    write_text(path, csv_text(table, columns, paths=["name"], exact=["split"]))
+    write_text(path, csv_text(table, columns, paths=["name"], exact=["name", "split"]))

@@ -73,9 +73,9 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_misplaced_bool(cls, value: Any, info: ValidationInfo) -> Any:
-        annotation = cls.model_fields[info.field_name or ""].annotation
-        if (kind := number_for_bool(annotation, value)) is not None:
-            raise PydanticKnownError("int_type" if kind is int else "float_type")
+        kind = number_for_bool(cls.model_fields[info.field_name or ""].annotation, value)
+        if kind is not None:
+            raise PydanticKnownError(f"{kind.__name__}_type")  # type: ignore[arg-type]
         return value
 
 
@@ -97,6 +97,7 @@ class DataConfig(Section):
         few_below: classes with fewer training images are few-shot.
         workers: processes that load images; 0 loads in the training process, null chooses.
         start_method: how these processes start; null takes the platform's default.
+        check_content: compare the bytes of image files with those at the start, not only sizes.
         max_pixels: largest width * height of an image; null takes the environment variable
             LPT_MAX_PIXELS, or 89,478,485. Decoding takes up to 8 bytes of memory per pixel of it.
     """
@@ -111,6 +112,7 @@ class DataConfig(Section):
     few_below: Count = FEW_BELOW
     workers: Workers | None = None
     start_method: Literal["fork", "spawn", "forkserver"] | None = None
+    check_content: bool = False
     max_pixels: Count | None = None
 
     @model_validator(mode="after")
