@@ -159,7 +159,7 @@ def write_list(manifest: Manifest, out: Path, *, splits: Sequence[str] = ("train
             label = int(split.labels[index])
             values = (str(path), ref.row, label, manifest.class_names[label], name)
             rows.append(dict(zip(columns, values, strict=False)))
-    write_text(out, csv_text(rows, columns, paths=["file"], exact=["label_name", "split"]))
+    write_text(out, csv_text(rows, columns, paths=["file"], exact=columns))
 
 
 def _fitting(profile: str, available: Ids, imbalance: float) -> Ids:

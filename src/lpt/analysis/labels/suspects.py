@@ -101,4 +101,4 @@ def write_suspects(
     ]
     rows += [(name, other, LEFT_OUT, "", "", "") for name, other in left_out]
     table = [dict(zip(columns, row, strict=True)) for row in rows]
-    write_text(path, csv_text(table, columns, paths=["name"], exact=["split"]))
+    write_text(path, csv_text(table, columns, paths=["name"], exact=["name", "split"]))

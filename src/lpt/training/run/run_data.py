@@ -128,7 +128,7 @@ def data_of_run(
     check_place(folder.path, config)
     check_names(folder.path, config, data_given=given)
     data = open_configured(config, class_names=class_names)
-    folder.check_identity(data_identity(data))
+    folder.check_identity(data_identity(data, content=config.data.check_content))
     return data
 
 
