@@ -19,9 +19,9 @@ def test_without_a_log_the_reporter_is_unchanged(tmp_path):
 
 
 def test_unknown_names_and_missing_packages_are_refused_with_the_remedy(monkeypatch):
-    with pytest.raises(ConfigError, match="^log tensorbord: unknown"):
+    with pytest.raises(ConfigError, match=r"^log tensorbord: unknown"):
         check_log("tensorbord")
-    with pytest.raises(ConfigError, match="^log : unknown"):
+    with pytest.raises(ConfigError, match=r"^log : unknown"):
         check_log("tensorboard," if find_spec("tensorboard") else ",")
     monkeypatch.setattr(known_logs, "find_spec", lambda _: None)
     for name in ("tensorboard", "mlflow", "wandb", "trackio"):

@@ -30,6 +30,7 @@ class _TrackioLog:
                 resume="allow",
                 embed=False,
             )
+        self._finish = trackio.finish  # of the run that was started last
         facts.record_id("trackio", self._run.name)
 
     def epoch(self, epoch: int, numbers: Mapping[str, float]) -> None:
@@ -42,4 +43,4 @@ class _TrackioLog:
     def close(self, failed: bool) -> None:
         del failed
         with redirect_stdout(sys.stderr):
-            self._run.finish()
+            self._finish()
