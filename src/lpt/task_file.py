@@ -10,6 +10,7 @@ group_prompts (M, L-K, P, D), keys (M, D) and classifier (C, D), and two metadat
 neither group_prompts nor keys.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ __all__ = [
     "BackboneRecord",
     "TaskSpec",
     "load_task",
+    "parse_spec",
     "read_spec",
     "save_task",
 ]
@@ -73,7 +75,7 @@ def read_spec(path: Path) -> TaskSpec:
 
 
 def load_task(
-    path: Path, backbone: FrozenViT | str | None = None
+    path: Path, backbone: FrozenViT | str | None = None, *, in_run: bool = True
 ) -> tuple[LongTailedPromptModel, TaskSpec]:
     """Read a task file and build its model. All sizes are checked before anything is allocated.
 
@@ -81,6 +83,7 @@ def load_task(
         backbone: a loaded backbone, which tasks can share, or the name of one to load; None loads
             the one named in the file, if that neither fetches nor opens anything that the user
             did not choose (`lpt.backbones.named_by_file.check_named`).
+        in_run: whether the file may lie in the folder of a run; False for a file from a hub.
     Raises: TaskFileError if the file is damaged or hostile (unknown version, missing tensors,
         shapes that contradict the metadata, values that are not finite), or if the backbone is
         not the one it was trained on (both are named); BackboneError if the backbone cannot be
@@ -91,7 +94,8 @@ def load_task(
         depth, width = _outer_sizes(file)
         _check_tensors(file, spec, depth, width)
         if not isinstance(backbone, FrozenViT):
-            backbone = _load_backbone(path, spec, backbone, (depth, width))
+            recorded = in_run and _is_recorded(path.parent, spec.backbone.sha256)
+            backbone = _load_backbone(path, spec, backbone, (depth, width), recorded=recorded)
         _check_backbone(path, spec, backbone)
         if (depth, width) != (backbone.depth, backbone.width):
             _check_tensors(file, spec, backbone.depth, backbone.width)
@@ -114,12 +118,12 @@ def load_task(
 
 
 def _load_backbone(
-    path: Path, spec: TaskSpec, given: str | None, sizes: tuple[int, int]
+    path: Path, spec: TaskSpec, given: str | None, sizes: tuple[int, int], *, recorded: bool
 ) -> FrozenViT:
     name = given
     if name is None:
         name = spec.backbone.name
-        check_named(name, path, recorded=_is_recorded(path.parent, spec.backbone.sha256))
+        check_named(name, path, recorded=recorded)
     return load_backbone(
         name,
         image_size=spec.backbone.image_size,
@@ -166,14 +170,26 @@ def _open(path: Path) -> TensorFile:
 
 
 def _spec(file: TensorFile) -> TaskSpec:
-    path, metadata = file.path, file.metadata
-    if "lpt_task" not in metadata:
-        raise TaskFileError(f"{path}: not a task file of lpt (its metadata has no 'lpt_task').")
+    return parse_spec(file.path, file.metadata, "lpt_task", FORMAT)
+
+
+def parse_spec(path: Path, metadata: Mapping[str, str], version: str, latest: int) -> TaskSpec:
+    """Read and validate the metadata of a file that holds a task.
+
+    Args:
+        path: the file, for messages.
+        metadata: text by name; `spec` is JSON with the fields of `TaskSpec`.
+        version: name of the entry that holds the version of the format.
+        latest: latest version that is read.
+    Raises: TaskFileError naming the file and what is wrong with it.
+    """
+    if version not in metadata:
+        raise TaskFileError(f"{path}: not a task file of lpt (its metadata has no '{version}').")
     try:
-        written = int(metadata["lpt_task"])
-        if not 1 <= written <= FORMAT:
+        written = int(metadata[version])
+        if not 1 <= written <= latest:
             raise TaskFileError(
-                f"{path}: written in format {written}; this lpt reads up to {FORMAT}. Upgrade lpt."
+                f"{path}: written in format {written}; this lpt reads up to {latest}. Upgrade lpt."
             )
         spec = TaskSpec.model_validate_json(metadata["spec"])
     except ValidationError as error:
