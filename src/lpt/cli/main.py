@@ -21,6 +21,7 @@ from lpt.cli import data, info, predict, reports, study, train, use
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import command_of, message_of, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
+from lpt.cli.sharing import share_commands
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 from lpt.escape import printable, printable_lines
@@ -67,6 +68,8 @@ for command in (
     with_quiet(reports.analyze),
     with_quiet(reports.report),
     reports.bench,
+    with_quiet(share_commands.export),
+    share_commands.push,
     with_quiet(study.study),
     info.info,
     info.settings,

@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.early_checks import given_runs
+from lpt.cli.early_checks import given_run, given_runs
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.printing import say, say_json
 from lpt.escape import printable, shell_command
 from lpt.machine.threads import use_threads
 
 __all__ = ["analyze", "bench", "report"]
+
+DEFAULT_BENCH = "random:vit_small_patch16_224"
 
 
 def analyze(
@@ -118,9 +120,22 @@ def report(
 
 
 def bench(
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[EXPORT]",
+            help="Exported .onnx file, to compare with lpt itself on the same backbone.",
+            show_default="none: compare lpt with a plain implementation",
+            callback=given_run,
+        ),
+    ] = None,
     backbone: Annotated[
-        str, typer.Option(help="Backbone, as for lpt train.")
-    ] = "random:vit_small_patch16_224",
+        str | None,
+        typer.Option(
+            help="Backbone, as for lpt train.",
+            show_default="random:vit_small_patch16_224, or that of EXPORT",
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Images per step.")] = 8,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of measurement.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -132,10 +147,19 @@ def bench(
 ) -> None:
     """Measure speed relative to a plain implementation and to the bare backbone."""
     use_threads(threads)
+    if run is not None:
+        from lpt.bench.export_speed import export_speed, render_export
+
+        measured = export_speed(run, backbone, batch, repeats)
+        if as_json:
+            say_json(measured)
+        else:
+            say(render_export(measured))
+        return
     from lpt.bench.ratios import bench as measure
     from lpt.bench.ratios import render
 
-    result = measure(backbone, batch, repeats, device, precision)
+    result = measure(backbone or DEFAULT_BENCH, batch, repeats, device, precision)
     if as_json:
         say_json(result)
     else:

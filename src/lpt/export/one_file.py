@@ -40,7 +40,7 @@ def export_task(
     run: str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,
     *,
-    format: Format = "onnx",  # noqa: A002 - the option of the command line
+    format: Format = "onnx",
     dtype: Dtype = "float32",
     opset: int | None = None,
     backbone: str | None = None,
@@ -93,7 +93,7 @@ def export_task(
     return Exported(target, target.stat().st_size, parity)
 
 
-def _default(run: Path, format: Format, dtype: Dtype) -> Path:  # noqa: A002
+def _default(run: Path, format: Format, dtype: Dtype) -> Path:
     mark = "" if dtype == "float32" else f"-{dtype}"
     folder, stem = (run / "export", run.absolute().name) if run.is_dir() else (run.parent, run.stem)
     return folder / f"{stem}{mark}{SUFFIXES[format]}"

@@ -6,8 +6,8 @@ from pathlib import Path
 from lpt.arguments import path_text
 from lpt.errors import ConfigError
 from lpt.export.check_images import check_images
-from lpt.export.one_file import Exported
 from lpt.export.graph_builder import Dtype
+from lpt.export.one_file import Exported
 from lpt.export.parity import compare
 from lpt.export.public_spec import public_spec
 from lpt.export.source_task import source_task

@@ -25,7 +25,14 @@ from lpt.task.exported.onnx_file import (
 )
 from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
 
-__all__ = ["DEFAULT_OPSET", "OPSETS", "CheckedGraph", "check_onnx", "checked_graph", "export_metadata"]
+__all__ = [
+    "DEFAULT_OPSET",
+    "OPSETS",
+    "CheckedGraph",
+    "check_onnx",
+    "checked_graph",
+    "export_metadata",
+]
 
 DEFAULT_OPSET = 17
 """LayerNormalization is an operator since then, and most programs read it."""

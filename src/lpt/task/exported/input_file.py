@@ -58,7 +58,9 @@ class InputFile:
         for name, size in input_sizes(own, file.record).items():
             held = self.tensors.get(name)
             if name != "pixel_values" and (held is None or tuple(held.shape) != size):
-                raise TaskFileError(f"{self.path}: damaged: {name} has another size than its graph.")
+                raise TaskFileError(
+                    f"{self.path}: damaged: {name} has another size than its graph."
+                )
 
 
 def graph_path(folder: Path, spec: TaskSpec) -> Path:
@@ -115,7 +117,9 @@ def _check_kinds(file: TensorFile, spec: TaskSpec) -> None:
         case ("F32", int() as depth, int() as heads, int(), int() as head) if min(depth, heads) > 0:
             width = heads * head
         case _:
-            raise TaskFileError(f"{file.path}: damaged: tensor shared_keys is missing or misshapen.")
+            raise TaskFileError(
+                f"{file.path}: damaged: tensor shared_keys is missing or misshapen."
+            )
     largest = 2**20
     if max(depth, heads, width) > largest or math.prod((depth, width)) == 0:
         raise TaskFileError(f"{file.path}: damaged: tensor shared_keys is misshapen.")
@@ -126,5 +130,9 @@ def _check_kinds(file: TensorFile, spec: TaskSpec) -> None:
         if name != "pixel_values"
     }
     if file.kinds != wanted:
-        other = sorted(n for n in wanted.keys() | file.kinds.keys() if wanted.get(n) != file.kinds.get(n))
-        raise TaskFileError(f"{file.path}: damaged: tensor {other[0]} is not as its metadata require.")
+        other = sorted(
+            n for n in wanted.keys() | file.kinds.keys() if wanted.get(n) != file.kinds.get(n)
+        )
+        raise TaskFileError(
+            f"{file.path}: damaged: tensor {other[0]} is not as its metadata require."
+        )

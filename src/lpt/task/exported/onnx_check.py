@@ -13,9 +13,37 @@ from lpt.errors import TaskFileError
 __all__ = ["LARGEST_VALUE", "check_graph"]
 
 OPERATORS = frozenset(
-    "Add Cast Concat Conv Div DynamicQuantizeLinear Erf Expand Gather Gelu Identity "
-    "LayerNormalization MatMul MatMulInteger Max Mul ReduceSum Relu Reshape Shape Sigmoid Slice "
-    "Softmax Sqrt Squeeze Tanh TopK Transpose Unsqueeze".split()
+    [
+        "Add",
+        "Cast",
+        "Concat",
+        "Conv",
+        "Div",
+        "DynamicQuantizeLinear",
+        "Erf",
+        "Expand",
+        "Gather",
+        "Gelu",
+        "Identity",
+        "LayerNormalization",
+        "MatMul",
+        "MatMulInteger",
+        "Max",
+        "Mul",
+        "ReduceSum",
+        "Relu",
+        "Reshape",
+        "Shape",
+        "Sigmoid",
+        "Slice",
+        "Softmax",
+        "Sqrt",
+        "Squeeze",
+        "Tanh",
+        "TopK",
+        "Transpose",
+        "Unsqueeze",
+    ]
 )
 NODES, CONSTANTS = 20_000, 20_000
 OPSETS = range(17, 27)
@@ -44,7 +72,9 @@ def check_graph(model: Any, path: object, sizes: dict[str, tuple[int, ...]]) -> 
     graph = model.graph
     if model.functions or model.training_info or graph.sparse_initializer:
         raise refuse("it holds functions, training or sparse constants")
-    if [o.domain for o in model.opset_import] != [""] or model.opset_import[0].version not in OPSETS:
+    if [o.domain for o in model.opset_import] != [""] or model.opset_import[
+        0
+    ].version not in OPSETS:
         raise refuse("its operators are not the standard ones of opset 17 to 26")
     if len(graph.node) > NODES or len(graph.initializer) > CONSTANTS:
         raise refuse(f"more than {NODES:,} nodes or constants")

@@ -20,7 +20,15 @@ from lpt.task.exported.onnx_check import check_graph
 from lpt.task_file import parse_spec
 from lpt.task_spec import TaskSpec
 
-__all__ = ["EXPORT_FORMAT", "ExportRecord", "OnnxFile", "checked_onnx", "input_sizes", "needed_module", "read_onnx"]
+__all__ = [
+    "EXPORT_FORMAT",
+    "ExportRecord",
+    "OnnxFile",
+    "checked_onnx",
+    "input_sizes",
+    "needed_module",
+    "read_onnx",
+]
 
 EXPORT_FORMAT = 1
 """The format version that `lpt export` writes. Every version up to it is read."""

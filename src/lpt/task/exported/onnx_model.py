@@ -30,7 +30,10 @@ class OnnxSession:
         runtime = needed_module("onnxruntime")
         providers: list[Any] = ["CPUExecutionProvider"]
         if device.type != "cpu":
-            if device.type != "cuda" or "CUDAExecutionProvider" not in runtime.get_available_providers():
+            if (
+                device.type != "cuda"
+                or "CUDAExecutionProvider" not in runtime.get_available_providers()
+            ):
                 raise ParameterError(
                     f"`device` {device}: this ONNX Runtime runs on the CPU only. "
                     "Leave it out, or install onnxruntime-gpu."
@@ -102,4 +105,6 @@ def without_features(logits: Float[Tensor, "B C"], ids: Tensor | None = None) ->
     if ids is None:
         return Output(logits, nothing, nothing)
     unknown = torch.full(ids.shape, torch.nan)
-    return Output(logits, nothing, nothing, Match(ids, unknown, logits.new_zeros(len(ids), 0, 0, 0)))
+    return Output(
+        logits, nothing, nothing, Match(ids, unknown, logits.new_zeros(len(ids), 0, 0, 0))
+    )
