@@ -23,6 +23,7 @@ from lpt.cli.health.doctor import doctor
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import command_of, message_of, usage_message, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
+from lpt.cli.sharing import share_commands
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 from lpt.escape import printable, printable_lines
@@ -70,6 +71,8 @@ for command in (
     with_quiet(reports.analyze),
     with_quiet(reports.report),
     reports.bench,
+    with_quiet(share_commands.export),
+    share_commands.push,
     with_quiet(study.study),
     info.info,
     info.trust,

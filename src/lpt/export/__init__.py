@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 from lpt.lazy import find_name
 
 if TYPE_CHECKING:
-    from lpt.export.export_task import Exported, export_task
+    from lpt.export.one_file import Exported, export_task
     from lpt.export.shared_folder import export_shared
 
 __all__ = ["Exported", "export_shared", "export_task"]
 
 _HOMES = {
-    "Exported": "lpt.export.export_task",
+    "Exported": "lpt.export.one_file",
     "export_shared": "lpt.export.shared_folder",
-    "export_task": "lpt.export.export_task",
+    "export_task": "lpt.export.one_file",
 }
 
 

@@ -1,45 +1,37 @@
 """Both passes of the method as one ONNX graph: `lpt.model.two_pass` node by node."""
 
-from dataclasses import dataclass
-
 import onnx
 from torch import Tensor
 
 from lpt.export.block_graph import BlockGraph, KeyValue, norm
-from lpt.export.graph_builder import GraphBuilder
+from lpt.export.graph_builder import Dtype, GraphBuilder
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task.exported.graph_inputs import TaskInputs
 
-__all__ = ["MethodGraph", "method_graph"]
-
-
-@dataclass(frozen=True)
-class MethodGraph:
-    """A graph, and the products in it that quantisation may replace.
-
-    Attributes:
-        model: the ONNX model, without metadata.
-        products: names of the nodes that multiply by weights of the backbone.
-    """
-
-    model: onnx.ModelProto
-    products: tuple[str, ...]
+__all__ = ["method_graph"]
 
 
 def method_graph(
-    model: LongTailedPromptModel, inputs: TaskInputs | None, *, opset: int, name: str
-) -> MethodGraph:
+    model: LongTailedPromptModel,
+    inputs: TaskInputs | None,
+    *,
+    opset: int,
+    dtype: Dtype,
+    metadata: dict[str, str],
+) -> onnx.ModelProto:
     """Build the graph: `pixel_values` to `logits`, `probabilities` and, in phase 2, `matched`.
 
     Args:
         model: backbone and sizes of the prompts.
         inputs: the tensors of a task, stored in the graph; None makes them inputs of the graph.
         opset: version of the operators.
-        name: of the graph.
+        dtype: of products with weights of the backbone.
+        metadata: text by name, for `metadata_props`.
+    Raises: BackboneError for a part of the backbone that has no form in ONNX here.
     """
-    graph = GraphBuilder(opset)
+    graph = GraphBuilder(opset, dtype)
     _Passes(graph, model, inputs).build()
-    return MethodGraph(graph.model(name, {}), tuple(graph.products))
+    return graph.model("lpt", metadata)
 
 
 class _Passes:
@@ -113,15 +105,13 @@ class _Passes:
         """Patches, position embeddings and class token, as `FrozenViT.embed`."""
         graph, vit = self.graph, self.vit
         embed, prefix = vit.patch_embed, vit.num_prefix_tokens
+        kernel = [graph.constant("patch_embed.weight", embed.proj.weight)]
+        if embed.proj.bias is not None:
+            kernel.append(graph.constant("patch_embed.bias", embed.proj.bias))
         patches = graph.node(
             "Conv",
             pixels,
-            graph.constant("patch_embed.weight", embed.proj.weight),
-            *(
-                []
-                if embed.proj.bias is None
-                else [graph.constant("patch_embed.bias", embed.proj.bias)]
-            ),
+            *kernel,
             kernel_shape=list(embed.proj.kernel_size),
             strides=list(embed.proj.stride),
         )
