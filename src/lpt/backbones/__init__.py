@@ -3,11 +3,11 @@
 from lpt.backbones.catalog import (
     BACKBONES,
     CatalogEntry,
-    list_backbones,
     register_backbone,
     warn_if_leaky,
 )
 from lpt.backbones.load import load_backbone
+from lpt.backbones.places.listing import list_backbones
 from lpt.backbones.spec import BackboneSpec, hash_weights
 from lpt.backbones.vit import FrozenViT, PromptKV
 

@@ -2,8 +2,9 @@
 
 A task file may come from anyone. So its backbone is used as it is only if nothing is fetched for
 it, and nothing is opened that the user did not choose: the bundled one, one whose weights are on
-this machine already, or a registered one. A path, or an untrained backbone, is used if the task
-lies in the folder of a run that was trained on it, since the hash of the weights is compared.
+this machine already, a registered one, or one in the user's folder of backbones. A path, or an
+untrained backbone, is used if the task lies in the folder of a run that was trained on it, since
+the hash of the weights is compared.
 """
 
 from pathlib import Path
@@ -44,7 +45,7 @@ def check_named(name: str, task: Path, *, recorded: bool) -> None:
 def _reason(name: str, *, recorded: bool) -> str:
     """Why the user has to ask for this backbone; "" if it can be used."""
     match kind_of_name(name):
-        case Kind.BUNDLED | Kind.REGISTERED | Kind.UNKNOWN:  # unknown ones are refused by name
+        case Kind.BUNDLED | Kind.REGISTERED | Kind.LOCAL | Kind.UNKNOWN:  # the last: no such name
             return ""
         case Kind.HUB:
             repository, _, revision = name.removeprefix("hf-hub:").partition("@")
