@@ -78,7 +78,8 @@ class Loop:
         saved = said = time.monotonic()
         losses: list[Tensor] = []
         first = self.step
-        for self.step in range(first, self.pace.steps):
+        for step in range(first, self.pace.steps):
+            self.step = step
             losses.append(self._train_step())
             now = time.monotonic()
             last = self.step + 1 == self.pace.steps
