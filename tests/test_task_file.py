@@ -155,7 +155,7 @@ def test_a_file_does_not_choose_what_is_fetched_opened_or_built(
         raise AssertionError("fetched or built")
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("lpt.backbones.names.hf_hub_download", fetched)
+    monkeypatch.setattr("lpt.backbones.places.hub.hf_hub_download", fetched)
     monkeypatch.setattr("lpt.task_file.load_backbone", fetched)
     path = edited(spec={"backbone": {**spec_for(backbone).backbone.model_dump(), "name": name}})
     (path.parent / "identity.json").write_text(json.dumps({"backbone": backbone.spec.sha256}))

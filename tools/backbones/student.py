@@ -7,12 +7,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from timm.models.vision_transformer import VisionTransformer
+from tools.pretrain.images import colour
 from torch import Tensor, nn
 
 from lpt.data.sampling import random_stream
-from tools.pretrain.images import colour
+
+from .loop import rows_of_step
 
 __all__ = ["DistillLoss", "Targets", "Whitening", "joint", "student_tokens"]
 
@@ -118,7 +120,7 @@ class DistillLoss(nn.Module):
         """The loss of a step: one minus the cosine, of class tokens and of patch tokens."""
         seed = int(random_stream(self.seed, 4, step).integers(2**62))
         random, device = torch.Generator().manual_seed(seed), self.accelerator.device
-        rows = self._rows(step)
+        rows = rows_of_step(self.seed, step, len(self.targets), self.batch)
         images = torch.from_numpy(self.targets.crops[rows]).float() / 127.5 - 1
         patches = torch.from_numpy(self.targets.tokens[rows, 1:])
         grid = patches.unflatten(1, (int(patches.shape[1] ** 0.5),) * 2)
@@ -140,8 +142,3 @@ class DistillLoss(nn.Module):
         patches = (patches.float() - self.targets.patch_mean).to(device)
         of_patches = 1 - F.cosine_similarity(guessed.float(), patches, dim=-1).mean()
         return of_class + self.patch_weight * of_patches
-
-    def _rows(self, step: int) -> np.ndarray:
-        epoch, place = divmod(step, len(self.targets) // self.batch)
-        order = random_stream(self.seed, 0, epoch).permutation(len(self.targets))
-        return np.sort(order[place * self.batch : (place + 1) * self.batch])

@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from jaxtyping import Float, UInt8
 from timm.models.vision_transformer import VisionTransformer
+from tools.pretrain.images import Images, random_crop
 from torch import Tensor
 
 from lpt.backbones.spec import BackboneSpec
 from lpt.data.sampling import random_stream
 from lpt.errors import ConfigError
 from lpt.files.atomic_files import write_json
-from tools.pretrain.images import Images, random_crop
 
 from .folder import trainable
 

@@ -47,9 +47,7 @@ class Images:
         return self.take(order[~held].sort().values), self.take(order[held].sort().values)
 
 
-def load_images(
-    data: str, split: str, size: int, val_fraction: float = VAL_FRACTION
-) -> Images:
+def load_images(data: str, split: str, size: int, val_fraction: float = VAL_FRACTION) -> Images:
     """Decode a split of a data set once; images of other sizes are squashed to `size`.
 
     Unless `val_fraction` is 0, data without validation images has that share of its training

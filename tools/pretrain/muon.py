@@ -80,7 +80,12 @@ def orthogonal(
 
 
 def make_optimizers(
-    model: nn.Module, *, matrix_rate: float, rate: float, weight_decay: float, precision: torch.dtype
+    model: nn.Module,
+    *,
+    matrix_rate: float,
+    rate: float,
+    weight_decay: float,
+    precision: torch.dtype,
 ) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for everything else.
 

@@ -2,8 +2,9 @@
 
 A task file may come from anyone. So its backbone is used as it is only if nothing is fetched for
 it, and nothing is opened that the user did not choose: the bundled one, one whose weights are on
-this machine already, or a registered one. Any other is used if the task lies in the folder of a run
-that was made with it on this machine (`lpt.files.made_here`).
+this machine already, a registered one, or one in the user's folder of backbones. Any other is used
+if the task lies in the folder of a run that was made with it on this machine
+(`lpt.files.made_here`).
 """
 
 from pathlib import Path
@@ -44,7 +45,7 @@ def reason_to_ask(name: str) -> str:
     ('', 'has random weights')
     """
     match kind_of_name(name):
-        case Kind.BUNDLED | Kind.REGISTERED | Kind.UNKNOWN:  # unknown ones are refused by name
+        case Kind.BUNDLED | Kind.REGISTERED | Kind.LOCAL | Kind.UNKNOWN:  # the last: no such name
             return ""
         case Kind.HUB:
             repository, _, revision = name.removeprefix("hf-hub:").partition("@")
