@@ -1,4 +1,4 @@
-"""A task for other class frequencies predicts and is scored under these; names come from its file."""
+"""A task for other class frequencies predicts and is scored under these."""
 
 import numpy as np
 import pytest

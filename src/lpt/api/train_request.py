@@ -17,8 +17,8 @@ from lpt.data.sources.read_source import check_exists
 from lpt.errors import ParameterError
 from lpt.escape import described
 from lpt.files.atomic_files import check_writable
+from lpt.logs import check_log
 from lpt.machine.device_name import check_device_name
-from lpt.reporters import check_log
 from lpt.training.duration_text import parse_budget
 
 __all__ = ["TrainRequest"]

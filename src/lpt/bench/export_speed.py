@@ -102,7 +102,7 @@ def _backbone(task: ExportedTask, path: Path, given: str | None) -> FrozenViT | 
     record = task.spec.backbone
     if given is None:
         try:
-            check_named(record.name, path, recorded=False)
+            check_named(record.name, path, made_here=False)
         except BackboneError:
             return None
     name = record.name if given is None else given

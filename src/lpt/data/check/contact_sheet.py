@@ -50,18 +50,18 @@ def contact_sheet(report: CheckReport, manifest: Manifest, path: Path, *, most: 
         title = f"{finding.kind}: {finding.detail}" if finding.detail else finding.kind
         rows.append((finding, _lines(_drawable(title, font), font, width - 4)))
     heights = [
-        (len(title) + (2 if finding.images else 0)) * _TEXT + (_TILE if finding.images else 0) + 4
-        for finding, title in rows
+        (len(lines) + (2 if finding.images else 0)) * _TEXT + (_TILE if finding.images else 0) + 4
+        for finding, lines in rows
     ]
     sheet = Image.new("RGB", (width, sum(heights) or _TILE), "white")
     draw = ImageDraw.Draw(sheet)
     if not rows:
         draw.text((4, 4), "No findings.", fill="black", font=font)
     top = 0
-    for (finding, title), height in zip(rows, heights, strict=True):
-        for number, line in enumerate(title):
+    for (finding, lines), height in zip(rows, heights, strict=True):
+        for number, line in enumerate(lines):
             draw.text((2, top + number * _TEXT), line, fill="black", font=font)
-        tiles = top + len(title) * _TEXT
+        tiles = top + len(lines) * _TEXT
         for slot, place in enumerate(finding.images[:_ACROSS]):
             left = slot * _TILE
             sheet.paste(_tile(manifest, place), (left, tiles))
