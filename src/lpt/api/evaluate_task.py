@@ -8,6 +8,7 @@ import torch
 
 from lpt.api.train_task import choose_reporter
 from lpt.arguments import at_least, path_text
+from lpt.backbones import FrozenViT
 from lpt.config.ranges import MAX_BATCH, MAX_WORKERS
 from lpt.data.manifest import Manifest, Split
 from lpt.errors import ParameterError
@@ -25,6 +26,7 @@ def evaluate(
     task: Task | str | os.PathLike[str],
     data: TestData | Mapping[str, TestData] | None = None,
     *,
+    backbone: FrozenViT | str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
     batch_size: int = 64,
     workers: int = 0,
@@ -39,6 +41,7 @@ def evaluate(
             names one, otherwise all images), an opened data set (its test split), a split whose
             labels are the task's class indices, or a dict of these by name. Classes are matched by
             name. None takes the test images of the run's own data; so does the name of that data.
+        backbone: backbone of a task given by its path, as for `lpt.load`.
         device: device for a task given by its path; None takes a CUDA GPU if there is one.
         batch_size: images per forward pass.
         workers: processes that load images; 0 loads them in this process.
@@ -58,10 +61,11 @@ def evaluate(
     True
     """
     if isinstance(task, Task):
-        if device is not None:
-            raise ParameterError("`device`: the task has one already. Give it to lpt.load.")
+        for name, value in (("backbone", backbone), ("device", device)):
+            if value is not None:
+                raise ParameterError(f"`{name}`: the task has one already. Give it to lpt.load.")
     else:
-        task = load(task, device=device)
+        task = load(task, backbone=backbone, device=device)
     at_least("batch_size", batch_size, 1, MAX_BATCH)
     at_least("workers", workers, 0, MAX_WORKERS)
     several = isinstance(data, Mapping)

@@ -16,8 +16,9 @@ from lpt.data.sources.data_string import parse_spec
 from lpt.data.sources.read_source import check_exists
 from lpt.errors import ParameterError
 from lpt.escape import described
+from lpt.files.atomic_files import check_writable
+from lpt.logs import check_log
 from lpt.machine.device_name import check_device_name
-from lpt.reporters import check_log
 from lpt.training.duration_text import parse_budget
 
 __all__ = ["TrainRequest"]
@@ -138,6 +139,8 @@ class TrainRequest:
             config = self.config
             check_backbone_name(config.backbone)
             check_bad_images(config.data.bad_images)
+            if self.run_path is not None:
+                check_writable(self.run_path)
         if self.data is not None:
             check_exists(parse_spec(os.fspath(self.data)))
 

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from lpt.backbones.catalog import (
         BACKBONES,
         CatalogEntry,
-        list_backbones,
         register_backbone,
         warn_if_leaky,
     )
     from lpt.backbones.load import load_backbone
+    from lpt.backbones.places.listing import list_backbones
     from lpt.backbones.spec import BackboneSpec, hash_weights
     from lpt.backbones.vit import FrozenViT, PromptKV
 
@@ -39,7 +39,7 @@ _HOMES = {
     "FrozenViT": "lpt.backbones.vit",
     "PromptKV": "lpt.backbones.vit",
     "hash_weights": "lpt.backbones.spec",
-    "list_backbones": "lpt.backbones.catalog",
+    "list_backbones": "lpt.backbones.places.listing",
     "load_backbone": "lpt.backbones.load",
     "register_backbone": "lpt.backbones.catalog",
     "warn_if_leaky": "lpt.backbones.catalog",

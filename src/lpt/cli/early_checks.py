@@ -10,11 +10,15 @@ from lpt.machine.device_name import check_device_name
 __all__ = ["check_classes", "given_device", "given_paths", "given_run", "given_runs"]
 
 STDIN = "-"
+HUB_PREFIX = "hf:"
 
 
 def given_run(run: Path | None) -> Path | None:
-    """Return a run folder or task file. Raises: TaskFileError if there is nothing at its path."""
-    if run is not None and not path_exists(str(run)):
+    """Return a run folder, a file of a task or hf:USER/NAME, which is not looked up yet.
+
+    Raises: TaskFileError if there is nothing at its path.
+    """
+    if run is not None and not str(run).startswith(HUB_PREFIX) and not path_exists(str(run)):
         raise TaskFileError(f"{run}: no such file. Give a task file, or the folder of a run.")
     return run
 

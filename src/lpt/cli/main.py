@@ -1,7 +1,8 @@
 """The `lpt` command: all subcommands, the printing of errors and warnings, and the exit codes.
 
-Codes: 0 done, 1 a finding of `lpt data check` or a failed run of a study, 2 a user error, 128 plus
-the number of a signal (130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, 141 for a closed pipe).
+Codes: 0 done, 1 a finding of `lpt data check`, a problem that `lpt doctor` finds or a failed run
+of a study, 2 a user error, 128 plus the number of a signal (130 for Ctrl-C, 143 for SIGTERM, 129
+for SIGHUP, 141 for a closed pipe).
 """
 
 import os
@@ -17,10 +18,12 @@ from typing import Annotated, TextIO
 
 import typer
 
-from lpt.cli import data, info, predict, reports, study, train, use
+from lpt.cli import data, info, predict, reports, serve, study, train, use
+from lpt.cli.health.doctor import doctor
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import command_of, message_of, usage_message, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
+from lpt.cli.sharing import share_commands
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 from lpt.escape import printable, printable_lines
@@ -64,13 +67,18 @@ for command in (
     with_quiet(train.train),
     with_quiet(use.evaluate),
     predict.predict,
+    serve.serve,
     with_quiet(reports.analyze),
     with_quiet(reports.report),
     reports.bench,
+    with_quiet(share_commands.export),
+    share_commands.push,
     with_quiet(study.study),
     info.info,
+    info.trust,
     info.settings,
     use.backbones,
+    doctor,
 ):
     app.command()(command)
 app.add_typer(data.app)

@@ -45,7 +45,12 @@ DATA_HELP = (
 MAX_SEED = 2**32 - 1
 Data = Annotated[str, typer.Argument(help=DATA_HELP, show_default=False)]
 Run = Annotated[
-    Path, typer.Argument(help="Run folder or task file.", show_default=False, callback=given_run)
+    Path,
+    typer.Argument(
+        help="Run folder, task file, exported .onnx file, or hf:USER/NAME[@REVISION].",
+        show_default=False,
+        callback=given_run,
+    ),
 ]
 Backbone = Annotated[
     str | None,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lpt.cli.bulk.bulk_request import BulkRequest
 from lpt.cli.early_checks import given_paths
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.prediction_rows import Output, PredictionRow, formatter
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
-from lpt.escape import printable, shell_command
+from lpt.escape import shell_command
 from lpt.machine.threads import use_threads
 from lpt.progress import percent
 
@@ -74,6 +75,28 @@ def predict(
             "--null", "-0", help="Paths on standard input end in a NUL byte (find -print0)."
         ),
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write to this file (.csv, .jsonl or .parquet) instead; an interrupted command "
+            "continues when it is repeated. Images that cannot be read are listed there.",
+            show_default="none",
+        ),
+    ] = None,
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Add the features of each image to --out.")
+    ] = False,
+    sort_into: Annotated[
+        Path | None,
+        typer.Option(
+            help="Link to each image in a folder per predicted class, below this folder; below "
+            "the threshold, in 'not sure'.",
+            show_default="none",
+        ),
+    ] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy the images of --sort-into instead.")
+    ] = False,
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
@@ -82,9 +105,15 @@ def predict(
     """Predict the most probable classes of images.
 
     Each image has one row, in order. An image that cannot be read has an error in its row; the exit
-    code is then 2. Rows are printed as soon as they are known.
+    code is then 2. Rows are printed as soon as they are known. With --out, any number of images
+    takes little memory, and images that cannot be read do not change the exit code.
     """
     use_threads(threads)
+    bulk = BulkRequest.of_options(out, embeddings, sort_into, copy)
+    if bulk is not None:
+        if as_json or output is not None:
+            raise ParameterError("`out`: its suffix decides the format. Leave out `output`.")
+        bulk.check(paths)
     if as_json and output not in (None, Output.JSONL):
         raise ConfigError(f"--json, --output {output}: choose one of them.")
     chosen = Output.JSONL if as_json else output or Output.TABLE
@@ -92,6 +121,13 @@ def predict(
     from lpt.task import load
 
     task = load(run, backbone=backbone, device=device)
+    if bulk is not None:
+        from lpt.cli.bulk.write_predictions import write_predictions
+
+        write_predictions(
+            task, run, paths, bulk, top=top, threshold=limit, null=null, workers=workers
+        )
+        return
     head, line = formatter(chosen, min(top, len(task.class_names)))
     write = _write_csv if chosen is Output.CSV else say
     if head:
@@ -141,9 +177,9 @@ def _predicted(
         result = image.error or next(found)
         path = str(image.path)
         if isinstance(result, DataError):
-            name = path if image.content is None else "images[0]"  # bytes have no name of their own
-            reason = str(result).replace("\n", " ").removeprefix(f"{printable(name)}: ")
-            yield PredictionRow(path, None, reason)
+            # Bytes have no name of their own.
+            name = path if image.content is None else "images[0]"
+            yield PredictionRow.unreadable(path, result, name)
         else:
             unsure = None if limit is None else result.probabilities[0] < limit
             yield PredictionRow(path, result, unsure=unsure)

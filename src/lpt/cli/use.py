@@ -93,6 +93,7 @@ def evaluate(
 def backbones() -> None:
     """List the backbones that can be loaded, and those that are already on this machine."""
     from lpt.backbones import list_backbones
+    from lpt.backbones.places.local_folder import local_folder
 
     rows = [("name", "where", "size", "input", "")]
     rows += [
@@ -113,4 +114,5 @@ def backbones() -> None:
             say(f"    {text}")
     say("\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors,")
     say("a folder with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME")
-    say("(untrained).")
+    say("(untrained). A folder in LPT_BACKBONES is found by its name; now that is")
+    say(f"{printable(str(local_folder()))}.")

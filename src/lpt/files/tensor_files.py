@@ -8,6 +8,7 @@ Format: 8 bytes with the length of the header (little-endian), the header (JSON:
 `dtype`, `shape` and `data_offsets`; `__metadata__` holds text), and the data without gaps.
 """
 
+import io
 import json
 import math
 import struct
@@ -81,6 +82,7 @@ class TensorFile:
         limits: what is refused before it is parsed.
         error: class of the errors raised.
         damaged, remedy: how messages about a damaged file begin and end.
+        data: the bytes of the file, if they were read already; `path` only names it then.
 
     Attributes:
         path: as given.
@@ -98,11 +100,16 @@ class TensorFile:
         *,
         damaged: str = "not a readable safetensors file",
         remedy: str = "Obtain it again.",
+        data: bytes | None = None,
     ) -> None:
         self.path = path
         self._error = error
         self._words = damaged, remedy
-        self._stream = open_regular(path, max_bytes=limits.file_bytes, error=error)
+        self._stream: BinaryIO
+        if data is None:
+            self._stream = open_regular(path, max_bytes=limits.file_bytes, error=error)
+        else:
+            self._stream = io.BytesIO(data)
         try:
             header, self._start = self._header(self._stream, limits)
             self.metadata = self._metadata(header.pop(_METADATA, {}))

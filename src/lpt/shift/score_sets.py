@@ -19,13 +19,14 @@ from lpt.evaluation.metric_files import write_metrics
 from lpt.progress import Reporter, SilentReporter
 from lpt.records import Predictions
 from lpt.shift.open_sets import TestData, open_sets
-from lpt.shift.own_data import own_data, source_of_run, test_of_run
+from lpt.shift.own_data import own_data, test_of_run
 from lpt.shift.score_cache import ScoreCache
 from lpt.shift.set_notes import kept_note, named_notes
 from lpt.shift.trained_images import moved_training_images, trained_on
 from lpt.task import Task
 from lpt.task.class_prior import PriorInput, PriorRule
 from lpt.task.task_digest import task_digest
+from lpt.training.run.run_data import source_of_run
 
 __all__ = ["SetScore", "score_sets"]
 
@@ -123,7 +124,8 @@ def score_sets(
         if name != own_name
     }
     needed = corruptions or not sets or own_name is not None
-    own = own_data(run, task, progress, needed=needed, tell=with_source)
+    given = own_name is not None
+    own = own_data(run, task, progress, needed=needed, tell=with_source, given=given)
     has_own = own is not None and (needed or (with_source and "test" in own.splits))
     test = None if own is None or not has_own else test_of_run(run, own)
     own_name = own_name or next(name for name in (OWN, "source", "own") if name not in sets)

@@ -1,46 +1,35 @@
-"""A trained task: prediction, features, evaluation."""
+"""A trained task in use: prediction, features, evaluation."""
 
-import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 from operator import index
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
-from lpt.backbones import FrozenViT
-from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
 from lpt.deprecation import renamed_arguments
 from lpt.errors import DataError, at_least
 from lpt.evaluation import Metrics, evaluate
-from lpt.machine.devices import choose_device
-from lpt.model.two_pass import LongTailedPromptModel
 from lpt.records import Output, Predictions
-from lpt.task.call_checks import OnBatch, check_load, check_run, check_split
+from lpt.task.call_checks import OnBatch, check_run, check_split
+from lpt.task.class_prior import adjust_predictions
 from lpt.task.image_inputs import ImageInput, Images, as_split, iterate_inputs
+from lpt.task.loaded_task import LoadedTask
 from lpt.task.predict_each import each_or_error
 from lpt.task.prediction import Prediction, most_probable
-from lpt.task.run_result import Result, read_result
-from lpt.task.run_split import run_split, transform_of
-from lpt.task_file import TaskSpec, load_task
-
-if TYPE_CHECKING:
-    from lpt.task.class_prior import PriorInput
+from lpt.task.run_split import run_split
 
 __all__ = ["Task"]
 
 Floats = npt.NDArray[np.float32]
 
 
-class Task:
+class Task(LoadedTask):
     """A trained model with everything needed to read images and name classes.
 
     `predict`, `predict_proba` and `embed` take images as paths, bytes of image files, PIL images,
@@ -57,86 +46,12 @@ class Task:
         model: prompts and classifier on their frozen backbone, in eval mode.
         spec: the metadata of the task file.
         path: the run folder or task file that the task came from; None if there is none.
+        prior: (C,) class frequencies that predictions hold under; None for the task's own.
 
     >>> task = lpt.load("runs/digits", device="cpu")
     >>> task.predict("7.png")[0].labels[0]
     '7'
     """
-
-    def __init__(
-        self,
-        model: LongTailedPromptModel,
-        spec: TaskSpec,
-        *,
-        result: Result | None = None,
-        path: Path | None = None,
-    ) -> None:
-        self.model = model.eval()
-        self.spec = spec
-        self.path = path
-        self._result = result
-
-    @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str],
-        backbone: FrozenViT | str | None = None,
-        device: str | torch.device | None = None,
-    ) -> "Task":
-        """Load a run folder or a task file; see `lpt.load`."""
-        check_load(path, backbone)
-        chosen, given = choose_device(device), Path(path)
-        file = given / "task.safetensors" if given.is_dir() else given
-        model, spec = load_task(file, backbone)
-        return cls(model.to(chosen), spec, path=given)
-
-    def __repr__(self) -> str:
-        """Name, number of classes and backbone."""
-        spec = self.spec
-        return f"<lpt.Task {spec.name!r}: {len(spec.class_names)} classes, {spec.backbone.name}>"
-
-    @property
-    def result(self) -> Result | None:
-        """Measurements of the run that trained the task; None if it came from a task file alone.
-
-        Raises: RunError if results.json of the run folder is damaged.
-
-        >>> lpt.load("runs/digits", device="cpu").result.metrics["phase2"]["test"]["many"] > 0.9
-        True
-        """
-        if self._result is None and self.path is not None and self.path.is_dir():
-            self._result = read_result(self.path)
-        return self._result
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the C classes in index order: the columns of `predict_proba`."""
-        return self.spec.class_names
-
-    @property
-    def groups(self) -> ClassGroups:
-        """The bounds of the shot groups (many, medium, few) that the task was trained with."""
-        return ClassGroups(self.spec.many_above, self.spec.few_below)
-
-    @property
-    def transform(self) -> Transform:
-        """The transform from an upright RGB image to the input of the backbone."""
-        return self.transform_with()
-
-    def with_prior(self, prior: "PriorInput") -> "Task":
-        """Return this task for images of other class frequencies; see `lpt.task.prior_task`."""
-        from lpt.task.prior_task import PriorTask
-
-        return PriorTask(self, prior)
-
-    def transform_with(
-        self,
-        *,
-        border: int = 0,
-        corruption: Callable[[Image.Image], Image.Image] | None = None,
-    ) -> Transform:
-        """Return `transform` for images with a border to crop (in pixels), or to be corrupted."""
-        return transform_of(self.spec, border, corruption)
 
     @renamed_arguments(batch="batch_size")
     def predict(
@@ -271,7 +186,7 @@ class Task:
         """
         check_split(split)
         check_run(batch_size, workers, on_batch)
-        return run_split(
+        found = run_split(
             model or self.model.predict,
             split,
             transform or self.transform,
@@ -280,6 +195,7 @@ class Task:
             workers=workers,
             on_batch=on_batch,
         )
+        return found if self.prior is None else adjust_predictions(self.spec, found, self.prior)
 
     def _probabilities(self, found: Predictions) -> Float[Tensor, "n C"]:
         return (torch.from_numpy(found.logits) / self.spec.temperature).softmax(1)

@@ -83,8 +83,9 @@ class Trainer:
 
     def identity(self) -> dict[str, Any]:
         """Return the facts that must be unchanged on resume: data and backbone."""
-        data = {**data_identity(self.context.data), **files_identity(self.context.data)}
-        return {**data, "backbone": self.context.backbone.spec.sha256}
+        data, content = self.context.data, self.config.data.check_content
+        facts = {**data_identity(data, content=content), **files_identity(data)}
+        return {**facts, "backbone": self.context.backbone.spec.sha256}
 
     def stage(self, phase: Phase) -> Stage:
         """Build the stage of a phase, on the device."""

@@ -75,9 +75,10 @@ def _short(found: Analysis) -> Advice | None:
 
 
 def _labels(found: Analysis) -> Advice | None:
-    if not found.label_errors:
+    listed = (*found.label_errors, *found.training_label_errors)
+    if not listed:
         return None
-    first = found.label_errors[0]
+    first = listed[0]
     own, other = found.classes[first.class_id].name, found.classes[first.suggested].name
     doubt = (
         " Overall accuracy is below 50 %, so many of them may be mistakes of the model instead."
@@ -87,7 +88,7 @@ def _labels(found: Analysis) -> Advice | None:
     return Advice(
         "Labels to check",
         f"Most likely label error: {first.name} is labelled “{own}” but looks like “{other}”. "
-        f"{_check_by_eye(len(found.label_errors))}{doubt}",
+        f"{_check_by_eye(len(listed))}{doubt}",
         "labels",
     )
 

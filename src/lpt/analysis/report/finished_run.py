@@ -63,9 +63,9 @@ class FinishedRun:
         """Name of the run folder, or the label."""
         return printable(self.label or self.path.resolve().name)
 
-    def picture(self, index: int) -> str | None:
+    def picture(self, index: int, prefix: str = "") -> str | None:
         """Return the thumbnail of an analysed image as a data URI; None if there is none."""
-        file = thumbnail_file(self.path / "analysis", index)
+        file = thumbnail_file(self.path / "analysis", index, prefix)
         if not file.is_file():
             return None
         return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()

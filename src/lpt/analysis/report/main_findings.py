@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from lpt.analysis.analysis_results import Analysis
+from lpt.analysis.labels.suspects import SURE
 from lpt.evaluation import ClassScore
 from lpt.progress import listed, percent, plural
 
@@ -63,5 +64,6 @@ def _way(images: int, own: ClassScore, other: ClassScore) -> str:
 def _labels(found: Analysis) -> str:
     counts = f"{found.label_error_count:,} of the {found.split} images"
     if found.training_suspects is None:
-        return f"probably wrong: {counts}"
-    return f"probably wrong: {found.training_suspects:,} of the training images, {counts}"
+        return f"probably wrong ({SURE:.0%} sure): {counts}"
+    trained = f"{found.training_suspects:,} of the training images"
+    return f"probably wrong ({SURE:.0%} sure): {trained}, {counts}"

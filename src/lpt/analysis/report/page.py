@@ -27,6 +27,7 @@ from lpt.analysis.report.intervals import group_intervals
 from lpt.analysis.report.pairing import pair_runs, remarks
 from lpt.analysis.report.repeat import given_command, repeat_command
 from lpt.analysis.run_analysis import run_analysis
+from lpt.analysis.thumbnails import TRAINING
 from lpt.errors import RunError
 from lpt.escape import printable, shell_command
 from lpt.evaluation import ClassScore
@@ -189,6 +190,7 @@ def _template(name: str) -> Template:
         "script": Markup(_file("page.js")),
         "GROUPS": figures.GROUPS,
         "METRICS": SUMMARY_METRICS,
+        "TRAINING": TRAINING,
     }
     return environment.get_template(name)
 

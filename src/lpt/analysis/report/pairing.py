@@ -8,7 +8,7 @@ import numpy as np
 
 from lpt.analysis.predictions import ImagePrediction
 from lpt.analysis.report.finished_run import FinishedRun
-from lpt.escape import shell_command
+from lpt.escape import printable, shell_command
 from lpt.evaluation.bootstrap import Difference, paired_differences
 from lpt.progress import listed
 
@@ -53,7 +53,7 @@ def pair_runs(first: FinishedRun, other: FinishedRun) -> PairedRuns | None:
         return None
     names = sorted({one.own for one, _ in shared})
     index = {name: i for i, name in enumerate(names)}
-    group = {score.name: score.group for score in first.analysis.classes}
+    group = {printable(score.name): score.group for score in first.analysis.classes}
     differences = paired_differences(
         [np.array([two.is_correct for _, two in shared])],
         [np.array([one.is_correct for one, _ in shared])],

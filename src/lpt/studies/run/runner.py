@@ -17,7 +17,7 @@ from lpt.studies.run.run_estimates import RunEstimates
 from lpt.studies.run.run_names import kind_of, title_of
 from lpt.studies.run.study_progress import StudyProgress
 from lpt.studies.run.train_run import TASK, Start, remove_checkpoints, train_run
-from lpt.training.run.run_folder import environment
+from lpt.training.run.run_environment import environment
 
 __all__ = ["StudyRunner"]
 

@@ -1,4 +1,4 @@
-"""A task with other class frequencies predicts and is scored under these."""
+"""A task for other class frequencies predicts and is scored under these."""
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ def test_probabilities_are_adjusted_and_features_are_not(task, photos):  # noqa:
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(5))
     assert np.array_equal(rare.embed(pictures), task.embed(pictures))
     assert isinstance(rare, Task)
+    assert rare.model is task.model
 
 
 def test_the_frequencies_that_it_reflects_already_change_nothing(task, photos):  # noqa: F811
