@@ -71,15 +71,19 @@ def _cosines(
 def _equalised(unit: torch.Tensor, labels: torch.Tensor, num_classes: int) -> torch.Tensor:
     """Scale features by the inverse root of their covariance within classes: (n, D), unit length.
 
-    Only images that are nearest to their own class count, since a few wrong labels would make the
-    directions between classes look like differences within them. The fewer images, the closer the
-    covariance is taken to that of features alike in all directions: as if by as many more images
-    as there are directions.
+    Only images whose class is among the nearest fifth of the classes count, since a few wrong
+    labels would make the directions between classes look like differences within them. The fewer
+    images, the closer the covariance is taken to that of features alike in all directions: as if
+    by as many more images as there are directions.
     """
     cosines, width = _cosines(unit, labels, num_classes), unit.shape[1]
-    chosen = [cosines(rows).argmax(dim=1) for rows in _chunks(labels.numpy())]
-    right = torch.cat(chosen) == labels
-    own, of = unit[right], labels[right]
+    nearest = max(1, num_classes // 5)
+    kept = []
+    for rows in _chunks(labels.numpy()):
+        close = cosines(rows).topk(nearest, dim=1).indices
+        kept.append((close == labels[rows, None]).any(dim=1))
+    near = torch.cat(kept)
+    own, of = unit[near], labels[near]
     counts = torch.bincount(of, minlength=num_classes).clamp(min=1)[:, None]
     means = torch.zeros(num_classes, width).index_add_(0, of, own) / counts
     inner = (own - means[of]).double()
