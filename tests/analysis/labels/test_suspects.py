@@ -34,9 +34,9 @@ def suspects(features: np.ndarray, labels: np.ndarray) -> tuple[Suspect, ...]:
 
 
 def test_replaced_labels_are_found_and_no_others():
-    features, right = clusters([60, 40, 20, 8, 4])
+    features, right = clusters([600, 400, 200, 80, 40])
     labels = right.copy()
-    wrong = [3, 17, 70, 101]
+    wrong = [3, 17, 700, 1010]
     labels[wrong] = [1, 3, 0, 1]
     found = suspects(features, labels)
     assert sorted(s.index for s in found) == wrong

@@ -10,7 +10,7 @@ from lpt.analysis.report.finished_run import FinishedRun
 from lpt.progress import SUMMARY_METRICS
 from lpt.svg import Axis, Chart, bar_chart
 
-__all__ = ["Mover", "group_chart", "movers", "tail_chart", "validation_chart"]
+__all__ = ["Mover", "group_chart", "measured", "movers", "tail_chart", "validation_chart"]
 
 MOVERS = 10
 
@@ -33,9 +33,15 @@ class Mover:
     last: float
 
 
+def measured(runs: Sequence[FinishedRun]) -> list[str]:
+    """Return the metrics that some run has images for, in their order."""
+    scores = [run.analysis.summary for run in runs]
+    return [name for name in SUMMARY_METRICS if any(one.get(name) is not None for one in scores)]
+
+
 def group_chart(runs: Sequence[FinishedRun]) -> Markup:
     """Draw overall, shot-group and macro accuracy, one bar per run."""
-    measured = [(f"run{i}", run.analysis.summary) for i, run in enumerate(runs)]
+    by_run = [(f"run{i}", run.analysis.summary) for i, run in enumerate(runs)]
     return bar_chart(
         "Accuracy by shot group and run",
         "; ".join(
@@ -43,8 +49,8 @@ def group_chart(runs: Sequence[FinishedRun]) -> Markup:
             for run in runs
         ),
         [
-            (name, [(series, scores.get(name)) for series, scores in measured])
-            for name in SUMMARY_METRICS
+            (name, [(series, scores.get(name)) for series, scores in by_run])
+            for name in measured(runs)
         ],
         [(f"run{i}", run.name) for i, run in enumerate(runs)],
         Axis("accuracy", 0, 1, "percent", SHARE),

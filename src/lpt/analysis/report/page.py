@@ -160,6 +160,7 @@ def _several(runs: Sequence[FinishedRun], mark: str) -> str:
         validation_chart=comparison.validation_chart(runs),
         differing={name: row for name, row in values.items() if len(set(row)) > 1},
         movers=moved,
+        measured=comparison.measured(runs),
         uneven=any(len(set(m.train_images)) > 1 or len(set(m.test_images)) > 1 for m in moved),
     )
 
