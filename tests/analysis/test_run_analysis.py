@@ -1,6 +1,7 @@
 """`lpt analyze` from a run folder to its files."""
 
 import csv
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -88,7 +89,8 @@ def test_suspects_are_lists_that_training_takes(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suspects = (Suspect(0, 0, 1, 0.95), Suspect(3, 0, 1, 0.92))
-    monkeypatch.setattr("lpt.analysis.run_analysis.find_suspects", lambda *_: suspects)
+    module = importlib.import_module("lpt.analysis.run_analysis")  # the package has the function
+    monkeypatch.setattr(module, "find_suspects", lambda *_: suspects)
     found, folder = run_analysis(trained, out=tmp_path / "analysis", device="cpu")
     rows = list(csv.DictReader((folder / "suspects.csv").read_text().splitlines()))
     assert found.training_suspects == len(rows) == len(found.training_label_errors) == 2

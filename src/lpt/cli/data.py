@@ -128,8 +128,8 @@ def check(
         write_text(json_file, report.to_json() + "\n")
         tell(f"wrote  {printable(str(json_file))}: {plural(len(report.findings), 'finding')}")
     if sheet is not None:
-        shown = contact_sheet(report, manifest, sheet)
-        tell(f"wrote  {printable(str(sheet))}: contact sheet of {plural(shown, 'finding')}")
+        rows = contact_sheet(report, manifest, sheet)
+        tell(f"wrote  {printable(str(sheet))}: contact sheet of {plural(rows, 'finding')}")
     if quarantine is not None:
         bad = write_quarantine(report, manifest, quarantine)
         tell(f"wrote  {printable(str(quarantine))}: {plural(bad, 'image')} to leave out")
