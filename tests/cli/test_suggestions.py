@@ -1,6 +1,7 @@
 """Every command that an output or an error suggests can be pasted, and works."""
 
 import csv
+import importlib
 import re
 import shlex
 import shutil
@@ -108,7 +109,8 @@ def test_training_without_suspects_works_as_the_analysis_suggests(
     command("data", "check", "my photos", "--quarantine", "my list.csv", "--workers", "0")
     trained(command, "--bad-images", "my list.csv")
     found = (Suspect(0, 0, 1, 0.95), Suspect(2, 0, 1, 0.92))
-    monkeypatch.setattr("lpt.analysis.run_analysis.find_suspects", lambda *_: found)
+    module = importlib.import_module("lpt.analysis.run_analysis")  # the package has the function
+    monkeypatch.setattr(module, "find_suspects", lambda *_: found)
     code, out, err = command("analyze", "my run")
     assert code == 0, err
     kinds = [row["kind"] for row in csv.DictReader((place / "my run/analysis/suspects.csv").open())]

@@ -19,7 +19,7 @@ def test_an_image_alone_in_its_class_cannot_be_judged():
 
 def test_its_own_image_does_not_vote_for_a_label():
     """With its own image, a mean of two images would always be the nearest."""
-    features, labels = clusters([30, 2])
+    features, labels = clusters([300, 20])
     features[-1] = features[0]  # a copy of an image of class 0, labelled 1
     scores, judged = leave_one_out(features, labels, 2)
     assert scores.chosen[-1] == 0

@@ -7,7 +7,7 @@ from lpt.analysis.logit_digest import ImageScores
 
 __all__ = ["wrong_labels"]
 
-SHARPNESS = np.geomspace(0.1, 10, 41)
+SHARPNESS = np.geomspace(0.1, 2, 27)
 """Exponents of the predicted probabilities that are tried: 1 leaves them as they are."""
 
 PRIOR_IMAGES, PRIOR_WRONG = 100, 1

@@ -71,22 +71,20 @@ def _cosines(
 def _equalised(unit: torch.Tensor, labels: torch.Tensor, num_classes: int) -> torch.Tensor:
     """Scale features by the inverse root of their covariance within classes: (n, D), unit length.
 
-    Only images that are nearest to their own class count, since a few wrong labels would make the
-    directions between classes look like differences within them. The fewer images, the closer the
-    covariance is taken to that of features alike in all directions: as if by as many more images
-    as there are directions.
+    The fewer images, the closer the covariance is taken to that of features alike in all
+    directions: as if by as many more images as there are directions. No image is left out of it
+    for not fitting its class, since that would make all labels look better than they are.
     """
-    cosines, width = _cosines(unit, labels, num_classes), unit.shape[1]
-    chosen = [cosines(rows).argmax(dim=1) for rows in _chunks(labels.numpy())]
-    right = torch.cat(chosen) == labels
-    own, of = unit[right], labels[right]
-    counts = torch.bincount(of, minlength=num_classes).clamp(min=1)[:, None]
-    means = torch.zeros(num_classes, width).index_add_(0, of, own) / counts
-    inner = (own - means[of]).double()
-    even = inner.square().sum() / width  # of the sum over images
+    size, width = unit.shape
+    counts = torch.bincount(labels, minlength=num_classes).clamp(min=1)[:, None]
+    means = torch.zeros(num_classes, width).index_add_(0, labels, unit) / counts
+    inner = (unit - means[labels]).double()
+    covariance = inner.T @ inner / size
+    even = covariance.trace() / width
     if not even > 0:
         return unit
-    covariance = inner.T @ inner + even * width / len(own) * torch.eye(width, dtype=torch.float64)
+    own = size / (size + width)
+    covariance = own * covariance + (1 - own) * even * torch.eye(width, dtype=torch.float64)
     values, directions = torch.linalg.eigh(covariance)
     root = (directions * values.rsqrt()) @ directions.T
     return F.normalize((unit - unit.mean(dim=0)) @ root.float(), dim=1)

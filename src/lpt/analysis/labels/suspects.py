@@ -1,6 +1,6 @@
 """Labels that are probably wrong, as lists that training takes.
 
-Measured with the bundled backbone on data that decided nothing here: see `SURE`.
+How many of them are wrong labels, and how many wrong labels they are, is measured in docs/data.md.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -51,6 +51,8 @@ def _pair(found: Analysis) -> Advice | None:
 def _predicted(images: int, own: ClassScore, other: ClassScore) -> str:
     if not own.test_images:
         return f"“{own.name}” has no test images"
+    if images == own.test_images == 1:
+        return f"the only test image of “{own.name}” is predicted as “{other.name}”"
     verb = "is" if images == 1 else "are"
     return (
         f"{images} of {own.test_images} images of “{own.name}” {verb} predicted as “{other.name}”"

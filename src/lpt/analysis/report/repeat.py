@@ -40,4 +40,6 @@ def given_command(environment: Mapping[str, Any]) -> str:
     if not isinstance(command, list) or not command:
         return ""
     words = [str(word) for word in command]
-    return shlex.join([Path(words[0]).name, *words[1:]])
+    program = Path(words[0]).name
+    started = ["python", "-m", "lpt"] if program == "__main__.py" else [program]
+    return shlex.join([*started, *words[1:]])

@@ -47,8 +47,8 @@ def contact_sheet(report: CheckReport, manifest: Manifest, path: Path, *, most: 
     width = _ACROSS * _TILE
     rows = []
     for finding in _worst(report.findings, most):
-        title = f"{finding.kind}: {finding.detail}" if finding.detail else finding.kind
-        rows.append((finding, _lines(_drawable(title, font), font, width - 4)))
+        text = f"{finding.kind}: {finding.detail}" if finding.detail else finding.kind
+        rows.append((finding, _lines(_drawable(text, font), font, width - 4)))
     heights = [
         (len(lines) + (2 if finding.images else 0)) * _TEXT + (_TILE if finding.images else 0) + 4
         for finding, lines in rows
@@ -68,9 +68,9 @@ def contact_sheet(report: CheckReport, manifest: Manifest, path: Path, *, most: 
             label = _fitted(_drawable(f"{place.split} {place.label}", font), font, _TILE - 4)
             file = _drawable(place.name.rpartition("/")[2], font)
             below = (label, _fitted(file, font, _TILE - 4, keep_end=True))
-            for number, text in enumerate(below):
+            for number, line in enumerate(below):
                 where = (left + 2, tiles + _TILE + number * _TEXT)
-                draw.text(where, text, fill="black", font=font)
+                draw.text(where, line, fill="black", font=font)
         top += height
     write_atomic(path, lambda temporary: sheet.save(temporary, "PNG"))
     return len(rows)
