@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lpt.bench.serve_http import bench_http, read_load
+from lpt.bench.serve_http import bench_http, read_load, render_http
 from lpt.errors import LptError
 from lpt.serving.service import Service
 
@@ -50,7 +50,14 @@ def test_the_service_is_measured_with_and_without_http(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     photo = (GOLDEN / "images" / "7.png").read_bytes()
     with Service([f"digits={GOLDEN / 'run'}"], device="cpu") as service:
-        found = bench_http(service, "digits", photo, images=4, clients=2, repeats=1)
-    assert found["http_images"] == 4
+        found = bench_http(service, photo, clients=2, repeats=1)
+    assert found["http_images"] == 6
     assert found["http_share"] > 0
     assert found["http_seconds"]["p50"] <= found["http_seconds"]["p99"]
+    assert f"{found['http_share']:.3f} of the speed of the service, with 2" in render_http(found)
+
+
+def test_without_the_load_client_there_is_no_number(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert bench_http(None, b"", clients=1, repeats=1) is None
+    assert "needs the load client hey" in render_http(None)

@@ -16,6 +16,7 @@ from PIL import Image
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.bench.random_tasks import random_spec, write_random_task
 from lpt.bench.rounds import in_turn, machine_facts, median_ratio, spread
+from lpt.bench.serve_http import bench_http, render_http
 from lpt.bench.serve_memory import linked, memory_per_task, open_store
 from lpt.bench.workload import CLASSES, SHAPE
 from lpt.errors import at_least
@@ -56,7 +57,8 @@ def bench_serving(
         resident: tasks that fit into its memory.
     Returns: numbers by name, ready for JSON. `mixed_share` is the speed of a mixed batch relative
         to one of a single task, `engine_share` and `service_share` those of engine and service
-        relative to `Task.predict`; `cpu_shares` are the same ratios of processor time, which other
+        relative to `Task.predict`; `http` compares HTTP with the service, and is None without
+        a load client; `cpu_shares` are the same ratios of processor time, which other
         load disturbs less; `bytes_per_task` are measured, `table_bytes` computed.
     Raises: ParameterError for a number below 1.
     """
@@ -101,6 +103,7 @@ def render_serving(result: Mapping[str, Any]) -> str:
             f"engine at {result['engine_share']:.3f} of the model's,",
             f"the service at {result['service_share']:.3f} of Task.predict's "
             f"({result['service_mixed_share']:.3f} with mixed tasks), decoding included",
+            render_http(result["http"]),
             "a further task takes an unknown number of bytes"
             if result["bytes_per_task"] is None
             else f"a further task takes {result['bytes_per_task'] / 1e6:.2f} MB, "
@@ -178,6 +181,7 @@ def _service(
         }
         cpu: dict[str, list[float]] = {}
         seconds = in_turn(_counted(variants, cpu), repeats, device)
+        over_http = bench_http(service, photos[0], clients=2 * batch, repeats=repeats)
     alone, used = seconds["Task.predict"], {name: times[1:] for name, times in cpu.items()}
     return {
         "service_cpu_shares": {
@@ -187,6 +191,7 @@ def _service(
         "service_share": median_ratio(alone, seconds["service, one task"]),
         "service_mixed_share": median_ratio(alone, seconds["service, mixed"]),
         "service_images_per_second": {n: len(photos) / median(t) for n, t in seconds.items()},
+        "http": over_http,
     }
 
 

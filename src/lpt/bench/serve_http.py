@@ -4,7 +4,7 @@ import csv
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -15,7 +15,7 @@ from lpt.bench.rounds import median_ratio
 from lpt.errors import LptError
 from lpt.serving.service import Service
 
-__all__ = ["CLIENT", "HttpLoad", "bench_http", "can_load", "read_load"]
+__all__ = ["CLIENT", "HttpLoad", "bench_http", "read_load", "render_http"]
 
 CLIENT = "hey"
 """The load client, a package of Debian."""
@@ -34,33 +34,30 @@ class HttpLoad(NamedTuple):
         return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
 
 
-def can_load() -> bool:
-    """Return whether the load client and the extra lpt[serve] are installed."""
-    return shutil.which(CLIENT) is not None and find_spec("uvicorn") is not None
-
-
 def bench_http(
-    service: Service, task: str, photo: bytes, *, images: int, clients: int, repeats: int
-) -> dict[str, Any]:
-    """Compare images over HTTP with images submitted to the same service.
+    service: Service, photo: bytes, *, clients: int, repeats: int
+) -> dict[str, Any] | None:
+    """Compare images over HTTP with images submitted to the same service, of its first task.
 
     Both have `clients` images under way at any time, so both decode and fill batches alike. The
     load client takes its share of the same processor.
 
     Args:
         service: with room for `clients` images; it is drained at the end.
-        task: name of a task.
         photo: an encoded image.
-        images: number of images per round.
-        clients: connections of the load client.
+        clients: connections of the load client; each sends three images per round.
         repeats: rounds, after one warm-up round.
     Returns: `http_share`, the images per second over HTTP relative to the service (the median over
-        rounds); rates and quantiles of the latency in seconds.
+        rounds); rates and quantiles of the latency in seconds. None without the load client or
+        the extra lpt[serve].
     Raises: LptError if an image was not answered.
     """
+    if shutil.which(CLIENT) is None or find_spec("uvicorn") is None:
+        return None
     from lpt.serving.http.background_server import BackgroundServer
     from lpt.serving.http.http_settings import HttpSettings
 
+    task, images = service.cards()[0].name, 3 * clients  # the client sends a multiple of these
     direct, loads = [], []
     with (
         tempfile.TemporaryDirectory(prefix="lpt-bench-") as place,
@@ -84,6 +81,17 @@ def bench_http(
         "http_images": images,
         "http_clients": clients,
     }
+
+
+def render_http(result: Mapping[str, Any] | None) -> str:
+    """Format the result of `bench_http` as a line."""
+    if result is None:
+        return f"HTTP was not measured: it needs the load client {CLIENT} and lpt[serve]"
+    seconds = result["http_seconds"]
+    return (
+        f"HTTP runs at {result['http_share']:.3f} of the speed of the service, with "
+        f"{result['http_clients']} clients (p50 {seconds['p50']:.2f} s, p99 {seconds['p99']:.2f} s)"
+    )
 
 
 def read_load(rows: Iterable[dict[str, str]], images: int) -> HttpLoad:

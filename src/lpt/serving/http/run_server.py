@@ -95,6 +95,9 @@ async def serve(
             for server, one in zip(servers, sockets, strict=True)
         ]
         while not all(server.started for server in servers):
+            for one in running:
+                if one.done():
+                    one.result()  # raises what stopped it
             await asyncio.sleep(0.01)
         log_event("start", url=urls[0], admin=len(urls) > 1)
         if on_start is not None:

@@ -21,7 +21,7 @@ __all__ = [
 TASK_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(@[0-9a-f]{12})?$"
 """A task, or one version of it."""
 
-Top = Annotated[int, Field(ge=1, le=100_000, description="Number of classes per image.")]
+Top = Annotated[int, Field(ge=1, le=1000, description="Number of classes per image.")]
 Threshold = Annotated[
     float,
     Field(ge=0, le=1, description="Probability below which the most probable class is not sure."),
