@@ -72,6 +72,8 @@ LIGHT = {
     "data longtail photos tail.csv --imbalance 2": 0,
     "predict nosuch photos": 2,
     "predict photos nosuch.jpg": 2,
+    "predict photos photos --out predictions.xls": 2,
+    "predict photos photos --embeddings": 2,
     "evaluate nosuch": 2,
     "evaluate photos nosuch": 2,
     "analyze nosuch": 2,

@@ -24,11 +24,13 @@ from lpt.machine.devices import choose_device
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.records import Output, Predictions
 from lpt.task.call_checks import OnBatch, check_load, check_run, check_split
+from lpt.task.familiar_calls import FamiliarCalls
 from lpt.task.image_inputs import ImageInput, Images, as_split, iterate_inputs
 from lpt.task.predict_each import each_or_error
 from lpt.task.prediction import Prediction, most_probable
 from lpt.task.run_result import Result, read_result
 from lpt.task.run_split import run_split, transform_of
+from lpt.task.task_display import TaskDisplay
 from lpt.task_file import TaskSpec, load_task
 
 __all__ = ["Task"]
@@ -36,7 +38,7 @@ __all__ = ["Task"]
 Floats = npt.NDArray[np.float32]
 
 
-class Task:
+class Task(TaskDisplay, FamiliarCalls):
     """A trained model with everything needed to read images and name classes.
 
     `predict`, `predict_proba` and `embed` take images as paths, bytes of image files, PIL images,
