@@ -89,6 +89,7 @@ LIGHT = {
     "train photos --set phase1.epochs=many": 2,
     "train photos --recipe nosuch": 2,
     "train photos --budget soon": 2,
+    "train photos --log nosuch": 2,
     "train photos --resume": 2,
 }
 """Commands that are over before torch is imported, and their exit codes."""

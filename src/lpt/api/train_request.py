@@ -15,6 +15,7 @@ from lpt.data.sources.data_string import parse_spec
 from lpt.data.sources.read_source import check_exists
 from lpt.errors import ParameterError
 from lpt.escape import described
+from lpt.logs import check_log
 from lpt.training.duration_text import parse_budget
 
 __all__ = ["TrainRequest"]
@@ -122,7 +123,7 @@ class TrainRequest:
         return load_config(os.fspath(self.recipe)).changed(self.changes)
 
     def check(self) -> None:
-        """Check what needs no torch: settings, the place of the data, arguments of a resumed run.
+        """Check what needs no torch: settings, log, place of the data, arguments of a resumed run.
 
         Raises: LptError naming the argument, its value and a remedy.
         """
@@ -130,6 +131,7 @@ class TrainRequest:
             self.check_resume()
         else:
             _ = self.config
+        check_log(self.log)
         if self.data is not None:
             check_exists(parse_spec(os.fspath(self.data)))
 
