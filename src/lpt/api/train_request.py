@@ -126,7 +126,7 @@ class TrainRequest:
         return load_config(os.fspath(self.recipe)).changed(self.changes)
 
     def check(self) -> None:
-        """Check what needs no torch: settings, names, paths, arguments of a resumed run.
+        """Check what needs no torch: settings, names, log, paths, arguments of a resumed run.
 
         Raises: LptError naming the argument, its value and a remedy.
         """

@@ -18,18 +18,20 @@ from lpt.evaluation import Metrics, evaluate
 from lpt.records import Output, Predictions
 from lpt.task.call_checks import OnBatch, check_run, check_split
 from lpt.task.class_prior import adjust_predictions
+from lpt.task.familiar_calls import FamiliarCalls
 from lpt.task.image_inputs import ImageInput, Images, as_split, iterate_inputs
 from lpt.task.loaded_task import LoadedTask
 from lpt.task.predict_each import each_or_error
 from lpt.task.prediction import Prediction, most_probable
 from lpt.task.run_split import run_split
+from lpt.task.task_display import TaskDisplay
 
 __all__ = ["Task"]
 
 Floats = npt.NDArray[np.float32]
 
 
-class Task(LoadedTask):
+class Task(LoadedTask, TaskDisplay, FamiliarCalls):
     """A trained model with everything needed to read images and name classes.
 
     `predict`, `predict_proba` and `embed` take images as paths, bytes of image files, PIL images,
