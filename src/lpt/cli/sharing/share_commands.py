@@ -101,7 +101,7 @@ def export(
     kind = "validation images" if parity.real_images else "images of noise"
     say(f"file      {printable(str(done.path))} ({size_text(done.size)})")
     say(
-        f"compared  on {parity.images:,} {kind}: logits differ by at most {parity.logit_error:.1e}, "
+        f"compared  on {parity.images:,} {kind}: logits within {parity.logit_error:.1e}, "
         f"{parity.same_classes:.2%} have the same class"
     )
     if parity.accuracy is not None and parity.eager_accuracy is not None:
