@@ -172,10 +172,11 @@ class BlockGraph:
         return self._scaled(hidden, f"{name}.fc2", mlp.fc2, scale)
 
     def _scaled(self, x: str, name: str, layer: nn.Linear, scale: Tensor | None) -> str:
-        weight, bias = layer.weight.detach(), layer.bias
+        weight = layer.weight.detach()
+        bias = None if layer.bias is None else layer.bias.detach()
         if scale is not None:
             weight = weight * scale[:, None]
-            bias = None if bias is None else bias.detach() * scale
+            bias = None if bias is None else bias * scale
         return self.graph.linear(x, name, weight, bias)
 
 
@@ -193,7 +194,8 @@ def _scale(module: nn.Module, name: str) -> Tensor | None:
         return None
     if type(module) is not LayerScale:
         raise _unsupported(name, type(module).__name__)
-    return module.gamma.detach()
+    gamma: Tensor = module.gamma
+    return gamma.detach()
 
 
 def _activated(graph: GraphBuilder, x: str, module: nn.Module, name: str) -> str:

@@ -127,8 +127,9 @@ class _Passes:
 
     def _zeros(self) -> Tensor:
         embed, width = self.vit.patch_embed, self.model.backbone.width
-        zeros = embed.proj.weight.new_zeros(1, embed.num_patches, width)
-        return zeros.view(1, *embed.grid_size, width) if self.vit.dynamic_img_size else zeros
+        zeros: Tensor = embed.proj.weight.new_zeros(1, embed.num_patches, width)
+        grid: Tensor = zeros.view(1, *embed.grid_size, width)
+        return grid if self.vit.dynamic_img_size else zeros
 
     def _finish(self, tokens: str, prompts: list[KeyValue]) -> str:
         """The last blocks and the final norm: the class token (B, D)."""

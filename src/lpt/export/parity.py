@@ -70,7 +70,7 @@ def compare(
     """
     error = max(_difference(task(images), export(images)) for images in check.small_batches())
     matches, classes, best, own = [], [], [], []
-    for images in check.images.split(max(BATCHES)):
+    for images in torch.split(check.images, max(BATCHES)):
         wanted, found = task(images), export(images)
         error = max(error, _difference(wanted, found))
         matches.append(_same_matches(wanted, found))

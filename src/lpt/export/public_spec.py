@@ -9,11 +9,9 @@ __all__ = ["public_spec"]
 
 
 def public_spec(spec: TaskSpec) -> TaskSpec:
-    """Return the metadata without the folders of this machine: a local backbone keeps its file name.
+    """Return the metadata without folders of this machine: a local backbone keeps its file name.
 
     The hash of the weights still identifies it, and who loads the task names the file.
-
-    >>> from types import SimpleNamespace
     """
     name = spec.backbone.name
     drawn = name.removeprefix("random:")

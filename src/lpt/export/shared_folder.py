@@ -35,7 +35,8 @@ def export_shared(
 
     The graph is written with the first task and used by all that have the same backbone, image
     size, K, T and phases. Its inputs are `pixel_values` and the tensors of a task's file: keys and
-    values of the shared prompts for every block, group prompts, keys, class directions, temperature.
+    values of the shared prompts of every block, group prompts and their keys, class directions and
+    temperature.
 
     Args:
         run: run folder or task file.

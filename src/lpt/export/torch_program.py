@@ -52,10 +52,8 @@ class TorchTask(nn.Module):
         """Run both passes, or the first for a task of phase 1."""
         backbone, split = self.backbone, self.split
         shared = [
-            PromptKV(key, value)
-            for key, value in zip(
-                self.shared_keys.split(1), self.shared_values.split(1), strict=True
-            )
+            PromptKV(self.shared_keys[i : i + 1], self.shared_values[i : i + 1])
+            for i in range(backbone.depth)
         ]
         tokens = backbone.run(backbone.embed(pixel_values), [(kv,) for kv in shared[:split]])
         feature = backbone.finish(tokens, [(kv,) for kv in shared[split:]])

@@ -101,8 +101,8 @@ def export(
     kind = "validation images" if parity.real_images else "images of noise"
     say(f"file      {printable(str(done.path))} ({size_text(done.size)})")
     say(
-        f"compared  on {parity.images:,} {kind}: logits differ by at most "
-        f"{parity.logit_error:.1e}, {parity.same_classes:.2%} have the same class"
+        f"compared  on {parity.images:,} {kind}: logits within {parity.logit_error:.1e}, "
+        f"{parity.same_classes:.2%} have the same class"
     )
     if parity.accuracy is not None and parity.eager_accuracy is not None:
         say(f"accuracy  {parity.accuracy:.2%}, of the task {parity.eager_accuracy:.2%}")

@@ -12,39 +12,14 @@ from lpt.errors import TaskFileError
 
 __all__ = ["LARGEST_VALUE", "check_graph"]
 
-OPERATORS = frozenset(
-    [
-        "Add",
-        "Cast",
-        "Concat",
-        "Conv",
-        "Div",
-        "DynamicQuantizeLinear",
-        "Erf",
-        "Expand",
-        "Gather",
-        "Gelu",
-        "Identity",
-        "LayerNormalization",
-        "MatMul",
-        "MatMulInteger",
-        "Max",
-        "Mul",
-        "ReduceSum",
-        "Relu",
-        "Reshape",
-        "Shape",
-        "Sigmoid",
-        "Slice",
-        "Softmax",
-        "Sqrt",
-        "Squeeze",
-        "Tanh",
-        "TopK",
-        "Transpose",
-        "Unsqueeze",
-    ]
-)
+# fmt: off
+OPERATORS = frozenset({
+    "Add", "Cast", "Concat", "Conv", "Div", "DynamicQuantizeLinear", "Erf", "Expand", "Gather",
+    "Gelu", "Identity", "LayerNormalization", "MatMul", "MatMulInteger", "Max", "Mul", "ReduceSum",
+    "Relu", "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Squeeze", "Tanh", "TopK",
+    "Transpose", "Unsqueeze",
+})
+# fmt: on
 NODES, CONSTANTS = 20_000, 20_000
 OPSETS = range(17, 27)
 LARGEST_VALUE = 2**28

@@ -119,7 +119,7 @@ def input_sizes(spec: TaskSpec, record: ExportRecord) -> dict[str, tuple[int, ..
 
 
 def read_onnx(path: Path) -> OnnxFile:
-    """Read an exported graph and check it completely. Nothing of it is run. Raises: `checked_onnx`."""
+    """Read an exported graph and check it, without running it. Raises: as `checked_onnx`."""
     return checked_onnx(path, read_regular(path, MAX_BYTES, error=TaskFileError))
 
 
