@@ -113,7 +113,8 @@ def test_training_without_suspects_works_as_the_analysis_suggests(
     monkeypatch.setattr(module, "find_suspects", lambda *_: found)
     code, out, err = command("analyze", "my run")
     assert code == 0, err
-    kinds = [row["kind"] for row in csv.DictReader((place / "my run/analysis/suspects.csv").open())]
+    listed = (place / "my run" / "analysis" / "suspects.csv").read_text().splitlines()
+    kinds = [row["kind"] for row in csv.DictReader(listed)]
     assert kinds == ["suspect-label", "suspect-label", "left-out"]
     words, report = suggested(out)
     assert report[:2] == ["lpt", "report"]
