@@ -106,6 +106,7 @@ LIGHT = {
     "predict task.safetensors photos --accuracy 0.9": 2,
     "predict task.safetensors photos --output xml": 2,
     "evaluate task.safetensors photos": 2,
+    "backbones": 0,
     "settings": 0,
     "settings lr": 0,
     "bench --precision banana": 2,

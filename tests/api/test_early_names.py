@@ -39,6 +39,10 @@ def test_every_name_of_timm_and_every_form_of_a_name_passes(tmp_path):
 
 def test_names_that_somebody_may_have_added_are_left_to_the_loader(monkeypatch, tmp_path):
     monkeypatch.setenv("LPT_BACKBONES", str(tmp_path))
+    with pytest.raises(BackboneError):
+        check_backbone_name("our-own-vit")
+    (tmp_path / "our-own-vit").mkdir()
+    (tmp_path / "our-own-vit" / "config.json").write_text("{}")
     check_backbone_name("our-own-vit")
 
 

@@ -8,8 +8,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-from platformdirs import user_data_path
-
+from lpt.backbones.places.local_folder import find_local
 from lpt.data.check.policy import POLICIES
 from lpt.data.sources.data_string import path_exists
 from lpt.errors import BackboneError, ParameterError
@@ -59,9 +58,7 @@ def check_bad_images(given: str | None) -> None:
 
 def _may_be_added(name: str) -> bool:
     """Whether a plugin or the user's folder of backbones could know the name."""
-    if "LPT_BACKBONES" in os.environ or entry_points(group=GROUP):
-        return True
-    return path_exists(str(user_data_path("lpt", appauthor=False) / "backbones" / name))
+    return bool(entry_points(group=GROUP)) or find_local(name) is not None
 
 
 @cache

@@ -7,17 +7,17 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import timm
-from timm.models import get_deprecated_models, get_pretrained_cfg, is_model_pretrained
-from torch import nn
+from typing import TYPE_CHECKING, Literal
 
 from lpt.errors import BackboneError, ConfigError
 from lpt.registry import Registry, check_name
 
+if TYPE_CHECKING:
+    from torch import nn
+
 __all__ = [
     "BACKBONES",
+    "CONFIG",
     "EMBEDDED",
     "HUB_WEIGHTS",
     "CatalogEntry",
@@ -26,6 +26,9 @@ __all__ = [
     "unknown_backbone",
     "warn_if_leaky",
 ]
+
+CONFIG = "config.json"
+"""The description beside it."""
 
 HUB_WEIGHTS = "model.safetensors"
 """The weights file of a hub repository or folder; the only one that is ever opened."""
@@ -58,7 +61,7 @@ class CatalogEntry:
     place: Place = "hub"
     note: str = ""
     sha256: str = ""
-    source: str | Callable[[], nn.Module] | None = None
+    source: "str | Callable[[], nn.Module] | None" = None
 
 
 EMBEDDED = CatalogEntry(
@@ -142,7 +145,7 @@ BACKBONES: Registry[CatalogEntry] = Registry("backbone", {e.name: e for e in _CA
 
 def register_backbone(
     name: str,
-    source: str | Path | Callable[[], nn.Module],
+    source: "str | Path | Callable[[], nn.Module]",
     *,
     role: str = "",
     data: str = "",
@@ -191,6 +194,9 @@ def canonical_name(name: str) -> str | None:
     An untagged name gets timm's default tag, if the architecture has any weights. A name that timm
     has replaced becomes the new one. An unknown tag is left unchanged.
     """
+    import timm  # loads torch and takes seconds, so only when a name is looked up
+    from timm.models import get_deprecated_models, get_pretrained_cfg, is_model_pretrained
+
     name = get_deprecated_models().get(name) or name
     if not timm.is_model(name):
         return None
@@ -203,6 +209,8 @@ def canonical_name(name: str) -> str | None:
 
 def unknown_backbone(name: str) -> BackboneError:
     """Return the error for a name that is unknown, with close matches."""
+    import timm
+
     architecture, _, tag = name.partition(".")
     if tag and timm.is_model(architecture):
         tags = timm.list_pretrained(f"{architecture}.*")
@@ -223,6 +231,8 @@ def warn_if_leaky(name: str) -> str | None:
     images of the rare classes. One that was fine-tuned on ImageNet-1k after ImageNet-21k is often
     called the paper's backbone, but is not.
     """
+    from timm.models import is_model_pretrained
+
     full = canonical_name(name.removeprefix("hf-hub:timm/"))
     architecture, _, tag = (full or "").partition(".")
     if not tag.endswith("in1k"):

@@ -7,14 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from lpt.backbones.catalog import canonical_name, unknown_backbone
+from lpt.backbones.catalog import CONFIG, canonical_name, unknown_backbone
 from lpt.backbones.spec import MAX_DEPTH, MAX_WIDTH
 from lpt.errors import BackboneError
 from lpt.files.json_files import read_json
 
 __all__ = ["CONFIG", "Described", "read_description"]
 
-CONFIG = "config.json"
 _PREPROCESSOR = "preprocessor_config.json"
 _MAX_BYTES = 2**20
 

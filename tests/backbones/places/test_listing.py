@@ -1,9 +1,11 @@
 """The list of backbones, with those of the user's folder."""
 
 import pytest
+from timm.models import get_pretrained_cfg
 
 from lpt.backbones import list_backbones
-from lpt.backbones.catalog import EMBEDDED
+from lpt.backbones.catalog import BACKBONES, EMBEDDED
+from lpt.backbones.places.listing import repository_of
 
 
 @pytest.fixture
@@ -38,3 +40,11 @@ def test_a_taken_name_says_so(home, backbone_folder):
     backbone_folder(home / "vit_base_patch16_224")
     assert all("name is taken" in entry.note for entry in local().values())
     assert len(local()) == 2
+
+
+def test_the_repository_of_a_name_is_the_one_that_timm_knows() -> None:
+    for entry in BACKBONES.values():
+        if entry.place == "hub":
+            config = get_pretrained_cfg(entry.name)
+            assert config is not None
+            assert repository_of(entry.name) == config.hf_hub_id

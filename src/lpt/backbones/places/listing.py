@@ -5,15 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
-from timm.models import get_pretrained_cfg
 
-from lpt.backbones.catalog import BACKBONES, HUB_WEIGHTS, CatalogEntry, canonical_name
-from lpt.backbones.config_json import CONFIG, read_description
+from lpt.backbones.catalog import BACKBONES, CONFIG, HUB_WEIGHTS, CatalogEntry, canonical_name
 from lpt.backbones.places.local_folder import local_backbones
-from lpt.backbones.weight_file import read_outline
 from lpt.errors import BackboneError
 
-__all__ = ["list_backbones"]
+__all__ = ["list_backbones", "repository_of"]
 
 
 def list_backbones() -> list[CatalogEntry]:
@@ -27,6 +24,17 @@ def list_backbones() -> list[CatalogEntry]:
         for entry in BACKBONES.values()
     ]
     return [*named, *_local()]
+
+
+def repository_of(name: str) -> str:
+    """Return the repository with the weights of a timm name, without asking timm.
+
+    An architecture with quickgelu shares the weights of the one without.
+
+    >>> repository_of("vit_small_patch16_224.dino")
+    'timm/vit_small_patch16_224.dino'
+    """
+    return f"timm/{name.replace('_quickgelu', '')}"
 
 
 def _local() -> Iterator[CatalogEntry]:
@@ -44,6 +52,11 @@ def _local() -> Iterator[CatalogEntry]:
 
 def _measured(folder: Path) -> tuple[float, int | None]:
     """Millions of numbers in the weights file, and the side of the input if it is stated."""
+    from timm.models import get_pretrained_cfg
+
+    from lpt.backbones.config_json import read_description
+    from lpt.backbones.weight_file import read_outline
+
     described = read_description(folder / CONFIG)
     numbers = read_outline(folder / HUB_WEIGHTS).numbers
     side = described.model_arguments.get("img_size")
@@ -56,9 +69,4 @@ def _measured(folder: Path) -> tuple[float, int | None]:
 
 
 def _is_cached(name: str) -> bool:
-    config = get_pretrained_cfg(name)
-    return bool(
-        config
-        and config.hf_hub_id
-        and isinstance(try_to_load_from_cache(config.hf_hub_id, HUB_WEIGHTS), str)
-    )
+    return isinstance(try_to_load_from_cache(repository_of(name), HUB_WEIGHTS), str)

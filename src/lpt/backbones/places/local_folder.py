@@ -9,7 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from lpt.backbones.config_json import CONFIG
+from lpt.backbones.catalog import CONFIG
 from lpt.errors import ConfigError
 from lpt.registry import check_name
 
