@@ -17,11 +17,20 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from lpt import task_file
 from lpt.backbones import FrozenViT, load_backbone
+from lpt.backbones.catalog import EMBEDDED
 from lpt.errors import BackboneError, TaskFileError
+from lpt.files.made_here import ORIGIN, mark
 from lpt.model.two_pass import LongTailedPromptModel
-from lpt.task_file import BackboneRecord, TaskSpec, load_task, read_spec, save_task
+from lpt.task_file import (
+    BackboneRecord,
+    TaskSpec,
+    load_task,
+    read_spec,
+    read_task,
+    save_task,
+)
+from lpt.task_file import backbone_of as backbone_named_by
 
 from .tiny import backbone_of, write_backbone
 
@@ -116,14 +125,12 @@ def test_a_backbone_is_loaded_by_the_name_that_the_user_gives(file, backbone):
 
 
 def test_in_the_folder_of_its_run_it_finds_its_backbone_by_its_path(file, backbone, tmp_path):
-    for sha256, found in ((backbone.spec.sha256, True), ("0" * 64, False)):
-        (tmp_path / "identity.json").write_text(json.dumps({"backbone": sha256}))
-        copy = shutil.copy(file, tmp_path / "task.safetensors")
-        if found:
-            assert load_task(Path(copy))[0].backbone.spec == backbone.spec
-        else:
-            with pytest.raises(BackboneError, match="which is a path, chosen by the file"):
-                load_task(Path(copy))
+    copy = Path(shutil.copy(file, tmp_path / "task.safetensors"))
+    mark(tmp_path, {"backbone": "another"})
+    with pytest.raises(BackboneError, match="which is a path, chosen by the file"):
+        load_task(copy)
+    mark(tmp_path, {"backbone": backbone.spec.name})
+    assert load_task(copy)[0].backbone.spec == backbone.spec
 
 
 @pytest.mark.parametrize(
@@ -148,16 +155,13 @@ def test_a_file_does_not_choose_what_is_fetched_opened_or_built(
         raise AssertionError("fetched or built")
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("lpt.backbones.names.hf_hub_download", fetched)
+    monkeypatch.setattr("lpt.backbones.places.hub.hf_hub_download", fetched)
     monkeypatch.setattr("lpt.task_file.load_backbone", fetched)
     path = edited(spec={"backbone": {**spec_for(backbone).backbone.model_dump(), "name": name}})
+    (path.parent / "identity.json").write_text(json.dumps({"backbone": backbone.spec.sha256}))
+    (path.parent / ORIGIN).write_text(json.dumps({"marks": ["0" * 64]}))
     with pytest.raises(BackboneError, match=r"edited.safetensors: needs the backbone .*, which"):
         load_task(path)
-    if "/" not in name.removeprefix("hf-hub:") or name.startswith(("hf-hub:", "random:")):
-        (path.parent / "identity.json").write_text(json.dumps({"backbone": backbone.spec.sha256}))
-        if name != "..":
-            with pytest.raises(BackboneError, match="needs the backbone"):
-                load_task(path)
 
 
 def test_a_backbone_of_other_sizes_is_refused_before_it_is_built(file, monkeypatch):
@@ -217,7 +221,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "unknown field": ({"spec": {"run_me": "rm -rf"}}, "run_me"),
     "field missing": ({"spec": {"resize": None}}, "resize"),
     "metrics that are none": ({"spec": {"metrics": {"phase2": {"test": "x"}}}}, "metrics"),
-    "future version": ({"metadata": {"lpt_task": "2"}}, "format 2; .* reads up to 1. Upgrade"),
+    "future version": ({"metadata": {"lpt_task": "3"}}, "format 3; .* reads up to 2. Upgrade"),
     "no version": ({"metadata": {"lpt_task": "new"}}, "damaged metadata"),
     "version of many digits": ({"metadata": {"lpt_task": "9" * 5000}}, "damaged metadata"),
     "no spec": ({"metadata": {"spec": None}}, "damaged metadata"),
@@ -283,15 +287,34 @@ def test_a_file_of_a_million_entries_is_refused_at_once(tensors, classes, tmp_pa
 
 def test_a_file_cut_off_while_it_is_read_ends_nothing(file, tmp_path, backbone, monkeypatch):
     path = Path(shutil.copy(file, tmp_path / "task.safetensors"))
-    check = task_file.LongTailedPromptModel
 
-    def cut(*arguments, **named):
+    def cut(spec, sizes):
         path.write_bytes(b"")
-        return check(*arguments, **named)
+        return backbone
 
-    monkeypatch.setattr(task_file, "LongTailedPromptModel", cut)
     with pytest.raises(TaskFileError, match="something changed it while it was read"):
-        load_task(path, backbone)
+        read_task(path, cut)
+
+
+def test_bytes_that_were_read_already_are_checked_like_the_file(file, tmp_path, backbone):
+    data = file.read_bytes()
+    label = Path("birds")  # names no file
+    _, spec, tensors = read_task(label, lambda spec, sizes: backbone, data)
+    assert spec == read_spec(file) == read_spec(label, data)
+    assert {name: value.tolist() for name, value in tensors.items()} == {
+        name: value.tolist() for name, value in load_file(file).items()
+    }
+    with pytest.raises(TaskFileError, match=r"^birds: not a readable"):
+        read_task(label, lambda spec, sizes: backbone, data[:-1])
+
+
+def test_the_backbone_of_a_file_is_loaded_at_the_size_of_its_weights(tmp_path):
+    resized = load_backbone(EMBEDDED.name, image_size=32)
+    spec = spec_for(resized)
+    path = tmp_path / "task.safetensors"
+    save_task(path, model_for(resized, spec), spec)
+    assert read_spec(path).backbone.image_size == 32
+    assert backbone_named_by(path).spec == load_backbone(EMBEDDED.name).spec
 
 
 @pytest.mark.parametrize("case", HOSTILE)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from lpt.escape import printable, printable_lines
-from lpt.progress import SUMMARY_METRICS, Record, Reporter, SilentReporter, human_time, percent
+from lpt.progress import Record, Reporter, SilentReporter, human_time, known_metrics, percent
 
 __all__ = [
     "PlainReporter",
@@ -162,7 +162,8 @@ def epoch_table(records: list[Record]) -> Table:
     table = Table(title=f"{records[0]['stage']}: validation accuracy, %", title_justify="left")
     table.add_column("epoch", justify="right")
     table.add_column("loss", justify="right")
-    for name in SUMMARY_METRICS:
+    names = known_metrics(record.get("val") or {} for record in records)
+    for name in names:
         table.add_column(name, justify="right")
     table.add_column("images/s", justify="right")
     table.add_column("time", justify="right")
@@ -171,7 +172,7 @@ def epoch_table(records: list[Record]) -> Table:
         table.add_row(
             f"{record['epoch'] + 1}/{record['epochs']}",
             f"{record['loss']:.3f}",
-            *(percent(scores.get(name)) for name in SUMMARY_METRICS),
+            *(percent(scores.get(name)) for name in names),
             f"{record['images_per_second']:.0f}",
             human_time(record["seconds"]),
         )
@@ -186,7 +187,7 @@ def epoch_line(record: Record) -> str:
     ]
     if record.get("val"):
         scores = record["val"]
-        names = SUMMARY_METRICS
+        names = known_metrics([scores])
         parts.append("val " + " ".join(f"{name} {percent(scores.get(name))}" for name in names))
     parts.append(f"{record['images_per_second']:.0f} images/s")
     if record.get("loading_share") is not None:

@@ -16,9 +16,11 @@ from lpt.logs import LogReporter, check_log, with_log
 from lpt.progress import Reporter, SilentReporter
 from lpt.reporters import reporter_for
 from lpt.task import Task
+from lpt.training.budget_watch import keep_budget
 from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
 from lpt.training.run.run_folder import RunFolder, free_run_path
+from lpt.training.run.run_origin import check_names
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.summary import describe
 from lpt.training.trainer import Trainer
@@ -175,7 +177,7 @@ def _bad_images_explained(source: str) -> Iterator[None]:
 def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     if request.data is None:
         raise ParameterError(
-            "`data`: not given. Name the data, or resume a run with `resume` and `out`."
+            "`data`: not given. Name the data, or resume the run in `out` with `resume=True`."
         )
     config = request.config
     folder = RunFolder(request.run_path or free_run_path(run_name(str(request.data))))
@@ -186,6 +188,8 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     with _bad_images_explained(config.data.source):
         trainer.fit_budget(request.budget_seconds, request.began)
     folder.create(trainer.config, trainer.identity())
+    if trainer.watch is not None:
+        keep_budget(folder.path, trainer.watch)
     reporter.message(f"run       {printable(str(folder.path))}")
     return trainer
 
@@ -199,6 +203,7 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         moved = data is not None and not same_data(data, config.data.source)
         if not moved:
             check_place(folder.path, config)
+        check_names(folder.path, config, data_given=data is not None, backbone=True)
         now = config.changed({"data.source": data}) if moved else config
         context = TrainingContext(now, reporter, device=request.device_name)
         trainer = Trainer(context, folder)
@@ -213,14 +218,17 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
                 raise
             raise ParameterError(
                 f"`data`: {folder.path} was trained on {config.data.source}, and {data} is not the "
-                "same data in another place. Leave it out, or give another `out`."
+                "same data in another place. Leave it out, or choose another folder with `out`."
             ) from error
         if trainer.config != config:
             folder.keep(trainer.config)
+        trainer.resumed_at = None if finished else request.began
     except BaseException:
         folder.release()
         raise
     reporter.message(describe(trainer))
     state = "already finished: it is only scored again" if finished else "resumed"
+    if not folder.last_file.exists():
+        state = "resumed from its start: it has no checkpoint yet"
     reporter.message(f"run       {printable(str(folder.path))} ({state})")
     return trainer

@@ -17,7 +17,7 @@ from lpt.backbones.weight_file import Checkpoint, fill, read_checkpoint
 from lpt.errors import BackboneError
 from lpt.machine.own_generator import OwnGenerator
 
-__all__ = ["load_backbone"]
+__all__ = ["load_backbone", "resize_input"]
 
 _RANDOM_SEED = 0
 
@@ -85,7 +85,7 @@ def load_backbone(
     mean, std, interpolation = Preprocessing.stated(
         source.name, getattr(model, "pretrained_cfg", {}), source.preprocessing, metadata
     )
-    _resize(source, model, image_size)
+    resize_input(source.name, model, image_size)
     backbone.spec = BackboneSpec(
         name=source.name,
         sha256=sha256,
@@ -125,14 +125,21 @@ def _check_built(source: Source, model: VisionTransformer) -> None:
             raise BackboneError(f"{source.name}: {name} contains NaN or infinity.")
 
 
-def _resize(source: Source, model: VisionTransformer, image_size: int | None) -> None:
+def resize_input(name: str, model: VisionTransformer, image_size: int | None) -> None:
+    """Interpolate the position embedding of a model to another input size, if it differs.
+
+    Args:
+        name: of the backbone, for messages.
+        image_size: side in pixels; None keeps the model's own.
+    Raises: BackboneError if the size is no multiple of the patch size, or too large.
+    """
     if image_size is None or image_size == model.patch_embed.img_size[0]:
         return
     patch = _patch_size(model)
     if image_size < patch or image_size % patch:
         lower = max(image_size // patch, 1) * patch
         raise BackboneError(
-            f"image_size {image_size}: {source.name} needs a multiple of its patch size {patch}, "
+            f"image_size {image_size}: {name} needs a multiple of its patch size {patch}, "
             f"such as {lower} or {lower + patch}."
         )
     native = model.patch_embed.img_size[0]
@@ -141,7 +148,7 @@ def _resize(source: Source, model: VisionTransformer, image_size: int | None) ->
         most = min(_MOST_TIMES * native // patch, side) * patch
         if image_size > max(most, native):
             raise BackboneError(
-                f"image_size {image_size}: {source.name} was trained at {native} pixels; "
+                f"image_size {image_size}: {name} was trained at {native} pixels; "
                 f"choose {max(most, native)} or less."
             )
     model.set_input_size((image_size, image_size))

@@ -1,13 +1,7 @@
 """`lpt bench`: speed ratios measured in one run, after results have been compared."""
 
-import os
-import platform
-import re
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +9,7 @@ import torch
 from lpt.backbones.linear import frozen_linear
 from lpt.bench.cost import block_runs, needed_flops, sizes_of
 from lpt.bench.memory import step_memory
+from lpt.bench.rounds import in_turn, machine_facts, median_ratio, spread, timed
 from lpt.bench.workload import Workload
 from lpt.errors import LptError
 from lpt.machine.devices import choose_device
@@ -25,8 +20,6 @@ __all__ = ["LOGIT_TOLERANCE", "bench", "render"]
 
 LOGIT_TOLERANCE = 1e-5
 GRADIENT_TOLERANCE = 1e-4
-WARM_UP = 1
-CPU_INFO = Path("/proc/cpuinfo")
 TASKS = ("inference", "phase1", "phase2", "phase2_cached")
 
 
@@ -73,7 +66,7 @@ def bench(
         )
     products = _product_speeds(device, torch.bfloat16 if bf16 else torch.float32)
     peak = max(products.values())
-    seconds = _in_turn(work.variants(), repeats, device)
+    seconds = in_turn(work.variants(), repeats, device)
     sizes = sizes_of(work.model)
     needed = needed_flops(sizes)
     speeds = {name: batch / statistics.median(times) for name, times in seconds.items()}
@@ -83,7 +76,7 @@ def bench(
         "max_logit_error": logit_error,
         "max_gradient_error": gradient_error,
         "images_per_second": speeds,
-        "spread": {name: _spread(times) for name, times in seconds.items()},
+        "spread": {name: spread(times) for name, times in seconds.items()},
         "matmul_gflops": peak / 1e9,
         "matmul_side": _product_side(device),
         "matmul_gflops_by_library": {k: v / 1e9 for k, v in products.items()},
@@ -95,7 +88,7 @@ def bench(
         "batch": batch,
         "repeats": repeats,
         "precision": "bf16" if bf16 else "float32",
-        **_machine(device),
+        **machine_facts(device),
     }
     if memory:
         peaks = {
@@ -109,7 +102,7 @@ def bench(
 
 def render(result: Mapping[str, Any]) -> str:
     """Format the result of `bench` as a table."""
-    speeds, spread, needed = (
+    speeds, spreads, needed = (
         result[name] for name in ("images_per_second", "spread", "gflop_per_image")
     )
     lines = [
@@ -126,7 +119,7 @@ def render(result: Mapping[str, Any]) -> str:
         if name.startswith("torch_"):
             continue
         task = name.removeprefix("lpt_")
-        line = f"{name:<26}{speed:9.1f}{100 * spread[name]:8.0f}%"
+        line = f"{name:<26}{speed:9.1f}{100 * spreads[name]:8.0f}%"
         if task in needed:
             line += f"{needed[task]:8.1f}{100 * result['share_of_peak'][task]:8.0f}%"
         if name.startswith("lpt_"):
@@ -152,49 +145,15 @@ def render(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _in_turn(
-    variants: Mapping[str, Callable[[], object]], repeats: int, device: str
-) -> dict[str, list[float]]:
-    seconds: dict[str, list[float]] = {name: [] for name in variants}
-    for round_number in range(WARM_UP + repeats):
-        for name, work in variants.items():
-            taken = _timed(work, device)
-            if round_number >= WARM_UP:
-                seconds[name].append(taken)
-    return seconds
-
-
-def _timed(work: Callable[[], object], device: str) -> float:
-    _wait(device)
-    began = time.perf_counter()
-    work()
-    _wait(device)
-    return time.perf_counter() - began
-
-
-def _wait(device: str) -> None:
-    if device != "cpu":
-        torch.cuda.synchronize()
-
-
 def _speedups(prefix: str, seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
     def ratio(slow: str, fast: str) -> float:
-        rounds = zip(seconds[slow], seconds[fast], strict=True)
-        return statistics.median(one / other for one, other in rounds)
+        return median_ratio(seconds[slow], seconds[fast])
 
     ratios = {
         f"{task}_speedup": ratio(f"plain_{task.removesuffix('_cached')}", f"{prefix}_{task}")
         for task in TASKS
     }
     return {**ratios, "backbone_share": ratio("bare", f"{prefix}_inference")}
-
-
-def _spread(times: Sequence[float]) -> float:
-    """Half the interquartile range, relative to the median."""
-    if len(times) < 2:
-        return 0.0
-    low, middle, high = statistics.quantiles(times, n=4)
-    return (high - low) / 2 / middle
 
 
 def _product_speeds(device: str, dtype: torch.dtype) -> dict[str, float]:
@@ -207,28 +166,10 @@ def _product_speeds(device: str, dtype: torch.dtype) -> dict[str, float]:
         products["oneDNN"] = lambda: frozen_linear(a, b)
     with torch.no_grad():
         return {
-            name: 2 * side**3 / min(_timed(product, device) for _ in range(4))
+            name: 2 * side**3 / min(timed(product, device) for _ in range(4))
             for name, product in products.items()
         }
 
 
 def _product_side(device: str) -> int:
     return 2048 if device == "cpu" else 8192
-
-
-def _machine(device: str) -> dict[str, Any]:
-    names = ("torch", "timm", "numpy")
-    return {
-        "device": device,
-        "machine": torch.cuda.get_device_name() if device != "cpu" else _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "load": os.getloadavg()[0],
-        "versions": {"python": platform.python_version(), **{n: version(n) for n in names}},
-    }
-
-
-def _processor() -> str:
-    described = CPU_INFO.read_text(encoding="utf-8") if CPU_INFO.is_file() else ""
-    names = re.findall(r"^model name\s*:\s*(.+)$", described, flags=re.MULTILINE)
-    return names[0] if names else platform.processor() or platform.machine()

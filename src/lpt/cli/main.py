@@ -18,11 +18,12 @@ from typing import Annotated, TextIO
 
 import typer
 
-from lpt.cli import data, info, predict, reports, study, train, use
+from lpt.cli import data, info, predict, reports, serve, study, train, use
 from lpt.cli.health.doctor import doctor
 from lpt.cli.old_options import current_arguments
-from lpt.cli.options import command_of, message_of, with_metavars, with_quiet
+from lpt.cli.options import command_of, message_of, usage_message, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
+from lpt.cli.sharing import share_commands
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 from lpt.escape import printable, printable_lines
@@ -66,11 +67,15 @@ for command in (
     with_quiet(train.train),
     with_quiet(use.evaluate),
     predict.predict,
+    serve.serve,
     with_quiet(reports.analyze),
     with_quiet(reports.report),
     reports.bench,
+    with_quiet(share_commands.export),
+    share_commands.push,
     with_quiet(study.study),
     info.info,
+    info.trust,
     info.settings,
     use.backbones,
     doctor,
@@ -118,13 +123,12 @@ def _errors_printed() -> Iterator[None]:
         raise SystemExit(2) from None
     except Exception as error:
         # Typer has no public class for wrong usage, such as an option that does not exist.
-        message = getattr(error, "format_message", None)
-        if message is None:
+        if not hasattr(error, "format_message"):
             raise
         context = getattr(error, "ctx", None)
         if type(error).__name__ != "NoArgsIsHelpError":  # which has printed the help
             where = "lpt" if context is None else context.command_path
-            say_error(f"{printable(message())}\nSee: {where} --help")
+            say_error(f"{printable(usage_message(error))}\nSee: {where} --help")
         raise SystemExit(2) from None
 
 

@@ -16,6 +16,7 @@ from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
 from lpt.escape import shell_command
 from lpt.machine.threads import use_threads
+from lpt.progress import percent
 
 if TYPE_CHECKING:
     from lpt.cli.given_images import GivenImage
@@ -33,7 +34,8 @@ def predict(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Images, or folders of images; - reads paths from standard input, one per line.",
+            help="Images, or folders of images; - reads standard input: paths, one per line, or "
+            "the bytes of an image.",
             show_default=False,
             callback=given_paths,
         ),
@@ -115,10 +117,10 @@ def predict(
     if as_json and output not in (None, Output.JSONL):
         raise ConfigError(f"--json, --output {output}: choose one of them.")
     chosen = Output.JSONL if as_json else output or Output.TABLE
+    limit = _threshold(run, threshold, accuracy)
     from lpt.task import load
 
     task = load(run, backbone=backbone, device=device)
-    limit = _threshold(run, threshold, accuracy)
     if bulk is not None:
         from lpt.cli.bulk.write_predictions import write_predictions
 
@@ -148,7 +150,7 @@ def _rows(
 
     chunk = CHUNK if workers else BATCH
     from_stdin = STDIN in map(str, paths)
-    for group in given_images(paths, sys.stdin.buffer, null=null):
+    for group in given_images(paths, sys.stdin.buffer, null=null, notice=say_note):
         shown = not sys.stdout.isatty() and not from_stdin and len(group) >= MANY
         reporter = reporter_for() if shown else SilentReporter()
         reporter.begin("predict", len(group), unit="images")
@@ -169,13 +171,15 @@ def _predicted(
     chunk: int,
     workers: int,
 ) -> Iterator[PredictionRow]:
-    sound = [image.path for image in images if image.error is None]
+    sound = [image.content or image.path for image in images if image.error is None]
     found = iter(task.predict_each(sound, top=top, chunk=chunk, workers=workers))
     for image in images:
         result = image.error or next(found)
         path = str(image.path)
         if isinstance(result, DataError):
-            yield PredictionRow.unreadable(path, result)
+            # Bytes have no name of their own.
+            name = path if image.content is None else "images[0]"
+            yield PredictionRow.unreadable(path, result, name)
         else:
             unsure = None if limit is None else result.probabilities[0] < limit
             yield PredictionRow(path, result, unsure=unsure)
@@ -183,10 +187,6 @@ def _predicted(
 
 def _threshold(run: Path, given: str | None, accuracy: float | None) -> float | None:
     """The threshold: a number, or that of a file for an accuracy, which is reported."""
-    from lpt.evaluation.thresholds import read_thresholds
-    from lpt.progress import percent
-    from lpt.task.task_digest import task_digest
-
     number = _number(given)
     if given is None and accuracy is None:
         return None
@@ -199,12 +199,19 @@ def _threshold(run: Path, given: str | None, accuracy: float | None) -> float | 
             raise ParameterError(f"`threshold` {given}: give a probability from 0 to 1, or a file.")
         return number
     file = Path(given) if given is not None else _own_thresholds(run)
-    table = read_thresholds(file, task_digest(run))
     if accuracy is None:
+        if not file.is_file():
+            raise ParameterError(f"`threshold` {file}: neither a probability nor a file.")
         raise ParameterError(
             f"`threshold` {file}: give the accuracy that kept predictions must have, such as "
             "`accuracy` 0.95."
         )
+    if not file.is_file():
+        raise ParameterError(f"`threshold` {file}: no such file. An analysis writes one.")
+    from lpt.evaluation.thresholds import read_thresholds
+    from lpt.task.task_digest import task_digest
+
+    table = read_thresholds(file, task_digest(run))
     row = table.for_accuracy(accuracy, file)
     note = (
         f"threshold {row.threshold:.3f}: keeps {percent(row.coverage)} % of {table.images:,} "

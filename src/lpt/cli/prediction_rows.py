@@ -42,9 +42,13 @@ class PredictionRow:
     unsure: bool | None = None
 
     @classmethod
-    def unreadable(cls, path: str, error: "DataError") -> "PredictionRow":
-        """Return the row of an image that cannot be read."""
-        reason = str(error).replace("\n", " ").removeprefix(f"{printable(path)}: ")
+    def unreadable(cls, path: str, error: "DataError", named: str | None = None) -> "PredictionRow":
+        """Return the row of an image that cannot be read.
+
+        Args:
+            named: the name of the image in the error; None for the path.
+        """
+        reason = str(error).replace("\n", " ").removeprefix(f"{printable(named or path)}: ")
         return cls(path, None, reason)
 
 

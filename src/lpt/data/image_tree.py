@@ -97,7 +97,8 @@ class LeftOut:
 
     def _named(self, reason: str) -> str:
         names = [shortened(printable(name), 60) for name in self.examples[reason]]
-        return ", ".join(names) + (", ..." if self.counts[reason] > len(names) else "")
+        more = self.counts[reason] - len(names)
+        return ", ".join(names) + (f" and {more:,} more" if more else "")
 
 
 @dataclass(frozen=True)

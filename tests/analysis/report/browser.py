@@ -67,8 +67,12 @@ class Page:
 
     def open(self, path: Path) -> None:
         """Open a local file and wait until it has loaded."""
+        self.open_url(path.resolve().as_uri())
+
+    def open_url(self, url: str) -> None:
+        """Open a page and wait until it has loaded."""
         self._loaded = False
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        self.call("Page.navigate", url=url)
         while not self._loaded:
             self._next()
 

@@ -110,7 +110,8 @@ class RunStore:
             return
         except OSError as error:
             raise RunError(
-                f"{self.folder}: cannot be written ({error.strerror}). Give another `out`."
+                f"{self.folder}: cannot be written ({error.strerror}). "
+                "Choose another folder with `out`."
             ) from error
         try:
             yield True
@@ -142,8 +143,8 @@ class RunStore:
         Raises: RunError naming the file if it is damaged.
         """
         path = self.path(name) / PREDICTIONS
-        words = {"damaged": "cannot be read", "remedy": _again(path)}
-        with TensorFile(path, TensorLimits(), RunError, **words) as file:
+        again, limits = _again(path), TensorLimits()
+        with TensorFile(path, limits, RunError, damaged="cannot be read", remedy=again) as file:
             found = {name: tensor.numpy() for name, tensor in file.read_all().items()}
         shapes = {key: (values.dtype.name, values.ndim) for key, values in found.items()}
         named = all(

@@ -1,0 +1,1 @@
+"""The way of a request: a bounded queue, decoding threads, the batcher."""

@@ -1,0 +1,1 @@
+"""The page at /: files of a browser, and the routes that serve them."""

@@ -1,0 +1,1 @@
+"""Calls of other programs' protocols: Open Inference, Hugging Face."""

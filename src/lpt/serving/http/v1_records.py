@@ -1,0 +1,113 @@
+"""Bodies of the calls under /v1."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "TASK_PATTERN",
+    "ClassProbability",
+    "ImagePrediction",
+    "PredictAnswer",
+    "PredictBody",
+    "ServedClass",
+    "TaskDetails",
+    "TaskList",
+    "TaskSummary",
+    "Threshold",
+    "Top",
+]
+
+TASK_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(@[0-9a-f]{12})?$"
+"""A task, or one version of it."""
+
+Top = Annotated[int, Field(ge=1, le=1000, description="Number of classes per image.")]
+Threshold = Annotated[
+    float,
+    Field(ge=0, le=1, description="Probability below which the most probable class is not sure."),
+]
+
+
+class PredictBody(BaseModel):
+    """Images in JSON. Fields that are not given are taken from the query."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    images: Annotated[list[str], Field(min_length=1, description="Encoded images in base64.")]
+    top: Top | None = None
+    threshold: Threshold | None = None
+    embedding: bool | None = None
+
+
+class ClassProbability(BaseModel):
+    """A class of a prediction."""
+
+    label: str
+    index: int
+    probability: float
+
+
+class ImagePrediction(BaseModel):
+    """The prediction of one image.
+
+    `sure` is null where there is no threshold. `seconds` has the time of each stage.
+    """
+
+    image: str | None
+    version: str
+    sure: bool | None
+    classes: list[ClassProbability]
+    matched: list[int]
+    embedding: list[float] | None
+    seconds: dict[str, float]
+
+
+class PredictAnswer(BaseModel):
+    """Predictions in the order of the images."""
+
+    task: str
+    predictions: list[ImagePrediction]
+
+
+class TaskSummary(BaseModel):
+    """A task in the list of tasks."""
+
+    name: str
+    version: str
+    state: str
+    reason: str | None
+    classes: int
+    backbone: str
+    image_size: int
+    bytes: int
+
+
+class TaskList(BaseModel):
+    """All tasks of the server."""
+
+    tasks: list[TaskSummary]
+
+
+class ServedClass(BaseModel):
+    """A class of a task; `training_images` is null where unknown."""
+
+    name: str
+    training_images: int | None
+
+
+class TaskDetails(BaseModel):
+    """Everything about a task.
+
+    `metrics` are those at the end of training, by phase, split and name.
+    """
+
+    name: str
+    version: str
+    state: str
+    reason: str | None
+    classes: list[ServedClass]
+    backbone: str
+    image_size: int
+    bytes: int
+    metrics: dict[str, Any]
+    metadata: dict[str, Any]

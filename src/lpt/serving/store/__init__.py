@@ -1,0 +1,1 @@
+"""The tasks of a server: files, versions, budgets of bytes."""

@@ -1,0 +1,51 @@
+"""Task files of all kinds on one tiny backbone, for the tests of serving."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from lpt.backbones import FrozenViT
+from lpt.model.two_pass import LongTailedPromptModel
+from lpt.task import Task
+from lpt.task_file import TaskSpec, save_task
+
+from ..test_task_file import spec_for
+from ..tiny import write_backbone
+
+
+def write_lively(path: Path, depth: int = 4) -> Path:
+    """Write a tiny backbone whose class token depends on the image, unlike that of new weights."""
+    tensors = load_file(write_backbone(path, depth=depth))
+    large = {n: 12 * t if t.dim() > 1 and n != "cls_token" else t for n, t in tensors.items()}
+    save_file(large, path, {"num_heads": "2"})
+    return path
+
+
+def task_of(backbone: FrozenViT, seed: int = 0, **changes: Any) -> Task:
+    """Make a task whose prompts, keys and classes are large enough to matter, drawn from a seed."""
+    spec: TaskSpec = spec_for(backbone, **changes)
+    torch.manual_seed(seed)
+    model = LongTailedPromptModel(
+        backbone, len(spec.class_names), spec.shape, phases=spec.phases
+    ).eval()
+    with torch.no_grad():
+        for parameter in (model.shared.prompts, model.pool.prompts, model.pool.keys):
+            parameter.normal_()
+    return Task(model, spec)
+
+
+def classes(number: int, prefix: str = "class") -> dict[str, Any]:
+    """Fields of a spec with a number of classes."""
+    return {
+        "class_names": tuple(f"{prefix} {i}" for i in range(number)),
+        "class_counts": tuple(range(number)),
+    }
+
+
+def save(task: Task, path: Path) -> Path:
+    """Write a task file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_task(path, task.model, task.spec)
+    return path

@@ -1,0 +1,112 @@
+"""A batch gives each image what its own task gives it alone, whatever else the batch holds."""
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lpt.backbones import FrozenViT, load_backbone
+from lpt.serving.backbone_views import BackboneViews
+from lpt.serving.engine import Engine, Query, Result
+from lpt.serving.task_tables import build_tables
+from lpt.task import Task
+
+from .many_tasks import classes, task_of, write_lively
+
+KINDS: list[dict[str, Any]] = [
+    {},
+    {"shared_blocks": 2, "pool_size": 3, "top_k": 1},
+    {"shared_blocks": 3, "pool_size": 5, "top_k": 3, "temperature": 0.01},
+    {"prompt_length": 4, "top_k": 4, **classes(7)},
+    {"prompt_length": 4, "shared_blocks": 3, **classes(1)},
+    {"phases": 1, **classes(2)},
+    {"phases": 1, "prompt_length": 1},
+    {"pool_size": 1, "top_k": 1, **classes(11)},
+]
+SIZES = (16, 32)
+
+
+@pytest.fixture(scope="module")
+def backbones(tmp_path_factory) -> dict[int, FrozenViT]:
+    """One backbone loaded at each size of its input, as a task of that size alone would."""
+    file = str(write_lively(tmp_path_factory.mktemp("vit") / "vit.safetensors"))
+    return {size: load_backbone(file, image_size=size) for size in SIZES}
+
+
+@pytest.fixture(scope="module")
+def tasks(backbones) -> list[Task]:
+    return [
+        task_of(backbones[size], seed, **kind) for seed, kind in enumerate(KINDS) for size in SIZES
+    ]
+
+
+@pytest.fixture(scope="module")
+def engine(backbones) -> Engine:
+    return Engine(BackboneViews(backbones[16]))
+
+
+@pytest.fixture(scope="module")
+def tables(engine, tasks):
+    def tensors_of(task: Task) -> dict[str, torch.Tensor]:
+        model = task.model
+        return {
+            "shared_prompts": model.shared.prompts.detach(),
+            "classifier": model.classifier.weight.detach(),
+            "group_prompts": model.pool.prompts.detach(),
+            "keys": model.pool.keys.detach(),
+        }
+
+    return [
+        build_tables(engine.views.of(task.spec.backbone), task.spec, tensors_of(task))
+        for task in tasks
+    ]
+
+
+def alone(task: Task, image: torch.Tensor) -> Result:
+    output = task.model.predict(image[None])
+    probabilities = (output.logits / task.spec.temperature).softmax(1)[0]
+    matched = () if output.match is None else tuple(output.match.ids[0].tolist())
+    return Result(probabilities, matched, output.feature[0])
+
+
+def images_for(task: Task, seed: int) -> torch.Tensor:
+    size = task.spec.backbone.image_size
+    return torch.randn(3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+@settings(max_examples=15)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2 * len(KINDS) - 1), st.integers(0, 3)), min_size=1, max_size=12
+    )
+)
+def test_a_mixed_batch_gives_each_image_what_its_task_gives(engine, tasks, tables, batch):
+    images = [images_for(tasks[t], seed) for t, seed in batch]
+    found = engine.run([Query(tables[t], i) for (t, _), i in zip(batch, images, strict=True)])
+    for (t, _), image, result in zip(batch, images, found, strict=True):
+        wanted = alone(tasks[t], image)
+        torch.testing.assert_close(result.probabilities, wanted.probabilities, atol=1e-5, rtol=0)
+        torch.testing.assert_close(result.feature, wanted.feature, atol=1e-5, rtol=0)
+        assert result.matched == wanted.matched
+
+
+def test_prompts_and_their_matching_matter_in_these_tasks(engine, tasks, tables):
+    image = images_for(tasks[0], 0)
+    results = engine.run([Query(table, image) for table in tables[::2]])
+    features = torch.stack([result.feature for result in results])
+    assert torch.pdist(features).min() > 0.01
+    chosen = {engine.run([Query(tables[0], images_for(tasks[0], s))])[0].matched for s in range(20)}
+    assert len(chosen) > 1
+
+
+def test_an_empty_batch_gives_nothing(engine):
+    assert engine.run([]) == []
+
+
+def test_the_engine_holds_no_second_copy_of_the_weights(engine, backbones):
+    large = engine.views.of(task_of(backbones[32]).spec.backbone)
+    own = {id(p) for p in backbones[16].model.parameters()}
+    others = [n for n, p in large.model.named_parameters() if id(p) not in own]
+    assert others == ["pos_embed"]
