@@ -6,7 +6,7 @@ import pytest
 
 from .conftest import feed
 
-pytest.importorskip("wandb", reason="extra 'wandb' is not installed")
+wandb = pytest.importorskip("wandb", reason="extra 'wandb' is not installed")
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 
@@ -35,6 +35,7 @@ def test_offline_runs_hold_settings_epochs_and_scores(run, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     feed("wandb", run, epochs=1, failed=True)
     feed("wandb", run)
+    wandb.teardown()  # the process of wandb that writes has ended
     folders = sorted((run / "wandb").glob("offline-run-*"))
     assert len(folders) == 2
     found = [list(records(folder)) for folder in folders]

@@ -12,7 +12,7 @@ from lpt.cli.bulk.partial_file import PartialFile
 from lpt.cli.bulk.predict_to_file import CHUNK, BulkSummary, predict_to_file
 from lpt.cli.bulk.row_bytes import format_of
 from lpt.cli.bulk.sorted_folders import SortedFolders
-from lpt.cli.printing import say_note
+from lpt.cli.printing import say_note, say_stopped
 from lpt.escape import printable
 from lpt.progress import plural
 from lpt.task import Task
@@ -57,15 +57,19 @@ def write_predictions(
             folders = SortedFolders(request.sort_into, task.class_names, copy=request.copy)
         if file.images:
             say_note(f"continues {file.partial}: {plural(file.images, 'image')} are there already")
-        summary = predict_to_file(
-            partial(_predict, task, top, workers, request.embeddings),
-            lazy_images(paths, sys.stdin.buffer, null=null, left_out=say_note),
-            file,
-            format_of(request.out, top, width),
-            threshold=threshold,
-            folders=folders,
-            say=say_note,
-        )
+        try:
+            summary = predict_to_file(
+                partial(_predict, task, top, workers, request.embeddings),
+                lazy_images(paths, sys.stdin.buffer, null=null, left_out=say_note),
+                file,
+                format_of(request.out, top, width),
+                threshold=threshold,
+                folders=folders,
+                say=say_note,
+            )
+        except KeyboardInterrupt:
+            say_stopped(f"{file.images:,} images are predicted; repeat the command to continue.")
+            raise
     say_note(_described(summary, request.out))
 
 
