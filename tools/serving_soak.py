@@ -250,10 +250,12 @@ def soak_overload(place: Path, backbone: FrozenViT, seconds: float, times: float
     ) as service:
         service.index()
         image = made.expected.images[0]
-        began = time.perf_counter()
-        for future in [service.submit(made.names[i % 8], image) for i in range(48)]:
-            future.result(120)
-        capacity = 48 / (time.perf_counter() - began)
+        capacity, began = 0.0, time.perf_counter()
+        while time.perf_counter() - began < min(2.0, seconds):  # the best of several bursts
+            burst = time.perf_counter()
+            for future in [service.submit(made.names[i % 8], image) for i in range(48)]:
+                future.result(120)
+            capacity = max(capacity, 48 / (time.perf_counter() - burst))
         interval, accepted, offered = 1 / (times * capacity), 0, 0
         began = time.perf_counter()
         while (now := time.perf_counter()) - began < seconds:
