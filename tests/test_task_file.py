@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from lpt import task_file
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.catalog import EMBEDDED
 from lpt.errors import BackboneError, TaskFileError

@@ -152,6 +152,17 @@ def test_an_unloaded_task_takes_no_requests_until_it_is_loaded(service):
             call("owl")
 
 
+def test_a_pinned_version_answers_after_it_was_replaced(service, folder, backbone):
+    with service.pin("ant") as lease:
+        old = lease.version.name
+        save(task_of(backbone, 77), folder / "ant.safetensors")
+        assert service.index(60)
+        assert service.submit(old, png()).result(60).version == old
+        assert service.submit("ant", png()).result(60).version != old
+    with pytest.raises(UnknownTask):
+        service.submit(old, png())
+
+
 def test_what_was_accepted_is_answered_after_its_task_is_unloaded_or_removed(folder, backbone):
     limits = ServingSettings(max_wait_ms=300, max_batch=64)
     with Service(folder=folder, backbone=backbone, device="cpu", settings=limits) as service:

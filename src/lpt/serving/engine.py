@@ -9,8 +9,8 @@ Only prompts, matching, classifier and temperature differ by image:
 An image enters the second pass at block K of its own task, and one whose task has phase 1 only
 never enters it, so any K are computed together without extra work. A batch is computed in separate
 parts only where tensors of one shape are required: for each input size, eps and prompt length P.
-Prompts of other lengths could be padded and masked; parts need no mask, and cost the same on a CPU.
-The results are those of each task alone, to rounding.
+Prompts of other lengths could be padded and masked instead; parts need no mask, and keep the sums
+of each image those of its task alone. The results equal those of each task alone, to rounding.
 """
 
 from collections.abc import Iterable, Sequence
@@ -159,7 +159,7 @@ def _sets(
 
 def _match(
     runs: Sequence[_Run], query: Float[Tensor, "B D"]
-) -> tuple[list[Int[Tensor, "n T"]], list[Float[Tensor, "n suffix P D"]]]:
+) -> tuple[list[Int[Tensor, "_ _"]], list[Float[Tensor, "_ _ P D"]]]:
     """Match the group prompts of each image's task to its query.
 
     Returns: ids of the images of each task of two phases, and, for each K, the means of the matched
@@ -182,7 +182,7 @@ def _second_pass(
     shared: Tensor,
     entering: Sequence[tuple[int, slice]],
     kept: Sequence[Tensor],
-    means: Sequence[Float[Tensor, "n suffix P D"]],
+    means: Sequence[Float[Tensor, "_ _ P D"]],
 ) -> Float[Tensor, "n D"]:
     """Run the images of two phases through the blocks behind their own K, with both prompts."""
     tokens = kept[0][:0]
@@ -205,7 +205,7 @@ def _joined(parts: Sequence[Tensor]) -> Tensor:
 
 
 def _results(
-    runs: Sequence[_Run], feature: Float[Tensor, "B D"], nearest: Sequence[Int[Tensor, "n T"]]
+    runs: Sequence[_Run], feature: Float[Tensor, "B D"], nearest: Sequence[Int[Tensor, "_ _"]]
 ) -> list[Result]:
     """Classify, and bring everything to the CPU; images without `nearest` matched no prompts."""
     unit = F.normalize(feature, dim=1)

@@ -34,6 +34,7 @@ from lpt.serving.serving_settings import NullObserver, Observer, ServingSettings
 from lpt.serving.store.keeper import Keeper
 from lpt.serving.store.task_files import TaskFiles
 from lpt.serving.store.task_store import TaskStore
+from lpt.serving.store.task_versions import Lease
 from lpt.task_file import backbone_of
 
 __all__ = ["NullObserver", "Observer", "Service", "ServingSettings"]
@@ -150,6 +151,20 @@ class Service:
         Raises: UnknownTask.
         """
         self._store.unload(name)
+
+    def pin(self, task: str) -> Lease:
+        """Keep a version in memory, and answer its full name, until the lease is released.
+
+        Args:
+            task: "name" for its newest version, or "name@version".
+        Returns: a context manager; `version.name` says which version it is.
+        Raises: UnknownTask, TaskUnavailable.
+        """
+        ticket = self._store.accept(task)
+        try:
+            return self._store.hold(ticket)
+        finally:
+            self._store.ended(ticket)
 
     def index(self, timeout_s: float | None = None) -> bool:
         """Look at the list and the folder now, and wait until what is new was checked.

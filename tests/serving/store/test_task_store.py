@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lpt.backbones import FrozenViT
+from lpt.evaluation.thresholds import Threshold, ThresholdTable, write_thresholds
 from lpt.serving.backbone_views import BackboneViews
 from lpt.serving.engine import Engine, Query
 from lpt.serving.serving_records import TaskUnavailable, UnknownTask
@@ -15,6 +16,7 @@ from lpt.serving.store.task_files import TaskFiles
 from lpt.serving.store.task_reader import TaskReader
 from lpt.serving.store.task_store import TaskStore
 from lpt.serving.task_tables import table_bytes
+from lpt.task.task_digest import task_digest
 
 from ...tiny import backbone_of
 from ..many_tasks import classes, save, task_of, write_lively
@@ -224,3 +226,17 @@ def test_a_leased_version_computes_what_it_did_before_its_file_was_replaced(fold
     checked(store)
     (after,) = engine.run([Query(lease.tables, image)])
     assert torch.equal(before.probabilities, after.probabilities)
+
+
+def test_a_task_states_the_threshold_that_was_measured_with_its_very_file(folder, backbone):
+    run = folder / "run"
+    save(task_of(backbone), run / "task.safetensors")
+    rows = tuple(Threshold(t, 90, 81, 0.9, a) for t, a in ((0.1, 0.5), (0.4, 0.92), (0.8, 1.0)))
+    digests = {"run": task_digest(run), "other": "0" * 64}
+    found = {}
+    for name, digest in digests.items():
+        table = ThresholdTable(1, digest, "photos", "test", 100, rows)
+        write_thresholds(run / "analysis" / "thresholds.json", table)
+        with held(checked(opened(folder, backbone)), "run") as lease:
+            found[name] = lease.version.threshold
+    assert found == {"run": 0.4, "other": None}

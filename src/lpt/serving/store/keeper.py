@@ -2,12 +2,16 @@
 
 import logging
 import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from lpt.serving.store.task_store import TaskStore
 
 __all__ = ["Keeper"]
 
 _log = logging.getLogger("lpt.serving")
+T = TypeVar("T")
 
 
 class Keeper:
@@ -45,16 +49,21 @@ class Keeper:
             self._change.notify_all()
         self._thread.join()
 
+    @staticmethod
+    def _tried(call: Callable[[], T]) -> T | None:
+        try:
+            return call()
+        except Exception:  # neither a folder that is gone nor one task may end the watch
+            _log.exception("tasks could not be looked at")
+            return None
+
     def _work(self) -> None:
         while not self._closed:
             asked = self._wanted
-            try:
-                for name in self._store.scan():
-                    if self._closed:
-                        return
-                    self._store.check(name)
-            except Exception:  # a folder that comes and goes must not end the watch
-                _log.exception("the tasks could not be looked at")
+            for name in self._tried(self._store.scan) or ():
+                if self._closed:
+                    return
+                self._tried(partial(self._store.check, name))
             with self._change:
                 self._done = asked
                 self._change.notify_all()

@@ -84,9 +84,10 @@ def _entries(folder: Path) -> Iterable[tuple[str, Path]]:
     except OSError:  # a mount that comes and goes: its tasks are gone until it is back
         return
     for path in paths:
-        is_run = path.suffix != ".safetensors"
-        file = _file_of(path) if is_run else path
-        name = path.name if is_run else path.stem
+        is_run = path.is_dir()
+        if not is_run and path.suffix != ".safetensors":
+            continue
+        file, name = _file_of(path), path.name if is_run else path.stem
         if is_name(name) and is_file(file):
             yield name, file
 
