@@ -36,6 +36,12 @@ def test_what_is_no_fraction_is_refused(value):
         fraction("val_fraction", value)
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_a_truth_value_is_no_number(value):
+    with pytest.raises(ParameterError, match=rf"^seed {value!r}: give a whole number"):
+        at_least("seed", value, 0, 5)
+
+
 def test_a_whole_number_between_bounds():
     at_least("batch_size", 5, 1, 5)
     for wrong in (0, 6, 10**5000, "5", 2.0):

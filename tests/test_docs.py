@@ -25,7 +25,7 @@ from lpt.studies.define.overrides import Overrides
 from lpt.task.run_result import Result
 from lpt.task_file import BackboneRecord, TaskSpec
 from lpt.training.engine.checkpoint import Checkpoint, Position
-from lpt.training.run.run_folder import environment
+from lpt.training.run.run_environment import environment
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

@@ -99,7 +99,8 @@ def test_no_cell_of_a_csv_is_a_formula_and_exact_columns_are_read_back(rows) -> 
     read = list(csv.DictReader(io.StringIO(text, newline="")))
     for row, found in zip(rows, read, strict=True):
         assert found["name"] == row["name"]
-        assert found["path"] in (row["path"], "./" + row["path"])
+        assert found["path"] in (printable(row["path"]), "./" + printable(row["path"]))
+        assert printable(found["path"] + found["label"]) == found["path"] + found["label"]
         for name in ("path", "label"):
             if found[name][:1] in ("=", "+", "-", "@", "\t", "\r") and found[name]:
                 float(found[name])

@@ -19,6 +19,8 @@ def test_these_are_the_public_names():
         "register_loss",
         "register_sampler",
         "train",
+        "train_baseline",
+        "trust_run",
     ]
     assert dir(lpt) == sorted([*lpt.__all__, "__version__"])
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lpt.lazy import find_name
 
 if TYPE_CHECKING:
-    from lpt.api import evaluate, train
+    from lpt.api import evaluate, train, train_baseline, trust_run
     from lpt.backbones import register_backbone
     from lpt.baselines import register_baseline
     from lpt.data.sampling import register_sampler
@@ -39,6 +39,8 @@ __all__ = [
     "register_loss",
     "register_sampler",
     "train",
+    "train_baseline",
+    "trust_run",
 ]
 
 _HOMES = {
@@ -54,6 +56,8 @@ _HOMES = {
     "register_loss": "lpt.losses",
     "register_sampler": "lpt.data.sampling",
     "train": "lpt.api",
+    "train_baseline": "lpt.api",
+    "trust_run": "lpt.api",
 }
 """Module that defines each public name."""
 

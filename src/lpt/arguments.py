@@ -2,11 +2,12 @@
 
 import os
 import re
+from typing import Any, Literal, get_args, get_origin
 
 from lpt.errors import ParameterError, at_least
 from lpt.escape import described
 
-__all__ = ["at_least", "fraction", "path_text"]
+__all__ = ["at_least", "fraction", "number_for_bool", "path_text"]
 
 _LONGEST_NAME = 255  # bytes of a file name in all usual file systems
 _LONGEST_PATH = 8000  # bytes; a data string may hold two paths
@@ -23,6 +24,35 @@ def fraction(parameter: str, value: object) -> None:
         raise ParameterError(
             f"`{parameter}` {described(value)}: give a number of at least 0 and less than 1."
         )
+
+
+def number_for_bool(annotation: Any, value: object) -> type | None:
+    """Find a truth value where a type takes numbers and no truth values; lists are searched.
+
+    Python counts True as 1, so libraries take it for a number.
+
+    Returns: int or float, the number that is wanted; None if there is no such truth value.
+
+    >>> number_for_bool(int | None, True), number_for_bool(float | bool, True)
+    (<class 'int'>, None)
+    >>> number_for_bool(tuple[float, float], [0.5, True])
+    <class 'float'>
+    """
+    if isinstance(value, list | tuple):
+        found = (number_for_bool(annotation, one) for one in value)
+        return next((kind for kind in found if kind is not None), None)
+    kinds = _kinds(annotation) if isinstance(value, bool) else set()
+    if bool in kinds:
+        return None
+    return float if float in kinds else int if int in kinds else None
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """The plain types in an annotation, however they are nested."""
+    if get_origin(annotation) is Literal:
+        return set()
+    parts = get_args(annotation)
+    return set().union(*map(_kinds, parts)) if parts else {annotation} & {int, float, bool}
 
 
 def path_text(parameter: str, value: object) -> str:

@@ -125,7 +125,11 @@ def at_least(parameter: str, value: object, smallest: int, largest: int | None =
     """
     try:
         number = operator.index(value)  # type: ignore[arg-type]
-        valid = number >= smallest and (largest is None or number <= largest)
+        valid = (
+            not isinstance(value, bool)
+            and number >= smallest
+            and (largest is None or number <= largest)
+        )
     except TypeError:
         valid = False
     if not valid:

@@ -87,16 +87,18 @@ def csv_text(
     paths: Collection[str] = (),
     exact: Collection[str] = (),
 ) -> str:
-    """Write CSV with a header line; no cell of it is a formula to a spreadsheet.
+    """Write CSV with a header line; no cell is a formula to a spreadsheet or acts on a terminal.
 
-    Text that begins with =, +, -, @, a tab or a carriage return, and is not a number, gets an
-    apostrophe in front. A relative path gets "./" instead, so that it still leads to its file.
+    Characters that a terminal obeys are escaped as by `printable`; bytes of file names that are not
+    UTF-8 stay. Text that begins with =, +, - or @, and is not a number, gets an apostrophe in
+    front. A relative path gets "./" instead, so that it still leads to its file.
 
     Args:
         rows: values by column; None becomes an empty cell.
         columns: names of the columns; None takes those of the first row.
         paths: columns that hold paths.
-        exact: columns that are written as they are, because lpt reads them again.
+        exact: columns that are written as they are, because lpt reads them again; relative paths
+            among them still get their "./".
 
     >>> print(csv_text([{"file": "-1.png", "label": "=1+1"}], paths=["file"]), end="")
     file,label
@@ -104,12 +106,15 @@ def csv_text(
     """
     rows = list(rows)
     names = list(columns) if columns is not None else list(rows[0]) if rows else []
-    lines = [_csv_line([_cell(name) for name in names])] if names else []
+    lines = [_csv_line([_cell(_visible(name)) for name in names])] if names else []
     for row in rows:
         cells = ((name, row.get(name)) for name in names)
         lines.append(
             _csv_line(
-                value if name in exact else _cell(value, "./" if name in paths else "'")
+                _cell(
+                    value if name in exact else _visible(value),
+                    "./" if name in paths else "" if name in exact else "'",
+                )
                 for name, value in cells
             )
         )
@@ -191,6 +196,13 @@ def _cell(value: Any, guard: str = "'") -> Any:
     if not isinstance(value, str) or not _FORMULA.match(value) or _is_number(value):
         return value
     return guard + value
+
+
+def _visible(value: Any) -> Any:
+    """Escape text as `printable`, but keep bytes that are not UTF-8, which no terminal obeys."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(c if "\udc80" <= c <= "\udcff" else printable(c) for c in value)
 
 
 def _is_number(text: str) -> bool:

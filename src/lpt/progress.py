@@ -1,15 +1,18 @@
 """Progress of long tasks: the protocol of reporters, and texts for durations and percentages."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 __all__ = [
+    "SHOT_GROUPS",
     "SUMMARY_METRICS",
     "Record",
     "Reporter",
     "SilentReporter",
     "human_time",
+    "known_metrics",
+    "listed",
     "percent",
     "plural",
     "shown",
@@ -20,6 +23,9 @@ Record = Mapping[str, Any]
 
 SUMMARY_METRICS = ("overall", "many", "medium", "few", "macro")
 """Names of the accuracies in every summary: overall, of the shot groups, averaged over classes."""
+
+SHOT_GROUPS = ("many", "medium", "few")
+"""Those of them that a data set may have no classes for."""
 
 
 class Reporter(Protocol):
@@ -94,6 +100,22 @@ def shown(reporter: Reporter, task: str, unit: str) -> Iterator[Callable[[int, i
         reporter.end()
 
 
+def known_metrics(
+    scores: Iterable[Mapping[str, object]], names: Sequence[str] = SUMMARY_METRICS
+) -> list[str]:
+    """Return the names of the metrics to show: without shot groups that have no value anywhere.
+
+    Args:
+        scores: accuracies by name, such as one mapping per row of a table.
+        names: all names, in order.
+
+    >>> known_metrics([{"overall": 0.5, "few": 0.5}, {"overall": 0.5, "medium": None}])
+    ['overall', 'few', 'macro']
+    """
+    known = {name for one in scores for name, value in one.items() if value is not None}
+    return [name for name in names if name not in SHOT_GROUPS or name in known]
+
+
 def percent(share: float | None) -> str:
     """Write a fraction as a percentage with one decimal, and None as a dash.
 
@@ -125,3 +147,16 @@ def plural(count: int, noun: str, nouns: str | None = None) -> str:
     ('1 image', '4,000 images', '2 classes')
     """
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def listed(names: Sequence[object], most: int = 3) -> str:
+    """List the first of several names, and count the others.
+
+    Args:
+        most: names to list.
+
+    >>> listed(["a", "b"]), listed(range(5)), listed(["a", "b"], most=1)
+    ('a, b', '0, 1, 2 and 2 more', 'a and 1 more')
+    """
+    shown = ", ".join(map(str, names[:most]))
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown

@@ -1,4 +1,4 @@
-"""Reporters for people: a live table on a terminal, plain lines elsewhere, TensorBoard logs."""
+"""Reporters for people: a live table on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console, Group
@@ -14,17 +13,13 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lpt.errors import ParameterError
 from lpt.escape import printable, printable_lines
-from lpt.progress import SUMMARY_METRICS, Record, Reporter, SilentReporter, human_time, percent
+from lpt.progress import Record, Reporter, SilentReporter, human_time, known_metrics, percent
 
 __all__ = [
     "PlainReporter",
     "RichReporter",
-    "TensorBoardReporter",
-    "check_log",
     "reporter_for",
-    "with_log",
     "without_progress",
 ]
 
@@ -132,30 +127,6 @@ class RichReporter(SilentReporter):
             self._live.update(Group(table, self.progress), refresh=True)
 
 
-class TensorBoardReporter:
-    """Writes the metrics of each epoch for TensorBoard, and forwards everything to a reporter.
-
-    Args:
-        inner: the reporter that receives everything.
-        folder: folder of the event files.
-    """
-
-    def __init__(self, inner: Reporter, folder: Path) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.message, self.begin = inner.message, inner.begin
-        self.advance, self.end = inner.advance, inner.end
-        self.inner = inner
-        self.writer = SummaryWriter(str(folder))
-
-    def epoch(self, record: Record) -> None:
-        """Write every number of the record under the name of its stage."""
-        for name, value in _numbers(record):
-            self.writer.add_scalar(f"{record['stage']}/{name}", value, record["epoch"] + 1)
-        self.writer.flush()
-        self.inner.epoch(record)
-
-
 def reporter_for(stream: TextIO | None = None) -> Reporter:
     """Show a live table in a terminal or a notebook, and plain lines in a file or a pipe.
 
@@ -186,38 +157,13 @@ def without_progress() -> Iterator[None]:
         _QUIET.reset(token)
 
 
-def check_log(log: str | None) -> None:
-    """Check that a log can be written, before anything is computed.
-
-    Args:
-        log: "tensorboard", or None for no log.
-    Raises: ConfigError for any other log, or if TensorBoard is not installed.
-    """
-    if log not in (None, "tensorboard"):
-        raise ParameterError(f"`log` {log}: unknown. Known: tensorboard.")
-    if log == "tensorboard" and find_spec("tensorboard") is None:
-        raise ParameterError(
-            "`log` tensorboard: TensorBoard is not installed. Run: pip install 'lpt[tensorboard]'"
-        )
-
-
-def with_log(reporter: Reporter, log: str | None, run: Path) -> Reporter:
-    """Return a reporter that also writes a log in RUN/tensorboard; itself if `log` is None.
-
-    Args:
-        run: run folder.
-    Raises: ConfigError as `check_log`.
-    """
-    check_log(log)
-    return reporter if log is None else TensorBoardReporter(reporter, run / "tensorboard")
-
-
 def epoch_table(records: list[Record]) -> Table:
     """Build a table with a row per epoch: loss, validation accuracies in percent, speed, time."""
     table = Table(title=f"{records[0]['stage']}: validation accuracy, %", title_justify="left")
     table.add_column("epoch", justify="right")
     table.add_column("loss", justify="right")
-    for name in SUMMARY_METRICS:
+    names = known_metrics(record.get("val") or {} for record in records)
+    for name in names:
         table.add_column(name, justify="right")
     table.add_column("images/s", justify="right")
     table.add_column("time", justify="right")
@@ -226,7 +172,7 @@ def epoch_table(records: list[Record]) -> Table:
         table.add_row(
             f"{record['epoch'] + 1}/{record['epochs']}",
             f"{record['loss']:.3f}",
-            *(percent(scores.get(name)) for name in SUMMARY_METRICS),
+            *(percent(scores.get(name)) for name in names),
             f"{record['images_per_second']:.0f}",
             human_time(record["seconds"]),
         )
@@ -241,20 +187,10 @@ def epoch_line(record: Record) -> str:
     ]
     if record.get("val"):
         scores = record["val"]
-        names = SUMMARY_METRICS
+        names = known_metrics([scores])
         parts.append("val " + " ".join(f"{name} {percent(scores.get(name))}" for name in names))
     parts.append(f"{record['images_per_second']:.0f} images/s")
     if record.get("loading_share") is not None:
         parts.append(f"{100 * record['loading_share']:.0f} % waiting for images")
     parts.append(f"{human_time(record['seconds'])}")
     return "  ".join(parts)
-
-
-def _numbers(record: Record) -> list[tuple[str, float]]:
-    scores = record.get("val") or {}
-    flat = {**record, **{f"val/{name}": value for name, value in scores.items()}}
-    return [
-        (name, float(value))
-        for name, value in flat.items()
-        if isinstance(value, int | float) and name not in ("epoch", "epochs")
-    ]

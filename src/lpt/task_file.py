@@ -10,20 +10,21 @@ group_prompts (M, L-K, P, D), keys (M, D) and classifier (C, D), and two metadat
 neither group_prompts nor keys.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import ValidationError
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.named_by_file import check_named
-from lpt.errors import ConfigError, LptError, TaskFileError
+from lpt.errors import ConfigError, TaskFileError
 from lpt.escape import shell_command
 from lpt.files.atomic_files import write_bytes
-from lpt.files.json_files import problem, read_json
+from lpt.files.json_files import problem
+from lpt.files.made_here import is_marked
 from lpt.files.tensor_files import Kind, TensorFile, TensorLimits, tensor_bytes
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task_spec import BackboneRecord, TaskSpec
@@ -35,13 +36,17 @@ __all__ = [
     "TaskSpec",
     "backbone_of",
     "load_task",
+    "parse_spec",
     "read_spec",
     "read_task",
     "save_task",
 ]
 
-FORMAT = 1
-"""The format version that this code writes. It reads every version up to this one."""
+FORMAT = 2
+"""The format version that this code writes. It reads every version up to this one.
+
+2 adds `prior_power` to the metadata.
+"""
 
 MAX_SHOWN = 100
 """Maximum number of characters of a file that an error message quotes."""
@@ -79,7 +84,7 @@ def read_spec(path: Path, data: bytes | None = None) -> TaskSpec:
 
 
 def load_task(
-    path: Path, backbone: FrozenViT | str | None = None
+    path: Path, backbone: FrozenViT | str | None = None, *, in_run: bool = True
 ) -> tuple[LongTailedPromptModel, TaskSpec]:
     """Read a task file and build its model. All sizes are checked before anything is allocated.
 
@@ -87,6 +92,7 @@ def load_task(
         backbone: a loaded backbone, which tasks can share, or the name of one to load; None loads
             the one named in the file, if that neither fetches nor opens anything that the user
             did not choose (`lpt.backbones.named_by_file.check_named`).
+        in_run: whether the file may lie in the folder of a run; False for a file from a hub.
     Raises: TaskFileError if the file is damaged or hostile (unknown version, missing tensors,
         shapes that contradict the metadata, values that are not finite), or if the backbone is
         not the one it was trained on (both are named); BackboneError if the backbone cannot be
@@ -96,7 +102,7 @@ def load_task(
     def choose(spec: TaskSpec, sizes: tuple[int, int]) -> FrozenViT:
         if isinstance(backbone, FrozenViT):
             return backbone
-        return _load_backbone(path, spec, backbone, sizes)
+        return _load_backbone(path, spec, backbone, sizes, in_run=in_run)
 
     chosen, spec, tensors = read_task(path, choose)
     # A task of phase 1 has no pool; the model gets the smallest possible one.
@@ -155,31 +161,20 @@ def _load_backbone(
     given: str | None,
     sizes: tuple[int, int],
     *,
+    in_run: bool = True,
     resized: bool = True,
 ) -> FrozenViT:
     name = given
     if name is None:
         name = spec.backbone.name
-        check_named(name, path, recorded=_is_recorded(path.parent, spec.backbone.sha256))
+        made_here = in_run and is_marked(path.parent, "backbone", name)
+        check_named(name, path, made_here=made_here)
     return load_backbone(
         name,
         image_size=spec.backbone.image_size if resized else None,
         layer_norm_eps=spec.backbone.layer_norm_eps,
         expected=sizes,
     )
-
-
-class _Identity(BaseModel):
-    backbone: str
-
-
-def _is_recorded(folder: Path, sha256: str) -> bool:
-    """Whether a folder is that of a run which was trained on the weights of this hash."""
-    try:
-        identity = read_json(folder / "identity.json", TypeAdapter(_Identity), remedy="")
-    except LptError:
-        return False
-    return identity.backbone == sha256
 
 
 def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
@@ -207,14 +202,26 @@ def _open(path: Path, data: bytes | None = None) -> TensorFile:
 
 
 def _spec(file: TensorFile) -> TaskSpec:
-    path, metadata = file.path, file.metadata
-    if "lpt_task" not in metadata:
-        raise TaskFileError(f"{path}: not a task file of lpt (its metadata has no 'lpt_task').")
+    return parse_spec(file.path, file.metadata, "lpt_task", FORMAT)
+
+
+def parse_spec(path: Path, metadata: Mapping[str, str], version: str, latest: int) -> TaskSpec:
+    """Read and validate the metadata of a file that holds a task.
+
+    Args:
+        path: the file, for messages.
+        metadata: text by name; `spec` is JSON with the fields of `TaskSpec`.
+        version: name of the entry that holds the version of the format.
+        latest: latest version that is read.
+    Raises: TaskFileError naming the file and what is wrong with it.
+    """
+    if version not in metadata:
+        raise TaskFileError(f"{path}: not a task file of lpt (its metadata has no '{version}').")
     try:
-        written = int(metadata["lpt_task"])
-        if not 1 <= written <= FORMAT:
+        written = int(metadata[version])
+        if not 1 <= written <= latest:
             raise TaskFileError(
-                f"{path}: written in format {written}; this lpt reads up to {FORMAT}. Upgrade lpt."
+                f"{path}: written in format {written}; this lpt reads up to {latest}. Upgrade lpt."
             )
         spec = TaskSpec.model_validate_json(metadata["spec"])
     except ValidationError as error:

@@ -1,14 +1,16 @@
 """The metadata of a task file: what is allowed in each field."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lpt.backbones.preprocessing import Mean, Std
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
 from lpt.errors import DataError
-from lpt.model.two_pass import PromptShape
+
+if TYPE_CHECKING:
+    from lpt.model.two_pass import PromptShape
 
 __all__ = ["BackboneRecord", "TaskSpec", "check_class_names"]
 
@@ -49,6 +51,8 @@ class TaskSpec(_Record):
         phases: 2, or 1 for a model with shared prompts only.
         resize_rule, resize: how images are resized, in pixels, before the centre crop.
         temperature: softmax(cosine / temperature) gives probabilities.
+        prior_power: probabilities reflect the training frequencies to this power
+            (`lpt.evaluation.priors.effective_prior`); None if it was not measured, read as 0.
         many_above, few_below: bounds of the shot groups (`lpt.data.class_groups`).
         metrics: at the end of training, by phase, split ("val", "test") and name.
     """
@@ -67,11 +71,14 @@ class TaskSpec(_Record):
     many_above: Images = MANY_ABOVE
     few_below: Images = FEW_BELOW
     temperature: Temperature = 0.05
+    prior_power: Annotated[float, Field(ge=0, le=2)] | None = None
     metrics: dict[str, dict[str, dict[str, Score | None]]] = {}
 
     @property
-    def shape(self) -> PromptShape:
+    def shape(self) -> "PromptShape":
         """Sizes of the prompts."""
+        from lpt.model.two_pass import PromptShape  # imports torch
+
         return PromptShape(self.prompt_length, self.shared_blocks, self.pool_size, self.top_k)
 
     @property

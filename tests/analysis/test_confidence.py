@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from lpt.analysis.confidence import abstention, coverage, reliability
+from lpt.analysis.confidence import Reliability, abstention, coverage, reliability
 from lpt.analysis.logit_digest import ImageScores
 from lpt.evaluation import calibration_errors
-from lpt.evaluation.calibration import BINS
+from lpt.evaluation.calibration import BINS, ReliabilityBin
 
 from .samples import scores_of
 
@@ -76,3 +76,16 @@ def test_one_threshold_leaves_groups_differently_covered() -> None:
     assert half.threshold == pytest.approx(0.8)
     assert half.share == {"overall": 0.5, "many": 1.0, "few": 0.0}
     assert half.accuracy["few"] is None
+
+
+@pytest.mark.parametrize(
+    ("confidence", "words"),
+    [
+        (0.9, "overconfident by 15.0"),
+        (0.6, "underconfident by 15.0"),
+        (0.75, "neither over- nor underconfident"),
+    ],
+)
+def test_a_curve_says_on_which_side_it_errs(confidence: float, words: str) -> None:
+    bins = (ReliabilityBin(confidence, 1.0, 3), ReliabilityBin(confidence, 0.0, 1))
+    assert Reliability("overall", 4, 0.1, 0.1, bins).tendency == words

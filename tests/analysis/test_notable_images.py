@@ -59,6 +59,11 @@ def test_most_typical_is_one_image_per_class_rarest_first() -> None:
     assert most_typical(scores, np.array([90, 50, 3, 1])).tolist() == [3, 1]
 
 
+def test_an_image_predicted_as_another_class_is_not_typical() -> None:
+    scores = images([(0, 1, 0.3, 0.4), (0, 1, 0.25, 0.1), (2, 0, 0.4, 0.6)])
+    assert most_typical(scores, np.array([90, 50, 3])).tolist() == [1]
+
+
 def test_isolation_is_the_distance_to_the_nearest_known_image() -> None:
     bank = np.array([[1, 0], [0, 1]], dtype=np.float32)
     asked = np.array([[2, 0], [1, 1], [-1, 0]], dtype=np.float32)

@@ -73,6 +73,8 @@ def test_a_task_file_without_its_run_needs_data(home, task, tmp_path):
         lpt.evaluate(lpt.Task(task.model, task.spec))
     loaded = lpt.load(alone, backbone=task.spec.backbone.name, device="cpu")
     assert np.isfinite(lpt.evaluate(loaded, home / "half").overall)
+    named = lpt.evaluate(alone, home / "half", backbone=task.spec.backbone.name, device="cpu")
+    assert named == lpt.evaluate(loaded, home / "half")
 
 
 @pytest.mark.parametrize(
@@ -82,6 +84,7 @@ def test_a_task_file_without_its_run_needs_data(home, task, tmp_path):
         (("nowhere",), {}, DataError, "nowhere: no such folder"),
         (("half",), {"batch_size": 0}, ParameterError, "batch_size 0"),
         (("half",), {"device": "cpu"}, ParameterError, "device: the task has one"),
+        (("half",), {"backbone": "vit"}, ParameterError, "backbone: the task has one"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, options, kind, said, task, home, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lpt.api import TrainRequest
-from lpt.errors import ConfigError, ParameterError
+from lpt.errors import ConfigError, ParameterError, RunError
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,7 @@ def test_a_device_of_torch_is_a_device():
         {"recipe": {}},
         {"settings": ["phase1.epochs=5"]},
         {"seed": 1.5},
+        {"seed": True},
         {"budget": [1]},
         {"budget": 0},
         {"budget": float("inf")},
@@ -55,6 +56,13 @@ def test_a_wrong_argument_is_named_in_one_line(wrong):
         TrainRequest(**wrong)
     assert str(caught.value).startswith(*wrong)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_out_that_cannot_be_written_is_named_before_data_that_is_missing(tmp_path):
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(RunError, match="cannot be written"):
+            TrainRequest("no/such/data", out=out).check()
 
 
 def test_a_resumed_run_keeps_its_configuration():

@@ -1,6 +1,7 @@
 """Train and load as a library; what cannot work is refused before anything is written."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +125,7 @@ def test_a_run_folder_holds_what_it_should_and_nothing_unfinished(run):
         "environment.json",
         "identity.json",
         "metrics.jsonl",
+        "origin.json",
         "results.json",
         "task.safetensors",
         *(f"checkpoints/best-{name}.safetensors" for name in ("phase1", "phase2")),
@@ -346,6 +348,21 @@ def test_a_damaged_run_is_named_and_left_as_it_is(case, run, photos, tmp_path):
         resume(tmp_path, photos)
     assert len(str(caught.value).splitlines()) <= 2
     assert (run / name).read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", ["missing", "pipe", "link"])
+def test_a_checkpoint_that_is_gone_does_not_start_the_run_anew(kind, run, photos, tmp_path):
+    last = run / "checkpoints" / "last.safetensors"
+    last.rename(tmp_path / "aside")
+    if kind == "pipe":
+        os.mkfifo(last)
+    elif kind == "link":
+        last.symlink_to(tmp_path / "aside")
+    before = (run / "metrics.jsonl").read_bytes()
+    wanted = "missing after" if kind == "missing" else "is a link or not a file"
+    with pytest.raises(RunError, match=rf"last\.safetensors: {wanted}"):
+        resume(tmp_path, photos)
+    assert (run / "metrics.jsonl").read_bytes() == before
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from lpt.backbones import BACKBONES, BackboneSpec, load_backbone, register_backbone
 from lpt.backbones import names as sources
 from lpt.backbones.catalog import EMBEDDED
+from lpt.backbones.places import hub as hub_place
 from lpt.errors import BackboneError
 
 TIMM = "test_vit.r160_in1k"  # 160 px, patch 16, width 64, 6 blocks; timm made it for tests
@@ -27,7 +28,7 @@ def hub(tmp_path, monkeypatch) -> Path:
     def unreachable(*_, **__):
         raise LocalEntryNotFoundError("no network in tests")
 
-    monkeypatch.setattr(sources, "hf_hub_download", unreachable)
+    monkeypatch.setattr(hub_place, "hf_hub_download", unreachable)
     return cache
 
 
@@ -162,7 +163,7 @@ def test_a_repository_with_only_a_pickle_is_refused_without_opening_it(hub, monk
         asked.append(file)
         raise EntryNotFoundError("404")
 
-    monkeypatch.setattr(sources, "hf_hub_download", download)
+    monkeypatch.setattr(hub_place, "hf_hub_download", download)
     refused(TIMM, TIMM, "model.safetensors", "pickle")
     assert asked == ["model.safetensors"]
 
@@ -174,7 +175,7 @@ def test_out_of_reach_names_the_remedy_in_two_lines(monkeypatch, error):
     def download(*_, **__):
         raise error
 
-    monkeypatch.setattr(sources, "hf_hub_download", download)
+    monkeypatch.setattr(hub_place, "hf_hub_download", download)
     refused(TIMM, TIMM, "cannot be reached", "TIMM_NAME@FILE.safetensors", EMBEDDED.name)
     refused("hf-hub:org/name", "hf-hub:org/name", "config.json", "cannot be reached")
 

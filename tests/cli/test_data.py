@@ -58,6 +58,40 @@ def spoil(photos: Path) -> None:
     shutil.copy(photos / "bee" / "01.png", photos / "cat" / "twin.png")
 
 
+def test_check_names_the_files_it_wrote(lpt, tmp_path):
+    spoil(tmp_path / "photos")
+    files = ("--sheet", "s.png", "--quarantine", "my q.csv", "--workers", "0")
+    _, out, err = lpt("data", "check", "photos", *files, "--json", "f.json")
+    found = len(json.loads((tmp_path / "f.json").read_text())["findings"])
+    assert f"wrote  f.json: {found} findings" in out
+    assert f"wrote  s.png: contact sheet of {found} findings" in out
+    assert "wrote  my q.csv: 3 images to leave out" in out
+    assert out.splitlines()[-1] == "next  lpt train photos --bad-images 'my q.csv'"
+    for name in ("s.png", "my q.csv"):
+        (tmp_path / name).unlink()
+    _, out, err = lpt("data", "check", "photos", *files, "--json", "-")
+    json.loads(out)
+    assert "wrote  my q.csv: 3 images to leave out" in err
+
+
+def test_check_suggests_no_training_that_would_fail(lpt, tmp_path):
+    _, out, _ = lpt("data", "check", "photos", "--workers", "0")
+    assert "next" not in out  # nothing is bad
+    (tmp_path / "photos" / "ant" / "bad.png").write_bytes(b"no image")
+    _, out, _ = lpt("data", "check", "photos", "--workers", "0")
+    assert out.splitlines()[-1] == "next  lpt train photos --bad-images skip"
+    (tmp_path / "photos" / "eel").mkdir()
+    _, out, _ = lpt("data", "check", "photos", "--workers", "0")
+    assert out.splitlines()[-2:] == [
+        "first  repair 1 fault of folders, which no list of images can leave out",
+        "then  lpt train photos --bad-images skip",
+    ]
+    (tmp_path / "photos" / "eel" / "bad.png").write_bytes(b"no image")
+    _, out, _ = lpt("data", "check", "photos", "--workers", "0")
+    assert "first  photos: without its bad images the class 'eel' has no training" in out
+    assert "next" not in out
+
+
 # Lists
 
 
@@ -254,7 +288,31 @@ def test_check_reports_all_faults_of_folders_and_of_images(lpt, tmp_path):
 
 def test_longtail_says_which_classes_become_rare(lpt):
     _, out, _ = lpt("data", "longtail", "photos", "lt.csv", "--imbalance", "2")
-    assert "order ant (most images) to dog (fewest)" in out
+    assert "order ant (most images) to dog (fewest); --shuffle-classes draws another" in out
+    _, out, _ = lpt("data", "longtail", "photos", "s.csv", "--imbalance", "2", "--shuffle-classes")
+    assert "drawn by --seed" in out
+
+
+def test_longtail_says_which_imbalance_is_reached(lpt, tmp_path):
+    """In alphabetical order, the three images of the first class would bound all others."""
+    for old, new in (("ant", "zebu"), ("dog", "asp")):
+        (tmp_path / "photos" / old).rename(tmp_path / "photos" / new)
+
+    def printed(imbalance: int) -> str:
+        options = ("--imbalance", str(imbalance), "--test-fraction", "0")
+        return lpt("data", "longtail", "photos", f"{imbalance}.csv", *options)[1]
+
+    assert "order zebu (most images) to asp (fewest)" in printed(8)
+    assert "28 to 2 per class (imbalance 14)" in printed(10)
+    assert Counter(row["label_name"] for row in rows(tmp_path / "10.csv")) == {
+        "zebu": 28,
+        "bee": 12,
+        "cat": 6,
+        "asp": 2,
+    }
+    assert "note  above imbalance 11: numbers of images are rounded down" in printed(11)
+    assert "note  imbalance 1000 is not reached: the largest class keeps 30 images" in printed(1000)
+    assert "note" not in printed(30)
 
 
 def test_lists_of_names_that_are_not_utf_8_open_again(lpt, tmp_path, monkeypatch):

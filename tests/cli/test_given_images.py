@@ -82,3 +82,27 @@ def test_arguments_before_and_after_standard_input_keep_their_place(photos):
 def test_a_line_without_end_is_refused():
     with pytest.raises(DataError, match=r"standard input: a path of more than 1 MB"):
         read(b"a" * (2**20 + 2**17))
+
+
+def test_an_image_on_standard_input_is_one_image(photos):
+    content = (photos / "bee" / "00.png").read_bytes()
+    groups = given_images([photos / "ant", Path("-"), photos / "bee"], io.BytesIO(content))
+    images = [image for group in groups for image in group]
+    assert [image.content for image in images] == [None, None, content, None]
+    assert images[2].path == Path("stdin")
+
+
+def test_bytes_that_are_neither_an_image_nor_paths_are_one_error():
+    with pytest.raises(DataError, match=r"standard input: neither an image nor a list of paths"):
+        read(b"\x00\x01\x02\n" * 100)
+
+
+def test_what_a_folder_leaves_out_is_told(photos, tmp_path):
+    folder = write_photos(tmp_path / "photos", {"ant": 1})
+    (folder / "ant" / "notes.xyz").write_text("no image")
+    told: list[str] = []
+    groups = given_images([folder], io.BytesIO(), notice=told.append)
+    assert sum(map(len, groups)) == 1
+    assert len(told) == 1
+    assert told[0].startswith(f"{folder}: left out 1 ")
+    assert "notes.xyz" in told[0]

@@ -68,7 +68,7 @@ def test_settings_are_found_by_name_and_by_meaning(lpt):
 def test_choices_are_named_when_a_value_is_unknown(lpt):
     refused(lpt("bench", "--precision", "banana"), "--precision banana", "auto, float32, bf16")
     refused(lpt("data", "longtail", "photos", "x.csv", "--profile", "y"), "'y'", "exponential")
-    refused(lpt("train", "photos", "--log", "wandb"), "--log wandb", "tensorboard")
+    refused(lpt("train", "photos", "--log", "loki"), "--log loki", "tensorboard")
 
 
 def test_backbones_fit_eighty_columns(lpt):

@@ -43,7 +43,7 @@ def test_help_takes_no_heavy_import():
 
 WRONG: dict[str, tuple[list[str], list[str]]] = {
     "missing data": (["train", "/no/such"], ["/no/such", "no such folder"]),
-    "no data": (["train"], ["DATA: not given", "--resume and --out"]),
+    "no data": (["train"], ["DATA: not given", "resume the run in --out with --resume"]),
     "unknown setting": (["train", "photos", "--set", "phase1.foo=3"], ["phase1.foo", "epochs"]),
     "no setting": (["train", "photos", "--set", "phase1"], ["key=value"]),
     "bad value": (["train", "photos", "--set", "seed=2020-99-99"], ["seed=2020-99-99"]),
@@ -126,13 +126,17 @@ def test_threads_are_set_before_torch_is_imported(command, tmp_path):
 
 @pytest.mark.parametrize(
     "words",
-    ["demo", "train .", "study", "predict . .", "evaluate .", "analyze .", "report .", "bench"],
+    [
+        *("demo", "train .", "study", "predict . .", "evaluate .", "analyze .", "report ."),
+        *("bench", "data inspect .", "data check .", "data split . x.csv"),
+        *("data longtail . x.csv", "data bench ."),
+    ],
 )
 def test_every_command_that_computes_takes_threads(lpt, monkeypatch, words):
     def use_threads(number):
         raise LptError(f"{number} threads are used.")
 
-    for module in ("predict", "reports", "study", "train", "use"):
+    for module in ("options", "predict", "reports", "study", "train", "use"):
         monkeypatch.setattr(f"lpt.cli.{module}.use_threads", use_threads)
     refused(lpt(*words.split(), "--threads", "3"), "3 threads are used")
 
@@ -142,3 +146,22 @@ def test_a_number_of_threads_that_cannot_be_is_refused(lpt, number):
     code, _, err = lpt("predict", "none", "none", "--threads", number)
     assert code == 2
     assert "--threads" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("bench", "--batch", "x"), "--batch 'x': must be a whole number, such as 5."),
+        (("bench", "--batch", "0"), "--batch '0': must be at least 1."),
+        (("train", "photos", "--seed", "-1"), "--seed '-1': must be at least 0."),
+        (
+            ("predict", "run", "photos", "--output", "xml"),
+            "--output: 'xml' is not one of 'table', 'csv', 'jsonl'.",
+        ),
+    ],
+)
+def test_a_value_that_an_option_does_not_take_is_named_with_what_it_takes(words, said, lpt):
+    result = lpt(*words)
+    refused(result, said, f"{words[0]} --help")
+    assert "Value error" not in result[2]
+    assert ".." not in result[2]

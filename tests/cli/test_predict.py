@@ -131,3 +131,22 @@ def test_progress_goes_to_stderr_for_many_images(lpt, monkeypatch):
     assert begun == []
     assert lpt("predict", "run", *["photos/ant"] * 4)[0] == 0
     assert begun == [("predict", 120, "images")]
+
+
+def test_an_image_on_standard_input_is_predicted(lpt, home, monkeypatch):
+    image = home / "photos" / "dog" / "00.png"
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(image.read_bytes())))
+    code, out, _ = lpt("predict", "run", "-", "--output", "csv")
+    (row,) = rows(out)
+    assert (code, row["path"], row["error"]) == (0, "stdin", "")
+    (same,) = rows(lpt("predict", "run", str(image), "--output", "csv")[1])
+    assert row["probability"] == same["probability"]
+
+
+def test_what_is_left_out_is_said_on_stderr(lpt, tmp_path, home):
+    shutil.copytree(home / "photos" / "dog", tmp_path / "dog")
+    (tmp_path / "dog" / "readme.xyz").write_text("no image")
+    code, out, err = lpt("predict", "run", str(tmp_path / "dog"))
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert "left out 1 " in err
+    assert "readme.xyz" in err

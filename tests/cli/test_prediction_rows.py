@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lpt.cli.prediction_rows import Output, PredictionRow, formatter
+from lpt.escape import printable
 from lpt.task.prediction import Prediction
 
 BIRD = Prediction("a.jpg", ("wren", "robin"), (0.7, 0.2), (3, 1))
@@ -62,6 +63,6 @@ def test_any_name_of_a_file_or_a_class_stays_in_its_cell(path, label):
     text = formatter(Output.CSV, 1)[1](found)
     (row,) = csv.reader(io.StringIO(text, newline=""))
     assert len(row) == 5
-    assert row[0].endswith(path)
-    assert row[1].endswith(label)
+    assert printable(row[0]).endswith(printable(path))
+    assert row[1].endswith(printable(label))
     assert "\n" not in formatter(Output.TABLE, 1)[1](found)

@@ -1,6 +1,8 @@
 """Whatever classes, files and folders are called, a terminal shows it and obeys none of it."""
 
 import ast
+import csv
+import io
 import json
 import unicodedata
 from collections.abc import Iterator
@@ -78,6 +80,7 @@ def walk(lpt: Lpt, home: Path, root: Path) -> Iterator[tuple[tuple[str, ...], in
     yield ("evaluate", run, f"{HOSTILE[:3]}={data}", "--json"), 0
     yield ("predict", run, picture), 0
     yield ("predict", run, picture, "--json"), 0
+    yield ("predict", run, picture, "--output", "csv"), 0
     yield ("analyze", run), 0
     yield ("report", run), 0
     yield ("info", run), 0
@@ -105,6 +108,26 @@ def test_no_command_prints_a_character_that_a_terminal_obeys(command: Lpt, home,
         assert_harmless(out + err)
         if "--json" in words:
             json.loads(out)
+    written = sorted(hostile.rglob("*.csv"))
+    assert {"test.csv", "classes.csv", "predictions.csv", "suspects.csv", "lt.csv"} <= {
+        path.name for path in written
+    }
+    for path in written:
+        assert_harmless_table(path.read_text(encoding="utf-8", errors="surrogateescape"))
+
+
+READ_AGAIN = ({"file", "label_name"}, {"name", "split", "kind"})
+"""Columns by which a list is known that lpt reads again."""
+EXACT = {"file", "name", "label_name"}
+"""Columns of such lists that hold names of files and classes as they are."""
+
+
+def assert_harmless_table(text: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    known = set(rows[0]) if rows else set()
+    exact = EXACT if any(columns <= known for columns in READ_AGAIN) else set()
+    for row in rows:
+        assert_harmless("".join(cell for name, cell in row.items() if name not in exact))
 
 
 def test_files_for_spreadsheets_hold_no_formula(command: Lpt, hostile, tmp_path):

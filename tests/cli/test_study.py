@@ -64,7 +64,7 @@ def test_rows_of_a_study_are_listed_by_label(lpt):
 def test_a_plan_counts_the_runs_and_writes_nothing(lpt, home):
     code, out, err = lpt("study", "phases", *QUICK, "--lrs=x1/3,x1", "--only=both", "--plan")
     assert code == 0
-    assert "6 (4 for learning-rate selection; shared phase-1 runs included); 0 already done" in err
+    assert "6 (2 for learning-rate selection, 1 for the table, 3 of phase 1, from which " in err
     (row,) = [line.split() for line in out.splitlines() if line.startswith("both")]
     assert row[:9] == ["both", "phases", "0", "of", "2", "0", "of", "1", "~"]
     assert "Total time left on this machine: about " in out

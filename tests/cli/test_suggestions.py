@@ -1,5 +1,7 @@
 """Every command that an output or an error suggests can be pasted, and works."""
 
+import csv
+import importlib
 import re
 import shlex
 import shutil
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lpt.analysis.labels.suspects import Suspect
 from lpt.training.trainer import Trainer
 
 from .running import FLAGS, Lpt, refused
@@ -82,6 +85,45 @@ def test_what_data_tools_suggest_works(command: Lpt, place: Path):
         (words,) = suggested(out)
         assert words[:2] == ["lpt", "train"]
         assert command("data", "inspect", words[2])[0] == 0
+
+
+@pytest.mark.slow
+def test_training_without_bad_images_works_as_the_check_suggests(command: Lpt, place: Path):
+    (place / "my photos" / "ant" / "bad.png").write_bytes(b"no image")
+    quarantine = ("--quarantine", "my list.csv", "--workers", "0")
+    code, out, _ = command("data", "check", "my photos", *quarantine)
+    assert code == 1
+    (words,) = suggested(out)
+    vit = ("--backbone", "vit.safetensors", "--out", "my run")
+    code, _, err = command(*words[1:], *vit, *FLAGS)
+    assert code == 0
+    assert "left out  1 image of the data" in err
+
+
+@pytest.mark.slow
+def test_training_without_suspects_works_as_the_analysis_suggests(
+    command: Lpt, place: Path, monkeypatch
+):
+    """The list of suspects replaces that of the run, so it names the images of both."""
+    (place / "my photos" / "ant" / "bad.png").write_bytes(b"no image")
+    command("data", "check", "my photos", "--quarantine", "my list.csv", "--workers", "0")
+    trained(command, "--bad-images", "my list.csv")
+    found = (Suspect(0, 0, 1, 0.95), Suspect(2, 0, 1, 0.92))
+    module = importlib.import_module("lpt.analysis.run_analysis")  # the package has the function
+    monkeypatch.setattr(module, "find_suspects", lambda *_: found)
+    code, out, err = command("analyze", "my run")
+    assert code == 0, err
+    kinds = [row["kind"] for row in csv.DictReader((place / "my run/analysis/suspects.csv").open())]
+    assert kinds == ["suspect-label", "suspect-label", "left-out"]
+    words, report = suggested(out)
+    assert report[:2] == ["lpt", "report"]
+    code, _, err = command(*words[1:], "--out", "again")
+    assert code == 0, err
+    assert "left out  3 images of the data" in err
+    code, _, err = command("report", "my run")
+    assert code == 0, err
+    page = (place / "my run" / "report.html").read_text()
+    assert page.index("<h3>Training images</h3>") < page.index("2 in <code>analysis/suspects.csv")
 
 
 @pytest.mark.slow

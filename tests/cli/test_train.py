@@ -63,6 +63,7 @@ def test_error_stops_before_anything_is_trained(lpt, spoilt, tmp_path):
     assert code == 2
     assert "1 image would spoil training" in err
     assert "ant/bad.png (not-image)" in err
+    assert "leave them out: --bad-images skip, or --bad-images LIST" in err
     assert not (tmp_path / "run").exists()
 
 
@@ -78,14 +79,16 @@ def test_skip_leaves_it_out_and_evaluation_does_too(lpt, spoilt, tmp_path):
 def test_a_quarantine_list_is_left_out_by_training(lpt, spoilt, tmp_path):
     leave = tmp_path / "leave.csv"
     assert lpt("data", "check", str(spoilt), "--quarantine", str(leave), "--workers", "0")[0] == 1
-    assert train(lpt, spoilt, tmp_path / "run", "--bad-images", str(leave))[0] == 0
+    code, _, err = train(lpt, spoilt, tmp_path / "run", "--bad-images", str(leave))
+    assert code == 0
+    assert f"left out  1 image of the data ({leave})" in err
     assert lpt("evaluate", str(tmp_path / "run"))[0] == 0
 
 
 def test_a_list_that_is_not_there_is_a_setting_out_of_range(lpt, spoilt, tmp_path):
     code, _, err = train(lpt, spoilt, tmp_path / "run", "--bad-images", "none.csv")
     assert code == 2
-    assert "data.bad_images=none.csv: choose error, skip or an existing quarantine list" in err
+    assert "--bad-images none.csv: no such file. Give error, skip or a quarantine list" in err
     assert not (tmp_path / "run").exists()
 
 

@@ -133,6 +133,30 @@ def test_a_wrong_file_is_named(text, said, tmp_path):
         load_config(path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "root:$6$secret$hash:19000:0:99999:7:::\nuser:secret:1::::::",
+        "root:*:19000:0:99999:7:::",
+        "secret",
+        "- secret",
+        "{secret: [",
+        "aws_secret_access_key: secret",
+        "token: &secret x\nother: *secret2",
+        "!secret x",
+        "secret: 1\nsecret: 2",
+        "[default]\nkey = secret",
+    ],
+)
+def test_nothing_of_a_file_that_is_no_recipe_is_repeated(text, tmp_path):
+    path = tmp_path / "shadow"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="shadow") as caught:
+        load_config(path)
+    assert "secret" not in str(caught.value)
+    assert "root" not in str(caught.value).replace(str(path), "")
+
+
 def test_an_unknown_recipe_names_those_there_are(tmp_path):
     with pytest.raises(ConfigError, match=r"'papre'.*Recipes: default, paper, released"):
         load_config("papre")

@@ -84,6 +84,14 @@ def test_any_text_is_a_setting_or_an_error_of_two_lines(path, text):
         ("augment.crop_scale=[0.9, 0.1]", r"augment: crop_scale=\(0.9, 0.1\) must satisfy"),
         ("data.few_below=500", "data: few_below=500 must be at most many_above"),
         ("phase1.optim=3", "setting phase1.optim=3: "),
+        ("image_size=true", "setting image_size=True: must be a whole number, such as 5"),
+        ("seed=true", "setting seed=True: must be a whole number"),
+        ("phase1.optim.lr=true", "setting phase1.optim.lr=True: must be a number, such as 0.5"),
+        ("augment.crop_scale=[0.5, true]", r"setting augment.crop_scale=\[0.5, True\]: must be"),
+        ("phase1.short_epochs=[[0, true]]", "setting phase1.short_epochs=.*: must be a whole"),
+        ("phase1.short_epochs=[[0, 1], [0, 2]]", "short_epochs: epoch 0 is given twice"),
+        ("phase1.loss.options={tau: .nan}", r"phase1.loss.options.tau=nan: must be a finite"),
+        ("seed=" + "9" * 5000, "the value is not YAML .a whole number of thousands of digits"),
         ("phase1.epochs", "--set phase1.epochs: write it as key=value"),
         ("seed=2020-99-99", "--set seed=2020-99-99: the value is not YAML"),
         ("seed=[", r"--set seed=\[: the value is not YAML"),
@@ -121,3 +129,9 @@ def test_another_loss_begins_without_the_options_of_the_one_before():
 def test_a_value_for_a_whole_section_is_refused_with_the_form_that_is_meant():
     with pytest.raises(ConfigError, match=r"phase1\.loss='names': a section of settings; set"):
         RunConfig().changed({"phase1.loss": "names"})
+
+
+def test_truth_values_stay_where_they_are_meant():
+    changed = RunConfig().changed({"phase1.optim.scale_lr": True, "compile": True})
+    assert changed.phase1.optim.scale_lr is True
+    assert changed.compile == "on"

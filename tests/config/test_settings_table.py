@@ -5,8 +5,8 @@ import json
 import pytest
 
 from lpt.baselines.named_baselines import BASELINES
-from lpt.baselines.settings import BaselineSettings
 from lpt.config import RunConfig, load_config
+from lpt.config.baseline_settings import BaselineSettings
 from lpt.config.settings_table import run_settings, section_settings
 
 ALL = [*run_settings(), *section_settings(BaselineSettings(), "baseline.")]

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import random
 import signal
@@ -127,6 +128,23 @@ class _Killer:
 
     def __call__(self, image):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("batches", [BATCHES, iter(BATCHES * 100)], ids=["counted", "stream"])
+def test_no_more_workers_start_than_a_pass_has_batches(dataset, batches):
+    """12 images are four batches of three; 256 processes would take minutes to start."""
+    arriving = iter(make_loader(dataset, batches, workers=256, start_method="fork"))
+    next(arriving)
+    assert len(multiprocessing.active_children()) == 4
+    del arriving
+
+
+def test_no_batch_is_lost_by_counting_them(dataset):
+    counted, streamed = (make_loader(dataset, given) for given in (BATCHES, iter(BATCHES)))
+    assert all(
+        torch.equal(a, b) for a, b in zip(together(counted), together(streamed), strict=True)
+    )
+    assert list(make_loader(dataset, iter([]), workers=2)) == []
 
 
 @pytest.mark.slow

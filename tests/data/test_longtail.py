@@ -84,6 +84,12 @@ def test_a_short_class_bounds_the_largest(make_folder):
     assert np.bincount(long_tailed(data, profile="step", imbalance=2).labels).tolist() == [5, 2]
 
 
+def test_frequent_classes_stay_frequent(make_folder):
+    sizes = {"train/a": 3, "train/b": 40, "train/c": 12, "train/d": 40, "test/a": 1}
+    data = open_data(make_folder(sizes), val_fraction=0)
+    assert np.bincount(long_tailed(data, imbalance=10).labels).tolist() == [3, 39, 8, 18]
+
+
 def test_seed_chooses_images_and_shuffled_classes(data):
     one, two, other = (long_tailed(data, imbalance=8, seed=s).positions.tolist() for s in (1, 1, 2))
     assert one == two != other

@@ -14,12 +14,12 @@ ROWS = [
 ]
 
 
-def test_plain_table() -> None:
+def test_plain_table_leaves_out_shot_groups_without_any_value() -> None:
     assert render_table(ROWS).splitlines() == [
-        "model         overall  many  medium  few  macro     params  seconds",
-        "------------  -------  ----  ------  ---  -----  ---------  -------",
-        "linear probe     50.0     -       -    -      -        960      2.2",
-        "LPT              66.7     -       -  8.0      -  1,013,760        -",
+        "model         overall  few  macro     params  seconds",
+        "------------  -------  ---  -----  ---------  -------",
+        "linear probe     50.0    -      -        960      2.2",
+        "LPT              66.7  8.0      -  1,013,760        -",
     ]
 
 
@@ -42,8 +42,11 @@ def test_note_names_the_group_bounds() -> None:
     table = render_table(ROWS, groups=ClassGroups(few_below=21))
     assert table.splitlines()[-2:] == [
         "",
-        "Training images per class: many > 100 images, medium 21 to 100 images, few < 21 images.",
+        "Training images per class: many > 100 images, medium 21 to 100 images, few < 21 images."
+        " Macro: mean accuracy of the classes.",
     ]
+    without = render_table(ROWS, COLUMNS[:2], groups=ClassGroups(few_below=21))
+    assert "Macro" not in without
 
 
 def test_spread_shows_mean_and_deviation() -> None:
@@ -54,8 +57,8 @@ def test_spread_shows_mean_and_deviation() -> None:
 def test_wide_characters_keep_columns_aligned() -> None:
     table = render_table([{"model": "松", "few": 1.0}, {"model": "ab", "few": 0.0}])
     assert [line.rstrip() for line in table.splitlines()[2:]] == [
-        "松           -     -       -  100.0      -       -        -",
-        "ab           -     -       -    0.0      -       -        -",
+        "松           -  100.0      -       -        -",
+        "ab           -    0.0      -       -        -",
     ]
 
 

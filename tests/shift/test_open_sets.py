@@ -48,6 +48,23 @@ def test_labels_of_a_split_are_those_of_the_task(data):
         open_sets("own", data.split("train"), CLASSES[:2])
 
 
+def test_classes_of_an_opened_data_set_are_matched_like_those_of_a_path(tmp_path):
+    names = ("cat", "7", "caf\u00e9")
+    write_photos(tmp_path / "photos", {"cat": 4, "007": 4, "cafe\u0301": 4})
+    (by_path,) = open_sets("own", tmp_path / "photos", names)
+    (opened,) = open_sets("own", open_data(tmp_path / "photos", test_fraction=0.5), names)
+    assert set(opened.members) == set(by_path.members) == {(0,), (1,), (2,)}
+
+
+def test_notes_about_the_data_are_kept(tmp_path):
+    photos = write_photos(tmp_path / "photos")
+    (photos / "ant" / "notes.xyz").write_text("no image")
+    (by_path,) = open_sets("own", photos, CLASSES)
+    (opened,) = open_sets("own", open_data(photos, test_fraction=0.4), CLASSES)
+    for found in (by_path, opened):
+        assert any(note.startswith("left out") for note in found.notes)
+
+
 def test_an_unknown_class_is_named(data):
     with pytest.raises(DataError, match="unknown classes: 'ant'"):
         open_sets("own", data, ("bee", "cat", "dog"))

@@ -8,6 +8,7 @@ import pytest
 
 import lpt
 from lpt.data.sources.shifted_sets import open_shifted
+from lpt.progress import SilentReporter
 from lpt.records import Predictions
 from lpt.shift import score_sets as shift
 from lpt.shift.score_sets import score_sets
@@ -77,3 +78,38 @@ def test_the_drop_is_what_the_source_loses():
     score = shift.SetScore("x", SimpleNamespace(overall=0.25), 0.25, source=0.75)
     assert score.drop == 0.5
     assert replace(score, source=None).drop is None
+
+
+def test_sets_are_scored_under_the_frequencies_asked_for(home, monkeypatch):
+    monkeypatch.chdir(home)
+    task = Task.load("run", device="cpu")
+    (score,) = score_sets("run", task, {"half": "half"}, with_source=False, prior={"cat": 1})
+    assert [one.name for one in score.metrics.class_scores if one.correct] == ["cat"]
+    assert score.metrics.overall == pytest.approx(6 / 10)
+
+
+def test_predictions_are_kept_without_the_frequencies(home, monkeypatch):
+    monkeypatch.chdir(home)
+    task = Task.load("run", device="cpu")
+
+    def overall(**options: object) -> float:
+        return score_sets("run", task, keep=True, **options)[0].metrics.overall
+
+    plain = overall(again=True)
+    changed = overall(prior={"dog": 1})
+    assert changed == overall(prior={"dog": 1}, again=True)
+    assert overall() == plain != changed
+
+
+def test_an_estimate_of_the_frequencies_is_reported_with_its_doubt(home, monkeypatch):
+    monkeypatch.chdir(home)
+    said: list[str] = []
+
+    class Said(SilentReporter):
+        def message(self, text: str) -> None:
+            said.append(text)
+
+    task = Task.load("run", device="cpu")
+    score_sets("run", task, {"half": "half"}, reporter=Said(), prior="estimate")
+    (line,) = [text for text in said if text.startswith("prior     half")]
+    assert "10 images for 4 classes are few" in line

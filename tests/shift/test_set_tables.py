@@ -31,7 +31,8 @@ def rows(text: str) -> dict[str, list[str]]:
 
 def test_one_set_has_neither_source_nor_drop():
     found = rows(render_scores([SetScore("own", metrics(0.5), 0.5)], ClassGroups()))
-    assert found["own"] == ["own", "3", "1,250", "50.0", "-", "-", "50.0", "(1,250)", "50.0"]
+    assert found["own"] == ["own", "3", "1,250", "50.0", "50.0", "(1,250)", "50.0"]
+    assert "many" not in found["data"]
     assert "drop" not in found["data"]
 
 
@@ -43,7 +44,7 @@ def test_a_family_is_averaged_and_shown_by_severity():
     text = render_scores([SetScore("own", metrics(0.5), 0.5), *family], ClassGroups())
     found = rows(text)
     (mean,) = [line.split() for line in text.splitlines() if line.startswith("c (mean of 2)")]
-    assert " ".join(mean[4:]) == "3 1,250 30.0 - - 30.0 (1,250) 30.0 50.0 20.0"
+    assert " ".join(mean[4:]) == "3 1,250 30.0 30.0 (1,250) 30.0 50.0 20.0"
     assert found["fog"] == ["fog", "40.0", "20.0", "30.0", "20.0"]
     assert found["Drop:"]
 

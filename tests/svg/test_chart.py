@@ -28,3 +28,18 @@ def test_many_dots_share_a_path() -> None:
     chart.dots([(i / 400, 0.5) for i in range(400)], "one", names=["name"] * 400)
     assert "<circle" not in chart.render()
     assert chart.render().count("h0") == 400
+
+
+def test_a_line_of_one_point_is_a_dot_that_can_be_seen() -> None:
+    chart = Chart("Title", "Description", Axis("x", 0, 1), Axis("y", 0, 1))
+    chart.line([(1, 0.5)], "one")
+    dot = next(child for child in picture(chart.render()) if child.get("class") == "dot one")
+    assert float(dot.get("r", "0")) > 4
+
+
+def test_dots_without_points_have_no_entry_in_the_legend() -> None:
+    chart = Chart("Title", "Description", Axis("x", 0, 1), Axis("y", 0, 1))
+    for series in ("one", "two"):
+        chart.dots([(0.5, 0.5)], series, series, ["name"])
+    chart.dots([], "none", "nothing", [])
+    assert "nothing" not in chart.render()

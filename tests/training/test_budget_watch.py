@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from lpt.backbones import FrozenViT
-from lpt.errors import ConfigError
+from lpt.errors import ConfigError, RunError
 from lpt.progress import SilentReporter
-from lpt.training.budget_watch import RESERVE, BudgetWatch, plan_time
+from lpt.training.budget_watch import RESERVE, BudgetWatch, keep_budget, plan_time, resumed_watch
 from lpt.training.deadline import Deadline
 from lpt.training.estimate import Pace, PhasePace, cache_seconds
 from lpt.training.pace import measure_pace
@@ -91,6 +91,63 @@ def test_a_cut_run_that_dies_resumes_with_its_cuts(
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+class Fast(Ticking):
+    """A clock on which a step takes a tenth of what was measured."""
+
+    def __init__(self) -> None:
+        super().__init__(slower_after=0, tick=STEP / 10)
+
+
+def test_epochs_that_come_back_are_recorded_and_train_to_the_same_bits_again(
+    photos: Path, backbone: FrozenViT, tmp_path: Path
+) -> None:
+    planned = config(photos, phase1__epochs=4, phase2__epochs=4)
+    with opened(planned, tmp_path / "run", backbone) as trainer:
+        trainer.context.reporter = Notes()
+        asked = {"phase1": 9, "phase2": 6}
+        trainer.watch = BudgetWatch(Deadline(1e4, 0.0, Fast()), pace_of(trainer), asked)
+        trainer.run()
+        assert any(
+            "phase1: 9 epochs instead of 4" in text for text in trainer.context.reporter.messages
+        )
+    kept = RunFolder(tmp_path / "run").read_config()
+    assert (kept.phase1.epochs, kept.phase2.epochs) == (9, 6)
+    assert not kept.phase1.short_epochs
+    train(kept, tmp_path / "again", backbone)
+    ours, theirs = tensors_of(tmp_path / "run"), tensors_of(tmp_path / "again")
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_phase_whose_first_epoch_depends_on_their_number_gets_no_epochs_back(
+    photos: Path, backbone: FrozenViT, tmp_path: Path
+) -> None:
+    for name, warmup in (("none", 0.0), ("long", 2.0)):
+        planned = config(photos, phase1__epochs=4, phase1__optim__warmup_epochs=warmup)
+        with opened(planned, tmp_path / name, backbone) as trainer:
+            watch = BudgetWatch(Deadline(1e4, 0.0, Fast()), pace_of(trainer), {"phase1": 9})
+            assert watch.clock(planned, PHASES[0], lambda _: None).most == 0
+
+
+def test_a_resumed_run_watches_what_is_left_of_its_budget(
+    photos: Path, backbone: FrozenViT, tmp_path: Path
+) -> None:
+    with opened(config(photos), tmp_path / "run", backbone) as trainer:
+        trainer.context.reporter = Notes()
+        asked = {"phase1": 5, "phase2": 7}
+        folder = trainer.folder.path
+        parts = trainer.context, PHASES, trainer.stage, folder
+        assert resumed_watch(*parts, time_ago(0.0)) is None
+        keep_budget(folder, BudgetWatch(Deadline(600.0, 0.0), pace_of(trainer), asked))
+        watch = resumed_watch(*parts, time_ago(480.0))
+        assert watch is not None
+        assert watch.asked == asked
+        assert watch.deadline.end - time.monotonic() == pytest.approx(108.0, abs=20.0)
+        assert "2 min of 10 min left" in trainer.context.reporter.messages[-1]
+        (folder / "budget.json").write_text('{"seconds": "all"}')
+        with pytest.raises(RunError, match=r"budget\.json: .*Remove it"):
+            resumed_watch(*parts, time_ago(0.0))
+
+
 def test_a_run_in_time_is_as_without_a_budget(
     photos: Path, backbone: FrozenViT, tmp_path: Path
 ) -> None:
@@ -160,7 +217,7 @@ def test_the_plan_says_what_is_over_and_what_measuring_took(trainer: Trainer) ->
     assert watch is not None
     assert 120 <= watch.deadline.spent < 180
     messages = trainer.context.reporter.messages
-    assert messages[0].startswith("budget    60 min, of which 2 min are over: the speed of this ")
+    assert messages[0].startswith("budget    60 min, 2 min of it used so far; measuring the speed ")
     assert messages[-1].startswith("estimate  ")
 
 

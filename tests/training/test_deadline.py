@@ -1,5 +1,7 @@
 """An epoch ends when its share of the time is over, by a clock that the tests turn."""
 
+from itertools import count
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,10 +23,18 @@ class Training:
     """Epochs of steps that take a time, ended by a clock: the loop without the learning."""
 
     def __init__(
-        self, budget: float, *, epochs: int, steps: int, after: float = 0.0, later: float = 0.0
+        self,
+        budget: float,
+        *,
+        epochs: int,
+        steps: int,
+        after: float = 0.0,
+        later: float = 0.0,
+        most: int = 0,
     ) -> None:
         self.time = Clock()
         self.short: list[tuple[int, int]] = []
+        self.longer: list[int] = []
         self.epochs, self.steps = epochs, steps
         self.deadline = Deadline(budget, self.time.now, self.time)
         self.clock = StageClock(
@@ -35,10 +45,16 @@ class Training:
             epoch=float(steps),
             later=later,
             shorten=lambda epoch, done: self.short.append((epoch, done)),
+            most=most,
+            lengthen=self.longer.append,
         )
 
     def run(self, step: float, validation: float = 0.0) -> None:
-        for epoch in range(self.epochs):
+        for epoch in count():
+            if epoch == 1:
+                self.epochs = self.clock.lengthened() or self.epochs
+            if epoch >= self.epochs:
+                break
             if not self.clock.begin(epoch):
                 continue
             for done in range(1, self.steps + 1):
@@ -118,3 +134,33 @@ def test_what_an_earlier_phase_has_seen_counts_from_the_first_epoch_on():
     clock.begin(0)
     deadline.clock.now = 98.0 - 3 * 20.0
     assert clock.over(0, 1)
+
+
+def test_a_faster_machine_gets_epochs_back_and_still_ends_at_the_deadline():
+    training = Training(100.0, epochs=8, steps=10, after=10.0, most=30)
+    training.run(step=0.5, validation=0.1)
+    assert training.longer == [training.epochs]
+    assert 8 < training.epochs <= 30
+    assert training.short == []
+    assert 90.0 - 6.0 <= training.deadline.spent <= 90.0
+
+
+def test_no_more_epochs_are_given_back_than_were_asked_for():
+    training = Training(100.0, epochs=8, steps=10, most=9)
+    training.run(step=0.5)
+    assert training.epochs == 9
+
+
+def test_later_phases_keep_their_share_of_the_time_that_was_saved():
+    training = Training(200.0, epochs=8, steps=10, later=80.0, most=30)
+    training.run(step=0.5)
+    half = 5.0 + 0.5 * (196.0 - 5.0) * (35 / 37.5)  # 35 s of epochs here and 40 s later
+    assert half - 5.0 <= training.deadline.spent <= half
+
+
+@pytest.mark.parametrize(("step", "most"), [(1.0, 30), (2.0, 30), (0.5, 0)])
+def test_nothing_is_given_back_on_a_machine_as_slow_as_planned_or_if_all_was_planned(step, most):
+    training = Training(85.0, epochs=8, steps=10, most=most)
+    training.run(step=step)
+    assert training.longer == []
+    assert training.epochs == 8

@@ -9,12 +9,13 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 
+from lpt.data.defaults import VAL_FRACTION
 from lpt.data.images.decode import decode
 from lpt.data.sources.open_data import open_data
 
 from .recipe import Stage
 
-__all__ = ["Images", "Mixed", "augment", "load_images", "normalise"]
+__all__ = ["Images", "Mixed", "augment", "colour", "load_images", "normalise", "random_crop"]
 
 RATIO = (3 / 4, 4 / 3)
 
@@ -46,9 +47,13 @@ class Images:
         return self.take(order[~held].sort().values), self.take(order[held].sort().values)
 
 
-def load_images(data: str, split: str, size: int) -> Images:
-    """Decode a split of a data set once; images of other sizes are squashed to `size`."""
-    part = open_data(data).splits[split]
+def load_images(data: str, split: str, size: int, val_fraction: float = VAL_FRACTION) -> Images:
+    """Decode a split of a data set once; images of other sizes are squashed to `size`.
+
+    Unless `val_fraction` is 0, data without validation images has that share of its training
+    images split off.
+    """
+    part = open_data(data, val_fraction=val_fraction).splits[split]
     pixels = np.empty((len(part), size, size, 3), dtype=np.uint8)
     for row in range(len(part)):
         image = decode(part.read(row), name=part.name_of(row))
@@ -85,8 +90,12 @@ def augment(batch: Images, stage: Stage, jitter: float, seed: int) -> Mixed:
     device = batch.pixels.device
     random = torch.Generator(device).manual_seed(seed)
     host = np.random.default_rng(seed)
-    images = _crop(batch.pixels.float() / 127.5 - 1, stage, random)
-    images = _colour(images, jitter, random)
+    pixels = batch.pixels.float() / 127.5 - 1
+    fine = 2 if 2 * stage.image_size <= pixels.shape[-1] else 1  # else every other pixel is lost
+    images = random_crop(pixels, fine * stage.image_size, stage.crop_scale, random)
+    if fine > 1:
+        images = F.avg_pool2d(images, fine)
+    images = colour(images, jitter, random)
     if host.random() >= stage.mix:
         return Mixed(images, batch.labels, batch.labels, 1.0)
     other = torch.randperm(len(images), generator=random, device=device)
@@ -103,15 +112,24 @@ def augment(batch: Images, stage: Stage, jitter: float, seed: int) -> Mixed:
     return Mixed(images, batch.labels, batch.labels[other], 1 - (hole / side) ** 2)
 
 
-def _crop(images: Tensor, stage: Stage, random: torch.Generator) -> Tensor:
-    """A random part of each image at the stage's size, mirrored half of the time."""
+def random_crop(
+    images: Float[Tensor, "B 3 H H"],
+    side: int,
+    scale: tuple[float, float],
+    random: torch.Generator,
+    whole: float = 0.0,
+) -> Float[Tensor, "B 3 side side"]:
+    """A random part of each image, mirrored half of the time; a share of them `whole`."""
     count, device = len(images), images.device
 
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(count, generator=random, device=device)
 
-    area = uniform(*stage.crop_scale)
+    area = uniform(*scale)
     ratio = uniform(float(np.log(RATIO[0])), float(np.log(RATIO[1]))).exp()
+    if whole:
+        kept = uniform(0, 1) < whole
+        area, ratio = area.masked_fill(kept, 1.0), ratio.masked_fill(kept, 1.0)
     width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
     right, down = (1 - width) * uniform(-1, 1), (1 - height) * uniform(-1, 1)
     mirror = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
@@ -119,14 +137,13 @@ def _crop(images: Tensor, stage: Stage, random: torch.Generator) -> Tensor:
     place = torch.stack(
         [torch.stack([width * mirror, zero, right], 1), torch.stack([zero, height, down], 1)], 1
     )
-    fine = 2 if 2 * stage.image_size <= images.shape[-1] else 1  # else every other pixel is lost
-    side = stage.image_size * fine
     grid = F.affine_grid(place, [count, 3, side, side], align_corners=False)
-    cropped = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-    return F.avg_pool2d(cropped, fine) if fine > 1 else cropped
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
-def _colour(images: Tensor, jitter: float, random: torch.Generator) -> Tensor:
+def colour(
+    images: Float[Tensor, "B 3 h h"], jitter: float, random: torch.Generator
+) -> Float[Tensor, "B 3 h h"]:
     """Saturation, contrast and brightness, each changed by a factor of its own."""
     shape = (3, len(images), 1, 1, 1)
     factors = torch.rand(shape, generator=random, device=images.device) * 2 * jitter + 1 - jitter

@@ -19,7 +19,7 @@ from lpt.evaluation.knn import class_mean_accuracy, knn_accuracy
 from .images import Images, load_images, normalise
 from .network import SIZE, load_network
 
-__all__ = ["measure"]
+__all__ = ["measure", "probe"]
 
 STRENGTHS = (0.001, 0.01, 0.1)
 HELD_SHARE = 0.1
@@ -36,14 +36,14 @@ def measure(
     if seen:
         found["top1"] = _top1(backbone, load_images(seen, "test", SIZE))
     if unseen:
-        train, test = (load_images(unseen, split, SIZE) for split in ("train", "test"))
+        train, test = (load_images(unseen, split, SIZE, 0.0) for split in ("train", "test"))
         if a_class:
             train = train.without(a_class)[1]
         model = load_backbone(str(backbone))
         bank, asked = (_features(model, images) for images in (train, test))
         found["20nn"] = knn_accuracy(bank, train.labels, asked, test.labels)
         found["class_means"] = class_mean_accuracy(bank, train.labels, asked, test.labels)
-        found["linear_probe"] = _probe(bank, train.labels, asked, test.labels)
+        found["linear_probe"] = probe(bank, train.labels, asked, test.labels)
     print(json.dumps({name: round(100 * value, 2) for name, value in found.items()}))
 
 
@@ -62,7 +62,7 @@ def _features(model: torch.nn.Module, images: Images) -> Tensor:
         return torch.cat([model(normalise(p, SIZE)) for p in images.pixels.split(250)])
 
 
-def _probe(bank: Tensor, labels: Tensor, asked: Tensor, truth: Tensor) -> float:
+def probe(bank: Tensor, labels: Tensor, asked: Tensor, truth: Tensor) -> float:
     """Multinomial logistic regression; its strength chosen on a tenth of the training images."""
     features, classes = bank.numpy(), labels.numpy()
     order = random_stream(0, 5).permutation(len(classes))

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Muon"]
+__all__ = ["Muon", "make_optimizers"]
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 STEPS = 5
@@ -77,3 +77,38 @@ def orthogonal(
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
     return (x.mT if tall else x).float()
+
+
+def make_optimizers(
+    model: nn.Module,
+    *,
+    matrix_rate: float,
+    rate: float,
+    weight_decay: float,
+    precision: torch.dtype,
+) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks, AdamW for everything else.
+
+    Args:
+        model: a ViT, or modules that contain one.
+        matrix_rate, rate: learning rates of Muon and of AdamW.
+        weight_decay: of both, for matrices that are no embeddings.
+        precision: of Muon's iteration.
+    """
+    named = dict(model.named_parameters())
+    inside = {k: p for k, p in named.items() if "blocks." in k and p.dim() == 2}
+    decayed = [p for k, p in named.items() if k not in inside and p.dim() > 1 and "embed" not in k]
+    ids = {id(p) for p in (*inside.values(), *decayed)}
+    plain = [p for p in named.values() if id(p) not in ids]
+    muon = Muon(
+        [p for k, p in inside.items() if "qkv" not in k],
+        [p for k, p in inside.items() if "qkv" in k],
+        lr=matrix_rate,
+        weight_decay=weight_decay,
+        precision=precision,
+    )
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return [muon, torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99))]

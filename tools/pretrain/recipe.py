@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-__all__ = ["RECIPES", "Recipe", "Stage"]
+__all__ = ["RECIPES", "Recipe", "Stage", "trapezoid"]
 
 
 @dataclass(frozen=True)
@@ -85,3 +85,8 @@ RECIPES = {
     ),
 }
 """By device: an hour and a half of two CPU cores with bf16; twenty minutes of an H200."""
+
+
+def trapezoid(done: float, warmup: float, decay: float) -> float:
+    """Learning rate as a share of its peak: up, level, down to zero."""
+    return min(1.0, (done + 1e-3) / warmup, (1 - done) / decay)

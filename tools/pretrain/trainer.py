@@ -19,9 +19,9 @@ from lpt.errors import ConfigError, TrainingError
 from lpt.files.atomic_files import write_atomic
 
 from .images import Images, Mixed, augment, normalise
-from .muon import Muon
+from .muon import make_optimizers
 from .network import make_network
-from .recipe import Recipe, Stage
+from .recipe import Recipe, Stage, trapezoid
 
 __all__ = ["Trainer"]
 
@@ -52,7 +52,13 @@ class Trainer:
         self.compiled: Any = self.network
         if self.device.type == "cuda":
             self.compiled = torch.compile(self.network)
-        self.optimizers = self._optimizers()
+        self.optimizers = make_optimizers(
+            self.network,
+            matrix_rate=recipe.matrix_rate,
+            rate=recipe.rate,
+            weight_decay=recipe.weight_decay,
+            precision=torch.bfloat16 if self.bf16 else torch.float32,
+        )
         self.peaks = [[g["lr"] for g in o.param_groups] for o in self.optimizers]
         self.step, self.seconds = 0, 0.0
 
@@ -107,7 +113,7 @@ class Trainer:
         return [s for s in self.recipe.stages for _ in range(s.crops // self.recipe.batch)]
 
     def _train_step(self, stage: Stage, steps: int) -> Tensor:
-        factor = _trapezoid(self.step / steps, self.recipe.warmup, self.recipe.decay)
+        factor = trapezoid(self.step / steps, self.recipe.warmup, self.recipe.decay)
         for optimizer, peaks in zip(self.optimizers, self.peaks, strict=True):
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * factor
@@ -150,28 +156,6 @@ class Trainer:
         order = random_stream(self.recipe.seed, 0, epoch).permutation(len(self.train))
         rows = torch.from_numpy(order[place * size : (place + 1) * size])
         return self.train.take(rows.to(self.device))
-
-    def _optimizers(self) -> list[torch.optim.Optimizer]:
-        recipe, named = self.recipe, dict(self.network.named_parameters())
-        inside = {k: p for k, p in named.items() if k.startswith("blocks.") and p.dim() == 2}
-        decayed = [
-            p for k, p in named.items() if k not in inside and p.dim() > 1 and "embed" not in k
-        ]
-        decayed = [p for p in decayed if all(p is not q for q in inside.values())]
-        ids = {id(p) for p in (*inside.values(), *decayed)}
-        plain = [p for p in named.values() if id(p) not in ids]
-        muon = Muon(
-            [p for k, p in inside.items() if "qkv" not in k],
-            [p for k, p in inside.items() if "qkv" in k],
-            lr=recipe.matrix_rate,
-            weight_decay=recipe.weight_decay,
-            precision=torch.bfloat16 if self.bf16 else torch.float32,
-        )
-        groups = [
-            {"params": decayed, "weight_decay": recipe.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ]
-        return [muon, torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.99))]
 
     def _log(self, plan: list[Stage], stage: Stage, loss: float, rate: float, ends: bool) -> None:
         left = sum((s.image_size / stage.image_size) ** 2 for s in plan[self.step + 1 :])
@@ -222,8 +206,3 @@ class Trainer:
 def _rows(count: int, most: int) -> Iterator[slice]:
     for start in range(0, count, most):
         yield slice(start, min(start + most, count))
-
-
-def _trapezoid(done: float, warmup: float, decay: float) -> float:
-    """Learning rate as a share of its peak: up, level, down to zero."""
-    return min(1.0, (done + 1e-3) / warmup, (1 - done) / decay)

@@ -13,7 +13,7 @@ from lpt.data.sources.open_data import open_data, open_test
 from lpt.errors import DataError, RunError
 from lpt.escape import shell_command
 from lpt.task import Task
-from lpt.training.run.run_data import data_of_run
+from lpt.training.run.run_data import data_of_run, left_out_of_run, source_of_run
 from lpt.training.run.training_context import sample_per_class
 
 __all__ = ["AnalysisData", "open_analysis_data"]
@@ -30,6 +30,7 @@ class AnalysisData:
         bank_per_class: maximum of images per class in the bank; None if it has all of them.
         source: images of other data to compare features with, whatever their classes; or None.
         bank_root, images_root: folders that names in lists of suspects are relative to, or None.
+        left_out: images of the run's data that it left out as bad.
     """
 
     name: str
@@ -39,6 +40,7 @@ class AnalysisData:
     source: Split | None
     bank_root: Path | None = None
     images_root: Path | None = None
+    left_out: tuple[Split, ...] = ()
 
 
 def open_analysis_data(
@@ -56,19 +58,22 @@ def open_analysis_data(
             class is sampled.
     Raises: RunError if nothing names the data; DataError if it cannot be opened.
     """
-    own = data_of_run(run, task.spec.class_names)
+    recorded = source_of_run(run)
+    given = data is not None and recorded is not None and same_data(data, recorded)
+    own = data_of_run(run, task.spec.class_names, given=given)
     if own is None and data is None:
         raise RunError(f"{run}: a task file does not record its data. Name the data too.")
     own_root = None if own is None else data_root(own)
-    if data is not None and (own is None or not same_data(data, own.name)):
-        name, images = data, open_test(data, task.spec.class_names)
+    if data is not None and not given:
+        name, images = data, open_test(data, task.spec.class_names).split("test")
         root = images.store.root if isinstance(images.store, FileStore) else None
     else:
         assert own is not None
         name, images, root = own.name, _own_images(run, own), own_root
     bank, per_class = (None, None) if own is None else _bank(own.split("train"), most_bank)
     other = None if source is None else _other(source)
-    return AnalysisData(name, images, bank, per_class, other, own_root, root)
+    left_out = () if own is None else left_out_of_run(run, own)
+    return AnalysisData(name, images, bank, per_class, other, own_root, root, left_out)
 
 
 def _own_images(run: Path, own: Manifest) -> Split:

@@ -23,6 +23,8 @@ __all__ = ["VERSION", "Analysis", "FeatureScore", "read_analysis", "write_analys
 VERSION = 1
 """Of the format of analysis.json."""
 
+_IMAGE_LISTS = ("label_errors", "training_label_errors", "mistakes", "typical", "isolated")
+
 
 @dataclass(frozen=True)
 class FeatureScore:
@@ -70,6 +72,8 @@ class Analysis:
             bytes.
         training_suspects: number of training labels that are probably wrong (suspects.csv); None
             if no training images are known.
+        training_label_errors: the first of them; their index is that in the training images that
+            neighbours are searched in.
     """
 
     version: int
@@ -98,6 +102,7 @@ class Analysis:
     neighbours: dict[str, int | None]
     cost: dict[str, float]
     training_suspects: int | None = None
+    training_label_errors: tuple[NotableImage, ...] = ()
 
 
 def write_analysis(folder: Path, found: Analysis, confusions: Sequence[Confusion]) -> None:
@@ -139,7 +144,7 @@ def write_analysis(folder: Path, found: Analysis, confusions: Sequence[Confusion
         ),
         "images": (
             {"list": title, **named(image)}
-            for title in ("label_errors", "mistakes", "typical", "isolated")
+            for title in _IMAGE_LISTS
             for image in getattr(found, title)
         ),
     }

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +13,12 @@ from lpt.analysis.collect import MODELS, Collected
 from lpt.analysis.confidence import abstention, coverage, reliability
 from lpt.analysis.confusions import Confusion, find_confusions, short_of_data, worst_pair
 from lpt.analysis.features import Plane, compactness, knn_by_group, lda_plane
-from lpt.analysis.logit_digest import measure_scores
+from lpt.analysis.labels.suspects import Suspect
+from lpt.analysis.logit_digest import ImageScores, measure_scores
 from lpt.analysis.matching import Matching, match_classes
 from lpt.analysis.notable_images import (
     NotableImage,
     isolation,
-    label_errors,
     most_isolated,
     most_typical,
     worst_mistakes,
@@ -27,7 +28,7 @@ from lpt.machine.devices import peak_memory
 from lpt.random_streams import Stream, random_stream
 from lpt.task import Task
 
-__all__ = ["compute_analysis"]
+__all__ = ["compute_analysis", "notable_suspects"]
 
 MOST_IMAGES = 20_000  # images that K-NN and isolation are computed for
 CONFUSIONS = 50  # in the record; the CSV file has all
@@ -45,6 +46,7 @@ def compute_analysis(
     bank: Collected | None,
     other: Collected | None,
     seconds: float,
+    suspects: Sequence[Suspect] = (),
 ) -> tuple[Analysis, tuple[Confusion, ...]]:
     """Run all analyses.
 
@@ -55,6 +57,7 @@ def compute_analysis(
         bank: training images, for K-NN and isolation; None if unknown.
         other: images of other data, for the LDA; None for none.
         seconds: duration of the pass over the images, for the record.
+        suspects: analysed images whose label is probably wrong.
     Returns: the results, and all confused pairs of classes.
     """
     began = time.monotonic()
@@ -65,17 +68,13 @@ def compute_analysis(
     classes = metrics.class_scores
     confusions = find_confusions(scores, classes)
     subset = _subset(len(scores), MOST_IMAGES)
-    suspects, suggested, margins = label_errors(scores, members, size)
     mistakes = worst_mistakes(scores)
     typical = most_typical(scores, np.asarray(spec.class_counts, dtype=np.int64))
 
-    def listed(
-        order: Indices, score: Floats, suggested: Indices | None = None
-    ) -> tuple[NotableImage, ...]:
-        best = scores.chosen[order] if suggested is None else suggested
+    def listed(order: Indices, score: Floats) -> tuple[NotableImage, ...]:
         return tuple(
-            _notable(opened.images, images, int(i), int(c), float(s))
-            for i, c, s in list(zip(order, best, score, strict=True))[:PICTURES]
+            _notable(opened.images, scores, int(i), int(scores.chosen[i]), float(s))
+            for i, s in list(zip(order, score, strict=True))[:PICTURES]
         )
 
     isolated: tuple[NotableImage, ...] = ()
@@ -104,7 +103,7 @@ def compute_analysis(
         confusions=confusions[:CONFUSIONS],
         worst_pair=worst_pair(confusions, classes),
         short=short_of_data(scores, classes, confusions),
-        label_errors=listed(suspects, margins, suggested),
+        label_errors=notable_suspects(opened.images, scores, suspects),
         label_error_count=len(suspects),
         mistakes=listed(mistakes, scores.confidence[mistakes] - scores.own[mistakes]),
         typical=listed(typical, scores.own[typical]),
@@ -163,10 +162,18 @@ def _plane(images: Collected, other: Collected | None) -> Plane | None:
     )
 
 
+def notable_suspects(
+    split: Split, scores: ImageScores, suspects: Sequence[Suspect]
+) -> tuple[NotableImage, ...]:
+    """Describe the images of the first suspects, as many as a report shows."""
+    return tuple(
+        _notable(split, scores, s.index, s.suggested, s.score) for s in suspects[:PICTURES]
+    )
+
+
 def _notable(
-    split: Split, images: Collected, index: int, suggested: int, score: float
+    split: Split, scores: ImageScores, index: int, suggested: int, score: float
 ) -> NotableImage:
-    scores = images.scores
     ranked = np.flatnonzero(scores.top[index] == suggested)
     return NotableImage(
         index,

@@ -38,6 +38,20 @@ class Reliability:
     raw_error: float
     bins: tuple[ReliabilityBin, ...]
 
+    @property
+    def excess(self) -> float:
+        """Mean confidence minus accuracy: above 0 overconfident, below 0 underconfident."""
+        total = sum(one.images for one in self.bins)
+        return sum(one.images * (one.probability - one.accuracy) for one in self.bins) / total
+
+    @property
+    def tendency(self) -> str:
+        """The excess in words, in points."""
+        points = 100 * self.excess
+        if abs(points) < 0.05:
+            return "neither over- nor underconfident"
+        return f"{'overconfident' if points > 0 else 'underconfident'} by {abs(points):.1f}"
+
 
 @dataclass(frozen=True)
 class Coverage:

@@ -93,10 +93,14 @@ def worst_mistakes(scores: ImageScores) -> Indices:
 def most_typical(scores: ImageScores, counts: Indices) -> Indices:
     """Find the image of each class with the highest own probability, rarest class first.
 
+    An image that is predicted as another class is not typical of its own, so a class whose images
+    are all predicted wrongly has none.
+
     Args:
         counts: (C,) training images per class.
     """
-    order = np.lexsort((-scores.own, scores.labels))
+    right = np.flatnonzero(scores.correct)
+    order = right[np.lexsort((-scores.own[right], scores.labels[right]))]
     classes, first = np.unique(scores.labels[order], return_index=True)
     return order[first][np.argsort(counts[classes], kind="stable")]
 

@@ -54,8 +54,8 @@ def write_predictions(
                 _COLUMNS,
                 (
                     image,
-                    class_names[scores.labels[index]],
-                    class_names[scores.chosen[index]],
+                    printable(class_names[scores.labels[index]]),
+                    printable(class_names[scores.chosen[index]]),
                     f"{scores.confidence[index]:.6g}",
                     f"{scores.own[index]:.6g}",
                 ),

@@ -7,10 +7,11 @@ from pathlib import Path
 from lpt.analysis.analysis_data import AnalysisData, open_analysis_data
 from lpt.analysis.analysis_results import Analysis, write_analysis
 from lpt.analysis.collect import Collected, collect
-from lpt.analysis.compute_analysis import compute_analysis
+from lpt.analysis.compute_analysis import compute_analysis, notable_suspects
+from lpt.analysis.labels.leave_one_out import leave_one_out
+from lpt.analysis.labels.suspects import find_suspects, write_suspects
 from lpt.analysis.predictions import write_predictions
-from lpt.analysis.suspects import find_suspects, leave_one_out, write_suspects
-from lpt.analysis.thumbnails import save_thumbnails
+from lpt.analysis.thumbnails import TRAINING, save_thumbnails
 from lpt.data.check.quarantine import relative_name
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError
@@ -84,8 +85,20 @@ def run_analysis(
     seconds = time.monotonic() - began
     known = None if opened.bank is None else pass_over(opened.bank, "features of train")
     other = None if opened.source is None else pass_over(opened.source, f"features of {source}")
-    found, confusions = compute_analysis(task, opened, images, known, other, seconds)
-    found = replace(found, training_suspects=_write_suspects(folder, task, opened, images, known))
+    names, size = task.class_names, len(task.class_names)
+    members = task.groups.members(task.spec.class_counts)
+    suspects = find_suspects(images.scores, members, size)
+    found, confusions = compute_analysis(task, opened, images, known, other, seconds, suspects)
+    listed = [relative_name(opened.images, s.index, opened.images_root) for s in suspects]
+    write_suspects(folder / OTHER_SUSPECTS, suspects, listed, opened.images.name, names)
+    if known is not None and opened.bank is not None:
+        scores, judged = leave_one_out(known.features["plain"], known.labels, size)
+        suspects = find_suspects(scores, members, size, judged)
+        listed = [relative_name(opened.bank, s.index, opened.bank_root) for s in suspects]
+        out_before = _left_out(opened)
+        write_suspects(folder / SUSPECTS, suspects, listed, opened.bank.name, names, out_before)
+        shown = notable_suspects(opened.bank, scores, suspects)
+        found = replace(found, training_suspects=len(suspects), training_label_errors=shown)
     write_analysis(folder, found, confusions)
     write_thresholds(folder / THRESHOLDS, _thresholds(path, opened, images))
     write_predictions(folder, opened.images, images.scores, task.spec.class_names)
@@ -93,22 +106,13 @@ def run_analysis(
     return found, folder
 
 
-def _write_suspects(
-    folder: Path, task: Task, opened: AnalysisData, images: Collected, bank: Collected | None
-) -> int | None:
-    """Write the suspect labels of both lists; return the number of those of training."""
-    names, size = task.class_names, len(task.class_names)
-    members = task.groups.members(task.spec.class_counts)
-    found = find_suspects(images.scores, members, size)
-    listed = [relative_name(opened.images, s.index, opened.images_root) for s in found]
-    write_suspects(folder / OTHER_SUSPECTS, found, listed, opened.images.name, names)
-    if bank is None or opened.bank is None:
-        return None
-    scores, judged = leave_one_out(bank.features["plain"], bank.labels, size)
-    found = find_suspects(scores, members, size, judged)
-    listed = [relative_name(opened.bank, s.index, opened.bank_root) for s in found]
-    write_suspects(folder / SUSPECTS, found, listed, opened.bank.name, names)
-    return len(found)
+def _left_out(opened: AnalysisData) -> list[tuple[str, str]]:
+    """Name and split of the images that the run left out."""
+    return [
+        (relative_name(split, index, opened.bank_root), split.name)
+        for split in opened.left_out
+        for index in range(len(split))
+    ]
 
 
 def _thresholds(run: Path, opened: AnalysisData, images: Collected) -> ThresholdTable:
@@ -120,3 +124,6 @@ def _thresholds(run: Path, opened: AnalysisData, images: Collected) -> Threshold
 def _save_images(folder: Path, found: Analysis, opened: AnalysisData) -> None:
     listed = (*found.label_errors, *found.mistakes, *found.typical, *found.isolated)
     save_thumbnails(folder, opened.images, (image.index for image in listed))
+    if opened.bank is not None:
+        trained = (image.index for image in found.training_label_errors)
+        save_thumbnails(folder, opened.bank, trained, TRAINING)

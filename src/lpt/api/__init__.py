@@ -6,10 +6,21 @@ from lpt.lazy import find_name
 
 if TYPE_CHECKING:
     from lpt.api.evaluate_task import evaluate
+    from lpt.api.run_baseline import train_baseline
+    from lpt.api.run_trust import trust_run
     from lpt.api.train_request import TrainRequest
     from lpt.api.train_task import finish, prepare, run_name, train
 
-__all__ = ["TrainRequest", "evaluate", "finish", "prepare", "run_name", "train"]
+__all__ = [
+    "TrainRequest",
+    "evaluate",
+    "finish",
+    "prepare",
+    "run_name",
+    "train",
+    "train_baseline",
+    "trust_run",
+]
 
 _HOMES = {
     "TrainRequest": "lpt.api.train_request",
@@ -18,6 +29,8 @@ _HOMES = {
     "prepare": "lpt.api.train_task",
     "run_name": "lpt.api.train_task",
     "train": "lpt.api.train_task",
+    "train_baseline": "lpt.api.run_baseline",
+    "trust_run": "lpt.api.run_trust",
 }
 
 

@@ -8,6 +8,7 @@ import torch
 
 from lpt.api.train_task import choose_reporter
 from lpt.arguments import at_least, path_text
+from lpt.backbones import FrozenViT
 from lpt.config.ranges import MAX_BATCH, MAX_WORKERS
 from lpt.data.manifest import Manifest, Split
 from lpt.errors import ParameterError
@@ -16,6 +17,7 @@ from lpt.shift.open_sets import TestData
 from lpt.shift.score_sets import score_sets
 from lpt.shift.set_tables import trained_warnings
 from lpt.task import Task, load
+from lpt.task.class_prior import PriorInput
 
 __all__ = ["evaluate"]
 
@@ -24,10 +26,12 @@ def evaluate(
     task: Task | str | os.PathLike[str],
     data: TestData | Mapping[str, TestData] | None = None,
     *,
+    backbone: FrozenViT | str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
     batch_size: int = 64,
     workers: int = 0,
     verbose: bool = False,
+    prior: PriorInput | None = None,
 ) -> Metrics | dict[str, Metrics]:
     """Score a task on one or several test sets.
 
@@ -37,10 +41,14 @@ def evaluate(
             names one, otherwise all images), an opened data set (its test split), a split whose
             labels are the task's class indices, or a dict of these by name. Classes are matched by
             name. None takes the test images of the run's own data; so does the name of that data.
+        backbone: backbone of a task given by its path, as for `lpt.load`.
         device: device for a task given by its path; None takes a CUDA GPU if there is one.
         batch_size: images per forward pass.
         workers: processes that load images; 0 loads them in this process.
         verbose: show progress.
+        prior: class frequencies of the test images, if they differ from the training images':
+            "uniform", "training", a CSV or JSON file, a mapping from class names, (C,) numbers, or
+            "estimate" to estimate them from the images of each set without their labels.
     Returns: the metrics, over the classes of the test set; a dict of metrics by name if `data` is a
         dict or a folder of several sets (ImageNet-C).
     Raises: RunError if the run's own data is needed but not known, or has changed since training;
@@ -53,10 +61,11 @@ def evaluate(
     True
     """
     if isinstance(task, Task):
-        if device is not None:
-            raise ParameterError("`device`: the task has one already. Give it to lpt.load.")
+        for name, value in (("backbone", backbone), ("device", device)):
+            if value is not None:
+                raise ParameterError(f"`{name}`: the task has one already. Give it to lpt.load.")
     else:
-        task = load(task, device=device)
+        task = load(task, backbone=backbone, device=device)
     at_least("batch_size", batch_size, 1, MAX_BATCH)
     at_least("workers", workers, 0, MAX_WORKERS)
     several = isinstance(data, Mapping)
@@ -69,6 +78,7 @@ def evaluate(
         batch_size=batch_size,
         workers=workers,
         reporter=choose_reporter(verbose),
+        prior=prior,
     )
     for warning in trained_warnings(scores):
         warnings.warn(warning, UserWarning, stacklevel=2)

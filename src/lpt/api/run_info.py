@@ -151,10 +151,11 @@ def _history(records: tuple[Mapping[str, Any], ...]) -> list[str]:
         best = max(own, key=_macro)
         shown = {record["epoch"]: record for record in (own[0], best, own[-1])}
         for epoch, record in sorted(shown.items()):
+            score = _score(record)
             lines.append(
                 f"  {printable(stage)}  epoch {epoch + 1}/{record.get('epochs', '?')}  "
-                f"loss {record.get('loss', float('nan')):.3f}  "
-                f"val macro {percent(_score(record))}"
+                f"loss {record.get('loss', float('nan')):.3f}"
+                + ("" if score is None else f"  val macro {percent(score)}")
             )
     return lines
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from lpt.api.early_names import check_backbone_name, check_bad_images
 from lpt.arguments import at_least, path_text
 from lpt.config import RunConfig, load_config
 from lpt.config.ranges import LARGEST_SEED
@@ -15,6 +16,9 @@ from lpt.data.sources.data_string import parse_spec
 from lpt.data.sources.read_source import check_exists
 from lpt.errors import ParameterError
 from lpt.escape import described
+from lpt.files.atomic_files import check_writable
+from lpt.logs import check_log
+from lpt.machine.device_name import check_device_name
 from lpt.training.duration_text import parse_budget
 
 __all__ = ["TrainRequest"]
@@ -41,7 +45,7 @@ class TrainRequest:
     Traceback (most recent call last):
     ...
     lpt.errors.ParameterError: resume: seed would change the run, which keeps its configuration.
-    Leave it out, or start a new run with another out.
+    Leave it out, or start a new run with another folder as out.
     """
 
     data: PathLike | None = None
@@ -122,14 +126,21 @@ class TrainRequest:
         return load_config(os.fspath(self.recipe)).changed(self.changes)
 
     def check(self) -> None:
-        """Check what needs no torch: settings, the place of the data, arguments of a resumed run.
+        """Check what needs no torch: settings, names, log, paths, arguments of a resumed run.
 
         Raises: LptError naming the argument, its value and a remedy.
         """
+        check_log(self.log)
+        if self.device is not None:
+            check_device_name(self.device_name or "")
         if self.resume:
             self.check_resume()
         else:
-            _ = self.config
+            config = self.config
+            check_backbone_name(config.backbone)
+            check_bad_images(config.data.bad_images)
+            if self.run_path is not None:
+                check_writable(self.run_path)
         if self.data is not None:
             check_exists(parse_spec(os.fspath(self.data)))
 
@@ -149,7 +160,7 @@ class TrainRequest:
                 f"`resume`: {', '.join(given)} would change the run, "
                 "which keeps its configuration.",
                 f"Leave {'it' if len(given) == 1 else 'them'} out, or start a new run with "
-                "another `out`.",
+                "another folder as `out`.",
             )
         if self.out is None:
             raise ParameterError("`resume`: needs `out`, the run folder, such as runs/birds.")

@@ -12,12 +12,15 @@ from lpt.data.images.decode import ImageError
 from lpt.data.sources.data_string import same_data
 from lpt.errors import DataError, ParameterError, RunError, TemplateError
 from lpt.escape import printable, shell_command
+from lpt.logs import LogReporter, check_log, with_log
 from lpt.progress import Reporter, SilentReporter
-from lpt.reporters import check_log, reporter_for, with_log
+from lpt.reporters import reporter_for
 from lpt.task import Task
+from lpt.training.budget_watch import keep_budget
 from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
 from lpt.training.run.run_folder import RunFolder, free_run_path
+from lpt.training.run.run_origin import check_names
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.summary import describe
 from lpt.training.trainer import Trainer
@@ -62,7 +65,8 @@ def train(
         resume: resume the run in `out` with its own configuration. `data` is needed only if the
             data has moved.
         device: "cpu", "cuda", "mps" or a `torch.device`; None takes a CUDA GPU if there is one.
-        log: "tensorboard" also writes the metrics of every epoch for TensorBoard.
+        log: "tensorboard", "mlflow", "wandb" or "trackio" also keeps settings and metrics there;
+            several are joined by commas. Each needs its package (docs/integrations.md).
         verbose: show progress: a live table in a terminal or a notebook, lines elsewhere.
         reporter: your own progress receiver; it takes precedence over `verbose`.
     Returns: the trained task, ready to predict, with `task.result`. The run folder, `task.path`,
@@ -105,18 +109,33 @@ def prepare(request: TrainRequest, reporter: Reporter) -> Trainer:
         trainer = _reopen(request, reporter)
     else:
         trainer = _create(request, reporter)
-    trainer.context.reporter = with_log(reporter, request.log, trainer.folder.path)
+    if request.log is not None:
+        from lpt.analysis.report.finished_run import flat_settings
+
+        settings = flat_settings(trainer.config)
+        try:
+            logged = with_log(reporter, request.log, trainer.folder.path, settings)
+        except BaseException:
+            trainer.folder.release()
+            raise
+        trainer.context.reporter = logged
     return trainer
 
 
 def finish(trainer: Trainer) -> Task:
     """Run a prepared trainer to its end and release its folder."""
+    log, failed = trainer.context.reporter, True
     try:
         with _bad_images_explained(trainer.config.data.source):
             task, result = trainer.run()
+        failed = False
+        if isinstance(log, LogReporter):
+            log.finish(result.metrics)
         if note := trainer.folder.check_identity(trainer.identity()):
             trainer.context.reporter.message(f"warning   {note}")
     finally:
+        if isinstance(log, LogReporter):
+            log.close(failed)
         trainer.folder.release()
     return Task(task.model, task.spec, result=result, path=trainer.folder.path)
 
@@ -158,7 +177,7 @@ def _bad_images_explained(source: str) -> Iterator[None]:
 def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     if request.data is None:
         raise ParameterError(
-            "`data`: not given. Name the data, or resume a run with `resume` and `out`."
+            "`data`: not given. Name the data, or resume the run in `out` with `resume=True`."
         )
     config = request.config
     folder = RunFolder(request.run_path or free_run_path(run_name(str(request.data))))
@@ -169,6 +188,8 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     with _bad_images_explained(config.data.source):
         trainer.fit_budget(request.budget_seconds, request.began)
     folder.create(trainer.config, trainer.identity())
+    if trainer.watch is not None:
+        keep_budget(folder.path, trainer.watch)
     reporter.message(f"run       {printable(str(folder.path))}")
     return trainer
 
@@ -182,6 +203,7 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         moved = data is not None and not same_data(data, config.data.source)
         if not moved:
             check_place(folder.path, config)
+        check_names(folder.path, config, data_given=data is not None, backbone=True)
         now = config.changed({"data.source": data}) if moved else config
         context = TrainingContext(now, reporter, device=request.device_name)
         trainer = Trainer(context, folder)
@@ -196,14 +218,17 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
                 raise
             raise ParameterError(
                 f"`data`: {folder.path} was trained on {config.data.source}, and {data} is not the "
-                "same data in another place. Leave it out, or give another `out`."
+                "same data in another place. Leave it out, or choose another folder with `out`."
             ) from error
         if trainer.config != config:
             folder.keep(trainer.config)
+        trainer.resumed_at = None if finished else request.began
     except BaseException:
         folder.release()
         raise
     reporter.message(describe(trainer))
     state = "already finished: it is only scored again" if finished else "resumed"
+    if not folder.last_file.exists():
+        state = "resumed from its start: it has no checkpoint yet"
     reporter.message(f"run       {printable(str(folder.path))} ({state})")
     return trainer

@@ -133,7 +133,7 @@ def _joined(sets: BlockPrompts) -> PromptKV:
     """Concatenate keys and values; sets shared by all images are expanded to the batch."""
     if len(sets) == 1:
         return sets[0]
-    batch = max(len(kv.key) for kv in sets)
+    batch = max(kv.key.shape[0] for kv in sets)  # not len, which export makes a constant
     return PromptKV(
         torch.cat([kv.key.expand(batch, -1, -1, -1) for kv in sets], dim=2),
         torch.cat([kv.value.expand(batch, -1, -1, -1) for kv in sets], dim=2),

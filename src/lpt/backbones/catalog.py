@@ -5,12 +5,11 @@ Any other timm ViT with a class token works as well; the table is advice, not a 
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import timm
-from huggingface_hub import try_to_load_from_cache
 from timm.models import get_deprecated_models, get_pretrained_cfg, is_model_pretrained
 from torch import nn
 
@@ -23,7 +22,6 @@ __all__ = [
     "HUB_WEIGHTS",
     "CatalogEntry",
     "canonical_name",
-    "list_backbones",
     "register_backbone",
     "unknown_backbone",
     "warn_if_leaky",
@@ -32,7 +30,7 @@ __all__ = [
 HUB_WEIGHTS = "model.safetensors"
 """The weights file of a hub repository or folder; the only one that is ever opened."""
 
-Place = Literal["bundled", "cached", "hub", "file", "registered"]
+Place = Literal["bundled", "cached", "hub", "file", "registered", "local"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class CatalogEntry:
         parameters: millions, without a head; None if unknown.
         image_size: native input side in pixels; None if unknown.
         place: "bundled" with this package, "cached" on this machine, on the "hub", a "file" that
-            the user brings, or "registered" by `register_backbone`.
+            the user brings, "registered" by `register_backbone`, or "local" in the user's folder.
         note: a caveat.
         sha256: `hash_weights` where this project vouches for the weights, else "".
         source: of a registered backbone: another name, or a function that builds it.
@@ -169,7 +167,7 @@ def register_backbone(
     Raises: ConfigError if the name is taken or not allowed.
 
     >>> register_backbone("our-vit", "hf-hub:our-group/our-vit", data="our photos")
-    >>> list_backbones()[-1].place
+    >>> BACKBONES["our-vit"].place
     'registered'
     >>> BACKBONES.unregister("our-vit")
     """
@@ -185,17 +183,6 @@ def register_backbone(
         name, role, data, parameters, image_size, place="registered", note=note, source=source
     )
     BACKBONES.register(name, entry, replace=replace)
-
-
-def list_backbones() -> list[CatalogEntry]:
-    """Return the catalog and the registered backbones, in this order, without using the network.
-
-    `place` shows which weights are on this machine.
-    """
-    return [
-        replace(entry, place="cached") if entry.place == "hub" and _is_cached(entry.name) else entry
-        for entry in BACKBONES.values()
-    ]
 
 
 def canonical_name(name: str) -> str | None:
@@ -248,12 +235,3 @@ def warn_if_leaky(name: str) -> str | None:
     if "in21k_ft_in1k" in tag and is_model_pretrained(clean):
         warning += f" The paper's backbone is {clean}."
     return warning
-
-
-def _is_cached(name: str) -> bool:
-    config = get_pretrained_cfg(name)
-    return bool(
-        config
-        and config.hf_hub_id
-        and isinstance(try_to_load_from_cache(config.hf_hub_id, HUB_WEIGHTS), str)
-    )

@@ -2,8 +2,9 @@
 
 A task file may come from anyone. So its backbone is used as it is only if nothing is fetched for
 it, and nothing is opened that the user did not choose: the bundled one, one whose weights are on
-this machine already, or a registered one. A path, or an untrained backbone, is used if the task
-lies in the folder of a run that was trained on it, since the hash of the weights is compared.
+this machine already, a registered one, or one in the user's folder of backbones. Any other is used
+if the task lies in the folder of a run that was made with it on this machine
+(`lpt.files.made_here`).
 """
 
 from pathlib import Path
@@ -14,26 +15,22 @@ from timm.models import get_pretrained_cfg
 from lpt.backbones.catalog import HUB_WEIGHTS
 from lpt.backbones.config_json import CONFIG
 from lpt.backbones.names import Kind, find_source, kind_of_name
-from lpt.backbones.outline import outline
 from lpt.errors import BackboneError
 
-__all__ = ["check_named"]
-
-MOST_RANDOM = 64_000_000
-"""Parameters of an untrained backbone that is built without asking: a second, 256 MB."""
+__all__ = ["check_named", "reason_to_ask"]
 
 
-def check_named(name: str, task: Path, *, recorded: bool) -> None:
+def check_named(name: str, task: Path, *, made_here: bool) -> None:
     """Check that a backbone named by a task file may be used. Nothing is fetched or built.
 
     Args:
         name: name of the backbone.
         task: the task file, for the message.
-        recorded: whether the task lies in the folder of a run that records this backbone.
+        made_here: whether the task lies in the folder of a run that was made with this backbone on
+            this machine.
     Raises: BackboneError saying how to ask for it.
     """
-    reason = _reason(name, recorded=recorded)
-    if reason:
+    if not made_here and (reason := reason_to_ask(name)):
         raise BackboneError(
             f"{task}: needs the backbone {name}, which {reason}.",
             f"If you trust it: lpt.load(..., backbone={name!r}), or on the command line "
@@ -41,10 +38,14 @@ def check_named(name: str, task: Path, *, recorded: bool) -> None:
         )
 
 
-def _reason(name: str, *, recorded: bool) -> str:
-    """Why the user has to ask for this backbone; "" if it can be used."""
+def reason_to_ask(name: str) -> str:
+    """Say why the user has to ask for a backbone that a file names; "" if it can be used.
+
+    >>> reason_to_ask("vit_tiny_patch8_64"), reason_to_ask("random:vit_tiny_patch16_224")
+    ('', 'has random weights')
+    """
     match kind_of_name(name):
-        case Kind.BUNDLED | Kind.REGISTERED | Kind.UNKNOWN:  # unknown ones are refused by name
+        case Kind.BUNDLED | Kind.REGISTERED | Kind.LOCAL | Kind.UNKNOWN:  # the last: no such name
             return ""
         case Kind.HUB:
             repository, _, revision = name.removeprefix("hf-hub:").partition("@")
@@ -57,15 +58,9 @@ def _reason(name: str, *, recorded: bool) -> str:
             cached = not repository or _is_cached(repository, HUB_WEIGHTS)
             return "" if cached else "would be fetched from the hub"
         case Kind.RANDOM:
-            if not recorded:
-                return "has random weights"
-            drawn = name.removeprefix("random:")
-            if kind_of_name(drawn) is not Kind.TIMM and (reason := _reason(drawn, recorded=True)):
-                return reason
-            large = outline(find_source(name)).parameters > MOST_RANDOM
-            return "is large and has random weights" if large else ""
+            return "has random weights"
         case _:
-            return "" if recorded else "is a path, chosen by the file"
+            return "is a path, chosen by the file"
 
 
 def _is_cached(repository: str, file: str, revision: str = "") -> bool:

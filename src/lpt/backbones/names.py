@@ -7,6 +7,7 @@ FOLDER                        the same layout on disk: config.json, model.safete
 FILE.safetensors              architecture from its metadata or the shapes of its tensors
 NAME[.TAG]@FILE.safetensors   architecture and preprocessing of NAME, weights of FILE
 random:ANY_OF_THESE           that architecture with random weights, the same every time
+LOCAL                         a folder of that name in the user's folder of backbones
 and names that `register_backbone` has added.
 """
 
@@ -17,21 +18,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 from timm.models import get_pretrained_cfg
 from torch import nn
 
 from lpt.backbones.catalog import BACKBONES, EMBEDDED, HUB_WEIGHTS, canonical_name, unknown_backbone
 from lpt.backbones.config_json import CONFIG, read_description
-from lpt.backbones.weight_file import PICKLE_SUFFIXES, RESAVE, Checkpoint, read_metadata
+from lpt.backbones.places.hub import from_hub
+from lpt.backbones.places.local_folder import find_local
+from lpt.backbones.weight_file import PICKLE_SUFFIXES, Checkpoint, read_metadata
 from lpt.errors import BackboneError
 
 __all__ = ["Kind", "Source", "find_source", "kind_of_name"]
@@ -51,6 +45,7 @@ class Kind(Enum):
     NAMED_FILE = auto()
     RANDOM = auto()
     REGISTERED = auto()
+    LOCAL = auto()
     UNKNOWN = auto()
 
 
@@ -106,6 +101,8 @@ def kind_of_name(name: str) -> Kind:
             return Kind.TIMM
         if name in BACKBONES:
             return Kind.REGISTERED
+        if find_local(name) is not None:
+            return Kind.LOCAL
         return Kind.FOLDER if path.is_dir() else Kind.UNKNOWN
     except (OSError, RuntimeError):  # a path too long, or the home of an unknown user
         return Kind.UNKNOWN
@@ -137,6 +134,10 @@ def find_source(name: str) -> Source:
             return _timm_model(canonical_name(name) or name)
         case Kind.REGISTERED:
             return _registered(name)
+        case Kind.LOCAL:
+            local = find_local(name)
+            assert local is not None
+            return replace(_folder(local), name=name)
         case Kind.FOLDER:
             return _folder(Path(name).expanduser().absolute())
         case Kind.UNKNOWN:
@@ -185,15 +186,15 @@ def _timm_model(name: str) -> Source:
                 f"{name}: timm offers no safetensors weights for it.",
                 f"Give a file ({name}@FILE.safetensors) or choose one of `lpt backbones`.",
             )
-        return _from_hub(name, config.hf_hub_id, HUB_WEIGHTS)
+        return from_hub(name, config.hf_hub_id, HUB_WEIGHTS)
 
     return Source(name, fetch, architecture=name)
 
 
 def _hub_repository(name: str) -> Source:
     repository = name.removeprefix("hf-hub:")
-    config = _from_hub(name, repository, CONFIG)
-    return _configured(name, config, lambda: _from_hub(name, repository, HUB_WEIGHTS))
+    config = from_hub(name, repository, CONFIG)
+    return _configured(name, config, lambda: from_hub(name, repository, HUB_WEIGHTS))
 
 
 def _folder(folder: Path) -> Source:
@@ -235,43 +236,4 @@ def _configured(name: str, config: Path, file: Callable[[], Path]) -> Source:
         model_arguments=found.model_arguments,
         preprocessing=found.preprocessing,
         metadata=found.metadata,
-    )
-
-
-def _from_hub(name: str, repository: str, file: str) -> Path:
-    """Return a file of a hub repository, from the cache if it is there already."""
-    repository, _, revision = repository.partition("@")
-    try:
-        cached = try_to_load_from_cache(repository, file, revision=revision or None)
-        if isinstance(cached, str):
-            return Path(cached)
-        return Path(hf_hub_download(repository, file, revision=revision or None))
-    except LocalEntryNotFoundError as error:
-        raise _unreachable(name, file, error) from error
-    except EntryNotFoundError as error:
-        raise BackboneError(
-            f"{name}: {repository} on the hub has no {file}; pickled weights are never read. "
-            "Download them;",
-            f"{RESAVE}; then give the file: TIMM_NAME@FILE.safetensors.",
-        ) from error
-    except (
-        GatedRepoError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    ) as error:
-        raise BackboneError(
-            f"{name}: the hub has no repository {repository} that you may read.",
-            "Check the name, or log in with the hub's own client.",
-        ) from error
-    except Exception as error:  # the hub's client does not wrap the errors of its transports
-        raise _unreachable(name, file, error) from error
-
-
-def _unreachable(name: str, file: str, error: Exception) -> BackboneError:
-    cause = type(error.__cause__ or error).__name__
-    return BackboneError(
-        f"{name}: {file} is not on this machine and the hub cannot be reached ({cause}).",
-        f"Connect once, or obtain the file elsewhere and name it: TIMM_NAME@FILE.safetensors; "
-        f"{EMBEDDED.name} needs no download.",
     )

@@ -11,9 +11,9 @@ from lpt.baselines.named_baselines import (
     baseline_stages,
     register_baseline,
 )
-from lpt.baselines.settings import BaselineSettings
 from lpt.baselines.train_baseline import TrainedBaseline, train_baseline, train_multitask
 from lpt.baselines.tuned_vit import TunedViT
+from lpt.config.baseline_settings import BaselineSettings
 
 __all__ = [
     "BASELINES",

@@ -11,9 +11,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from lpt.baselines.encoder import Encoder, EncoderStage
-from lpt.baselines.settings import BaselineSettings
 from lpt.baselines.stage_checkpoint import StageCheckpoint
 from lpt.config import OptimConfig
+from lpt.config.baseline_settings import BaselineSettings
 from lpt.config.sections import GroupPhaseConfig, Section
 from lpt.losses import build_loss
 from lpt.machine.own_generator import OwnGenerator

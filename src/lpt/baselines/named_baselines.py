@@ -19,7 +19,7 @@ from lpt.baselines.methods import (
     visual_prompt,
     vpt,
 )
-from lpt.baselines.settings import BaselineSettings
+from lpt.config.baseline_settings import BaselineSettings
 from lpt.config.sections import Section
 from lpt.config.validation import validated
 from lpt.errors import ConfigError

@@ -10,8 +10,8 @@ from torch import Tensor
 from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.methods import multitask
 from lpt.baselines.named_baselines import BASELINES, baseline_options, baseline_settings
-from lpt.baselines.settings import BaselineSettings
 from lpt.config import automatic_batch
+from lpt.config.baseline_settings import BaselineSettings
 from lpt.errors import ConfigError
 from lpt.evaluation.tta import expansion, with_tta
 from lpt.machine.devices import peak_memory, reset_peak_memory

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Data, Seed, check_free, with_quiet
-from lpt.cli.printing import say
+from lpt.cli.options import Data, Seed, check_free, with_quiet, with_threads
+from lpt.cli.printing import say, say_note
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
 from lpt.escape import printable, shell_command
 from lpt.progress import plural
@@ -38,6 +38,7 @@ def list_sets() -> None:
 
 
 @app.command()
+@with_threads
 def inspect(
     data: Data,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -71,6 +72,7 @@ def inspect(
 
 
 @app.command()
+@with_threads
 @with_quiet
 def check(
     data: Data,
@@ -103,6 +105,7 @@ def check(
     """Read every image and report what would spoil training; exit code 1 if anything would."""
     from lpt.data.check.check_result import check_data, render_check
     from lpt.data.check.contact_sheet import contact_sheet
+    from lpt.data.check.next_steps import next_steps
     from lpt.data.check.quarantine import write_quarantine
     from lpt.data.check.scan import check_workers
     from lpt.data.sources.open_data import open_data
@@ -122,16 +125,23 @@ def check(
             progress=progress,
         )
     say(report.to_json() if to_stdout else render_check(report))
+    tell = say_note if to_stdout else say  # stdout holds nothing but JSON then
     if json_file is not None:
         write_text(json_file, report.to_json() + "\n")
+        tell(f"wrote  {printable(str(json_file))}: {plural(len(report.findings), 'finding')}")
     if sheet is not None:
-        contact_sheet(report, manifest, sheet)
+        drawn = contact_sheet(report, manifest, sheet)
+        tell(f"wrote  {printable(str(sheet))}: contact sheet of {plural(drawn, 'finding')}")
     if quarantine is not None:
-        write_quarantine(report, manifest, quarantine)
+        bad = write_quarantine(report, manifest, quarantine)
+        tell(f"wrote  {printable(str(quarantine))}: {plural(bad, 'image')} to leave out")
+    for line in next_steps(report, manifest, quarantine):
+        tell(line)
     raise typer.Exit(1 if report.spoiled else 0)
 
 
 @app.command()
+@with_threads
 def split(
     data: Data,
     out: Out,
@@ -167,6 +177,7 @@ def split(
 
 
 @app.command()
+@with_threads
 def longtail(
     data: Data,
     out: Out,
@@ -186,8 +197,8 @@ def longtail(
 ) -> None:
     """Write a list that reduces the training images to a long tail; no image is copied.
 
-    The first class in the order of class numbers (of class folders: alphabetical) keeps most images
-    and the last one fewest, unless --shuffle-classes or --counts-of is given.
+    The class with most images stays the largest and the one with fewest becomes the smallest,
+    unless --shuffle-classes or --counts-of is given.
     """
     from lpt.data.tools.make_lists import list_long_tailed, with_list
 
@@ -203,17 +214,27 @@ def longtail(
     )
     counts = made.counts()
     classes = plural(made.num_classes, "class", "classes")
+    reached = counts.max() / max(counts.min(), 1)
     say(
         f"{printable(str(out))}: {plural(counts.sum(), 'training image')} of {classes}, "
-        f"{counts.max():,} to {counts.min():,} per class"
+        f"{counts.max():,} to {counts.min():,} per class (imbalance {reached:.3g})"
     )
-    if counts_of is None and not shuffle_classes:
-        first, last = (printable(made.class_names[c]) for c in (0, -1))
-        say(f"order {first} (most images) to {last} (fewest); --shuffle-classes draws another")
+    if counts_of is None:
+        first, last = (printable(made.class_names[c]) for c in (counts.argmax(), counts.argmin()))
+        other = "drawn by --seed" if shuffle_classes else "--shuffle-classes draws another"
+        say(f"order {first} (most images) to {last} (fewest); {other}")
+        if reached < 0.9 * imbalance:
+            say(
+                f"note  imbalance {imbalance:g} is not reached: the largest class keeps "
+                f"{plural(counts.max(), 'image')}, and none keeps fewer than 1"
+            )
+        elif reached > 1.1 * imbalance:
+            say(f"note  above imbalance {imbalance:g}: numbers of images are rounded down")
     say(f"next  {shell_command('lpt', 'train', with_list(data, out))}")
 
 
 @app.command()
+@with_threads
 def bench(
     data: Data,
     image_size: Annotated[

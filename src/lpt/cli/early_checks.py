@@ -1,21 +1,57 @@
-"""Checks of paths as they are parsed, before a command imports torch: a typo is quick to see."""
+"""Checks of paths and values before a command imports torch: a typo is quick to see."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lpt.data.sources.data_string import path_exists
-from lpt.errors import DataError, TaskFileError
+from lpt.data.sources.data_string import parse_spec, path_exists
+from lpt.errors import DataError, LptError, TaskFileError
+from lpt.machine.device_name import check_device_name
 
-__all__ = ["given_paths", "given_run", "given_runs"]
+__all__ = ["check_classes", "given_device", "given_paths", "given_run", "given_runs"]
 
 STDIN = "-"
+HUB_PREFIX = "hf:"
 
 
 def given_run(run: Path | None) -> Path | None:
-    """Return a run folder or task file. Raises: TaskFileError if there is nothing at its path."""
-    if run is not None and not path_exists(str(run)):
+    """Return a run folder, a file of a task or hf:USER/NAME, which is not looked up yet.
+
+    Raises: TaskFileError if there is nothing at its path.
+    """
+    if run is not None and not str(run).startswith(HUB_PREFIX) and not path_exists(str(run)):
         raise TaskFileError(f"{run}: no such file. Give a task file, or the folder of a run.")
     return run
+
+
+def given_device(device: str | None) -> str | None:
+    """Return the name of a device. Raises: ParameterError for a name that no device has."""
+    if device is not None:
+        check_device_name(device)
+    return device
+
+
+def check_classes(run: Path, sources: Mapping[str, str]) -> None:
+    """Check that local data has only classes of a task.
+
+    What cannot be checked without torch is left to the command: a damaged task file, say.
+
+    Raises: DataError as `lpt.shift.open_sets.open_sets`.
+    """
+    from pydantic import ValidationError
+
+    from lpt.files.tensor_files import TensorFile, TensorLimits
+    from lpt.shift.open_sets import open_sets
+    from lpt.task_spec import TaskSpec
+
+    file = run / "task.safetensors" if run.is_dir() else run
+    try:
+        with TensorFile(file, TensorLimits(), TaskFileError) as opened:
+            spec = TaskSpec.model_validate_json(opened.metadata["spec"])
+    except (LptError, KeyError, ValidationError):
+        return
+    for name, source in sources.items():
+        if path_exists(parse_spec(source).source):
+            open_sets(name, source, spec.class_names)
 
 
 def given_runs(runs: Sequence[Path]) -> list[Path]:

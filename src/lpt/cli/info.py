@@ -1,4 +1,4 @@
-"""lpt info and lpt settings: what a run or a task file holds, and what can be set."""
+"""lpt info, lpt trust, lpt settings: what a run holds, what it may open, what can be set."""
 
 import json
 import textwrap
@@ -10,8 +10,9 @@ import typer
 from lpt.cli.options import Run
 from lpt.cli.printing import say, say_json
 from lpt.errors import ConfigError
+from lpt.escape import printable
 
-__all__ = ["info", "settings"]
+__all__ = ["info", "settings", "trust"]
 
 _WIDTH = 78
 
@@ -33,6 +34,17 @@ def info(
         say(render_info(found))
 
 
+def trust(run: Run) -> None:
+    """Trust a run folder from elsewhere: backbone and data that its files name may be used.
+
+    A run that was made on this machine is trusted already. Look at the names with `lpt info` first.
+    """
+    from lpt.api import trust_run
+
+    for use, name in trust_run(run).items():
+        say(f"trusted   {use}: {printable(name)}")
+
+
 def settings(
     words: Annotated[
         list[str] | None,
@@ -51,8 +63,8 @@ def settings(
 
     Settings that begin with `baseline.` are for the baselines of studies.
     """
-    from lpt.baselines.settings import BaselineSettings
     from lpt.config import load_config
+    from lpt.config.baseline_settings import BaselineSettings
     from lpt.config.settings_table import run_settings, section_settings
 
     found = [*run_settings(load_config(recipe)), *section_settings(BaselineSettings(), "baseline.")]

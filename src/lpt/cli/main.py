@@ -1,7 +1,8 @@
 """The `lpt` command: all subcommands, the printing of errors and warnings, and the exit codes.
 
-Codes: 0 done, 1 a finding of `lpt data check` or a failed run of a study, 2 a user error, 128 plus
-the number of a signal (130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, 141 for a closed pipe).
+Codes: 0 done, 1 a finding of `lpt data check`, a problem that `lpt doctor` finds or a failed run
+of a study, 2 a user error, 128 plus the number of a signal (130 for Ctrl-C, 143 for SIGTERM, 129
+for SIGHUP, 141 for a closed pipe).
 """
 
 import os
@@ -18,9 +19,11 @@ from typing import Annotated, TextIO
 import typer
 
 from lpt.cli import data, info, predict, reports, serve, study, train, use
+from lpt.cli.health.doctor import doctor
 from lpt.cli.old_options import current_arguments
-from lpt.cli.options import command_of, message_of, with_metavars, with_quiet
+from lpt.cli.options import command_of, message_of, usage_message, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
+from lpt.cli.sharing import share_commands
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 from lpt.escape import printable, printable_lines
@@ -68,10 +71,14 @@ for command in (
     with_quiet(reports.analyze),
     with_quiet(reports.report),
     reports.bench,
+    with_quiet(share_commands.export),
+    share_commands.push,
     with_quiet(study.study),
     info.info,
+    info.trust,
     info.settings,
     use.backbones,
+    doctor,
 ):
     app.command()(command)
 app.add_typer(data.app)
@@ -116,13 +123,12 @@ def _errors_printed() -> Iterator[None]:
         raise SystemExit(2) from None
     except Exception as error:
         # Typer has no public class for wrong usage, such as an option that does not exist.
-        message = getattr(error, "format_message", None)
-        if message is None:
+        if not hasattr(error, "format_message"):
             raise
         context = getattr(error, "ctx", None)
         if type(error).__name__ != "NoArgsIsHelpError":  # which has printed the help
             where = "lpt" if context is None else context.command_path
-            say_error(f"{printable(message())}\nSee: {where} --help")
+            say_error(f"{printable(usage_message(error))}\nSee: {where} --help")
         raise SystemExit(2) from None
 
 

@@ -3,16 +3,18 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 from typer.models import ArgumentInfo, ParameterInfo
 
-from lpt.cli.early_checks import given_run
+from lpt.cli.early_checks import given_device, given_run
 from lpt.errors import ConfigError, LptError, TemplateError
-from lpt.machine.threads import MAX_THREADS
+from lpt.escape import described
+from lpt.machine.threads import MAX_THREADS, use_threads
 
 __all__ = [
     "DATA_HELP",
@@ -20,6 +22,7 @@ __all__ = [
     "Backbone",
     "Data",
     "Device",
+    "Prior",
     "Run",
     "Seed",
     "Threads",
@@ -28,8 +31,10 @@ __all__ = [
     "command_of",
     "message_of",
     "named_data",
+    "usage_message",
     "with_metavars",
     "with_quiet",
+    "with_threads",
 ]
 
 DATA_HELP = (
@@ -40,7 +45,12 @@ DATA_HELP = (
 MAX_SEED = 2**32 - 1
 Data = Annotated[str, typer.Argument(help=DATA_HELP, show_default=False)]
 Run = Annotated[
-    Path, typer.Argument(help="Run folder or task file.", show_default=False, callback=given_run)
+    Path,
+    typer.Argument(
+        help="Run folder, task file, exported .onnx file, or hf:USER/NAME[@REVISION].",
+        show_default=False,
+        callback=given_run,
+    ),
 ]
 Backbone = Annotated[
     str | None,
@@ -52,13 +62,27 @@ Backbone = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option(help="cpu, cuda, cuda:NUMBER or mps.", show_default="a CUDA GPU if there is one"),
+    typer.Option(
+        help="cpu, cuda, cuda:NUMBER or mps.",
+        show_default="a CUDA GPU if there is one",
+        callback=given_device,
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Random seed.")]
 Threads = Annotated[
     int | None,
     typer.Option(
         min=1, max=MAX_THREADS, help="CPU threads to compute with.", show_default="one per core"
+    ),
+]
+Prior = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|uniform|training|estimate",
+        help="Class frequencies of the images, if they differ from those of the training images: a "
+        "CSV file with the columns class and count, a JSON object, the same for all classes, those "
+        "of the training images, or those estimated from these images without their labels.",
+        show_default="the task's own",
     ),
 ]
 Workers = Annotated[
@@ -84,7 +108,28 @@ def message_of(error: LptError) -> str:
     def option(match: re.Match[str]) -> str:
         return _OPTIONS.get(match[1], "--" + match[1].replace("_", "-"))
 
-    return re.sub(r"`([^`\n]+)`", r"\1", re.sub(r"`(\w+)`", option, error.template))
+    return re.sub(r"`([^`\n]+)`", r"\1", re.sub(r"`(\w+)(?:=True)?`", option, error.template))
+
+
+def usage_message(error: Any) -> str:
+    """Return the message of wrong usage: option, value, and what the option takes.
+
+    Args:
+        error: an exception of Typer. One about a value is caused by an error of pydantic.
+    """
+    from pydantic import ValidationError
+
+    from lpt.config.validation import wanted
+
+    cause, parameter = error.__cause__, getattr(error, "param", None)
+    if not isinstance(cause, ValidationError) or parameter is None:
+        return str(error.format_message())
+    is_argument = parameter.param_type_name == "argument"
+    name = parameter.human_readable_name if is_argument else max(parameter.opts, key=len)
+    first = cause.errors()[0]
+    if first["type"] == "value_error":  # of a choice, whose text begins with the value
+        return f"{name}: {first['msg'].removeprefix('Value error, ').removesuffix('.')}."
+    return f"{name} {described(first['input'])}: {wanted(first)}."
 
 
 def named_data(entries: list[str]) -> dict[str, str]:
@@ -118,23 +163,48 @@ def check_free(*files: Path | None) -> None:
 def with_quiet(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the option `--quiet`, which shows neither progress nor notes about it."""
 
-    @functools.wraps(command)
-    def run(*, quiet: bool = False, **arguments: Any) -> None:
+    @contextmanager
+    def around(quiet: bool) -> Iterator[None]:
         from lpt.reporters import without_progress
 
-        if not quiet:
-            command(**arguments)
-            return
-        with without_progress():
+        with without_progress() if quiet else nullcontext():
+            yield
+
+    return _with_option(command, "quiet", _Quiet, False, around)
+
+
+def with_threads(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option `--threads`."""
+
+    @contextmanager
+    def around(threads: int | None) -> Iterator[None]:
+        use_threads(threads)
+        yield
+
+    return _with_option(command, "threads", Threads, None, around)
+
+
+def _with_option(
+    command: Callable[..., None],
+    name: str,
+    annotation: Any,
+    default: Any,
+    around: Callable[[Any], AbstractContextManager[None]],
+) -> Callable[..., None]:
+    """Give a command one more option, whose value opens a context around it."""
+
+    @functools.wraps(command)
+    def run(**arguments: Any) -> None:
+        with around(arguments.pop(name, default)):
             command(**arguments)
 
     signature = inspect.signature(command)
     kind = inspect.Parameter.KEYWORD_ONLY
-    quiet = inspect.Parameter("quiet", kind, default=False, annotation=_Quiet)
+    option = inspect.Parameter(name, kind, default=default, annotation=annotation)
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*signature.parameters.values(), quiet]
+        parameters=[*signature.parameters.values(), option]
     )
-    run.__annotations__ = {**command.__annotations__, "quiet": _Quiet}
+    run.__annotations__ = {**command.__annotations__, name: annotation}
     return run
 
 

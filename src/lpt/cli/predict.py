@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lpt.cli.bulk.bulk_request import BulkRequest
 from lpt.cli.early_checks import given_paths
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.prediction_rows import Output, PredictionRow, formatter
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
-from lpt.escape import printable, shell_command
+from lpt.escape import shell_command
 from lpt.machine.threads import use_threads
+from lpt.progress import percent
 
 if TYPE_CHECKING:
     from lpt.cli.given_images import GivenImage
@@ -32,7 +34,8 @@ def predict(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Images, or folders of images; - reads paths from standard input, one per line.",
+            help="Images, or folders of images; - reads standard input: paths, one per line, or "
+            "the bytes of an image.",
             show_default=False,
             callback=given_paths,
         ),
@@ -72,6 +75,28 @@ def predict(
             "--null", "-0", help="Paths on standard input end in a NUL byte (find -print0)."
         ),
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write to this file (.csv, .jsonl or .parquet) instead; an interrupted command "
+            "continues when it is repeated. Images that cannot be read are listed there.",
+            show_default="none",
+        ),
+    ] = None,
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Add the features of each image to --out.")
+    ] = False,
+    sort_into: Annotated[
+        Path | None,
+        typer.Option(
+            help="Link to each image in a folder per predicted class, below this folder; below "
+            "the threshold, in 'not sure'.",
+            show_default="none",
+        ),
+    ] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy the images of --sort-into instead.")
+    ] = False,
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
@@ -80,16 +105,29 @@ def predict(
     """Predict the most probable classes of images.
 
     Each image has one row, in order. An image that cannot be read has an error in its row; the exit
-    code is then 2. Rows are printed as soon as they are known.
+    code is then 2. Rows are printed as soon as they are known. With --out, any number of images
+    takes little memory, and images that cannot be read do not change the exit code.
     """
     use_threads(threads)
+    bulk = BulkRequest.of_options(out, embeddings, sort_into, copy)
+    if bulk is not None:
+        if as_json or output is not None:
+            raise ParameterError("`out`: its suffix decides the format. Leave out `output`.")
+        bulk.check(paths)
     if as_json and output not in (None, Output.JSONL):
         raise ConfigError(f"--json, --output {output}: choose one of them.")
     chosen = Output.JSONL if as_json else output or Output.TABLE
+    limit = _threshold(run, threshold, accuracy)
     from lpt.task import load
 
     task = load(run, backbone=backbone, device=device)
-    limit = _threshold(run, threshold, accuracy)
+    if bulk is not None:
+        from lpt.cli.bulk.write_predictions import write_predictions
+
+        write_predictions(
+            task, run, paths, bulk, top=top, threshold=limit, null=null, workers=workers
+        )
+        return
     head, line = formatter(chosen, min(top, len(task.class_names)))
     write = _write_csv if chosen is Output.CSV else say
     if head:
@@ -112,7 +150,7 @@ def _rows(
 
     chunk = CHUNK if workers else BATCH
     from_stdin = STDIN in map(str, paths)
-    for group in given_images(paths, sys.stdin.buffer, null=null):
+    for group in given_images(paths, sys.stdin.buffer, null=null, notice=say_note):
         shown = not sys.stdout.isatty() and not from_stdin and len(group) >= MANY
         reporter = reporter_for() if shown else SilentReporter()
         reporter.begin("predict", len(group), unit="images")
@@ -133,14 +171,15 @@ def _predicted(
     chunk: int,
     workers: int,
 ) -> Iterator[PredictionRow]:
-    sound = [image.path for image in images if image.error is None]
+    sound = [image.content or image.path for image in images if image.error is None]
     found = iter(task.predict_each(sound, top=top, chunk=chunk, workers=workers))
     for image in images:
         result = image.error or next(found)
         path = str(image.path)
         if isinstance(result, DataError):
-            reason = str(result).replace("\n", " ").removeprefix(f"{printable(path)}: ")
-            yield PredictionRow(path, None, reason)
+            # Bytes have no name of their own.
+            name = path if image.content is None else "images[0]"
+            yield PredictionRow.unreadable(path, result, name)
         else:
             unsure = None if limit is None else result.probabilities[0] < limit
             yield PredictionRow(path, result, unsure=unsure)
@@ -148,10 +187,6 @@ def _predicted(
 
 def _threshold(run: Path, given: str | None, accuracy: float | None) -> float | None:
     """The threshold: a number, or that of a file for an accuracy, which is reported."""
-    from lpt.evaluation.thresholds import read_thresholds
-    from lpt.progress import percent
-    from lpt.task.task_digest import task_digest
-
     number = _number(given)
     if given is None and accuracy is None:
         return None
@@ -164,12 +199,19 @@ def _threshold(run: Path, given: str | None, accuracy: float | None) -> float | 
             raise ParameterError(f"`threshold` {given}: give a probability from 0 to 1, or a file.")
         return number
     file = Path(given) if given is not None else _own_thresholds(run)
-    table = read_thresholds(file, task_digest(run))
     if accuracy is None:
+        if not file.is_file():
+            raise ParameterError(f"`threshold` {file}: neither a probability nor a file.")
         raise ParameterError(
             f"`threshold` {file}: give the accuracy that kept predictions must have, such as "
             "`accuracy` 0.95."
         )
+    if not file.is_file():
+        raise ParameterError(f"`threshold` {file}: no such file. An analysis writes one.")
+    from lpt.evaluation.thresholds import read_thresholds
+    from lpt.task.task_digest import task_digest
+
+    table = read_thresholds(file, task_digest(run))
     row = table.for_accuracy(accuracy, file)
     note = (
         f"threshold {row.threshold:.3f}: keeps {percent(row.coverage)} % of {table.images:,} "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lpt.escape import csv_text, json_text, printable
 
 if TYPE_CHECKING:
+    from lpt.errors import DataError
     from lpt.task.prediction import Prediction
 
 __all__ = ["Output", "PredictionRow", "formatter"]
@@ -39,6 +40,16 @@ class PredictionRow:
     prediction: "Prediction | None"
     error: str = ""
     unsure: bool | None = None
+
+    @classmethod
+    def unreadable(cls, path: str, error: "DataError", named: str | None = None) -> "PredictionRow":
+        """Return the row of an image that cannot be read.
+
+        Args:
+            named: the name of the image in the error; None for the path.
+        """
+        reason = str(error).replace("\n", " ").removeprefix(f"{printable(named or path)}: ")
+        return cls(path, None, reason)
 
 
 def formatter(output: Output, classes: int) -> tuple[str, Callable[[PredictionRow], str]]:

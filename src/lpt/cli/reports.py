@@ -1,19 +1,21 @@
 """lpt analyze, lpt report, lpt bench: analysis and report of runs, and speed."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lpt.cli.early_checks import given_runs
+from lpt.cli.early_checks import given_run, given_runs
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.printing import say, say_json
 from lpt.errors import ParameterError
 from lpt.escape import printable, shell_command
+from lpt.machine.device_name import check_precision_name
 from lpt.machine.threads import use_threads
 
 __all__ = ["analyze", "bench", "report"]
+
+DEFAULT_BENCH = "random:vit_small_patch16_224"
 
 
 def analyze(
@@ -51,9 +53,16 @@ def analyze(
 ) -> None:
     """Analyse a run: features, prompts, calibration, confusions and likely label errors."""
     use_threads(threads)
+    from lpt.data.sources.data_string import parse_spec
+    from lpt.data.sources.read_source import check_exists
+
+    for given in filter(None, (data, source)):
+        check_exists(parse_spec(given))  # before torch is imported
     from lpt.analysis import run_analysis
     from lpt.analysis.report.main_findings import main_findings
+    from lpt.analysis.report.repeat import without_command
     from lpt.reporters import reporter_for
+    from lpt.training.run.run_folder import RunFolder
 
     found, folder = run_analysis(
         run,
@@ -70,8 +79,12 @@ def analyze(
     where = printable(str(folder))
     say(f"analysis    {where}/analysis.json, one CSV file per table, images/")
     if found.training_suspects:
-        listed = shell_command("--bad-images", folder / "suspects.csv")
-        say(f"suspects    lpt train DATA {listed} leaves {found.training_suspects:,} images out")
+        own = run if run.is_dir() else run.parent
+        suspects = folder / "suspects.csv"
+        say(
+            f"suspects    {printable(str(suspects))}: look at them, then leave them out with: "
+            f"{without_command(RunFolder(own).read_config(), own, suspects)}"
+        )
     if out is None and run.is_dir():  # the report reads RUN/analysis
         say(f"next        {shell_command('lpt', 'report', run)}")
 
@@ -119,21 +132,22 @@ def report(
     say(f"report    {printable(str(path))}")
 
 
-class Benchmark(StrEnum):
-    """What `lpt bench` measures."""
-
-    SPEED = "speed"
-    SERVE = "serve"
-
-
 def bench(
     what: Annotated[
-        Benchmark,
-        typer.Argument(help="speed of training and inference, or serve: many tasks at once."),
-    ] = Benchmark.SPEED,
+        str,
+        typer.Argument(
+            metavar="[speed|serve|EXPORT]",
+            help="speed of training and inference; serve: many tasks at once; or an exported .onnx "
+            "file, to compare with lpt itself on the same backbone.",
+        ),
+    ] = "speed",
     backbone: Annotated[
-        str, typer.Option(help="Backbone, as for lpt train.")
-    ] = "random:vit_small_patch16_224",
+        str | None,
+        typer.Option(
+            help="Backbone, as for lpt train.",
+            show_default=f"{DEFAULT_BENCH}, or that of EXPORT",
+        ),
+    ] = None,
     batch: Annotated[
         int | None,
         typer.Option(min=1, help="Images per step.", show_default="8, or 32 for serve"),
@@ -151,21 +165,33 @@ def bench(
     `lpt bench serve` measures what serving many tasks costs, relative to one task.
     """
     use_threads(threads)
-    if what is Benchmark.SERVE:
+    check_precision_name(precision)
+    if what == "serve":
         from lpt.bench.serve_bench import bench_serving, render_serving
 
         if precision not in ("auto", "float32"):
             raise ParameterError(f"`precision` {precision}: tasks are served in float32.")
-        served = bench_serving(backbone, batch or 32, repeats, device)
+        served = bench_serving(backbone or DEFAULT_BENCH, batch or 32, repeats, device)
         if as_json:
             say_json(served)
         else:
             say(render_serving(served))
         return
+    if what != "speed":
+        from lpt.bench.export_speed import export_speed, render_export
+
+        exported = given_run(Path(what))
+        assert exported is not None  # it was given
+        measured = export_speed(exported, backbone, batch or 8, repeats)
+        if as_json:
+            say_json(measured)
+        else:
+            say(render_export(measured))
+        return
     from lpt.bench.ratios import bench as measure
     from lpt.bench.ratios import render
 
-    result = measure(backbone, batch or 8, repeats, device, precision)
+    result = measure(backbone or DEFAULT_BENCH, batch or 8, repeats, device, precision)
     if as_json:
         say_json(result)
     else:

@@ -112,10 +112,12 @@ def study(
 ) -> None:
     """Reproduce a comparison of the paper as one table; resumes after an interruption."""
     use_threads(threads)
+    from lpt.api.early_names import check_backbone_name
     from lpt.config import parse_settings
     from lpt.data.sources.data_string import parse_spec
     from lpt.data.sources.read_source import check_exists
     from lpt.studies.define.definition import load_study, study_names
+    from lpt.studies.define.lr_grid import parse_lrs
     from lpt.studies.define.row_labels import label_of
 
     if name is not None and as_list:
@@ -134,10 +136,13 @@ def study(
         label_of(reference, labels, "--reference")
     if data is None:
         raise ConfigError(f"study {name}: name the data with --data.")
-    check_exists(parse_spec(data))  # all of this before torch is imported
+    images, candidates = named_data(shifted or []), parse_lrs(lrs)
+    for source in filter(None, (data, other, *images.values())):
+        check_exists(parse_spec(source))
+    for named in backbone or ():
+        check_backbone_name(named)  # all of this before torch is imported
     from lpt.api import run_name
     from lpt.reporters import reporter_for
-    from lpt.studies.define.lr_grid import parse_lrs
     from lpt.studies.define.overrides import Overrides
     from lpt.studies.run_study import Request, plan_study, run_study
     from lpt.studies.table.rendering import render_plan, render_study
@@ -150,11 +155,11 @@ def study(
         folder,
         tuple(backbone or ()),
         seeds,
-        parse_lrs(lrs),
+        candidates,
         overrides,
         tuple(only or ()),
         reference,
-        named_data(shifted or []),
+        images,
         retry,
         device,
     )

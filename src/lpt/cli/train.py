@@ -87,7 +87,11 @@ def train(
     ] = False,
     log: Annotated[
         str | None,
-        typer.Option(metavar="tensorboard", help="Also write TensorBoard logs to RUN/tensorboard."),
+        typer.Option(
+            metavar="tensorboard|mlflow|wandb|trackio",
+            help="Also keep settings and metrics there; several are joined by commas.",
+            show_default="none",
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON instead of a table.")

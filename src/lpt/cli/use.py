@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Backbone, Device, Run, Threads, Workers, named_data
+from lpt.cli.early_checks import check_classes
+from lpt.cli.options import Backbone, Device, Prior, Run, Threads, Workers, named_data
 from lpt.cli.printing import say, say_error, say_json
 from lpt.escape import printable
 from lpt.machine.threads import use_threads
@@ -45,6 +46,7 @@ def evaluate(
             help="Predict again, although the images and the task are those scored before.",
         ),
     ] = False,
+    prior: Prior = None,
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
@@ -58,6 +60,7 @@ def evaluate(
     named = named_data(data or [])
     for source in named.values():
         check_exists(parse_spec(source))
+    check_classes(run, named)
     from lpt.reporters import reporter_for
     from lpt.shift.score_sets import score_sets
     from lpt.shift.set_tables import render_scores, trained_warnings
@@ -75,6 +78,7 @@ def evaluate(
         reporter=reporter_for(),
         keep=True,
         again=again,
+        prior=prior,
     )
     for warning in trained_warnings(scores):
         say_error(f"warning: {warning}")
@@ -89,6 +93,7 @@ def evaluate(
 def backbones() -> None:
     """List the backbones that can be loaded, and those that are already on this machine."""
     from lpt.backbones import list_backbones
+    from lpt.backbones.places.local_folder import local_folder
 
     rows = [("name", "where", "size", "input", "")]
     rows += [
@@ -109,4 +114,5 @@ def backbones() -> None:
             say(f"    {text}")
     say("\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors,")
     say("a folder with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME")
-    say("(untrained).")
+    say("(untrained). A folder in LPT_BACKBONES is found by its name; now that is")
+    say(f"{printable(str(local_folder()))}.")

@@ -5,9 +5,10 @@ keep arithmetic in float32 finite, and a mistyped number from running for days.
 """
 
 import os
+from collections import Counter
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator
+from pydantic import AfterValidator, Field, PlainValidator
 from pydantic_core import PydanticKnownError
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "PositiveEpochs",
     "Seed",
     "Share",
+    "ShortEpochs",
     "Text",
     "Width",
     "Workers",
@@ -58,6 +60,14 @@ def _text(value: Any) -> str:
     return value
 
 
+def _each_once(short: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Refuse an epoch that is given twice."""
+    ((twice, times),) = Counter(epoch for epoch, _ in short).most_common(1) or [(0, 0)]
+    if times > 1:
+        raise ValueError(f"epoch {twice} is given twice; keep one of the pairs")
+    return short
+
+
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
@@ -82,3 +92,7 @@ Width = Annotated[int, Field(ge=1, le=8192)]
 """Neurons or channels of an added layer."""
 Text = Annotated[str, PlainValidator(_text)]
 """A name or a path."""
+ShortEpochs = Annotated[
+    tuple[tuple[Epochs, Natural], ...], Field(max_length=10_000), AfterValidator(_each_once)
+]
+"""Pairs of an epoch and its steps."""

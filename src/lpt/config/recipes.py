@@ -1,7 +1,9 @@
 """Load named recipes and YAML files of settings; parse `key=value` settings."""
 
 import os
+import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from lpt.config.merging import merged
 from lpt.config.old_names import current_names
 from lpt.config.run_config import RunConfig
 from lpt.config.strict_yaml import MAX_BYTES, YamlError, read_yaml
-from lpt.config.validation import validated
+from lpt.config.validation import setting_names, validated
 from lpt.errors import ConfigError
 from lpt.escape import shortened
 from lpt.files.regular_files import read_regular
@@ -18,6 +20,9 @@ from lpt.files.regular_files import read_regular
 __all__ = ["load_config", "parse_settings", "recipe_names"]
 
 _MAX_BASES = 20
+_BEGINS_SETTING = re.compile(
+    rf"""(?m)(?:^|[{{,])\s*["']?(?:{"|".join(RunConfig.model_fields)})["']?\s*[.:]"""
+)
 
 
 def load_config(recipe: str | Path = "default", *, warn: bool = True) -> RunConfig:
@@ -40,11 +45,17 @@ def _load(recipe: str | Path, warn: bool, above: tuple[Path, ...]) -> RunConfig:
         document = read_yaml(text)
     except YamlError as error:
         line = "" if error.line is None else f", line {error.line}"
-        raise ConfigError(f"{origin}{line}: not YAML ({error}). Correct it.") from error
+        why = f" ({error})" if _BEGINS_SETTING.search(text) else ", and not a recipe"
+        raise ConfigError(f"{origin}{line}: not YAML{why}. Correct it.") from error
     tree = {} if document.value is None else document.value
     if not isinstance(tree, dict):
         raise ConfigError(
             f"{origin}: a mapping of settings is expected, not {type(tree).__name__}."
+        )
+    if tree and not any(map(_is_like_setting, tree)):  # of a file of secrets, nothing is repeated
+        raise ConfigError(
+            f"{origin}: not a recipe: it holds no setting of lpt. "
+            "Give a YAML file of settings; `lpt settings` lists them."
         )
     tree = current_names(tree, warn=warn)
     base, named = RunConfig(), tree.get("recipe")
@@ -65,6 +76,13 @@ def _load(recipe: str | Path, warn: bool, above: tuple[Path, ...]) -> RunConfig:
         tree["recipe"] = base.recipe
     changed = merged(base.model_dump(mode="json"), tree, origin)
     return validated(RunConfig, changed, origin, document.line_of)
+
+
+def _is_like_setting(key: object) -> bool:
+    """Whether a key of a file is a setting or a part of one's name, perhaps misspelled."""
+    known = {part for name in setting_names(RunConfig) for part in name.split(".")}
+    parts = str(key)[:200].split(".")
+    return any(get_close_matches(part, known, cutoff=0.75) for part in parts[:4])
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:

@@ -1,10 +1,19 @@
 """Sections of a configuration: the one home of every default that a user can change."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticKnownError
 
+from lpt.arguments import number_for_bool
 from lpt.config.ranges import (
     BatchSize,
     CachedViews,
@@ -14,10 +23,10 @@ from lpt.config.ranges import (
     Factor,
     LearningRate,
     Length,
-    Natural,
     PoolSize,
     Positive,
     Share,
+    ShortEpochs,
     Text,
     Workers,
 )
@@ -57,9 +66,17 @@ DualSampler = Annotated[str, AfterValidator(_dual_sampler)]
 
 
 class Section(BaseModel):
-    """Frozen; refuses unknown names and numbers that are not finite."""
+    """Frozen; refuses unknown names, numbers that are not finite, and truth values as numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_misplaced_bool(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = number_for_bool(cls.model_fields[info.field_name or ""].annotation, value)
+        if kind is not None:
+            raise PydanticKnownError(f"{kind.__name__}_type")  # type: ignore[arg-type]
+        return value
 
 
 class DataConfig(Section):
@@ -80,6 +97,7 @@ class DataConfig(Section):
         few_below: classes with fewer training images are few-shot.
         workers: processes that load images; 0 loads in the training process, null chooses.
         start_method: how these processes start; null takes the platform's default.
+        check_content: compare the bytes of image files with those at the start, not only sizes.
         max_pixels: largest width * height of an image; null takes the environment variable
             LPT_MAX_PIXELS, or 89,478,485. Decoding takes up to 8 bytes of memory per pixel of it.
     """
@@ -94,6 +112,7 @@ class DataConfig(Section):
     few_below: Count = FEW_BELOW
     workers: Workers | None = None
     start_method: Literal["fork", "spawn", "forkserver"] | None = None
+    check_content: bool = False
     max_pixels: Count | None = None
 
     @model_validator(mode="after")
@@ -247,7 +266,7 @@ class PhaseConfig(Section):
     epochs: Epochs = 20
     batch_size: BatchSize = 0
     epoch_images: Count | None = None
-    short_epochs: tuple[tuple[Epochs, Natural], ...] = ()
+    short_epochs: ShortEpochs = ()
     sampler: Sampler = "instance"
     dual_sampler: DualSampler = "balanced"
     eta: Factor = 0.5

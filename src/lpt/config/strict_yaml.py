@@ -64,7 +64,7 @@ def read_yaml(text: str) -> Document:
     if len(text) > MAX_BYTES:
         raise YamlError(f"longer than {MAX_BYTES:,} characters")
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return Document(None)
@@ -87,7 +87,34 @@ def read_yaml(text: str) -> Document:
         raise YamlError("nested too deeply") from error
     except (yaml.YAMLError, ValueError, ArithmeticError, TypeError, LookupError) as error:
         # PyYAML leaks errors of dates and numbers.
-        raise YamlError(str(error).splitlines()[0] if str(error) else "cannot be read") from error
+        raise YamlError(_reason(error)) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Stops at a nesting that is too deep as soon as it is reached: PyYAML takes quadratic time."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Read one value and all below it."""
+        if self._depth > _MAX_DEPTH:
+            raise _too_deep(self.peek_event().start_mark.line + 1)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
+def _too_deep(line: int) -> YamlError:
+    return YamlError(f"nested more than {_MAX_DEPTH} deep", line)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "integer string conversion" in text:  # Python's advice is not for users
+        return "a whole number of thousands of digits"
+    return text.splitlines()[0] if text else "cannot be read"
 
 
 def _count(node: yaml.Node, known: dict[int, int], above: tuple[int, ...]) -> int:
@@ -95,7 +122,7 @@ def _count(node: yaml.Node, known: dict[int, int], above: tuple[int, ...]) -> in
     if id(node) in above:
         raise YamlError("a value contains itself", node.start_mark.line + 1)
     if len(above) > _MAX_DEPTH:
-        raise YamlError(f"nested more than {_MAX_DEPTH} deep", node.start_mark.line + 1)
+        raise _too_deep(node.start_mark.line + 1)
     if id(node) not in known:
         below = (*above, id(node))
         known[id(node)] = 1 + sum(_count(child, known, below) for child in _children(node))

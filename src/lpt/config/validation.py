@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from lpt.errors import ConfigError
 from lpt.escape import described
 
-__all__ = ["validated"]
+__all__ = ["setting_names", "validated", "wanted"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -30,6 +30,8 @@ _WORDS = {
     "literal_error": "one of {expected}",
 }
 """By prefix of pydantic's error types; the first match counts."""
+
+_KINDS = ("float", "bool", "str", "int")
 
 _ALSO_CALLED = {"rate": "lr", "learning_rate": "lr", "batch": "batch_size", "k": "top_k"}
 """Names that other programs use for these settings."""
@@ -60,7 +62,10 @@ def validated(
 
 def _explain(model: type[BaseModel], error: ValidationError, origin: str) -> str:
     first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"]) or "configuration"
+    parts = first["loc"]
+    if len(parts) > 1 and parts[-1] in _KINDS:  # the kind that a value of several kinds is not
+        parts = parts[:-1]
+    path = ".".join(map(str, parts)) or "configuration"
     if first["type"] == "extra_forbidden":
         section: Any = model
         for part in first["loc"][:-1]:
@@ -74,29 +79,33 @@ def _explain(model: type[BaseModel], error: ValidationError, origin: str) -> str
     if first["type"] in ("model_type", "model_attributes_type"):
         given = f"{path}={described(first['input'])}"
         return f"{origin} {given}: a section of settings; set {path}.NAME=VALUE instead."
-    return f"{origin} {path}={described(first['input'])}: {_wanted(first)}."
+    return f"{origin} {path}={described(first['input'])}: {wanted(first)}."
 
 
 def _meant(model: type[BaseModel], path: str) -> str:
     """Suggest settings with the same or a similar last name; "" if there are none."""
     section, _, last = path.rpartition(".")
     last = _ALSO_CALLED.get(last, last)
-    names = sorted(_names(model), key=lambda name: not name.startswith(section))
+    names = sorted(setting_names(model), key=lambda name: not name.startswith(section))
     alike = get_close_matches(path, names, cutoff=0.8)
     found = [name for name in names if name.rpartition(".")[2] == last] or alike
     return f"Did you mean {' or '.join(found[:3])}?" if found else ""
 
 
-def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+def setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Yield every setting by its dotted name, sections included."""
     for name, field in model.model_fields.items():
         yield prefix + name
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _names(field.annotation, f"{prefix}{name}.")
+            yield from setting_names(field.annotation, f"{prefix}{name}.")
 
 
-def _wanted(error: ErrorDetails) -> str:
-    """Say what is allowed, in plain words where pydantic speaks of parsing."""
+def wanted(error: ErrorDetails) -> str:
+    """Return what is allowed, in plain words where pydantic speaks of parsing.
+
+    Args:
+        error: one of `ValidationError.errors()`.
+    """
     kind, limits = error["type"], error.get("ctx", {})
     for start, words in _WORDS.items():
         if kind.startswith(start):

@@ -97,7 +97,8 @@ class LeftOut:
 
     def _named(self, reason: str) -> str:
         names = [shortened(printable(name), 60) for name in self.examples[reason]]
-        return ", ".join(names) + (", ..." if self.counts[reason] > len(names) else "")
+        more = self.counts[reason] - len(names)
+        return ", ".join(names) + (f" and {more:,} more" if more else "")
 
 
 @dataclass(frozen=True)
@@ -137,25 +138,16 @@ class ImageTree:
         try:
             with os.scandir(folder) as entries:
                 for entry in sorted(entries, key=lambda entry: entry.name):
-                    if reason := _passed_over(entry.name):
+                    if reason := self.passed_over(entry, links=True):
                         self._leave_out(reason, entry.path)
                     elif entry.is_dir():
                         folders.append(entry.name)
                         if entry.is_symlink():
                             links.append(entry.name)
-                    elif entry.is_file() or _is_broken_link(entry):
-                        files.append(entry.name)
                     else:
-                        self._leave_out("special", entry.path)
+                        files.append(entry.name)
         except OSError as error:
-            self.problems.append(
-                Problem(
-                    "unreadable-folder",
-                    str(folder),
-                    f"cannot be listed ({error.strerror})",
-                    "Check its permissions.",
-                )
-            )
+            self._unlisted(folder, error)
         return Folder(tuple(folders), frozenset(links), tuple(files))
 
     def images(self, folder: str | Path) -> Iterator[str]:
@@ -172,6 +164,18 @@ class ImageTree:
             else:
                 yield from self.images(path)
 
+    def passed_over(self, entry: os.DirEntry[str], *, links: bool = False) -> str:
+        """Return why an entry of a folder is left out, one of REASONS; "" if it is not.
+
+        Args:
+            links: keep links to folders.
+        """
+        if reason := _passed_over(entry.name):
+            return reason
+        if entry.is_dir():
+            return "link" if entry.is_symlink() and not links else ""
+        return "" if entry.is_file() or _is_broken_link(entry) else "special"
+
     def beside(self, folder: str | Path, files: Iterable[str]) -> None:
         """Count files that lie where only folders are expected."""
         for name in files:
@@ -182,6 +186,11 @@ class ImageTree:
     def leave_out(self, reason: str, path: Path) -> None:
         """Count a file or folder under one of REASONS."""
         self._leave_out(reason, str(path))
+
+    def _unlisted(self, folder: str | Path, error: OSError) -> None:
+        fault = f"cannot be listed ({error.strerror})"
+        problem = Problem("unreadable-folder", str(folder), fault, "Check its permissions.")
+        self.problems.append(problem)
 
     def _leave_out(self, reason: str, path: str) -> None:
         self.left_out.add(reason, os.path.relpath(path, self.root))

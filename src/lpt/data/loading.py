@@ -1,6 +1,7 @@
 """Batches of transformed images, identical whether this process or workers load them."""
 
 import hashlib
+import itertools
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
@@ -151,7 +152,8 @@ def make_loader(
         dataset: the images.
         batches: the draws of each batch, iterated once per iteration of the loader.
         workers: number of processes that load images; 0 loads them in this process, and so does
-            a script without a main guard where processes would run it again (`usable_workers`).
+            a script without a main guard where processes would run it again (`usable_workers`). No
+            more are started than there are batches, or batches in a pass over the images.
         start_method: fork, spawn or forkserver; None takes the platform's default.
         pin_memory: copy batches to page-locked memory, for faster transfer to a GPU.
     Raises: DataError, while iterating, naming an image that cannot be read; ConfigError for a
@@ -162,8 +164,8 @@ def make_loader(
     if start_method not in (None, *multiprocessing.get_all_start_methods()):
         known = ", ".join(multiprocessing.get_all_start_methods())
         raise ConfigError(f"start method {start_method!r}: choose one of {known}.")
-    if isinstance(batches, Sized):
-        workers = min(workers, len(batches))
+    batches, most = _counted(batches, len(dataset))
+    workers = min(workers, most)
     workers = usable_workers(workers, start_method)
     loader: DataLoader[_Tensors | str] = DataLoader(
         _Fetcher(dataset),  # type: ignore[arg-type]
@@ -175,6 +177,17 @@ def make_loader(
         generator=torch.Generator(),  # otherwise each iteration would advance the global generator
     )
     return Loader(loader)
+
+
+def _counted(
+    batches: Iterable[Sequence[Draw]], images: int
+) -> tuple[Iterable[Sequence[Draw]], int]:
+    """Return the batches, and their number, or that of a pass over the images if it is unknown."""
+    if isinstance(batches, Sized):
+        return batches, len(batches)
+    coming = iter(batches)
+    first = list(itertools.islice(coming, 1))
+    return itertools.chain(first, coming), -(-images // max(map(len, first), default=1))
 
 
 class _Fetcher:

@@ -88,7 +88,9 @@ def long_tailed(
     """Reduce the training split to a long tail. No image is copied.
 
     The size of the largest class is the maximum for which every class has enough images. Classes
-    follow the profile in index order, or in an order drawn by `seed`.
+    follow the profile by descending number of images, equal ones in index order, or in an order
+    drawn by `seed`. Small classes may keep the result from reaching the imbalance: a class of 30
+    images is at most 30 times as large as one of a single image.
 
     Args:
         manifest: the data; val and test are not changed.
@@ -103,7 +105,12 @@ def long_tailed(
     """
     rng = random_stream(seed)
     available = manifest.counts()
-    order = rng.permutation(len(available)) if shuffle_classes else np.arange(len(available))
+    if shuffle_classes:
+        order = rng.permutation(len(available))
+    elif counts is None:  # frequent classes stay frequent: any other order keeps fewer images
+        order = np.argsort(-available, kind="stable")
+    else:
+        order = np.arange(len(available))
     if counts is None:
         wanted = np.zeros(len(available), dtype=np.int64)
         wanted[order] = _fitting(profile, available[order], imbalance)
@@ -152,7 +159,7 @@ def write_list(manifest: Manifest, out: Path, *, splits: Sequence[str] = ("train
             label = int(split.labels[index])
             values = (str(path), ref.row, label, manifest.class_names[label], name)
             rows.append(dict(zip(columns, values, strict=False)))
-    write_text(out, csv_text(rows, columns, paths=["file"], exact=["label_name", "split"]))
+    write_text(out, csv_text(rows, columns, paths=["file"], exact=columns))
 
 
 def _fitting(profile: str, available: Ids, imbalance: float) -> Ids:

@@ -11,14 +11,18 @@ from typing import Any
 from lpt.errors import DataError
 from lpt.files.regular_files import size_text
 
-__all__ = ["FileState", "file_state", "read_bounded"]
+__all__ = ["FileState", "check_total", "check_unchanged", "file_state", "read_bounded"]
 
-_FREE = 256 * 2**20
+_FREE = 64 * 2**20
 _TIMES = 20
 """Most bytes that are decoded from a file: a fixed number, and a multiple of its size."""
 
+_CELLS = 2**19
+"""Most rows times columns that describe images, beside one for each byte of the file: a row takes
+a hundred bytes of memory where it takes none in the file."""
+
 _BATCH = 1024  # rows that are decoded at once
-_IMAGE_BATCH = 16
+_IMAGE_BATCH = 1  # 16 copies of a repeated value could fill the memory
 
 FileState = tuple[int, int]
 """Size and time of modification of a file."""
@@ -31,6 +35,26 @@ def file_state(path: Path) -> FileState:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Restore the file.") from error
     return status.st_size, status.st_mtime_ns
+
+
+def check_unchanged(path: Path, state: FileState) -> FileState:
+    """Return the state of a file. Raises: DataError if it was cut off, replaced or removed."""
+    if file_state(path) != state:
+        raise DataError(f"{path}: damaged: it was changed while it was in use. Start again.")
+    return state
+
+
+def check_total(path: Path, state: FileState, total: int) -> None:
+    """Check how many bytes were decoded from a file, of one row group or of all.
+
+    Raises: DataError if they are more than images of a file of this size have.
+    """
+    most = _FREE + _TIMES * state[0]
+    if total > most:
+        raise DataError(
+            f"{path}: decodes to more than {size_text(most)}, although the file has "
+            f"{size_text(state[0])}. Leave it out."
+        )
 
 
 def read_bounded(
@@ -50,21 +74,19 @@ def read_bounded(
         group: a row group, whose values may be large, such as images; None for all.
         state: of the file when it was opened; None for as it is now.
     Raises: DataError if the file is damaged, was changed since it was opened, or would decode to
-        more than 256 MB and 20 times its size.
+        more than 64 MB and 20 times its size.
     """
     import pyarrow as pa
 
-    now = file_state(path)
-    if state is not None and state != now:
-        raise DataError(f"{path}: damaged: it was changed while it was in use. Start again.")
-    most = _FREE + _TIMES * now[0]
+    now = file_state(path) if state is None else check_unchanged(path, state)
     groups = list(range(file.num_row_groups)) if group is None else [group]
     rows = sum(file.metadata.row_group(g).num_rows for g in groups)
-    if rows * len(columns) > most // 8:
+    if rows * len(columns) > _CELLS + now[0]:
         raise DataError(
             f"{path}: has {rows:,} rows in {size_text(now[0])}, which is not a table of images. "
             "Leave it out."
         )
+    check_total(path, now, _stated(file, groups, columns))  # the file may lie, but need not
     pieces, total = [], 0
     try:
         for piece in file.iter_batches(
@@ -74,11 +96,7 @@ def read_bounded(
             use_threads=False,
         ):
             total += piece.nbytes
-            if total > most:
-                raise DataError(
-                    f"{path}: decodes to more than {size_text(most)}. Write it with smaller row "
-                    "groups, or leave it out."
-                )
+            check_total(path, now, total)
             pieces.append(piece)
     except (MemoryError, OSError, pa.ArrowException) as error:
         place = "" if group is None else f" row group {group}"
@@ -89,3 +107,12 @@ def read_bounded(
     if pieces:
         return pa.Table.from_batches(pieces)
     return file.schema_arrow.empty_table().select([c.partition(".")[0] for c in columns])
+
+
+def _stated(file: Any, groups: Sequence[int], columns: Sequence[str]) -> int:
+    """Bytes of the largest column in a row group, without compression, as the file states them."""
+    found = [0]
+    for group in map(file.metadata.row_group, groups):
+        parts = map(group.column, range(group.num_columns))
+        found += [part.total_uncompressed_size for part in parts if part.path_in_schema in columns]
+    return max(found)

@@ -3,15 +3,23 @@
 pyarrow is imported when a file is opened, so that prediction on image files does without it.
 """
 
+import math
 import os
 import threading
+import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lpt.data.parquet_limits import FileState, file_state, read_bounded
+from lpt.data.parquet_limits import (
+    FileState,
+    check_total,
+    check_unchanged,
+    file_state,
+    read_bounded,
+)
 from lpt.errors import DataError
 from lpt.files.regular_files import open_regular, read_regular
 
@@ -25,6 +33,9 @@ __all__ = [
 ]
 
 _IMAGE_NAMES = ("image", "img", "image_bytes", "bytes", "jpg", "png", "webp")
+
+_CHECK_SECONDS = 1.0
+"""Time between two looks whether a file was changed, while its rows come from memory."""
 
 _MOST_BYTES = 2 * 2**30  # of an image file beside a Parquet file
 
@@ -111,6 +122,7 @@ class RowGroupReader:
             self._start()
         with self._lock:
             group, offset = self._locate(path, row)
+            self._look(path)
             value = self._group(path, group)[offset]
             beside = None if value.is_valid else self._path_beside(path, group, offset)
         if beside is not None:
@@ -131,6 +143,8 @@ class RowGroupReader:
         self._lock = threading.Lock()
         self._files: dict[Path, tuple[Any, Any, str]] = {}
         self._states: dict[Path, FileState] = {}
+        self._looked: dict[Path, float] = {}
+        self._sizes: dict[Path, dict[int, int]] = {}
         self._groups: OrderedDict[tuple[Path, int], Any] = OrderedDict()
         self._held = 0
 
@@ -150,13 +164,20 @@ class RowGroupReader:
         group = int(np.searchsorted(starts, row, side="right")) - 1
         return group, row - int(starts[group])
 
+    def _look(self, path: Path) -> None:
+        """Check from time to time that a file is still the one that was opened."""
+        now = time.monotonic()
+        if now - self._looked.get(path, -math.inf) >= _CHECK_SECONDS:
+            check_unchanged(path, self._states[path])
+            self._looked[path] = now
+
     def _path_beside(self, path: Path, group: int, offset: int) -> str | None:
         """The path that a row holds in place of an image."""
         file, _, column = self._files[path]
         address = path_field(file.schema_arrow, column)
         if address is None:
             return None
-        table = file.read_row_group(group, columns=[address], use_threads=False)
+        table = read_bounded(file, path, [address], group=group, state=self._states[path])
         value = table.column(0).combine_chunks().field(0)[offset].as_py()
         return None if value is None else str(value)
 
@@ -173,6 +194,9 @@ class RowGroupReader:
         values = table.column(0).combine_chunks()
         if pa.types.is_struct(values.type):
             values = values.field("bytes")
+        sizes = self._sizes.setdefault(path, {})
+        sizes[group] = values.nbytes
+        check_total(path, state, sum(sizes.values()))
         self._groups[key] = values
         self._held += values.nbytes
         while self._held > self.max_bytes and len(self._groups) > 1:

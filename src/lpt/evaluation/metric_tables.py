@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from lpt.data.class_groups import ClassGroups
 from lpt.escape import markdown_text, printable
-from lpt.progress import SUMMARY_METRICS
+from lpt.progress import SUMMARY_METRICS, known_metrics
 
 __all__ = ["COLUMNS", "Column", "Spread", "render_table"]
 
@@ -58,24 +58,29 @@ def render_table(
 ) -> str:
     """Format rows as a table: text aligned left, numbers aligned right.
 
+    A shot group without a value in any row has no column.
+
     Args:
         rows: values by column key; a value that is missing, None or not finite becomes a dash.
         columns: columns from left to right.
         style: "plain" for terminals, or "markdown".
-        groups: if given, a last line defines many, medium and few.
+        groups: if given, a last line defines many, medium and few, and macro if it is shown.
 
     >>> print(render_table([{"model": "probe", "few": 0.125}], [COLUMNS[0], COLUMNS[4]]))
     model   few
     -----  ----
     probe  12.5
     """
+    known = known_metrics(rows, [column.key for column in columns])
+    columns = [column for column in columns if column.key in known]
     lines = [[printable(column.title) for column in columns]]
     lines += [[_cell(row.get(column.key), column.kind) for column in columns] for row in rows]
     left = [column.kind == "text" for column in columns]
     table = _markdown(lines, left) if style == "markdown" else _plain(lines, left)
     if groups is not None:
         bounds = ", ".join(f"{name} {text}" for name, text in groups.describe().items())
-        table += ["", f"Training images per class: {bounds}."]
+        macro = " Macro: mean accuracy of the classes." if "macro" in known else ""
+        table += ["", f"Training images per class: {bounds}.{macro}"]
     return "\n".join(table)
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from lpt.data.class_groups import ClassGroups
 from lpt.errors import DataError, ShapeError, TrainingError
+from lpt.evaluation.metric_display import MetricsDisplay
 from lpt.progress import SUMMARY_METRICS
 from lpt.records import Predictions
 
@@ -98,7 +99,7 @@ class ClassScore:
 
 
 @dataclass(frozen=True)
-class Metrics:
+class Metrics(MetricsDisplay):
     """Result of `evaluate`; accuracies are shares in [0, 1].
 
     Attributes:

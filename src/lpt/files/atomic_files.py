@@ -123,7 +123,7 @@ def check_writable(folder: Path) -> None:
     except (OSError, ValueError) as error:  # ValueError: NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
     if reason:
-        raise RunError(f"{folder}: cannot be written ({reason}). Choose another `out`.")
+        raise RunError(f"{folder}: cannot be written ({reason}). Choose another folder with `out`.")
 
 
 def remove_unfinished(folder: Path) -> None:

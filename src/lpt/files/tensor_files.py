@@ -15,16 +15,17 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NamedTuple, Self
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors.torch import save
-from torch import Tensor
 
 from lpt.errors import LptError
 from lpt.files.json_files import problem
 from lpt.files.regular_files import open_regular, size_text
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 __all__ = ["Kind", "TensorFile", "TensorLimits", "tensor_bytes"]
 
@@ -32,17 +33,19 @@ Kind = tuple[str | int, ...]
 """Data type of a tensor, as safetensors names it, followed by its sizes."""
 
 _TYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
+    "F64": ("float64", 8),
+    "F32": ("float32", 4),
+    "F16": ("float16", 2),
+    "BF16": ("bfloat16", 2),
+    "I64": ("int64", 8),
+    "I32": ("int32", 4),
+    "I16": ("int16", 2),
+    "I8": ("int8", 1),
+    "U8": ("uint8", 1),
+    "BOOL": ("bool", 1),
 }
+"""Name in torch and bytes of each data type. Headers are read without torch, which loads slowly."""
+
 _METADATA = "__metadata__"
 
 
@@ -128,8 +131,10 @@ class TensorFile:
     ) -> None:
         self._stream.close()
 
-    def read(self, name: str) -> Tensor:
+    def read(self, name: str) -> "Tensor":
         """Read one tensor. Raises: as the class, if the file was changed since it was opened."""
+        import torch
+
         entry = self._entries[name]
         begin, end = entry.data_offsets
         raw = torch.empty(end - begin, dtype=torch.uint8)
@@ -140,18 +145,20 @@ class TensorFile:
             raise self._damaged(fault.strerror or str(fault)) from fault
         if count != len(raw):
             raise self._damaged(f"it ends within {name}; something changed it while it was read")
-        dtype = _TYPES[entry.dtype]
+        dtype = _dtype(entry)
         flat = raw.ne(0) if dtype is torch.bool else raw.view(dtype)
         return flat.view(entry.shape)
 
-    def read_all(self) -> dict[str, Tensor]:
+    def read_all(self) -> "dict[str, Tensor]":
         """Read all tensors, by name."""
         return {name: self.read(name) for name in self._entries}
 
-    def outlines(self) -> dict[str, Tensor]:
+    def outlines(self) -> "dict[str, Tensor]":
         """Return tensors of these names, types and shapes that hold no memory (device "meta")."""
+        import torch
+
         return {
-            name: torch.empty(entry.shape, dtype=_TYPES[entry.dtype], device="meta")
+            name: torch.empty(entry.shape, dtype=_dtype(entry), device="meta")
             for name, entry in self._entries.items()
         }
 
@@ -203,7 +210,7 @@ class TensorFile:
         for name, entry in sorted(entries.items(), key=lambda e: e[1].data_offsets):
             if entry.dtype not in _TYPES:
                 raise self._damaged(f"tensor {name} has the unknown type {entry.dtype}")
-            size = math.prod(entry.shape) * _TYPES[entry.dtype].itemsize
+            size = math.prod(entry.shape) * _TYPES[entry.dtype][1]
             if entry.data_offsets != [end, end + size]:
                 raise self._damaged(f"tensor {name} is not where its shape and its neighbours end")
             end += size
@@ -219,7 +226,14 @@ class TensorFile:
         return self._error(f"{self.path}: {damaged} ({reason}). {remedy}")
 
 
-def tensor_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+def _dtype(entry: _Entry) -> "torch.dtype":
+    import torch
+
+    dtype: torch.dtype = getattr(torch, _TYPES[entry.dtype][0])
+    return dtype
+
+
+def tensor_bytes(tensors: "Mapping[str, Tensor]", metadata: Mapping[str, str]) -> bytes:
     """Return the bytes of a safetensors file, which are the same every time.
 
     The library writes metadata in an order that differs between calls; here they are sorted.
@@ -228,6 +242,8 @@ def tensor_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> 
         tensors: by name, on the CPU and contiguous.
         metadata: text by name.
     """
+    from safetensors.torch import save
+
     written = save(dict(tensors), dict(metadata))
     (length,) = struct.unpack("<Q", written[:8])
     header = json.loads(written[8 : 8 + length])

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from torch import Tensor
 
+from lpt.arguments import number_for_bool
 from lpt.errors import ConfigError
 from lpt.escape import described
 
@@ -114,6 +115,9 @@ class LossEntry:
             raise ConfigError(
                 f"loss {name}: unknown option '{unknown[0]}'. Known: {', '.join(known)}."
             )
+        for option, value in given.items():
+            if number_for_bool(self.schema.model_fields[option].annotation, value):
+                raise ConfigError(f"loss {name}: {option} = {value} is invalid: give a number.")
         try:
             return self.schema(**given).model_dump()
         except ValidationError as error:

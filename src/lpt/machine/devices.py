@@ -8,6 +8,7 @@ import torch
 
 from lpt.errors import ParameterError
 from lpt.escape import described
+from lpt.machine.device_name import check_device_name
 
 __all__ = ["choose_device", "peak_memory", "reset_peak_memory"]
 
@@ -29,10 +30,8 @@ def choose_device(wanted: str | torch.device | None = None) -> torch.device:
     if wanted is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     text = str(wanted) if isinstance(wanted, str | torch.device) else described(wanted)
+    check_device_name(text)
     name, _, number = text.partition(":")
-    known = isinstance(wanted, str | torch.device) and name in ("cpu", "cuda", "mps")
-    if not known or (number and not (number.isascii() and number.isdigit())):
-        raise ParameterError(f"`device` {text!r}: unknown. Choose cpu, cuda, cuda:NUMBER or mps.")
     if name == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise ParameterError(
             f"`device` {text!r}: not available; torch finds {torch.cuda.device_count()} GPUs. "

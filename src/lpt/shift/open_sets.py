@@ -9,8 +9,10 @@ from typing import TypeAlias
 import numpy as np
 
 from lpt.data.manifest import Manifest, Split
+from lpt.data.sources.label_rules import class_places
 from lpt.data.sources.shifted_sets import ShiftedSet, open_shifted
 from lpt.errors import DataError, ParameterError
+from lpt.progress import listed
 
 __all__ = ["TestData", "open_sets"]
 
@@ -48,12 +50,13 @@ def _of_manifest(name: str, data: Manifest, class_names: Sequence[str]) -> Shift
     split = data.split("test")
     present, labels = np.unique(split.labels, return_inverse=True)
     names = tuple(data.class_names[c] for c in present)
-    places = {known: place for place, known in enumerate(class_names)}
-    unknown = [label for label in names if label not in places]
+    places = class_places(names, class_names)
+    unknown = [label for label, place in zip(names, places, strict=True) if place is None]
     if unknown:
         raise DataError(
-            f"{data.name}: unknown classes: {', '.join(map(repr, unknown[:3]))}. "
+            f"{data.name}: unknown classes: {listed([*map(repr, unknown)])}. "
             "The task was not trained on them; leave them out."
         )
-    members = tuple((places[label],) for label in names)
-    return ShiftedSet(name, replace(split, labels=labels.astype(np.int64)), names, members)
+    members = tuple((place,) for place in places if place is not None)
+    aligned = replace(split, labels=labels.astype(np.int64))
+    return ShiftedSet(name, aligned, names, members, notes=data.notes)

@@ -8,24 +8,30 @@ from lpt.escape import shell_command
 from lpt.progress import Reporter
 from lpt.task import Task
 from lpt.training.run.run_data import data_of_run
-from lpt.training.run.run_folder import RunFolder
 
-__all__ = ["own_data", "source_of_run", "test_of_run"]
+__all__ = ["own_data", "test_of_run"]
 
 
 def own_data(
-    run: str | Path | None, task: Task, reporter: Reporter, *, needed: bool, tell: bool
+    run: str | Path | None,
+    task: Task,
+    reporter: Reporter,
+    *,
+    needed: bool,
+    tell: bool,
+    given: bool = False,
 ) -> Manifest | None:
     """Open the data that a run was trained on.
 
     Args:
         needed: whether it is an error if it cannot be opened.
         tell: whether the reporter is told that it cannot be.
+        given: whether the user names this data.
     Returns: None if it cannot be opened.
     Raises: RunError, DataError if it is needed.
     """
     try:
-        own = None if run is None else data_of_run(run, task.class_names)
+        own = None if run is None else data_of_run(run, task.class_names, given=given)
     except (DataError, RunError) as error:
         if needed:
             raise
@@ -48,10 +54,3 @@ def test_of_run(run: str | Path | None, own: Manifest) -> Split:
             f"Name test data: {shell_command('lpt', 'evaluate', run or 'RUN', 'DATA')}"
         )
     return own.split("test")
-
-
-def source_of_run(run: str | Path) -> str | None:
-    """Return the data that the configuration of a run names; None if there is none."""
-    path = Path(run)
-    folder = RunFolder(path if path.is_dir() else path.parent)
-    return folder.read_config().data.source if folder.config_file.is_file() else None

@@ -19,11 +19,14 @@ from lpt.evaluation.metric_files import write_metrics
 from lpt.progress import Reporter, SilentReporter
 from lpt.records import Predictions
 from lpt.shift.open_sets import TestData, open_sets
-from lpt.shift.own_data import own_data, source_of_run, test_of_run
+from lpt.shift.own_data import own_data, test_of_run
 from lpt.shift.score_cache import ScoreCache
+from lpt.shift.set_notes import kept_note, named_notes
 from lpt.shift.trained_images import moved_training_images, trained_on
 from lpt.task import Task
+from lpt.task.class_prior import PriorInput, PriorRule
 from lpt.task.task_digest import task_digest
+from lpt.training.run.run_data import source_of_run
 
 __all__ = ["SetScore", "score_sets"]
 
@@ -88,6 +91,7 @@ def score_sets(
     reporter: Reporter | None = None,
     keep: bool = False,
     again: bool = False,
+    prior: PriorInput | None = None,
 ) -> list[SetScore]:
     """Score a task on its own test images, and on other data next to them.
 
@@ -103,6 +107,9 @@ def score_sets(
         keep: keep predictions in RUN/evaluation/scored, and use those kept before while neither the
             images nor the task have changed.
         again: predict again all the same.
+        prior: class frequencies that the images are predicted under
+            (`lpt.task.class_prior.task_prior`), or "estimate" for those estimated from each set's
+            images without their labels; None for the task's own.
     Returns: the score on the own test images first (left out if they cannot be opened), then the
         others in their order.
     Raises: RunError if the own data is needed but not known, or has changed since training (its
@@ -117,14 +124,18 @@ def score_sets(
         if name != own_name
     }
     needed = corruptions or not sets or own_name is not None
-    own = own_data(run, task, progress, needed=needed, tell=with_source)
+    given = own_name is not None
+    own = own_data(run, task, progress, needed=needed, tell=with_source, given=given)
     has_own = own is not None and (needed or (with_source and "test" in own.splits))
     test = None if own is None or not has_own else test_of_run(run, own)
     own_name = own_name or next(name for name in (OWN, "source", "own") if name not in sets)
     cache = _cache(run, task) if keep else None
-    scorer = _Scorer(task, test, folder, batch_size, workers, progress, cache, again)
+    rule = PriorRule(task.spec, prior)
+    scorer = _Scorer(task, test, folder, batch_size, workers, progress, rule, cache, again)
     scores = [] if test is None else [scorer.own(own_name)]
     for name, opened in sets.items():
+        for note in named_notes(name, opened):
+            progress.message(note)
         family = name if len(opened) > 1 else ""
         train = None if own is None else own.splits.get("train")
         if train is None and run is not None:
@@ -136,8 +147,7 @@ def score_sets(
         for kind in CORRUPTIONS:
             scores += [scorer.corrupted(Corruption(kind, severity)) for severity in SEVERITIES]
     if scorer.kept:
-        names = ", ".join(scorer.kept[:3]) + (", ..." if scorer.kept[3:] else "")
-        progress.message(f"note      scored before, not again: {names}; --again scores them again")
+        progress.message(kept_note(scorer.kept, len(scores)))
     return scores
 
 
@@ -151,6 +161,7 @@ class _Scorer:
     batch_size: int
     workers: int
     reporter: Reporter
+    rule: PriorRule
     cache: ScoreCache | None = None
     again: bool = False
     found: Predictions | None = None
@@ -195,6 +206,15 @@ class _Scorer:
 
     def _run(
         self, name: str, split: Split, view: Transform | None = None, transform: str = "border 0"
+    ) -> Predictions:
+        """Predict a set, under the class frequencies asked for; kept predictions are without."""
+        found, estimate = self.rule.apply(self._found(name, split, view, transform))
+        if estimate is not None:
+            self.reporter.message(f"prior     {name}: {self.rule.describe(estimate)}")
+        return found
+
+    def _found(
+        self, name: str, split: Split, view: Transform | None, transform: str
     ) -> Predictions:
         file = None if self.cache is None else self.cache.path(split, transform)
         if self.cache is None or file is None:

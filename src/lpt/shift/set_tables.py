@@ -5,7 +5,7 @@ from statistics import fmean
 
 from lpt.data.class_groups import ClassGroups
 from lpt.evaluation import COLUMNS, Column, render_table
-from lpt.progress import plural
+from lpt.progress import listed, plural
 from lpt.shift.score_sets import SetScore
 
 __all__ = ["render_scores", "trained_warnings"]
@@ -36,8 +36,7 @@ def render_scores(scores: Sequence[SetScore], groups: ClassGroups) -> str:
     ]
     notes = ["In brackets: number of images."]
     if small:
-        more = f" and {len(small) - NAMED} more" if small[NAMED:] else ""
-        notes.append(f"One or two images say little: {', '.join(small[:NAMED])}{more}.")
+        notes.append(f"One or two images say little: {listed(small, NAMED)}.")
     if any(score.source is not None for score in scores):
         notes.append(
             "Drop: from the overall accuracy on the source's test images of these classes."

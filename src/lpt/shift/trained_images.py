@@ -12,6 +12,7 @@ from lpt.errors import LptError
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_data import open_configured
 from lpt.training.run.run_folder import RunFolder
+from lpt.training.run.run_origin import check_names
 
 __all__ = ["moved_training_images", "trained_on"]
 
@@ -50,6 +51,7 @@ def moved_training_images(
     folder = RunFolder(run if run.is_dir() else run.parent)
     try:
         config = folder.read_config().changed({"data.source": str(data)})
+        check_names(folder.path, config, data_given=True)
         opened = open_configured(config, class_names=class_names)
         folder.check_identity(data_identity(opened))
     except (LptError, OSError):

@@ -105,16 +105,25 @@ def plan_study(request: Request, reporter: Reporter) -> list[RowPlan]:
     """
     _, runner, _, _ = _prepared(request, reporter)
     reporter.message(_summary(runner))
-    return runner.planned()
+    rows = runner.planned()
+    shared = sum(row.choosing + row.final for row in rows) - len(runner.row_runs())
+    if shared > 0:
+        reporter.message(f"note    {plural(shared, 'run')} counted in several rows, trained once")
+    return rows
 
 
 def _summary(runner: StudyRunner) -> str:
-    """Number of runs, of those for selection, and of those already done."""
-    runs = runner.runs()
+    """Number of runs by purpose, and of those already done."""
+    runs, own = runner.runs(), runner.row_runs()
     done = sum(runner.store.is_finished(run.name) for run in runs)
-    choosing = sum(run.part == "selection" for run in runs)
-    selection = f"{choosing} for learning-rate selection; " if choosing else ""
-    return f"runs    {len(runs)} ({selection}shared phase-1 runs included); {done} already done"
+    choosing = sum(run.part == "selection" for run in own)
+    purposes = {
+        "for learning-rate selection": choosing,
+        "for the table": len(own) - choosing,
+        "of phase 1, from which others continue": len(runs) - len(own),
+    }
+    parts = ", ".join(f"{count} {purpose}" for purpose, count in purposes.items() if count)
+    return f"runs    {len(runs)} ({parts}); {done} already done"
 
 
 def _prepared(request: Request, reporter: Reporter) -> tuple[Study, StudyRunner, StudyData, str]:

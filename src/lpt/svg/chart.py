@@ -13,6 +13,8 @@ __all__ = ["Chart"]
 HEIGHT = 280
 LEFT, RIGHT = 60, 22
 DOTS_WITH_NAMES = 300
+NAMED_DOT, LONE_DOT = 3.5, 4.5
+"""Radii of dots with a tooltip, and of a line that has one point only."""
 
 Points = Sequence[tuple[float, float]]
 
@@ -41,21 +43,19 @@ class Chart:
             return
         steps = " ".join(f"{'L' if i else 'M'}{self._at(*p)}" for i, p in enumerate(points))
         ET.SubElement(self.svg, "path", {"class": f"line {series}", "d": steps})
-        if len(points) == 1:
-            self.dots(points, series)
+        if len(points) == 1:  # a line of one point draws nothing
+            self._dot(points[0], series, LONE_DOT)
         if label:
             self.legend.append((series, label))
 
     def dots(self, points: Points, series: str, label: str = "", names: Sequence[str] = ()) -> None:
         """Draw dots like the points of `line`; up to 300 dots show their names as tooltips."""
+        if not points:
+            return
         if names and len(points) <= DOTS_WITH_NAMES:
             for point, name in zip(points, names, strict=True):
-                x, y = self._at(*point).split()
-                dot = ET.SubElement(
-                    self.svg, "circle", {"class": f"dot {series}", "cx": x, "cy": y, "r": "3.5"}
-                )
-                ET.SubElement(dot, "title").text = name
-        elif points:  # a path of round caps: a tenth of the bytes
+                ET.SubElement(self._dot(point, series, NAMED_DOT), "title").text = name
+        else:  # a path of round caps: a tenth of the bytes
             steps = "".join(f"M{self._at(*p)}h0" for p in points)
             ET.SubElement(self.svg, "path", {"class": f"dots {series}", "d": steps})
         if label:
@@ -70,6 +70,11 @@ class Chart:
     def render(self) -> Markup:
         """Return the legend and the SVG."""
         return legend_of(self.legend) + as_markup(self.svg)
+
+    def _dot(self, point: tuple[float, float], series: str, radius: float) -> ET.Element:
+        x, y = self._at(*point).split()
+        place = {"class": f"dot {series}", "cx": x, "cy": y, "r": f"{radius:g}"}
+        return ET.SubElement(self.svg, "circle", place)
 
     def _at(self, x: float, y: float) -> str:
         across = LEFT + self.x.position(x) * (WIDTH - LEFT - RIGHT)

@@ -1,6 +1,6 @@
 """Image files in folders."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lpt.data.image_tree import ImageTree, problems_error
@@ -10,7 +10,9 @@ from lpt.errors import DataError
 __all__ = ["find_images"]
 
 
-def find_images(paths: Sequence[str | Path]) -> list[Path]:
+def find_images(
+    paths: Sequence[str | Path], *, notice: Callable[[str], None] | None = None
+) -> list[Path]:
     """List the given files, and the images below the given folders in the order of training.
 
     A folder holds the same images as in training: hidden files, files of the system and links to
@@ -18,6 +20,8 @@ def find_images(paths: Sequence[str | Path]) -> list[Path]:
     be decoded here are listed too, so that they are not missed. A file that is given is listed
     whatever it is.
 
+    Args:
+        notice: receives a line for each folder in which files were left out.
     Raises: DataError for a path that does not exist, a folder that cannot be listed or a folder
         without images.
     """
@@ -35,6 +39,8 @@ def find_images(paths: Sequence[str | Path]) -> list[Path]:
                     f"{path}: holds no images ({', '.join(decoded_formats())})"
                     + (f"; left out {left}." if left else ".")
                 )
+            if tree.left_out.counts and notice is not None:
+                notice(f"{path}: left out {tree.left_out.describe()}")
             found += inside
         elif path.exists():
             found.append(path)

@@ -1,13 +1,21 @@
-"""Load a trained task from a path."""
+"""Load a trained task from a path, or from a hub."""
 
 import os
+from pathlib import Path
 
 import torch
 
 from lpt.backbones import FrozenViT
+from lpt.errors import ParameterError, TaskFileError
+from lpt.machine.devices import choose_device
+from lpt.task.call_checks import check_load
 from lpt.task.trained_task import Task
+from lpt.task_file import load_task
 
-__all__ = ["load"]
+__all__ = ["HUB_PREFIX", "load"]
+
+HUB_PREFIX = "hf:"
+"""Before the name of a repository on the hub."""
 
 
 def load(
@@ -19,12 +27,14 @@ def load(
     """Load a trained task.
 
     Args:
-        path: a run folder, or a task file, as `str` or `Path`.
+        path: a run folder, a task file, a file of `lpt export` (an .onnx file, or the .safetensors
+            file of a task that shares a graph), as `str` or `Path`; or hf:USER/NAME[@REVISION] for
+            a task of the hub, fetched into the cache of huggingface_hub.
         backbone: a loaded backbone, which tasks can share, or the name of one to load. None loads
             the one it was trained on, if that is on this machine and the file does not choose its
-            path (`lpt.backbones.named_by_file`).
+            path (`lpt.backbones.named_by_file`). An export holds its backbone.
         device: "cpu", "cuda", "cuda:1", "mps" or a `torch.device`; None takes a CUDA GPU if there
-            is one.
+            is one; exports run on the CPU unless a GPU is named.
     Returns: the task, in eval mode.
     Raises: TaskFileError if there is no task file, or it is damaged or made for another backbone;
         BackboneError if its backbone cannot be found, or you have to name it; ParameterError for
@@ -36,4 +46,23 @@ def load(
     """
     if isinstance(backbone, os.PathLike):
         backbone = os.fspath(backbone)
-    return Task.load(path, backbone, device)
+    check_load(path, backbone)
+    text = os.fspath(path)
+    if text.startswith(HUB_PREFIX):
+        from lpt.task.hub_files import fetch_task
+
+        file = fetch_task(text)
+        model, spec = load_task(file, backbone, in_run=False)
+        return Task(model.to(choose_device(device)), spec, path=Path(text))
+    if text.lower().endswith(".pt2"):
+        raise TaskFileError(
+            f"{text}: a program of torch.export, which can run code when it is read. "
+            "Load it with torch.export.load if you trust it, or give the .onnx file or the run."
+        )
+    from lpt.task.exported.exported_task import ExportedTask, is_exported
+
+    if not is_exported(text):
+        return Task.load(path, backbone, device)
+    if backbone is not None:
+        raise ParameterError(f"`backbone`: {text} holds its backbone. Leave it out.")
+    return ExportedTask.open(text, device)

@@ -1,19 +1,20 @@
 """Predictions of many images, some of which may be unreadable."""
 
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from lpt.errors import DataError
 from lpt.task.image_inputs import ImageInput
-from lpt.task.prediction import Prediction
 
 __all__ = ["each_or_error"]
 
 Inputs = tuple[ImageInput, ...]
+Found = TypeVar("Found")
 
 
 def each_or_error(
-    predict: Callable[[Inputs, int], list[Prediction]], inputs: Inputs, workers: int
-) -> Iterator[Prediction | DataError]:
+    predict: Callable[[Inputs, int], list[Found]], inputs: Inputs, workers: int
+) -> Iterator[Found | DataError]:
     """Yield the prediction of each image in order, or the error of one that cannot be read.
 
     Images are predicted together. If one of them cannot be read, an eighth of them is tried at a

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from lpt.files.atomic_files import write_json
 from lpt.files.json_files import Count, Number, Record, read_json
+from lpt.task.task_display import ResultDisplay
 
 __all__ = ["Result", "Summary", "read_result", "write_result"]
 
@@ -20,7 +21,7 @@ The names are those of `lpt.evaluation.Metrics.summary`.
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(ResultDisplay):
     """The record of a finished run; results.json holds these fields.
 
     Numbers of parameters and bytes describe the trained task: a run without phase 2 has neither

@@ -1,133 +1,59 @@
-"""A trained task: prediction, features, evaluation."""
+"""A trained task in use: prediction, features, evaluation."""
 
-import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 from operator import index
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
-from lpt.backbones import FrozenViT
-from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
 from lpt.deprecation import renamed_arguments
 from lpt.errors import DataError, at_least
 from lpt.evaluation import Metrics, evaluate
-from lpt.machine.devices import choose_device
-from lpt.model.two_pass import LongTailedPromptModel
 from lpt.records import Output, Predictions
-from lpt.task.call_checks import OnBatch, check_load, check_run, check_split
+from lpt.task.call_checks import OnBatch, check_run, check_split
+from lpt.task.class_prior import adjust_predictions
+from lpt.task.familiar_calls import FamiliarCalls
 from lpt.task.image_inputs import ImageInput, Images, as_split, iterate_inputs
+from lpt.task.loaded_task import LoadedTask
 from lpt.task.predict_each import each_or_error
 from lpt.task.prediction import Prediction, most_probable
-from lpt.task.run_result import Result, read_result
-from lpt.task.run_split import run_split, transform_of
-from lpt.task_file import TaskSpec, load_task
+from lpt.task.run_split import run_split
+from lpt.task.task_display import TaskDisplay
 
 __all__ = ["Task"]
 
 Floats = npt.NDArray[np.float32]
 
 
-class Task:
+class Task(LoadedTask, TaskDisplay, FamiliarCalls):
     """A trained model with everything needed to read images and name classes.
 
     `predict`, `predict_proba` and `embed` take images as paths, bytes of image files, PIL images,
     NumPy arrays (H, W, 3), torch tensors (3, H, W), or a list of these in any mixture; also
     batches (n, H, W, 3) and (n, 3, H, W). Grey images have one channel or none, (H, W); those with
     transparency four. Pixels are uint8, bool, or floats in [0, 1]. The same pixels give the same
-    bits in every form. (Large JPEG files are decoded at a reduced scale, so their
-    decoded pixels may differ slightly from the file.) Several threads may use one task.
+    bits in every form. (Large JPEG files are decoded at a reduced scale, so their pixels may differ
+    slightly from the file's.) Several threads may use one task.
 
-    The first prediction caches keys and values of the prompts (ViT-T: 19 MB, ViT-B: 74 MB). All
-    tasks on one `backbone` object share 256 MB for these caches, which go to the tasks used last;
-    `task.model.release_tables()` frees them at once.
+    The first prediction caches keys and values of the prompts (ViT-T: 19 MB, ViT-B: 74 MB), within
+    256 MB for all tasks on one `backbone` object; `task.model.release_tables()` frees them.
 
     Attributes:
         model: prompts and classifier on their frozen backbone, in eval mode.
         spec: the metadata of the task file.
         path: the run folder or task file that the task came from; None if there is none.
+        prior: (C,) class frequencies that predictions hold under; None for the task's own.
 
     >>> task = lpt.load("runs/digits", device="cpu")
     >>> task.predict("7.png")[0].labels[0]
     '7'
     """
-
-    def __init__(
-        self,
-        model: LongTailedPromptModel,
-        spec: TaskSpec,
-        *,
-        result: Result | None = None,
-        path: Path | None = None,
-    ) -> None:
-        self.model = model.eval()
-        self.spec = spec
-        self.path = path
-        self._result = result
-
-    @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str],
-        backbone: FrozenViT | str | None = None,
-        device: str | torch.device | None = None,
-    ) -> "Task":
-        """Load a run folder or a task file; see `lpt.load`."""
-        check_load(path, backbone)
-        chosen, given = choose_device(device), Path(path)
-        file = given / "task.safetensors" if given.is_dir() else given
-        model, spec = load_task(file, backbone)
-        return cls(model.to(chosen), spec, path=given)
-
-    def __repr__(self) -> str:
-        """Name, number of classes and backbone."""
-        spec = self.spec
-        return f"<lpt.Task {spec.name!r}: {len(spec.class_names)} classes, {spec.backbone.name}>"
-
-    @property
-    def result(self) -> Result | None:
-        """Measurements of the run that trained the task; None if it came from a task file alone.
-
-        Raises: RunError if results.json of the run folder is damaged.
-
-        >>> lpt.load("runs/digits", device="cpu").result.metrics["phase2"]["test"]["many"] > 0.9
-        True
-        """
-        if self._result is None and self.path is not None and self.path.is_dir():
-            self._result = read_result(self.path)
-        return self._result
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the C classes in index order: the columns of `predict_proba`."""
-        return self.spec.class_names
-
-    @property
-    def groups(self) -> ClassGroups:
-        """The bounds of the shot groups (many, medium, few) that the task was trained with."""
-        return ClassGroups(self.spec.many_above, self.spec.few_below)
-
-    @property
-    def transform(self) -> Transform:
-        """The transform from an upright RGB image to the input of the backbone."""
-        return self.transform_with()
-
-    def transform_with(
-        self,
-        *,
-        border: int = 0,
-        corruption: Callable[[Image.Image], Image.Image] | None = None,
-    ) -> Transform:
-        """Return `transform` for images with a border to crop (in pixels), or to be corrupted."""
-        return transform_of(self.spec, border, corruption)
 
     @renamed_arguments(batch="batch_size")
     def predict(
@@ -142,8 +68,7 @@ class Task:
         """Predict the most probable classes of images.
 
         Args:
-            images: one image or several (see `Task`). One image, such as a path, gives a list of
-                one prediction.
+            images: one image or several (see `Task`); one image gives a list of one prediction.
             top: number of classes per image; all if there are fewer.
             batch_size: images per forward pass.
             workers: processes that load images; 0 loads them in this process.
@@ -239,10 +164,7 @@ class Task:
         workers: int = 0,
         on_batch: OnBatch | None = None,
     ) -> Metrics:
-        """Score a split whose labels are indices into this task's classes.
-
-        `lpt.evaluate` also opens data and matches classes by name.
-        """
+        """Score a split whose labels are this task's class indices; `lpt.evaluate` opens data."""
         found = self.run(split, batch_size=batch_size, workers=workers, on_batch=on_batch)
         return evaluate(found, self.spec.class_counts, self.groups, self.spec.class_names)
 
@@ -266,7 +188,7 @@ class Task:
         """
         check_split(split)
         check_run(batch_size, workers, on_batch)
-        return run_split(
+        found = run_split(
             model or self.model.predict,
             split,
             transform or self.transform,
@@ -275,6 +197,7 @@ class Task:
             workers=workers,
             on_batch=on_batch,
         )
+        return found if self.prior is None else adjust_predictions(self.spec, found, self.prior)
 
     def _probabilities(self, found: Predictions) -> Float[Tensor, "n C"]:
         return (torch.from_numpy(found.logits) / self.spec.temperature).softmax(1)

@@ -7,7 +7,7 @@ from functools import partial
 from lpt.config import RunConfig
 from lpt.data.sampling import steps_per_epoch
 from lpt.errors import ParameterError
-from lpt.progress import human_time
+from lpt.progress import human_time, plural
 from lpt.training.estimate import Pace, images_of, init_seconds, run_seconds, trained
 from lpt.training.phases.phase import Phase
 
@@ -106,7 +106,7 @@ def _cut_validation(
     images = min(wanted, max(allowed, MIN_VAL_IMAGES))
     if images == wanted:
         return config
-    cuts.append(f"validation on {images:,} images instead of {wanted:,}")
+    cuts.append(f"validation on {plural(images, 'image')} instead of {wanted:,}")
     return config.changed({"data.max_val_images": images})
 
 
@@ -122,7 +122,7 @@ def _cut_initialization(
     images = next(fitting, min(wanted, MIN_INIT_IMAGES))
     if images == wanted or not init_seconds(config, pace, wanted):
         return config
-    cuts.append(f"initialisation from {images} images per class instead of {wanted}")
+    cuts.append(f"initialisation from {plural(images, 'image')} per class instead of {wanted}")
     return config.changed({"classifier.init_images_per_class": images})
 
 
@@ -141,7 +141,7 @@ def _cut_epochs(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) 
     for times in pace.phases:
         name, epochs = times.phase.name, times.phase.section(best).epochs
         if epochs < before[name]:
-            cuts.append(f"{name}: {epochs} epochs instead of {before[name]}")
+            cuts.append(f"{name}: {plural(epochs, 'epoch')} instead of {before[name]}")
     return best
 
 
@@ -163,7 +163,7 @@ def _cut_images(config: RunConfig, pace: Pace, seconds: float, cuts: list[str]) 
     for times in pace.phases:
         name, images = times.phase.name, times.phase.section(best).epoch_images
         if images is not None and images < before[name]:
-            cuts.append(f"{name}: {images:,} images per epoch instead of {before[name]:,}")
+            cuts.append(f"{name}: {plural(images, 'image')} per epoch instead of {before[name]:,}")
     return best
 
 

@@ -1,15 +1,21 @@
 """The time of a run: estimated and planned before it begins, and watched afterwards."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
 
-from lpt.config import RunConfig
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from lpt.config import PhaseConfig, RunConfig
 from lpt.errors import ParameterError
-from lpt.progress import human_time
+from lpt.files.atomic_files import write_json
+from lpt.files.json_files import read_json
+from lpt.progress import human_time, plural
 from lpt.training.budget import fit_budget
 from lpt.training.deadline import Deadline, StageClock
+from lpt.training.engine.checkpoint import MAX_EPOCHS
 from lpt.training.engine.stage import Stage
 from lpt.training.estimate import (
     Pace,
@@ -23,10 +29,20 @@ from lpt.training.pace import measure_pace, measuring_limit
 from lpt.training.phases.phase import Phase
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["BudgetWatch", "plan_time"]
+__all__ = [
+    "BudgetWatch",
+    "clock_of",
+    "keep_budget",
+    "plan_time",
+    "report_cuts",
+    "resumed_watch",
+]
 
 RESERVE = 0.05
 """Fraction of a budget that is not planned for: files, and steps that turn out slower."""
+
+FILE = "budget.json"
+"""In the run folder: the budget, and the epochs that were asked for."""
 
 LARGEST_CACHE_SHARE = 0.6
 """Of the time that a phase has; a cache that takes longer leaves too little for training."""
@@ -39,10 +55,12 @@ class BudgetWatch:
     Attributes:
         deadline: of the run.
         pace: the measured times.
+        asked: epochs of each phase that were asked for, before the plan cut them.
     """
 
     deadline: Deadline
     pace: Pace
+    asked: Mapping[str, int] = field(default_factory=dict)
     _clock: StageClock | None = None
 
     @property
@@ -63,32 +81,126 @@ class BudgetWatch:
         return seconds == 0 or seconds <= LARGEST_CACHE_SHARE * left
 
     def clock(
-        self, config: RunConfig, phase: Phase, change: Callable[[dict[str, Any]], None]
+        self,
+        config: RunConfig,
+        phase: Phase,
+        change: Callable[[dict[str, Any]], None],
+        message: Callable[[str], None] = lambda _: None,
     ) -> StageClock:
         """Return the clock of a phase.
 
         Args:
-            change: receives the changed settings when an epoch is cut.
+            change: receives the changed settings when an epoch is cut, or epochs are put back.
+            message: receives a line when epochs are put back.
         """
-        short = list(phase.section(config).short_epochs)
+        section = phase.section(config)
+        short = list(section.short_epochs)
 
         def shorten(epoch: int, steps: int) -> None:
             short.append((epoch, steps))
             change({f"{phase.name}.short_epochs": [list(pair) for pair in short]})
 
+        def lengthen(epochs: int) -> None:
+            message(
+                f"budget    {phase.name}: {epochs} epochs instead of {section.epochs}, since the "
+                "first was faster than planned"
+            )
+            change({f"{phase.name}.epochs": epochs})
+
         times = self.pace.phases[phase.index]
         after, later = seconds_after(config, self.pace, phase)
         self._clock = StageClock(
             self.deadline,
-            phase.section(config).epochs,
+            section.epochs,
             after=after,
             step=step_seconds(config, times),
             epoch=epoch_seconds(config, self.pace, times),
             later=later,
             shorten=shorten,
             slowdown=self.slowdown,
+            most=self._most_epochs(section, phase),
+            lengthen=lengthen,
         )
         return self._clock
+
+    def _most_epochs(self, section: PhaseConfig, phase: Phase) -> int:
+        """Epochs that a phase may get back, with the same first epoch as if planned at once.
+
+        The first epoch depends on their number only by a warm-up that is limited to a quarter of
+        the phase (`lpt.training.engine.optim.schedule`), or shorter than that epoch.
+        """
+        is_same = 1 <= section.optim.warmup_epochs <= section.epochs / 4
+        return self.asked.get(phase.name, 0) if is_same else 0
+
+
+def clock_of(
+    watch: BudgetWatch | None,
+    context: TrainingContext,
+    phase: Phase,
+    change: Callable[[dict[str, Any]], None],
+) -> StageClock | None:
+    """Return the clock of a phase of a run; None for a run without a budget.
+
+    Args:
+        change: as for `BudgetWatch.clock`.
+    """
+    if watch is None:
+        return None
+    return watch.clock(context.config, phase, change, context.reporter.message)
+
+
+def report_cuts(watch: BudgetWatch | None, context: TrainingContext, phase: Phase) -> None:
+    """Report how many epochs of a phase the clock has ended early, if any."""
+    section = phase.section(context.config)
+    if watch is not None and section.short_epochs:
+        context.reporter.message(
+            f"budget    {phase.name}: {len(section.short_epochs)} of "
+            f"{plural(section.epochs, 'epoch')} ended early"
+        )
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    seconds: Annotated[float, Field(gt=0, lt=1e9)]
+    epochs: dict[str, Annotated[int, Field(ge=0, le=MAX_EPOCHS)]]
+
+
+_KEPT = TypeAdapter(_Kept)
+
+
+def keep_budget(run: Path, watch: BudgetWatch) -> None:
+    """Write the budget of a run to its folder, where `resumed_watch` finds it."""
+    kept = {"seconds": watch.deadline.seconds, "epochs": dict(watch.asked)}
+    write_json(run / FILE, kept)
+
+
+def resumed_watch(
+    context: TrainingContext,
+    phases: Sequence[Phase],
+    make_stage: Callable[[Phase], Stage],
+    run: Path,
+    began: float,
+) -> BudgetWatch | None:
+    """Return the watch of a run that is resumed: over what earlier processes left of its budget.
+
+    The configuration keeps the plan; only the speed is measured again.
+
+    Args:
+        began: when the run began, by `time.monotonic`, as if all its processes had followed each
+            other without a break.
+    Returns: None for a run without a budget.
+    Raises: RunError if the file of the budget is damaged.
+    """
+    if not (run / FILE).is_file():
+        return None
+    kept = read_json(run / FILE, _KEPT, remedy="Remove it to resume the run without a budget.")
+    left = max(0.0, kept.seconds - (time.monotonic() - began))
+    pace = measure_pace(context, phases, make_stage, measuring_limit(left))
+    context.reporter.message(
+        f"budget    {human_time(left)} of {human_time(kept.seconds)} left for the resumed run"
+    )
+    return BudgetWatch(Deadline(kept.seconds, began), pace, kept.epochs)
 
 
 def plan_time(
@@ -117,11 +229,12 @@ def plan_time(
     pace = measure_pace(context, phases, make_stage, measuring_limit(seconds))
     measured = human_time(time.monotonic() - start)
     if seconds is not None:
-        watch = BudgetWatch(Deadline(seconds, start if began is None else began), pace)
+        asked = {phase.name: phase.section(context.config).epochs for phase in phases}
+        watch = BudgetWatch(Deadline(seconds, start if began is None else began), pace, asked)
         spent = human_time(watch.deadline.spent)
         message(
-            f"budget    {human_time(seconds)}, of which {spent} are over: the speed of this "
-            f"machine was measured for {measured}"
+            f"budget    {human_time(seconds)}, {spent} of it used so far; measuring the speed of "
+            f"this machine took {measured}"
         )
     unplanned = 0.0 if watch is None else watch.unplanned
     config, cuts = fit_budget(context.config, pace, seconds, unplanned)

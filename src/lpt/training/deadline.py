@@ -2,8 +2,10 @@
 
 A budget is planned from a short measurement (`lpt.training.budget`), but a machine may become
 slower afterwards. So the clock is watched while a phase trains: an epoch that takes longer than its
-share ends early, and one that would start too late is left out. What was cut goes into the
-configuration (`short_epochs` of the phase), so that the run can be resumed and repeated.
+share ends early, and one that would start too late is left out. If the first epoch of a phase was
+faster than planned, epochs that the plan had cut are put back. All of this goes into the
+configuration (`epochs` and `short_epochs` of the phase), so that the run can be resumed and
+repeated.
 """
 
 import time
@@ -18,6 +20,8 @@ TRAINED_UNTIL = 0.98
 """Fraction of a budget after which nothing but small files is left to write."""
 
 LARGEST_SLOWDOWN = 10.0
+SMALLEST_SPEEDUP = 0.5
+"""A fast first epoch makes later phases at most twice as fast as estimated."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ class StageClock:
         later: estimated seconds of the epochs of later phases, which share the time left with
             those of this phase.
         slowdown: at first, how much slower than estimated earlier phases were; 1 or more.
+        most: epochs that the phase may have if there is time; no more than `epochs` leaves it as it
+            is.
+        lengthen: records that the phase has more epochs.
     """
 
     deadline: Deadline
@@ -69,11 +76,36 @@ class StageClock:
     shorten: Callable[[int, int], None]
     later: float = 0.0
     slowdown: float = 1.0
+    most: int = 0
+    lengthen: Callable[[int], None] | None = None
     _until: float = field(default=0.0, init=False)
     _started: float = field(default=0.0, init=False)
     _steps: int = field(default=0, init=False)
     _training: float = field(default=0.0, init=False)
     _last: float | None = field(default=None, init=False)
+    _ended_early: bool = field(default=False, init=False)
+
+    def lengthened(self) -> int | None:
+        """Put epochs back that the plan has cut, if the first epoch leaves time for them.
+
+        To be called once, after the first epoch with its validation. Later phases keep their share
+        of the time left, at the speed seen now.
+
+        Returns: the new number of epochs; None if it stays.
+        """
+        now = self.deadline.clock()
+        if self.lengthen is None or self._last is None or self._ended_early:
+            return None
+        epoch = now - self._started
+        speed = min(max(epoch / self.epoch, SMALLEST_SPEEDUP), LARGEST_SLOWDOWN)
+        left = self.deadline.end - max(1.0, speed) * self.after - now
+        wanted = epoch * (self.epochs - 1) + speed * self.later
+        epochs = min(self.most, 1 + int((self.epochs - 1) * left / max(wanted, 1e-9)))
+        if epochs <= self.epochs:
+            return None
+        self.epochs, self.epoch = epochs, epoch
+        self.lengthen(epochs)
+        return epochs
 
     def begin(self, epoch: int) -> bool:
         """Give an epoch its share of the time left.
@@ -100,6 +132,7 @@ class StageClock:
         if self.deadline.clock() < self._until:
             return False
         self.shorten(epoch, steps)
+        self._ended_early = True
         return True
 
     def end_steps(self, steps: int) -> None:

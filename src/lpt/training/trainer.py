@@ -5,18 +5,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+from scipy.special import softmax
 from torch import Tensor, nn
 
 from lpt.config import RunConfig
 from lpt.errors import RunError
 from lpt.evaluation import fit_temperature
+from lpt.evaluation.priors import fit_prior_power
 from lpt.machine.devices import peak_memory, reset_peak_memory
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
-from lpt.training.budget_watch import BudgetWatch, plan_time
+from lpt.training.budget_watch import BudgetWatch, clock_of, plan_time, report_cuts, resumed_watch
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
 from lpt.training.engine.loop import Loop, fit
 from lpt.training.engine.stage import Stage
@@ -45,6 +47,8 @@ class Trainer:
         phases: descriptions of the phases in order; ablations replace some.
         model_type: class of the model; ablations replace it.
         model: the model, on the device.
+        resumed_at: when a resumed run began again, by `time.monotonic`. `run` then watches what is
+            left of the budget it was started with.
     Raises: ConfigError if the prompts do not fit the backbone or the memory.
     """
 
@@ -60,6 +64,7 @@ class Trainer:
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()
         self.watch: BudgetWatch | None = None
+        self.resumed_at: float | None = None
 
     @property
     def config(self) -> RunConfig:
@@ -78,8 +83,9 @@ class Trainer:
 
     def identity(self) -> dict[str, Any]:
         """Return the facts that must be unchanged on resume: data and backbone."""
-        data = {**data_identity(self.context.data), **files_identity(self.context.data)}
-        return {**data, "backbone": self.context.backbone.spec.sha256}
+        data, content = self.context.data, self.config.data.check_content
+        facts = {**data_identity(data, content=content), **files_identity(data)}
+        return {**facts, "backbone": self.context.backbone.spec.sha256}
 
     def stage(self, phase: Phase) -> Stage:
         """Build the stage of a phase, on the device."""
@@ -133,6 +139,11 @@ class Trainer:
         reset_peak_memory(self.context.accelerator.device)
         epochs = {phase.name: phase.section(self.config).epochs for phase in self.phases}
         checkpoint = self.folder.checkpoint(epochs)
+        if self.resumed_at is not None:
+            used = 0.0 if checkpoint is None else sum(checkpoint.seconds.values())
+            self.watch = resumed_watch(
+                self.context, self.phases, self.stage, self.folder.path, self.resumed_at - used
+            )
         if checkpoint is None:
             checkpoint = self._begin(0, Checkpoint(Position(), {}))
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
@@ -187,14 +198,10 @@ class Trainer:
                 self.context.workers,
                 self.config.micro_batch,
                 self.config.compile,
-                None if self.watch is None else self.watch.clock(self.config, phase, self._change),
+                clock_of(self.watch, self.context, phase, self._change),
             )
             checkpoint = fit(loop, stage, plan, phase.section(self.config).optim, checkpoint)
-            short = phase.section(self.config).short_epochs
-            if self.watch is not None and short:
-                self.context.reporter.message(
-                    f"budget    {phase.name}: {len(short)} of {plan.epochs} epochs ended early"
-                )
+            report_cuts(self.watch, self.context, phase)
         if self.config.selection == "best" and checkpoint.best is not None:
             best = self.folder.load_best(phase.name)
             load_trainable(self.model, best, self.folder.best_file(phase.name))
@@ -232,7 +239,7 @@ class Trainer:
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
         metrics: dict[str, dict[str, Summary]] = {}
-        temperature = DEFAULT_TEMPERATURE
+        temperature, prior_power = DEFAULT_TEMPERATURE, None
         for phase in self._trained_phases:
             weights = self.folder.load_best(_selected(phase))
             load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
@@ -247,11 +254,17 @@ class Trainer:
                     temperature = fit_temperature(
                         predictions.logits, predictions.labels, DEFAULT_TEMPERATURE
                     )
+                    prior_power = fit_prior_power(
+                        softmax(predictions.logits / temperature, axis=1),
+                        predictions.labels,
+                        self.context.counts.tolist(),
+                    )
         spec = task_metadata(
             self.folder.path.resolve().name,
             self.context,
             self.model,
             temperature=temperature,
+            prior_power=prior_power,
             metrics=metrics,
         )
         size = save_task(self.folder.intact().task_file, self.model, spec)

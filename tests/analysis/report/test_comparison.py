@@ -2,7 +2,12 @@
 
 from dataclasses import replace
 
-from lpt.analysis.report.comparison import group_chart, movers, tail_chart, validation_chart
+from lpt.analysis.report.comparison import (
+    group_chart,
+    movers,
+    tail_chart,
+    validation_chart,
+)
 from lpt.analysis.report.finished_run import FinishedRun
 from lpt.progress import SUMMARY_METRICS
 
@@ -13,6 +18,17 @@ def test_charts_have_a_series_per_run(both: list[FinishedRun]) -> None:
         assert str(group_chart(both)).count(f'"bar {series}"') == groups
         assert f'"line {series}"' in str(tail_chart(both))
         assert f'"line {series}"' in str(validation_chart(both))
+
+
+def test_groups_without_images_are_not_drawn(both: list[FinishedRun]) -> None:
+    def without(run: FinishedRun) -> FinishedRun:
+        summary = run.analysis.summary | {"many": None}
+        return replace(run, analysis=replace(run.analysis, summary=summary))
+
+    neither = [without(run) for run in both]
+    assert ">many<" in str(group_chart(both))
+    assert ">many<" in str(group_chart([both[0], neither[1]]))
+    assert ">many<" not in str(group_chart(neither))
 
 
 def test_without_validation_there_is_no_chart(both: list[FinishedRun]) -> None:

@@ -76,6 +76,6 @@ def test_prompts_and_keys(found: Analysis) -> None:
     assert found.matching is not None
     assert str(figures.prompt_chart(found.matching)).count('class="bar') == 8
     drawn = str(figures.key_map(found.matching))
-    assert "Cosine of each pair of the 4 keys; maximum between" in drawn
+    assert "Cosine of each pair of 4 keys; maximum between" in drawn
     negative = any(cosine < 0 for row in found.matching.key_similarity for cosine in row)
     assert ("second colour" in drawn) == negative

@@ -27,9 +27,12 @@ def test_suspects_of_training_are_counted_if_they_are_known(found: Analysis):
         return next(line for line in main_findings(analysis) if line.startswith("labels"))
 
     of_test = f"{found.label_error_count:,} of the test images"
-    assert labels(found) == f"labels      probably wrong: {of_test}"
+    assert labels(found) == f"labels      probably wrong (90% sure): {of_test}"
     known = replace(found, training_suspects=7)
-    assert labels(known) == f"labels      probably wrong: 7 of the training images, {of_test}"
+    assert (
+        labels(known)
+        == f"labels      probably wrong (90% sure): 7 of the training images, {of_test}"
+    )
 
 
 def test_an_analysis_without_mistakes_has_no_pair(found: Analysis):

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from lpt.analysis.report.repeat import given_command, repeat_command
+from lpt.analysis.report.repeat import given_command, repeat_command, without_command
 from lpt.config import RunConfig
 
 
@@ -19,4 +19,15 @@ def test_the_run_is_repeated_from_its_own_configuration() -> None:
 def test_the_typed_command_is_quoted_and_its_folder_left_out() -> None:
     typed = {"command": ["/somewhere/bin/lpt", "train", "my photos", "--budget", "20m"]}
     assert given_command(typed) == "lpt train 'my photos' --budget 20m"
+    module = {"command": ["/site/lpt/__main__.py", "train", "my photos"]}
+    assert given_command(module) == "python -m lpt train 'my photos'"
     assert given_command({}) == given_command({"command": "lpt"}) == ""
+
+
+def test_images_are_left_out_with_the_configuration_of_the_run() -> None:
+    config = RunConfig().changed({"data.source": "/my photos/birds"})
+    command = without_command(config, Path("my run"), Path("my run/analysis/suspects.csv"))
+    assert shlex.split(command) == [
+        *("lpt", "train", "/my photos/birds", "--recipe", "my run/config.yaml"),
+        *("--bad-images", "my run/analysis/suspects.csv"),
+    ]

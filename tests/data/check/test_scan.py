@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -20,6 +21,19 @@ def test_workers_do_not_change_the_report(flawed):
 def test_spawned_workers_do_not_change_the_report(flawed):
     spawned = check_data(flawed, workers=1, start_method="spawn")
     assert spawned.findings == check_data(flawed, workers=0).findings
+
+
+def test_no_more_workers_start_than_there_are_chunks(flawed, monkeypatch):
+    """Each of the two splits is one chunk."""
+    started = []
+
+    def recorded(workers, *arguments):
+        started.append(workers)
+        return ProcessPoolExecutor(workers, *arguments)
+
+    monkeypatch.setattr("lpt.data.check.scan.ProcessPoolExecutor", recorded)
+    scan_images(list(flawed.splits.values()), workers=256)
+    assert started == [len(flawed.splits)] == [2]
 
 
 def test_progress_ends_at_the_number_of_images(flawed):

@@ -62,6 +62,8 @@ def test_integer_labels_are_ordered_as_numbers(tmp_path):
         ("label\n1\n", "no column 'path'"),
         ("path,label\n1.png,\n", "entry 1: column 'label' has no value"),
         ("path,label\n1.png,0,0\n", "line 2: 3 values for 2 columns"),
+        ("path,label\n1.png,0,0\n1.png,0\n" + "2.png,1,1,1\n" * 4,
+         "lines 2, 4, 5 and 2 more: 3 or 4 values for 2 columns"),
         ("path,label\ngone.png,0\n", "names 'gone.png', which is not in the folder"),
         ("path,label\n../secret.png,0\n", "is outside the folder"),
         ("path,label\nx/../../secret.png,0\n", "is outside the folder"),
@@ -85,6 +87,9 @@ def test_bad_lists_are_named_with_what_is_wrong(tmp_path, text, message):
 def test_text_line_without_label_is_named(tmp_path):
     (tmp_path / "l.txt").write_text("1.png\n")
     with pytest.raises(DataError, match=r"line 1: has no label"):
+        open_data(tmp_path / "l.txt")
+    (tmp_path / "l.txt").write_text("1.png\n2.png 1\n" + "3.png\n" * 3)
+    with pytest.raises(DataError, match=r"lines 1, 3, 4 and 1 more: have no label"):
         open_data(tmp_path / "l.txt")
 
 

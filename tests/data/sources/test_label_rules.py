@@ -48,7 +48,7 @@ def test_integers_of_any_form_and_length(labels, classes, named):
     ("labels", "message"),
     [
         (["1", "01"], "labels '01' and '1' are the same number"),
-        (["0", "1", "-1", "-1"], r"x entry 3: label -1 is negative \(2 such entries\)"),
+        (["0", "1", "-1", "-1"], r"x entries 3, 4: label -1 is negative"),
         (["owl", "-1.0"], "label -1.0 is negative"),
     ],
 )

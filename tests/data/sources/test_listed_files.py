@@ -26,12 +26,21 @@ def test_blanks_count_only_where_a_file_has_them(tmp_path: Path) -> None:
         check_present("list", tmp_path, ["b.png"])
 
 
+def test_the_first_missing_files_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(0))
+    named = r"list: names '0\.png', '1\.png', '2\.png' and 2 more, which are not in the folder"
+    with pytest.raises(DataError, match=named):
+        check_present("list", tmp_path, ["a.png", *(f"{i}.png" for i in range(5))])
+
+
 def test_rows_may_be_whole_floats_and_must_exist(tmp_path: Path) -> None:
     write_parquet(tmp_path / "x.parquet", [0, 1])
     assert file_store(table(["x.parquet"] * 2, ["1.0", " 0"]), tmp_path).row.tolist() == [1, 0]
     for row in ("-1", "x", "9" * 30):
         with pytest.raises(DataError, match="entry 1: a row is not a number from 0 up"):
             file_store(table(["x.parquet"], [row]), tmp_path)
+    with pytest.raises(DataError, match=r"entries 1, 3: a row is not a number .*\('x', '-2'\)"):
+        file_store(table(["x.parquet"] * 3, ["x", "0", "-2"]), tmp_path)
     with pytest.raises(DataError, match=r"row 2 of x\.parquet, which has rows 0 to 1"):
         file_store(table(["x.parquet"], ["2"]), tmp_path)
 

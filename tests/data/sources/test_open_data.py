@@ -65,9 +65,9 @@ def test_class_outside_the_frozen_list_is_named(make_folder):
 
 def test_open_test_takes_the_test_split_or_else_everything(make_folder):
     root = make_folder({"train/a": 4, "test/a": 1, "test/b": 2})
-    assert len(open_test(root, ["a", "b"])) == 3
-    assert len(open_test(root / "test", ["b", "a"])) == 3
-    assert open_test(root / "test", ["b", "a"]).labels.tolist() == [1, 0, 0]
+    assert len(open_test(root, ["a", "b"]).split("test")) == 3
+    assert len(open_test(root / "test", ["b", "a"]).split("test")) == 3
+    assert open_test(root / "test", ["b", "a"]).split("test").labels.tolist() == [1, 0, 0]
 
 
 def test_other_file_types_are_refused(tmp_path):
@@ -212,11 +212,13 @@ def numbered_list(folder, name, labels):
 
 def test_labels_of_a_list_are_matched_by_name_whatever_their_form(tmp_path):
     path = numbered_list(tmp_path, "new.csv", ["1.0", "2.0", "1.0"])
-    assert open_test(path, ["3", "2", "1"]).labels.tolist() == [2, 1, 2]
-    assert open_test(path, ["01", "02"]).labels.tolist() == [0, 1, 0]
+    assert open_test(path, ["3", "2", "1"]).split("test").labels.tolist() == [2, 1, 2]
+    assert open_test(path, ["01", "02"]).split("test").labels.tolist() == [0, 1, 0]
     with pytest.raises(DataError, match="append :labels=index"):
         open_test(path, ["cat", "dog", "owl"])
-    assert open_test(f"{path}:labels=index", ["cat", "dog", "owl"]).labels.tolist() == [1, 2, 1]
+    assert open_test(f"{path}:labels=index", ["cat", "dog", "owl"]).split(
+        "test"
+    ).labels.tolist() == [1, 2, 1]
     with pytest.raises(DataError, match="unknown classes: '1'"):
         open_test(f"{path}:labels=index", ["0", "2", "3"])  # a class has a number for its name
     with pytest.raises(DataError, match="labels=names: the only choice"):

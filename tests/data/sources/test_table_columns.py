@@ -44,9 +44,11 @@ def test_values_of_libraries_become_text() -> None:
         Column.of_values("x", [{}], "file")
 
 
-def test_the_first_missing_value_is_named() -> None:
-    with pytest.raises(DataError, match=r"file entry 2: column 'Nest' has no value \(2 such"):
-        Column(" Nest ", ["a", " ", ""]).complete("file")
+def test_the_first_missing_values_are_named_and_the_others_counted() -> None:
+    with pytest.raises(DataError, match=r"file entry 2: column 'Nest' has no value"):
+        Column(" Nest ", ["a", " "]).complete("file")
+    with pytest.raises(DataError, match=r"file entries 2, 3, 4 and 7 more: column 'Nest' has no"):
+        Column(" Nest ", ["a", *[" "] * 10]).complete("file")
 
 
 def test_columns_are_found_whatever_their_case_and_listed_as_written() -> None:

@@ -145,5 +145,5 @@ def test_a_plan_says_which_times_were_measured_and_which_are_unknown():
     text = render_plan(plans)
     assert line_of(text, "LPT").split()[-3:] == ["~", "60", "s"]
     assert line_of(text, "VPT").split()[-1] == "-"
-    assert "about 60 s, and 1 row of unknown time." in text
-    assert "~ from a few steps timed now" in text
+    assert "about 60 s (rough), and 1 row of unknown time." in text
+    assert "~ rough, from a few steps timed now" in text

@@ -32,6 +32,20 @@ def test_other_files_or_labels_are_other_data(change: str, photos: Path, tmp_pat
     assert data_identity(open_data(copy)) != data_identity(open_data(photos))
 
 
+def test_content_is_compared_on_request(photos: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "photos"
+    shutil.copytree(photos, copy)
+    before = data_identity(open_data(copy), content=True)
+    assert before == data_identity(open_data(photos), content=True)
+    image = min((copy / "ant").iterdir())
+    times = (image.stat().st_atime_ns, image.stat().st_mtime_ns)
+    image.write_bytes(image.read_bytes()[:-1] + b"?")
+    os.utime(image, ns=times)
+    assert files_identity(open_data(copy)) == files_identity(open_data(photos))
+    after = data_identity(open_data(copy), content=True)
+    assert [name for name in before if before[name] != after[name]] == ["image content"]
+
+
 def test_an_image_that_is_replaced_is_noticed_by_its_size_or_time(
     photos: Path, tmp_path: Path
 ) -> None:

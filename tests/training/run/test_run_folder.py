@@ -16,7 +16,8 @@ from lpt.errors import RunError
 from lpt.files.atomic_files import write_json
 from lpt.task.run_result import Result, read_result
 from lpt.training.engine.checkpoint import Checkpoint, Position
-from lpt.training.run.run_folder import RunFolder, environment, free_run_path, read_metrics
+from lpt.training.run.run_environment import environment
+from lpt.training.run.run_folder import RunFolder, free_run_path, read_metrics
 from lpt.training.run.run_records import read_environment
 
 STAGES = {"phase1": 5, "phase2": 5}

@@ -4,7 +4,7 @@ from tools.fuzz.engine import Target
 from tools.fuzz.targets.images import Images
 from tools.fuzz.targets.lists import Lists
 from tools.fuzz.targets.recipes import Recipes
-from tools.fuzz.targets.run_folders import RunFolders
+from tools.fuzz.targets.run_folders import Resumes, RunFolders
 from tools.fuzz.targets.settings import Settings
 from tools.fuzz.targets.tables import Parquet
 from tools.fuzz.targets.trainings import Trainings
@@ -23,6 +23,7 @@ _ALL: tuple[Target, ...] = (
     Backbones(),
     ModelConfigs(),
     RunFolders(),
+    Resumes(),
 )
 
 TARGETS = {target.name: target for target in _ALL}

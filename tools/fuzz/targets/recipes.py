@@ -23,6 +23,9 @@ LINES = (
         "- a",
         "seed: 1:2:3",
     ),
+    *("[" * 5000, "{a: " * 3000, "- " * 9000, "seed: " + "9" * 5000, "seed: true", "token: secret"),
+    *("phase1: {short_epochs: [[0, 1], [0, 2]]}", "image_size: true", "phase1: {eta: false}"),
+    *("phase2: {loss: {name: agcl, options: {scale: true, gamma: .nan}}}",),
     *("seed: 0x" + "f" * 5000, "seed: 2020-01-01", "phase1: &p { epochs: *p }", "[" * 200, "\t"),
     *("seed: " + "9:" * 3000 + "1.5", "data: {source: !!binary aGk=}", "%YAML 9.9", "seed: .inf"),
 )

@@ -51,6 +51,8 @@ def _pair(found: Analysis) -> Advice | None:
 def _predicted(images: int, own: ClassScore, other: ClassScore) -> str:
     if not own.test_images:
         return f"“{own.name}” has no test images"
+    if images == own.test_images == 1:
+        return f"the only test image of “{own.name}” is predicted as “{other.name}”"
     verb = "is" if images == 1 else "are"
     return (
         f"{images} of {own.test_images} images of “{own.name}” {verb} predicted as “{other.name}”"
@@ -75,9 +77,10 @@ def _short(found: Analysis) -> Advice | None:
 
 
 def _labels(found: Analysis) -> Advice | None:
-    if not found.label_errors:
+    listed = (*found.label_errors, *found.training_label_errors)
+    if not listed:
         return None
-    first = found.label_errors[0]
+    first = listed[0]
     own, other = found.classes[first.class_id].name, found.classes[first.suggested].name
     doubt = (
         " Overall accuracy is below 50 %, so many of them may be mistakes of the model instead."
@@ -87,7 +90,7 @@ def _labels(found: Analysis) -> Advice | None:
     return Advice(
         "Labels to check",
         f"Most likely label error: {first.name} is labelled “{own}” but looks like “{other}”. "
-        f"{_check_by_eye(len(found.label_errors))}{doubt}",
+        f"{_check_by_eye(len(listed))}{doubt}",
         "labels",
     )
 
@@ -118,7 +121,8 @@ def _calibration(found: Analysis) -> Advice | None:
     return Advice(
         "Poorly calibrated probabilities",
         f"{_IMAGES[worst.group]}: confidence differs from accuracy by {100 * worst.error:.1f} "
-        "points on average. Check the reliability curve before you set a threshold.",
+        f"points on average ({worst.tendency}). Check the reliability curve before you set a "
+        "threshold.",
         "trust",
     )
 

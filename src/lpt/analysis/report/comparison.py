@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from lpt.analysis.report.figures import SHARE, tail_line
 from lpt.analysis.report.finished_run import FinishedRun
-from lpt.progress import SUMMARY_METRICS
+from lpt.progress import known_metrics
 from lpt.svg import Axis, Chart, bar_chart
 
 __all__ = ["Mover", "group_chart", "movers", "tail_chart", "validation_chart"]
@@ -36,16 +36,14 @@ class Mover:
 def group_chart(runs: Sequence[FinishedRun]) -> Markup:
     """Draw overall, shot-group and macro accuracy, one bar per run."""
     measured = [(f"run{i}", run.analysis.summary) for i, run in enumerate(runs)]
+    names = known_metrics(scores for _, scores in measured)
     return bar_chart(
         "Accuracy by shot group and run",
         "; ".join(
             f"{run.name} overall {100 * (run.analysis.summary['overall'] or 0):.1f} %"
             for run in runs
         ),
-        [
-            (name, [(series, scores.get(name)) for series, scores in measured])
-            for name in SUMMARY_METRICS
-        ],
+        [(name, [(series, scores.get(name)) for series, scores in measured]) for name in names],
         [(f"run{i}", run.name) for i, run in enumerate(runs)],
         Axis("accuracy", 0, 1, "percent", SHARE),
     )

@@ -52,5 +52,6 @@ def check_destination(path: Path, mark: str | None, *, overwrite: bool) -> None:
     if found is None or (mark is not None and found[1].decode("utf-8", "replace") != mark):
         what = "another report" if found else "not a report of lpt"
         raise RunError(
-            f"{path}: exists already and is {what}. Choose another `out`, or allow `overwrite`."
+            f"{path}: exists already and is {what}. "
+            "Choose another file with `out`, or replace it with `overwrite=True`."
         )

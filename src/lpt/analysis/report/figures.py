@@ -9,7 +9,7 @@ from lpt.analysis.analysis_results import Analysis
 from lpt.analysis.matching import Matching
 from lpt.evaluation import ClassScore
 from lpt.evaluation.metrics import ratio
-from lpt.progress import SUMMARY_METRICS, Record
+from lpt.progress import SUMMARY_METRICS, Record, plural
 from lpt.svg import Axis, Chart, HeatMap, bar_chart
 
 __all__ = [
@@ -81,8 +81,10 @@ def tail_chart(classes: Sequence[ClassScore]) -> Markup | None:
         return None
     chart = Chart(
         "Accuracy by class size",
-        f"{len(tested)} classes; by size: "
-        + ", ".join(f"{n:.0f} images {100 * share:.0f} %" for n, share in tail_line(classes)),
+        f"{plural(len(tested), 'class', 'classes')}; by size: "
+        + ", ".join(
+            f"{plural(round(n), 'image')} {100 * share:.0f} %" for n, share in tail_line(classes)
+        ),
         _size_axis([c.train_images for c in tested]),
         Axis("class accuracy", 0, 1, "percent", SHARE),
     )
@@ -184,7 +186,8 @@ def matching_map(found: Matching, classes: Sequence[ClassScore], which: str) -> 
     words = {"best": "Best", "second": "Second-best"}[which]
     return HeatMap(
         f"{words} match of each class",
-        f"{len(order)} classes, most frequent first, and {found.pool_size} prompts; "
+        f"{plural(len(order), 'class', 'classes')}, most frequent first, and "
+        f"{plural(found.pool_size, 'prompt')}; "
         f"effective number of prompts {found.effective:.1f}.",
         names,
         [str(m) for m in range(found.pool_size)],
@@ -200,7 +203,7 @@ def key_map(found: Matching) -> Markup:
     most = f"; maximum between different keys {max(pairs):.2f}" if pairs else ""
     return HeatMap(
         "Similarity of keys",
-        f"Cosine of each pair of the {found.pool_size} keys{most}.",
+        f"Cosine of each pair of {plural(found.pool_size, 'key')}{most}.",
         names,
         names,
         [(i, j, v) for i, row in enumerate(found.key_similarity) for j, v in enumerate(row)],
@@ -216,7 +219,8 @@ def prompt_chart(found: Matching) -> Markup:
     top = max(u.matched for u in used)
     return bar_chart(
         "Use of each prompt",
-        f"{sum(u.matched == 0 for u in found.use)} of {found.pool_size} prompts match no image.",
+        f"Prompts that match no image: {sum(u.matched == 0 for u in found.use)} of "
+        f"{found.pool_size}.",
         [(f"prompt {u.prompt}", [("run0", u.best), ("run1", u.matched)]) for u in used],
         [("run0", "best match"), ("run1", f"among the {found.top} best matches")],
         Axis("share of images", 0, max(top, 0.05), "percent"),

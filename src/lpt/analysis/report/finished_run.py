@@ -14,6 +14,7 @@ from lpt.analysis.thumbnails import thumbnail_file
 from lpt.config import RunConfig
 from lpt.errors import RunError
 from lpt.escape import printable, shell_command
+from lpt.progress import plural
 from lpt.task.run_result import read_result
 from lpt.task_file import TaskSpec, read_spec
 from lpt.training.run.run_folder import RunFolder
@@ -62,9 +63,9 @@ class FinishedRun:
         """Name of the run folder, or the label."""
         return printable(self.label or self.path.resolve().name)
 
-    def picture(self, index: int) -> str | None:
+    def picture(self, index: int, prefix: str = "") -> str | None:
         """Return the thumbnail of an analysed image as a data URI; None if there is none."""
-        file = thumbnail_file(self.path / "analysis", index)
+        file = thumbnail_file(self.path / "analysis", index, prefix)
         if not file.is_file():
             return None
         return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()
@@ -94,7 +95,7 @@ class UnfinishedRun:
         """How many epochs of each phase are finished, as a sentence."""
         done = [record["stage"] for record in self.metrics]
         parts = [
-            f"{done.count(f'phase{i}')} of {phase.epochs} epochs of phase {i}"
+            f"{done.count(f'phase{i}')} of {plural(phase.epochs, 'epoch')} of phase {i}"
             for i, phase in ((1, self.config.phase1), (2, self.config.phase2))
         ]
         return f"Finished: {' and '.join(parts)}."

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from lpt.analysis.analysis_results import Analysis
+from lpt.analysis.labels.suspects import SURE
 from lpt.evaluation import ClassScore
-from lpt.progress import percent, plural
+from lpt.progress import listed, percent, plural
 
 __all__ = ["main_findings"]
 
@@ -26,9 +27,8 @@ def _lines(found: Analysis) -> Iterator[str]:
     yield f"accuracy    {percent(found.summary['overall'])} % of {images} ({groups})"
     yield f"confused    {_confused(found)}"
     if found.short:
-        named = ", ".join(found.classes[s.class_id].name for s in found.short[:NAMED])
-        more = f" and {len(found.short) - NAMED} more" if found.short[NAMED:] else ""
-        yield f"rare        need more training images: {named}{more}"
+        named = listed([found.classes[s.class_id].name for s in found.short], NAMED)
+        yield f"rare        need more training images: {named}"
     yield f"labels      {_labels(found)}"
     calibration = next(r for r in found.calibration if r.group == "overall")
     half = next((a for a in found.abstention if a.coverage <= 0.9), None)
@@ -38,7 +38,10 @@ def _lines(found: Analysis) -> Iterator[str]:
         if half is not None
         else ""
     )
-    yield f"confidence  {100 * calibration.error:.1f} points from accuracy on average{kept}"
+    yield (
+        f"confidence  {100 * calibration.error:.1f} points from accuracy on average, "
+        f"{calibration.tendency}{kept}"
+    )
 
 
 def _tested(found: Analysis, group: str) -> int:
@@ -61,5 +64,6 @@ def _way(images: int, own: ClassScore, other: ClassScore) -> str:
 def _labels(found: Analysis) -> str:
     counts = f"{found.label_error_count:,} of the {found.split} images"
     if found.training_suspects is None:
-        return f"probably wrong: {counts}"
-    return f"probably wrong: {found.training_suspects:,} of the training images, {counts}"
+        return f"probably wrong ({SURE:.0%} sure): {counts}"
+    trained = f"{found.training_suspects:,} of the training images"
+    return f"probably wrong ({SURE:.0%} sure): {trained}, {counts}"

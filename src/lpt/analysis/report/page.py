@@ -27,11 +27,12 @@ from lpt.analysis.report.intervals import group_intervals
 from lpt.analysis.report.pairing import pair_runs, remarks
 from lpt.analysis.report.repeat import given_command, repeat_command
 from lpt.analysis.run_analysis import run_analysis
+from lpt.analysis.thumbnails import TRAINING
 from lpt.errors import RunError
 from lpt.escape import printable, shell_command
 from lpt.evaluation import ClassScore
 from lpt.files.atomic_files import write_text
-from lpt.progress import SUMMARY_METRICS, Reporter, human_time, percent
+from lpt.progress import SUMMARY_METRICS, Reporter, human_time, known_metrics, percent
 
 __all__ = ["write_report"]
 
@@ -138,6 +139,7 @@ def _untested(path: Path, mark: str) -> str:
         notice=notice,
         way=way,
         command=command,
+        GROUPS=known_metrics((one.get("val") or {} for one in run.metrics), figures.GROUPS),
         validation_chart=figures.validation_chart(run.metrics),
         loss_chart=figures.loss_chart(run.metrics),
     )
@@ -159,6 +161,8 @@ def _several(runs: Sequence[FinishedRun], mark: str) -> str:
         validation_chart=comparison.validation_chart(runs),
         differing={name: row for name, row in values.items() if len(set(row)) > 1},
         movers=moved,
+        METRICS=known_metrics(run.analysis.summary for run in runs),
+        intervals=None if all(pairs) else [group_intervals(run.analysis.classes) for run in runs],
         uneven=any(len(set(m.train_images)) > 1 or len(set(m.test_images)) > 1 for m in moved),
     )
 
@@ -186,6 +190,7 @@ def _template(name: str) -> Template:
         "script": Markup(_file("page.js")),
         "GROUPS": figures.GROUPS,
         "METRICS": SUMMARY_METRICS,
+        "TRAINING": TRAINING,
     }
     return environment.get_template(name)
 

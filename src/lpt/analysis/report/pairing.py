@@ -8,8 +8,9 @@ import numpy as np
 
 from lpt.analysis.predictions import ImagePrediction
 from lpt.analysis.report.finished_run import FinishedRun
-from lpt.escape import shell_command
+from lpt.escape import printable, shell_command
 from lpt.evaluation.bootstrap import Difference, paired_differences
+from lpt.progress import listed
 
 __all__ = ["FEWEST", "PairedRuns", "pair_runs", "remarks"]
 
@@ -52,7 +53,7 @@ def pair_runs(first: FinishedRun, other: FinishedRun) -> PairedRuns | None:
         return None
     names = sorted({one.own for one, _ in shared})
     index = {name: i for i, name in enumerate(names)}
-    group = {score.name: score.group for score in first.analysis.classes}
+    group = {printable(score.name): score.group for score in first.analysis.classes}
     differences = paired_differences(
         [np.array([two.is_correct for _, two in shared])],
         [np.array([one.is_correct for one, _ in shared])],
@@ -108,7 +109,7 @@ def _class_remarks(first: FinishedRun, other: FinishedRun) -> list[str]:
     found = []
     if before.keys() != after.keys():
         only = [
-            f"{len(names):,} only in {run.name} ({_some(names)})"
+            f"{len(names):,} only in {run.name} ({listed(names)})"
             for run, names in (
                 (first, [n for n in before if n not in after]),
                 (other, [n for n in after if n not in before]),
@@ -120,14 +121,10 @@ def _class_remarks(first: FinishedRun, other: FinishedRun) -> list[str]:
     if moved:
         found.append(
             f"{len(moved):,} classes are in other shot groups of {other.name} than of "
-            f"{first.name} ({_some(moved)}), since the runs were trained on different numbers of "
+            f"{first.name} ({listed(moved)}), since the runs were trained on different numbers of "
             f"images. The differences use the groups of {first.name}."
         )
     return found
-
-
-def _some(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (", ..." if names[most:] else "")
 
 
 def _shared(

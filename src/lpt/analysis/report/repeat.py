@@ -1,4 +1,4 @@
-"""The commands of the report's last section: the one that was run, and one that repeats the run."""
+"""Commands about a run: the one that was given, one that repeats it, one that leaves images out."""
 
 import shlex
 from collections.abc import Mapping
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lpt.config import RunConfig
+from lpt.escape import shell_command
 
-__all__ = ["given_command", "repeat_command"]
+__all__ = ["given_command", "repeat_command", "without_command"]
 
 
 def repeat_command(config: RunConfig, path: Path) -> str:
@@ -21,10 +22,24 @@ def repeat_command(config: RunConfig, path: Path) -> str:
     return shlex.join([*command, "--out", str(again)])
 
 
+def without_command(config: RunConfig, path: Path, bad_images: Path) -> str:
+    """Return a command that trains the run again in a new folder, without the images of a list.
+
+    Args:
+        config: of the run.
+        path: its folder.
+        bad_images: a quarantine list, which replaces that of the run.
+    """
+    recipe = ("--recipe", path / "config.yaml")
+    return shell_command("lpt", "train", config.data.source, *recipe, "--bad-images", bad_images)
+
+
 def given_command(environment: Mapping[str, Any]) -> str:
     """Return the command that was typed, quoted for a shell; empty if the run began elsewhere."""
     command = environment.get("command")
     if not isinstance(command, list) or not command:
         return ""
     words = [str(word) for word in command]
-    return shlex.join([Path(words[0]).name, *words[1:]])
+    program = Path(words[0]).name
+    started = ["python", "-m", "lpt"] if program == "__main__.py" else [program]
+    return shlex.join([*started, *words[1:]])

@@ -14,6 +14,7 @@ from lpt.data.check.fingerprint import THRESHOLD, similar_pairs
 from lpt.data.check.scan import Scan
 from lpt.data.images.decode import FORMATS, SUFFIXES
 from lpt.data.manifest import Manifest
+from lpt.progress import listed
 
 __all__ = ["KINDS", "Finding", "Kind", "Limits", "Place", "find_flaws"]
 
@@ -201,7 +202,7 @@ class _Flaws:
 
     def _labels(self, images: Ids) -> str:
         names = sorted({self.manifest.class_names[label] for label in self.labels[images]})
-        shown = ", ".join(names[:4]) + (", ..." if names[4:] else "")
+        shown = listed(names, 4)
         return f"one label, {shown}" if len(names) == 1 else f"{len(names)} labels: {shown}"
 
     def _splits(self, images: Ids) -> str:

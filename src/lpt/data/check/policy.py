@@ -7,7 +7,8 @@ import numpy as np
 from lpt.data.check.check_result import CheckReport
 from lpt.data.check.findings import KINDS
 from lpt.data.manifest import Manifest
-from lpt.errors import ConfigError, DataError
+from lpt.errors import ConfigError, DataError, TemplateError
+from lpt.escape import shell_command
 from lpt.progress import plural
 
 __all__ = ["POLICIES", "apply_policy", "spoiling_images", "without_places"]
@@ -33,6 +34,10 @@ def spoiling_images(report: CheckReport) -> dict[tuple[str, int], str]:
     return chosen
 
 
+class _BadImagesError(TemplateError, DataError):
+    """Images that would spoil training, with the ways to train without them."""
+
+
 def apply_policy(manifest: Manifest, report: CheckReport, policy: str) -> Manifest:
     """Reduce the data to the images that training may use.
 
@@ -49,9 +54,11 @@ def apply_policy(manifest: Manifest, report: CheckReport, policy: str) -> Manife
     if bad and policy == "error":
         named = [f"{manifest.split(s).name_of(i)} ({kind})" for (s, i), kind in bad.items()]
         shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if named[5:] else "")
-        raise DataError(
+        listing = shell_command("lpt", "data", "check", manifest.name, "--quarantine", "LIST")
+        raise _BadImagesError(
             f"{manifest.name}: {plural(len(named), 'image')} would spoil training: {shown}.",
-            "Repair or remove them, or leave them out with the policy skip or a quarantine list.",
+            "Repair or remove them, or leave them out: `bad_images` skip, or `bad_images` LIST "
+            f"with the list that this writes: {listing}",
         )
     return without_places(manifest, set(bad))
 

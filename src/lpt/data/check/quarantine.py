@@ -44,7 +44,7 @@ def write_quarantine(report: CheckReport, manifest: Manifest, path: Path) -> int
         for (split, index), kind in bad.items()
     ]
     columns = ("name", "split", "kind")
-    write_text(path, csv_text(rows, columns, paths=["name"], exact=["split"]))
+    write_text(path, csv_text(rows, columns, paths=["name"], exact=["name", "split"]))
     return len(bad)
 
 

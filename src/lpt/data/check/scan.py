@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +61,8 @@ def scan_images(
 
     Args:
         splits: the images.
-        workers: processes that read images; 0 reads in this process.
+        workers: processes that read images; 0 reads in this process. No more are started than
+            there is work for.
         start_method: fork, spawn or forkserver; None takes the platform's default.
         cache: folder that keeps facts of images by content; None caches nothing.
         max_pixels: images with more pixels are reported instead of decoded; None takes the limit
@@ -155,11 +155,12 @@ def _results(
     max_pixels: int | None,
 ) -> Iterator[_Result]:
     reader = _Reader(splits, known, max_pixels)
-    tasks = chain.from_iterable(
-        ((number, first, min(first + _CHUNK, len(split))) for first in range(0, len(split), _CHUNK))
+    tasks = [
+        (number, first, min(first + _CHUNK, len(split)))
         for number, split in enumerate(splits)
-    )
-    workers = usable_workers(workers, start_method)
+        for first in range(0, len(split), _CHUNK)
+    ]
+    workers = usable_workers(min(workers, len(tasks)), start_method)
     if workers == 0:
         yield from map(reader.chunk, tasks)
         return

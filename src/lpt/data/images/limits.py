@@ -89,7 +89,9 @@ def check_memory(
         )
     if image.scans * pixels > MAX_SCANS * limit:
         raise ImageError(
-            f"{size} in {image.scans:,} scans take too long to decode. Save it as a baseline JPEG.",
+            f"{size} in {image.scans:,} scans take too long to decode. Save it as a baseline JPEG."
+            if "JPEG" in image.label
+            else f"{size} of 16 bits take too long to decode. Save it in 8 bits.",
             "too-large",
         )
 

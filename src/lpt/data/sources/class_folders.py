@@ -12,6 +12,7 @@ from lpt.data.images.formats import decoded_formats
 from lpt.data.sources.listing import Listing, SplitWords
 from lpt.errors import DataError
 from lpt.escape import printable, shortened
+from lpt.progress import listed
 
 __all__ = ["FOLDER_OPTIONS", "read_folder"]
 
@@ -135,10 +136,9 @@ class _Reader:
         if self.tree.left_out.counts:
             yield f"left out  {self.tree.left_out.describe()}"
         if self.merged:
-            shown = ", ".join(shortened(printable(name), 40) for name in list(self.merged)[:3])
-            more = ", ..." if len(self.merged) > 3 else ""
+            shown = listed([shortened(printable(name), 40) for name in self.merged])
             yield (
-                f"nested    images in subfolders ({shown}{more}) belong to the class of the top "
+                f"nested    images in subfolders ({shown}) belong to the class of the top "
                 "folder; if subfolders are classes, give DATA:depth=2 or DATA:depth=leaf"
             )
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lpt.data.sources.listed_files import FILE_ROLES, file_store
@@ -11,6 +11,7 @@ from lpt.data.sources.table_columns import Column, Table
 from lpt.data.sources.table_listing import entries_of, listing_of_entries
 from lpt.errors import DataError
 from lpt.files.regular_files import open_regular
+from lpt.progress import listed
 
 __all__ = ["LIST_SUFFIXES", "read_list", "text_table"]
 
@@ -57,19 +58,27 @@ def text_table(path: Path) -> Table:
 
     The label follows the last tab, or the last blank of a line without tabs.
 
-    Raises: DataError naming a line without a label.
+    Raises: DataError naming the lines without a label.
     """
-    files, labels = [], []
+    files, labels, bare = [], [], []
     for number, line in enumerate(_lines(path), start=1):
         text = line.strip()
         parts = text.rsplit("\t" if "\t" in text else None, 1)
         if not parts or not text:
             continue
         if len(parts) != 2:
-            raise DataError(f"{path} line {number}: has no label. Write a path and a label.")
+            bare.append(number)
+            continue
         files.append(parts[0])
         labels.append(parts[1])
+    if bare:
+        has = "has" if len(bare) == 1 else "have"
+        raise DataError(f"{_at(path, bare)}: {has} no label. Write a path and a label.")
     return Table.of_columns(str(path), [Column("path", files), Column("label", labels)])
+
+
+def _at(path: Path, numbers: Sequence[int]) -> str:
+    return f"{path} line{'s' if len(numbers) > 1 else ''} {listed(numbers)}"
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -88,19 +97,24 @@ def _lines(path: Path) -> Iterator[str]:
 def _table(path: Path) -> Table:
     reader = csv.reader(_lines(path), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
     rows: list[list[str]] = []
+    uneven: list[tuple[int, int]] = []  # line, number of values
     try:
         header = next(reader, [])
         for row in reader:
             if not any(value.strip() for value in row):  # spreadsheets leave such rows at the end
                 continue
             if len(row) != len(header):
-                raise DataError(
-                    f"{path} line {reader.line_num}: {len(row)} values for {len(header)} columns. "
-                    "Quote values that contain the separator."
-                )
+                uneven.append((reader.line_num, len(row)))
+                continue
             rows.append(row)
     except csv.Error as error:
         raise DataError(f"{path} line {reader.line_num}: {error}. Save it as plain CSV.") from error
+    if uneven:
+        values_of = " or ".join(str(n) for n in sorted({size for _, size in uneven})[:3])
+        raise DataError(
+            f"{_at(path, [line for line, _ in uneven])}: {values_of} values for "
+            f"{len(header)} columns. Quote values that contain the separator."
+        )
     values = list(map(list, zip(*rows, strict=True))) or [[] for _ in header]
     return Table.of_columns(str(path), map(Column, header, values))
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lpt.data.sources.table_columns import without_zeros
 from lpt.errors import DataError
+from lpt.progress import listed
 
 __all__ = [
     "check_labels",
@@ -55,9 +56,11 @@ def check_labels(texts: Sequence[str], where: str) -> None:
     negative = {text for text in set(texts) if (integer_value(text) or "").startswith("-")}
     if negative:
         entries = [entry for entry, text in enumerate(texts, start=1) if text in negative]
+        several = len(entries) > 1
         raise DataError(
-            f"{where} entry {entries[0]}: label {texts[entries[0] - 1]} is negative "
-            f"({len(entries):,} such entries). Count labels from 0; remove images without a label."
+            f"{where} {'entries' if several else 'entry'} {listed(entries)}: label "
+            f"{listed(sorted(negative))} is negative. Count labels from 0; remove images without a "
+            "label."
         )
 
 

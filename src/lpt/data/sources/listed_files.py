@@ -13,6 +13,7 @@ from lpt.data.parquet_reader import row_count
 from lpt.data.sources.label_rules import integer_value
 from lpt.data.sources.table_columns import Table, clean
 from lpt.errors import DataError
+from lpt.progress import listed
 
 __all__ = ["FILE_ROLES", "check_present", "file_store"]
 
@@ -76,7 +77,7 @@ def check_present(
         remedy: a second line for errors.
     Returns: the paths as their folders have them: without outer blanks, and in the Unicode form of
         the file, unless a file is named just so.
-    Raises: DataError naming the list and the first missing file.
+    Raises: DataError naming the list, the first missing files and their number.
     """
     present: dict[str, dict[str, str]] = {}
 
@@ -89,33 +90,44 @@ def check_present(
         there = names.get(base, names.get(unicodedata.normalize("NFC", base)))
         return None if there is None else folder + slash + there
 
-    found = []
+    found, missing = [], []
     for name in files:
         there = on_disk(name)
         if there is None and name != name.strip():
             there = on_disk(clean(name))
         if there is None:
-            raise DataError(
-                f"{where}: names {name!r}, which is not in the folder {str(root)!r}. Restore "
-                "the file, remove the line, or name the folder of the images: DIR:list=LIST.",
-                *filter(None, (remedy,)),
-            )
-        found.append(there)
+            missing.append(name)
+        else:
+            found.append(there)
+    if missing:
+        one = len(missing) == 1
+        raise DataError(
+            f"{where}: names {listed([*map(repr, missing)])}, which {'is' if one else 'are'} not "
+            f"in the folder {str(root)!r}. Restore the {'file' if one else 'files'}, remove the "
+            f"{'line' if one else 'lines'}, or name the folder of the images: DIR:list=LIST.",
+            *filter(None, (remedy,)),
+        )
     return found
 
 
 def _rows(table: Table, count: int) -> npt.NDArray[np.int64]:
     column = table.find("row")
     rows = np.full(count, -1, dtype=np.int64)
+    wrong: dict[int, str] = {}
     for entry, text in enumerate(column.cleaned() if column else ()):
         value = integer_value(text)
         if text and (value is None or value[0] == "-" or len(value) > 18):
-            raise DataError(
-                f"{table.where} entry {entry + 1}: a row is not a number from 0 up ({text!r}). "
-                "Correct the list."
-            )
+            wrong[entry + 1] = text
+            continue
         if value is not None:
             rows[entry] = int(value)
+    if wrong:
+        entries = "entries" if len(wrong) > 1 else "entry"
+        texts = listed(list(map(repr, wrong.values())))
+        raise DataError(
+            f"{table.where} {entries} {listed(list(wrong))}: a row is not a number from 0 up "
+            f"({texts}). Correct the list."
+        )
     return rows
 
 

@@ -10,6 +10,7 @@ from lpt.data.image_stores import ImageStore
 from lpt.data.image_tree import Problem
 from lpt.data.sources.label_rules import class_places, named_by_number
 from lpt.errors import DataError
+from lpt.progress import listed
 
 __all__ = ["Listing", "SplitWords", "canonical_split", "with_classes"]
 
@@ -111,9 +112,8 @@ class SplitWords:
         meaning = {word: self.split_of(word) for word in dict.fromkeys(words)}
         unknown = [word for word, split in meaning.items() if split is None]
         if unknown and len(meaning) > 1:
-            shown = ", ".join(map(repr, unknown[:3])) + (", ..." if unknown[3:] else "")
             raise DataError(
-                f"{where}: unknown split {shown}. Known: train, val, test. "
+                f"{where}: unknown split {listed([*map(repr, unknown)])}. Known: train, val, test. "
                 f"Give its meaning, as in DATA:splits={unknown[0]}:test, or ignore all splits: "
                 "DATA:split=none."
             )
@@ -182,10 +182,10 @@ def _index(number: str, count: int) -> int | None:
 def _unknown_classes(
     listing: Listing, unknown: Sequence[str], class_names: Sequence[str]
 ) -> DataError:
-    shown = ", ".join(repr(name) for name in unknown[:3]) + (", ..." if unknown[3:] else "")
     first = (
-        f"{listing.name}: {len(unknown)} unknown classes: {shown}. The class list has "
-        f"{len(class_names)} names, from {class_names[0]!r} to {class_names[-1]!r}"
+        f"{listing.name}: {len(unknown)} unknown classes: {listed([*map(repr, unknown)])}. "
+        f"The class list has {len(class_names)} names, from {class_names[0]!r} to "
+        f"{class_names[-1]!r}"
     )
     if listing.named or named_by_number(class_names):
         return DataError(f"{first}; rename or remove the others.")

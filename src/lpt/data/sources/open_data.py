@@ -21,6 +21,7 @@ from lpt.data.sources.read_source import check_options, labels_are_indices, read
 from lpt.data.splitting import hold_out
 from lpt.errors import DataError, ParameterError
 from lpt.escape import described
+from lpt.progress import listed
 
 __all__ = ["open_data", "open_test"]
 
@@ -118,7 +119,7 @@ def open_data(
     )
 
 
-def open_test(spec: str | Path, class_names: Sequence[str], *, seed: int = 0) -> Split:
+def open_test(spec: str | Path, class_names: Sequence[str], *, seed: int = 0) -> Manifest:
     """Open data that a model was not trained on: its test split if there is one, else all images.
 
     The test images of unsplit data that a model was trained on are those of
@@ -127,6 +128,7 @@ def open_test(spec: str | Path, class_names: Sequence[str], *, seed: int = 0) ->
     Args:
         spec: the data, as for `open_data`.
         class_names: (C,) classes of the model; labels are indices into them.
+    Returns: a data set whose only split is `test`, with the notes about it.
     Raises: DataError as `open_data`, and for a class that is not in `class_names`.
     """
     parsed = parse_spec(spec)
@@ -134,7 +136,8 @@ def open_test(spec: str | Path, class_names: Sequence[str], *, seed: int = 0) ->
     listing = with_classes(
         read_source(parsed, seed, None), class_names, by_index=labels_are_indices(parsed)
     )
-    return _evaluated(listing).split("test")
+    images = _evaluated(listing).split("test")
+    return Manifest(str(spec), listing.class_names, {"test": images}, notes=listing.notes)
 
 
 @dataclass(frozen=True)
@@ -284,8 +287,8 @@ def _check(parts: dict[str, _Part], listing: Listing, spec: str, *, frozen: bool
     counts = np.bincount(trained, minlength=len(listing.class_names))
     absent = [listing.class_names[c] for c in np.flatnonzero(counts == 0)]
     if absent:
-        shown = ", ".join(repr(name) for name in absent[:3]) + (", ..." if absent[3:] else "")
         raise DataError(
-            f"{spec}: {len(absent)} of {len(counts)} classes have no training image: {shown}. "
+            f"{spec}: {len(absent)} of {len(counts)} classes have no training image: "
+            f"{listed([*map(repr, absent)])}. "
             "Add training images, or remove these classes from the data."
         )

@@ -40,6 +40,7 @@ class ShiftedSet:
             except in ObjectNet, where a class may cover several ImageNet classes.
         border: pixels to remove from each side of an image (ObjectNet has a red border).
         kind, severity: the corruption (ImageNet-C), severity 1 to 5; "" and 0 for other sets.
+        notes: lines about the data that people should see, such as what was left out.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ShiftedSet:
     border: int = 0
     kind: str = ""
     severity: int = 0
+    notes: tuple[str, ...] = ()
 
     def restrict(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Take the largest logit of the members of each class: (n, C) -> (n, F)."""
@@ -99,13 +101,15 @@ def open_shifted(name: str, spec: str | Path, class_names: Sequence[str]) -> tup
 
 
 def _by_name(name: str, spec: str | Path, class_names: Sequence[str]) -> ShiftedSet:
-    split = open_test(spec, class_names)
+    opened = open_test(spec, class_names)
+    split = opened.split("test")
     classes, labels = np.unique(split.labels, return_inverse=True)
     return ShiftedSet(
         name,
         replace(split, labels=labels.astype(np.int64)),
         tuple(class_names[c] for c in classes),
         tuple((int(c),) for c in classes),
+        notes=opened.notes,
     )
 
 
@@ -167,6 +171,7 @@ def _from_folders(
         Split("test", listing.store, kept, labels[kept]),
         tuple(names[folder] for folder in folders),
         tuple(members[folder] for folder in folders),
+        notes=listing.notes,
     )
 
 

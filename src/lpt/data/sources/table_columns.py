@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.errors import DataError
+from lpt.progress import listed
 
 __all__ = ["Column", "Table", "clean", "missing_entries", "without_zeros"]
 
@@ -112,10 +113,11 @@ class Column:
         values = self.cleaned()
         missing = missing_entries(values)
         if missing:
-            others = f" ({len(missing):,} such entries)" if len(missing) > 1 else ""
+            several = len(missing) > 1
             raise DataError(
-                f"{where} entry {missing[0] + 1}: column {clean(self.name)!r} has no value"
-                f"{others}. Fill it in, or remove the entry."
+                f"{where} {'entries' if several else 'entry'} "
+                f"{listed([entry + 1 for entry in missing])}: column {clean(self.name)!r} has no "
+                f"value. Fill it in, or remove the {'entries' if several else 'entry'}."
             )
         return np.array(values, dtype=np.str_)
 

@@ -10,7 +10,7 @@ from lpt.data.manifest import Manifest, Split
 from lpt.errors import DataError
 from lpt.escape import json_text, printable, shortened
 from lpt.files.regular_files import size_text
-from lpt.progress import plural
+from lpt.progress import listed, plural
 from lpt.random_streams import random_stream
 
 __all__ = ["DataSummary", "inspect_data", "render"]
@@ -128,9 +128,7 @@ def render(summary: DataSummary, *, every_class: bool = False) -> str:
         *(f"  {note}" for note in summary.notes),
     ]
     if summary.untested:
-        shown = ", ".join(map(printable, summary.untested[:5])) + (
-            ", ..." if summary.untested[5:] else ""
-        )
+        shown = listed([*map(printable, summary.untested)], 5)
         missing = plural(len(summary.untested), "class", "classes")
         lines.append(f"  {missing} without a test image: {shown}")
     rows = len(n) if every_class else _ROWS
@@ -145,7 +143,8 @@ def render(summary: DataSummary, *, every_class: bool = False) -> str:
 
 def _size(summary: DataSummary) -> str:
     """Describe the size of the images, and how many of the sample cannot be decoded."""
-    bad = f"{plural(summary.undecodable, 'image')} cannot be decoded; lpt data check names them"
+    them = "it" if summary.undecodable == 1 else "them"
+    bad = f"{plural(summary.undecodable, 'image')} cannot be decoded; lpt data check names {them}"
     if not summary.sampled:
         return bad
     (_, wide, _), (_, high, _) = summary.width, summary.height

@@ -27,8 +27,8 @@ def list_long_tailed(
     """Write a long-tailed training list of a data set; `open_data(with_list(spec, out))` reads it.
 
     If the data has no test images, a share is held out first, so that the test split keeps the
-    class frequencies of the data, and the list names both splits. Classes follow the profile in
-    index order.
+    class frequencies of the data, and the list names both splits. Classes follow the profile by
+    descending number of images.
 
     Args:
         spec: data whose images are files or rows of Parquet files.

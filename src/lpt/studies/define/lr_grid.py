@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from lpt.baselines import BaselineSettings
 from lpt.config import RunConfig
+from lpt.config.baseline_settings import BaselineSettings
 from lpt.errors import ConfigError
 
 __all__ = ["DEFAULT_LRS", "LearningRate", "parse_lrs", "scaled_baseline", "scaled_config"]

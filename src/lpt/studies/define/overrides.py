@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lpt.baselines import BaselineSettings
+from lpt.config.baseline_settings import BaselineSettings
 from lpt.config.old_names import BASELINE_SETTINGS, current_names
 from lpt.deprecation import warn_renamed
 from lpt.errors import ConfigError

@@ -124,6 +124,7 @@ RUN_SETTINGS_WITHOUT_EFFECT: Mapping[str, str] = {
     "checkpoint_seconds": "a resumed run has the same weights",
     "data.max_pixels": "a larger image stops a run",
     "data.max_val_images": "runs of a study have no validation images",
+    "data.check_content": "images that were replaced stop a run",
     "data.workers": "sampling does not depend on processes",
     "data.start_method": "sampling does not depend on processes",
 }

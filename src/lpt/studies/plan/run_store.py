@@ -110,7 +110,8 @@ class RunStore:
             return
         except OSError as error:
             raise RunError(
-                f"{self.folder}: cannot be written ({error.strerror}). Give another `out`."
+                f"{self.folder}: cannot be written ({error.strerror}). "
+                "Choose another folder with `out`."
             ) from error
         try:
             yield True

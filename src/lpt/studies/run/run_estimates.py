@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -50,7 +51,7 @@ class RunEstimates:
                 seconds = result.seconds - (0.0 if before is None else before.seconds)
                 took.setdefault(kind_of(run), []).append(max(0.0, seconds))
         self._took = {kind: fmean(times) for kind, times in took.items()}
-        self._paces: dict[tuple[object, ...], _Timed | None] = {}
+        self._paces: dict[tuple[str, int, int], _Timed | None] = {}
         self._counted: set[str] = set()
 
     def total(self, runs: Sequence[StudyRun]) -> tuple[float | None, bool]:
@@ -82,6 +83,8 @@ class RunEstimates:
         if timed is None:
             return None
         pace, batches = timed
+        counts = self.study_data.trained(run.part).counts("train")
+        pace = replace(pace, class_counts=tuple(counts.tolist()))
         first = pace.phases[0]
         scoring = len(self.study_data.scored(run.part)) * first.image
         if run.line.row.method == "plain":
@@ -95,15 +98,20 @@ class RunEstimates:
         return steps * batch * first.step / batches[BATCH] + scoring
 
     def _pace(self, run: StudyRun) -> _Timed | None:
-        place: tuple[object, ...] = (run.line.backbone, run.part)
+        """Times of the run's backbone and batch sizes, on whatever part of the data.
+
+        Any batch size will do for a run that names none: a baseline, or one that is chosen by the
+        size of the data.
+        """
+        name, sizes = run.line.backbone, (0, 0)
         if run.baseline is None and run.line.row.method != "plain":
-            key = (*place, run.config.phase1.batch_size, run.config.phase2.batch_size)
-        else:  # any times of this backbone will do
-            key = next((known for known in self._paces if known[:2] == place), place)
-        if key not in self._paces:
-            self.reporter.message(f"measure {run.line.backbone}: a few steps of each phase")
-            self._paces[key] = self._time(run)
-        return self._paces[key]
+            sizes = run.config.phase1.batch_size, run.config.phase2.batch_size
+        for (known, *timed), pace in self._paces.items():
+            if known == name and all(a in (0, b) for a, b in zip(sizes, timed, strict=True)):
+                return pace
+        with_sizes = f", {sizes[0]} and {sizes[1]} images each" if all(sizes) else ""
+        self.reporter.message(f"measure {name}: a few steps of each phase{with_sizes}")
+        return self._paces.setdefault((name, *sizes), self._time(run))
 
     def _time(self, run: StudyRun) -> _Timed | None:
         try:

@@ -17,7 +17,7 @@ from lpt.studies.run.run_estimates import RunEstimates
 from lpt.studies.run.run_names import kind_of, title_of
 from lpt.studies.run.study_progress import StudyProgress
 from lpt.studies.run.train_run import TASK, Start, remove_checkpoints, train_run
-from lpt.training.run.run_folder import environment
+from lpt.training.run.run_environment import environment
 
 __all__ = ["StudyRunner"]
 
@@ -100,13 +100,17 @@ class StudyRunner:
         Learning rates that are not selected yet count as the method's own.
         """
         found: dict[str, StudyRun] = {}
-        for line in self.lines:
-            for run in (*self._candidates(line), *self._finals(line)):
-                start = run.start
-                if start is not None and (self._is_done(start) or not self._is_done(run)):
-                    found.setdefault(start.name, start)
-                found.setdefault(run.name, run)
+        for run in self.row_runs():
+            start = run.start
+            if start is not None and (self._is_done(start) or not self._is_done(run)):
+                found.setdefault(start.name, start)
+            found.setdefault(run.name, run)
         return list(found.values())
+
+    def row_runs(self) -> list[StudyRun]:
+        """Return the runs of `runs` that rows count: not those of phase 1 that others continue."""
+        runs = [r for line in self.lines for r in (*self._candidates(line), *self._finals(line))]
+        return list({run.name: run for run in runs}.values())
 
     def planned(self) -> list[RowPlan]:
         """Return how many runs each row needs, how many are finished, and the time for the rest."""

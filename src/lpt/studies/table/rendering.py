@@ -87,13 +87,14 @@ def _total_time(rows: Sequence[RowPlan]) -> list[str]:
     known = [row.seconds for row in rows if row.seconds is not None]
     unknown = len(rows) - len(known)
     more = f", and {plural(unknown, 'row')} of unknown time" if unknown else ""
-    lines = [f"Total time left on this machine: about {human_time(sum(known))}{more}."]
+    rough = " (rough)" if any(row.measured and row.seconds for row in rows) else ""
+    lines = [f"Total time left on this machine: about {human_time(sum(known))}{rough}{more}."]
     if any(row.seconds and not row.measured for row in rows):
         lines.append("Times come from the recorded seconds of finished runs of the same kind.")
     if any(row.measured for row in rows):
         lines.append(
-            "~ from a few steps timed now; a step of a baseline counts as one of phase 1, and most "
-            "take less. Other programs on this machine make it longer."
+            "~ rough, from a few steps timed now; a step of a baseline counts as one of phase 1, "
+            "and most take less. Other programs on this machine make it longer."
         )
     return lines
 

@@ -1,23 +1,14 @@
 """The chart of a study: overall, many, medium and few-shot accuracy of each row, as SVG."""
 
-import re
-
 from lpt.studies.table.study_table import StudyTable
 from lpt.svg import Axis, bar_chart
+from lpt.svg.standalone import standalone_svg
 
 __all__ = ["study_svg"]
 
 SERIES = ("overall", "many", "medium", "few")
 
 _LEGEND = {"many": "many-shot", "medium": "medium-shot", "few": "few-shot"}
-_COLOURS = {"overall": "#1b1f24", "many": "#0072b2", "medium": "#b36b00", "few": "#c2338d"}
-_STYLE = (
-    "svg{background:#fff;font:11.5px system-ui,sans-serif}text{fill:#57606a}"
-    ".end{text-anchor:end}.middle{text-anchor:middle}.small{font-size:10.5px;fill:#1b1f24}"
-    ".spread{stroke:#8c959f;stroke-width:2.5}.grid{stroke:#d5d9de}.axis,.tick{stroke:#57606a}"
-    + "".join(f".{name}{{fill:{colour}}}" for name, colour in _COLOURS.items())
-)
-"""A standalone file has no page around it that could style it."""
 
 
 def study_svg(table: StudyTable) -> str:
@@ -45,8 +36,7 @@ def study_svg(table: StudyTable) -> str:
         label=40,
         legend_inside=True,
     )
-    opening = re.sub(r"<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', str(drawn), count=1)
-    return opening.replace(">", f"><style>{_STYLE}</style>", 1) + "\n"
+    return standalone_svg(drawn)
 
 
 def _top(value: float) -> float:

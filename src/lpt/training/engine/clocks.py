@@ -9,7 +9,11 @@ __all__ = ["Limit", "WallClock"]
 
 
 class Limit(Protocol):
-    """A clock that ends epochs early (`lpt.training.deadline.StageClock`)."""
+    """A clock that ends epochs early, or adds some (`lpt.training.deadline.StageClock`)."""
+
+    def lengthened(self) -> int | None:
+        """After the first epoch: the number of epochs if it becomes larger, else None."""
+        ...
 
     def begin(self, epoch: int) -> bool:
         """Begin an epoch; False leaves it out."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import Any, Protocol
 
 from accelerate import Accelerator
@@ -64,7 +64,7 @@ class Loop:
         workers: loading processes of the source; only used for a hint if loading is slow.
         micro_batch: images per micro-batch at first; None for the whole step.
         compile: whether to compile the steps: auto, on or off (`compile_pays`).
-        limit: ends epochs early; None for no limit.
+        limit: ends epochs early, or adds some after the first; None for no limit.
     """
 
     accelerator: Accelerator
@@ -143,7 +143,16 @@ def fit(
     stage.train()
     compiling = compile_pays(loop.compile, accelerator.device, total_steps)
     try:
-        for epoch in range(first.epoch, plan.epochs):
+        for epoch in count(first.epoch):
+            if epoch >= plan.epochs:
+                break
+            if epoch == 1 and (first.epoch, first.step) == (0, 0) and loop.limit is not None:
+                epochs = loop.limit.lengthened()
+                if epochs is not None:
+                    plan = replace(plan, epochs=epochs)
+                    batches = _batches(loop, plan, epoch)
+                    total_steps = sum(map(plan.steps_of, range(epochs)))
+                    loop.reporter.begin(stage.name, total_steps, plan.steps_of(0))
             clock.epoch()
             images = 0
             start = first.step if epoch == first.epoch else 0

@@ -73,7 +73,8 @@ class EpochPlan:
 
     def shortened(self, epoch: int, steps: int) -> "EpochPlan":
         """Return the plan with only this number of steps in an epoch."""
-        return replace(self, short=(*self.short, (epoch, steps)))
+        others = (pair for pair in self.short if pair[0] != epoch)
+        return replace(self, short=(*others, (epoch, steps)))
 
     def draws(self, epoch: int) -> list[list[Draw]]:
         """Return the draws of every step of an epoch, branch after branch within a step."""

@@ -1,10 +1,13 @@
 """Fingerprints of the data of a run, which keep it from resuming on other data."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lpt.data.manifest import Manifest
+from lpt.errors import DataError
+from lpt.files.regular_files import open_regular
 
 __all__ = ["IMAGE_SIZES", "IMAGE_TIMES", "data_identity", "files_identity"]
 
@@ -12,10 +15,13 @@ IMAGE_SIZES, IMAGE_TIMES = "image sizes", "image times"
 """Fingerprints of image files that tell, without reading them, that some were replaced."""
 
 
-def data_identity(data: Manifest) -> dict[str, Any]:
+def data_identity(data: Manifest, *, content: bool = False) -> dict[str, Any]:
     """Return the class names and a hash over folder, file, row and label of all training images.
 
-    The location of the data does not enter, nor does the content of the images, which is not read.
+    The location of the data does not enter.
+
+    Args:
+        content: also read every image file of all splits, and return a hash over their bytes.
     """
     split = data.split("train")
     digest = hashlib.sha256()
@@ -23,21 +29,39 @@ def data_identity(data: Manifest) -> dict[str, Any]:
         ref = split.ref(index)
         line = f"{ref.path.parent.name}/{ref.path.name}\n{ref.row} {label}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
-    return {"classes": list(data.class_names), "training images": digest.hexdigest()}
+    found = {"classes": list(data.class_names), "training images": digest.hexdigest()}
+    return {**found, "image content": _content(data)} if content else found
+
+
+def _content(data: Manifest) -> str:
+    """Hash the bytes of all image files; one that is gone or not a file counts as empty."""
+    whole = hashlib.sha256()
+    for path in _files(data):
+        own = hashlib.sha256()
+        with suppress(DataError, OSError), open_regular(path) as stream:
+            while block := stream.read(2**20):
+                own.update(block)
+        whole.update(own.digest())
+    return whole.hexdigest()
+
+
+def _files(data: Manifest) -> list[Path]:
+    """Every file that holds images, once, in the order of the splits."""
+    paths: dict[Path, None] = {}
+    for name in sorted(data.splits):
+        split = data.split(name)
+        paths.update(dict.fromkeys(split.ref(index).path for index in range(len(split))))
+    return list(paths)
 
 
 def files_identity(data: Manifest) -> dict[str, str]:
     """Return a hash over the sizes of all image files, and one over their times of modification.
 
-    Images are not read: a file that is replaced by another of the same size and time is missed.
-    A copy of the data has the same sizes, but may have other times.
+    Images are not read: only `data.check_content` finds a file that is replaced by another of the
+    same size and time. A copy of the data has the same sizes, but may have other times.
     """
-    paths: dict[Path, None] = {}
-    for name in sorted(data.splits):
-        split = data.split(name)
-        paths.update(dict.fromkeys(split.ref(index).path for index in range(len(split))))
     sizes, times = hashlib.sha256(), hashlib.sha256()
-    for path in paths:
+    for path in _files(data):
         try:
             status = path.stat()
         except OSError:  # in memory, or removed since: -1 is no size

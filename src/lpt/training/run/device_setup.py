@@ -5,12 +5,11 @@ import os
 import torch
 from accelerate import Accelerator
 
-from lpt.errors import ConfigError, ParameterError
+from lpt.errors import ConfigError
+from lpt.machine.device_name import check_precision_name
 from lpt.machine.devices import choose_device
 
 __all__ = ["cpu_has_bf16", "default_workers", "fast_bf16", "make_accelerator", "uses_bf16"]
-
-PRECISIONS = ("auto", "float32", "bf16")
 
 
 def make_accelerator(precision: str = "auto", device: str | None = None) -> Accelerator:
@@ -52,10 +51,8 @@ def uses_bf16(precision: str, device: torch.device) -> bool:
     >>> uses_bf16("float32", torch.device("cpu"))
     False
     """
+    check_precision_name(precision)
     fast = fast_bf16(device)
-    if precision not in PRECISIONS:
-        known = ", ".join(PRECISIONS)
-        raise ParameterError(f"`precision` {precision}: unknown. Choose one of: {known}.")
     if precision == "bf16" and not fast:
         raise ConfigError(
             "precision=bf16: this device has no bf16 instructions and would be hundreds of times "

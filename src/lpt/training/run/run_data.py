@@ -5,25 +5,35 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from lpt.config import DataConfig, RunConfig
 from lpt.data.check.check_result import check_data
 from lpt.data.check.findings import Limits
 from lpt.data.check.policy import POLICIES, apply_policy, spoiling_images
 from lpt.data.check.quarantine import without_quarantined
 from lpt.data.check.scan import check_workers
-from lpt.data.manifest import Manifest
+from lpt.data.manifest import Manifest, Split
 from lpt.data.sources.data_string import parse_spec
 from lpt.data.sources.open_data import open_data
 from lpt.data.sources.paths import anchored, local_path
-from lpt.errors import ConfigError, RunError
-from lpt.escape import shell_command
+from lpt.errors import ParameterError, RunError
+from lpt.escape import printable, shell_command
 from lpt.files.atomic_files import cache_folder
 from lpt.files.regular_files import is_file
 from lpt.progress import Reporter, SilentReporter, plural, shown
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_folder import RunFolder
+from lpt.training.run.run_origin import check_names
 
-__all__ = ["anchored_config", "check_place", "data_of_run", "open_configured"]
+__all__ = [
+    "anchored_config",
+    "check_place",
+    "data_of_run",
+    "left_out_of_run",
+    "open_configured",
+    "source_of_run",
+]
 
 
 def anchored_config(config: RunConfig) -> RunConfig:
@@ -62,8 +72,8 @@ def open_configured(
         class_names: class names of the trained task, if the data was trained on before. Its images
             were checked then, so "error" does not read them again.
         reporter: receives the progress of the check.
-    Raises: DataError naming data that cannot be opened or, with "error", bad images; ConfigError if
-        `data.bad_images` is neither a policy nor an existing list.
+    Raises: DataError naming data that cannot be opened or, with "error", bad images; ParameterError
+        if `data.bad_images` is neither a policy nor an existing list.
     """
     settings = config.data
     data = open_data(
@@ -83,24 +93,32 @@ def open_configured(
     if policy not in POLICIES:
         path = Path(policy).expanduser()
         if not is_file(path):
-            raise ConfigError(
-                f"data.bad_images={policy}: choose {', '.join(POLICIES)} or an existing quarantine "
-                "list; lpt data check --quarantine FILE writes one."
+            listing = shell_command("lpt", "data", "check", settings.source, "--quarantine", "LIST")
+            raise ParameterError(
+                f"`bad_images` {policy}: no such file. Give {', '.join(POLICIES)} or a quarantine "
+                f"list. To write one: {listing}"
             )
         told = (reporter or SilentReporter()).message
-        return without_quarantined(data, path, notice=lambda text: told(f"note      {text}"))
+        kept = without_quarantined(data, path, notice=lambda text: told(f"note      {text}"))
+        left_out = plural(_size(data) - _size(kept), "image")
+        told(f"left out  {left_out} of the data ({printable(str(path))})")
+        return kept
     return _checked(data, settings, policy, reporter or SilentReporter())
 
 
-def data_of_run(run: str | Path, class_names: Sequence[str]) -> Manifest | None:
+def data_of_run(
+    run: str | Path, class_names: Sequence[str], *, given: bool = False
+) -> Manifest | None:
     """Open the data that a run was trained on, with the same splits.
 
     Args:
         run: run folder or task file.
         class_names: class names of the task.
+        given: whether the user names this data too; otherwise the run must have been made on this
+            machine, or its data be bundled.
     Returns: the data; None for a task file outside a run folder.
     Raises: RunError if the data moved or changed, because test images could then be images that
-        the task was trained on.
+        the task was trained on, or if a run from elsewhere chooses what is opened.
     """
     path = Path(run)
     folder = RunFolder(path if path.is_dir() else path.parent)
@@ -108,9 +126,40 @@ def data_of_run(run: str | Path, class_names: Sequence[str]) -> Manifest | None:
         return None
     config = folder.read_config()
     check_place(folder.path, config)
+    check_names(folder.path, config, data_given=given)
     data = open_configured(config, class_names=class_names)
-    folder.check_identity(data_identity(data))
+    folder.check_identity(data_identity(data, content=config.data.check_content))
     return data
+
+
+def source_of_run(run: str | Path) -> str | None:
+    """Return the data that the configuration of a run names; None if there is none."""
+    path = Path(run)
+    folder = RunFolder(path if path.is_dir() else path.parent)
+    return folder.read_config().data.source if folder.config_file.is_file() else None
+
+
+def left_out_of_run(run: str | Path, data: Manifest) -> tuple[Split, ...]:
+    """Return the images that a run left out as bad, by split.
+
+    Args:
+        run: run folder, or a task file in one.
+        data: what `data_of_run` returns for it.
+    """
+    path = Path(run)
+    config = RunFolder(path if path.is_dir() else path.parent).read_config()
+    if config.data.bad_images in (None, "error"):
+        return ()
+    whole = open_configured(config.changed({"data.bad_images": None}), class_names=data.class_names)
+    parts = []
+    for name, split in whole.splits.items():
+        used = data.splits[name].positions if name in data.splits else ()
+        parts.append(split.take(np.flatnonzero(~np.isin(split.positions, used))))
+    return tuple(part for part in parts if len(part))
+
+
+def _size(data: Manifest) -> int:
+    return sum(map(len, data.splits.values()))
 
 
 def _checked(data: Manifest, settings: DataConfig, policy: str, reporter: Reporter) -> Manifest:

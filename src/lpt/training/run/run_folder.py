@@ -1,16 +1,11 @@
 """The run folder: configuration, environment, metrics, checkpoints, and the task file."""
 
 import json
-import os
-import platform
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -25,25 +20,28 @@ from lpt.files.atomic_files import (
     write_text,
 )
 from lpt.files.file_locks import FileLock
+from lpt.files.made_here import ORIGIN, mark
 from lpt.training.engine.checkpoint import Checkpoint, read_tensors
 from lpt.training.run.data_identity import IMAGE_SIZES, IMAGE_TIMES
+from lpt.training.run.run_environment import environment
+from lpt.training.run.run_origin import named_places
 from lpt.training.run.run_records import read_identity, read_metrics
 
-__all__ = ["RunFolder", "environment", "free_run_path", "read_metrics"]
+__all__ = ["RunFolder", "free_run_path", "read_metrics"]
 
 MIN_FREE_BYTES = 64 * 2**20
 
 _OF_FILES = (IMAGE_SIZES, IMAGE_TIMES)
-_BEFORE_CONFIG = (".lock", "environment.json", "identity.json")
+_BEFORE_CONFIG = (".lock", "environment.json", "identity.json", ORIGIN)
 """Files written before config.yaml, which makes a folder a run; without it there is no run yet."""
 
 
 class RunFolder:
     """The files of one run. Finished files are never deleted.
 
-    config.yaml, environment.json, identity.json, metrics.jsonl, results.json, task.safetensors,
-    checkpoints/{last, best-PHASE, best-PHASE-selected}.safetensors. A lock on `.lock` keeps other
-    processes from writing.
+    config.yaml, environment.json, identity.json, origin.json, metrics.jsonl, results.json,
+    task.safetensors, checkpoints/{last, best-PHASE, best-PHASE-selected}.safetensors. A lock on
+    `.lock` keeps other processes from writing.
 
     Args:
         path: the folder; created by `create`.
@@ -95,7 +93,7 @@ class RunFolder:
         if self.path.exists() and any(map(_belongs_to_run, self._entries())):
             raise RunError(
                 f"{self.path}: exists and is not empty. "
-                "Choose another `out`, or resume the run with `resume`."
+                "Choose another folder with `out`, or resume the run with `resume=True`."
             )
 
     def create(self, config: RunConfig, identity: Mapping[str, Any]) -> None:
@@ -118,7 +116,11 @@ class RunFolder:
         self.keep(config)
 
     def keep(self, config: RunConfig) -> None:
-        """Replace the configuration, after the data moved or cached views found no room."""
+        """Replace the configuration, after the data moved or cached views found no room.
+
+        What it names is marked as made on this machine: the caller has checked that it may be used.
+        """
+        mark(self.path, named_places(config))
         write_text(self.config_file, config.to_yaml())
 
     def open(self) -> RunConfig:
@@ -168,9 +170,10 @@ class RunFolder:
 
         Args:
             stages: number of epochs of each stage of the run, in order.
-        Raises: RunError if checkpoint or metrics are damaged.
+        Raises: RunError if checkpoint or metrics are damaged, or the checkpoint is missing although
+            an epoch has ended.
         """
-        if not self.last_file.is_file():
+        if not self._has_checkpoint():
             self.records = []
             return None
         checkpoint = Checkpoint.load(self.last_file)
@@ -240,12 +243,13 @@ class RunFolder:
             self.release()
             raise RunError(
                 f"{self.path}: another process is training in this folder. "
-                "Wait until it ends, or choose another `out`."
+                "Wait until it ends, or choose another folder with `out`."
             ) from error
         except OSError as error:
             self.release()
             raise RunError(
-                f"{self.path}: cannot be written ({error.strerror}). Choose another `out`."
+                f"{self.path}: cannot be written ({error.strerror}). "
+                "Choose another folder with `out`."
             ) from error
 
     def release(self) -> None:
@@ -253,6 +257,17 @@ class RunFolder:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    def _has_checkpoint(self) -> bool:
+        """Whether there is a last checkpoint. Raises: RunError if it was removed or replaced."""
+        path, remedy = self.last_file, "Restore it, or start a new run in another folder."
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise RunError(f"{path}: is a link or not a file. {remedy}")
+        if path.exists():
+            return True
+        if epochs := read_metrics(self.path):
+            raise RunError(f"{path}: missing after {len(epochs):,} epochs of training. {remedy}")
+        return False
 
     def _epoch_of(
         self, record: Mapping[str, Any], stages: Sequence[str], line: int
@@ -278,21 +293,6 @@ def free_run_path(name: str, parent: Path = Path("runs")) -> Path:
     while candidate.exists():
         candidate, number = parent / f"{name}-{number}", number + 1
     return candidate
-
-
-def environment() -> dict[str, Any]:
-    """Describe the software and hardware that measured numbers depend on."""
-    return {
-        "command": sys.argv,
-        "lpt": version("lpt"),
-        "torch": torch.__version__,
-        "timm": version("timm"),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(),
-        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-    }
 
 
 def _belongs_to_run(path: Path) -> bool:

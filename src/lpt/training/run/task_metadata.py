@@ -20,6 +20,7 @@ def task_metadata(
     model: LongTailedPromptModel,
     *,
     temperature: float,
+    prior_power: float | None = None,
     metrics: Mapping[str, Mapping[str, Summary]],
 ) -> TaskSpec:
     """Collect the metadata of a trained task.
@@ -28,6 +29,7 @@ def task_metadata(
         name: name of the task.
         model: its `phases` says whether the task has group prompts.
         temperature: calibrated softmax temperature of the cosine logits.
+        prior_power: from `lpt.evaluation.priors.fit_prior_power`; None if it was not measured.
         metrics: by phase and split, as in `Result.metrics`.
     """
     backbone, shape = context.backbone.spec, model.shape
@@ -47,6 +49,7 @@ def task_metadata(
         many_above=context.groups.many_above,
         few_below=context.groups.few_below,
         temperature=temperature,
+        prior_power=prior_power,
         metrics={
             phase: {split: dict(summary) for split, summary in scores.items()}
             for phase, scores in metrics.items()

@@ -16,7 +16,8 @@ class EncodedImage:
         animated: whether there is more than one frame or page.
         exif, xmp: its records, if they were found without opening it.
         codec_bytes: memory per stored pixel that the codec needs beside the decoded image.
-        scans: passes over the image that decoding takes; large numbers may be overestimated.
+        scans: passes over the image that decoding takes, or takes as long as; large numbers may be
+            overestimated.
         size: width and height if they must be known before the file is opened.
         stated_bits: significant bits per sample that the file names, if fewer than stored.
         white_is_zero: whether 0 is white (TIFF).

@@ -27,12 +27,14 @@ class KnownDataset:
         options: names of the options that may follow the colon.
         about: one line for tables: size and requirements.
         paths: the options that are local paths.
+        downloads: whether opening it may download it.
     """
 
     read: Callable[[DataSpec, int], Listing]
     options: tuple[str, ...]
     about: str = ""
     paths: tuple[str, ...] = ()
+    downloads: bool = False
 
 
 def register_dataset(
@@ -93,12 +95,14 @@ _BUILTIN = {
         ("imbalance", "root"),
         "10 classes, 5,000 to 5,000 / imbalance images; downloads 162 MB once",
         ("root",),
+        downloads=True,
     ),
     "cifar100-lt": KnownDataset(
         lambda spec, seed: read_cifar(CIFAR100, spec, seed),
         ("imbalance", "root"),
         "100 classes, 500 to 500 / imbalance images; downloads 161 MB once",
         ("root",),
+        downloads=True,
     ),
     "places-lt": KnownDataset(
         lambda spec, _: read_published(PLACES_LT, spec),

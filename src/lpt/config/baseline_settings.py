@@ -9,12 +9,13 @@ from lpt.config.old_names import BASELINE_SETTINGS, current_names
 from lpt.config.ranges import BatchSize, CachedViews, Dropout, Epochs, Factor, LearningRate, Share
 from lpt.config.sections import Sampler, Section
 from lpt.config.validation import validated
-from lpt.losses import loss_names
 
 __all__ = ["BaselineSettings"]
 
 
 def _known_loss(name: str) -> str:
+    from lpt.losses import loss_names  # imports torch
+
     if name not in loss_names():
         raise ValueError(f"'{name}' is unknown; choose one of {', '.join(loss_names())}")
     return name
@@ -31,17 +32,17 @@ class BaselineSettings(Section):
         batch_size: images per step and branch; 0 chooses as for the phases of LPT.
         lr: peak learning rate; None for the baseline's default.
         classifier_lr: peak learning rate of the classifier; None for `lr`.
-        weight_decay: of all trainable parameters. None for that of the run's
-            `phase1.optim` in baselines that train the phases of LPT, 0 in others.
+        weight_decay: of all trainable parameters. None takes the run's
+            `phase1.optim.weight_decay` in baselines that train the phases of LPT, and 0 in others.
         sampler: instance, balanced, square-root, class-cycle or dual.
         loss, loss_options: as for `lpt.losses.build_loss`.
         init: where the classifier starts: at the class means of the initial features, or uniform.
         mean_weight: interpolates the trained classifier with the class means of the trained
             features (`lpt.training.phases.class_means`): 0 for the classifier, 1 for the means.
-            None for the run's `classifier.mean_weight` in baselines that train the phases of LPT,
-            0 in others.
-        dropout: on the feature before the classifier, in training only. None for the run's
-            `classifier.dropout`, so that all methods are compared with the same.
+            None takes the run's `classifier.mean_weight` in baselines that train the phases of LPT,
+            and 0 in others.
+        dropout: on the feature before the classifier, in training only. None takes the run's
+            `classifier.dropout`, so that all methods are compared with the same value.
         cached_views: V > 0 samples from V fixed views per image, whose frozen part is computed
             once; only for baselines with a frozen part. Cached views exclude Mixup.
         tta: predict with test-time augmentation (`lpt.evaluation.tta`).

@@ -1,0 +1,1 @@
+"""What is installed here, and what is wrong with it."""

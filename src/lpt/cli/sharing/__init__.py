@@ -1,0 +1,1 @@
+"""The commands that give a task to other programs and people."""

@@ -1,0 +1,201 @@
+"""The class frequencies where a task is used, if they differ from those that it was trained for.
+
+A prior only moves cosines: logits get T * (log target - log source), with the task's temperature
+T, so that softmax(logits / T) are the adjusted probabilities (`lpt.evaluation.priors`). How far the
+probabilities of a task reflect the training frequencies was measured on its validation images
+(`prior_power`).
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lpt.errors import DataError, ParameterError
+from lpt.escape import shortened
+from lpt.evaluation.priors import PriorEstimate, effective_prior, estimate_prior
+from lpt.files.regular_files import read_regular
+from lpt.progress import percent, plural
+from lpt.records import Predictions
+from lpt.task_spec import TaskSpec
+
+__all__ = [
+    "ESTIMATE",
+    "PriorInput",
+    "PriorRule",
+    "adjust_predictions",
+    "estimate_task_prior",
+    "task_prior",
+]
+
+ESTIMATE = "estimate"
+"""Stands for the frequencies that are estimated from the images themselves."""
+
+PriorInput = str | Path | Mapping[str, float] | Sequence[float] | npt.NDArray[np.floating[Any]]
+
+MAX_BYTES = 2**24
+SHOWN = 3
+FLOOR = 1e-30
+"""Lowest frequency: a class of frequency 0 gets a logit far below all others, but a finite one."""
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def source_prior(spec: TaskSpec) -> Floats:
+    """Return the (C,) class frequencies that the task's probabilities reflect."""
+    return np.asarray(effective_prior(spec.class_counts, spec.prior_power or 0.0))
+
+
+def task_prior(spec: TaskSpec, given: PriorInput) -> Floats:
+    """Return class frequencies in the order of a task's classes.
+
+    Args:
+        spec: metadata of the task.
+        given: "uniform"; "training" for the training images; a JSON object or a CSV file with the
+            columns class and count (or share); a mapping from names; or (C,) numbers. Classes that
+            a file or a mapping leaves out have frequency 0.
+    Returns: (C,) float64, sums to 1.
+    Raises: DataError or ParameterError naming an unknown class with the nearest known ones, or a
+        value that is not a number of at least 0.
+    """
+    names = spec.class_names
+    if isinstance(given, str) and given == "uniform":
+        return np.full(len(names), 1 / len(names))
+    if isinstance(given, str) and given == "training":
+        counts = np.asarray(spec.class_counts, dtype=np.float64)
+        return np.asarray(counts / max(counts.sum(), 1.0))
+    if isinstance(given, str | Path):
+        return _of_mapping(names, _read(Path(given)), str(given), DataError)
+    if isinstance(given, Mapping):
+        return _of_mapping(names, given, "`prior`", ParameterError)
+    values = np.asarray(given, dtype=np.float64)
+    if values.shape != (len(names),):
+        raise ParameterError(f"`prior`: {values.shape} numbers for {len(names):,} classes.")
+    return _normalised(values, "`prior`", ParameterError)
+
+
+def adjust_predictions(spec: TaskSpec, found: Predictions, target: Floats) -> Predictions:
+    """Return predictions whose probabilities hold under the frequencies `target` (C,)."""
+    ratio = np.log(np.maximum(target, FLOOR)) - np.log(source_prior(spec))
+    shift = (spec.temperature * (ratio - ratio.mean())).astype(np.float32)
+    return replace(found, logits=found.logits + shift)
+
+
+def estimate_task_prior(spec: TaskSpec, found: Predictions) -> PriorEstimate:
+    """Estimate the class frequencies of the images of predictions; their labels are not read."""
+    from scipy.special import softmax
+
+    probabilities = softmax(found.logits.astype(np.float64) / spec.temperature, axis=1)
+    return estimate_prior(probabilities, source_prior(spec))
+
+
+class PriorRule:
+    """The class frequencies that sets of images are predicted under.
+
+    Args:
+        spec: metadata of the task.
+        given: None for the task's own, "estimate" for those of each set, or as in `task_prior`.
+    """
+
+    def __init__(self, spec: TaskSpec, given: PriorInput | None) -> None:
+        self.spec = spec
+        self._estimates = isinstance(given, str) and given == ESTIMATE
+        self._target = None if given is None or self._estimates else task_prior(spec, given)
+
+    def apply(self, found: Predictions) -> tuple[Predictions, PriorEstimate | None]:
+        """Return the predictions under these frequencies, and the estimate if there was one."""
+        if self._estimates:
+            estimate = estimate_task_prior(self.spec, found)
+            return adjust_predictions(self.spec, found, estimate.prior), estimate
+        if self._target is not None:
+            return adjust_predictions(self.spec, found, self._target), None
+        return found, None
+
+    def describe(self, estimate: PriorEstimate) -> str:
+        """Return one line: the most frequent classes, and whether the images are too few."""
+        best = np.argsort(-estimate.prior, kind="stable")[:SHOWN]
+        names = ", ".join(
+            f"{shortened(self.spec.class_names[i], 40)} {percent(float(estimate.prior[i]))} %"
+            for i in best
+        )
+        few = (
+            f"; {plural(estimate.images, 'image')} for {len(estimate.prior):,} classes are few, so "
+            "the frequencies are uncertain"
+            if estimate.few
+            else ""
+        )
+        return f"estimated frequencies: {names}{few}"
+
+
+def _of_mapping(
+    names: Sequence[str],
+    given: Mapping[str, float],
+    where: str,
+    error: type[DataError] | type[ParameterError],
+) -> Floats:
+    place = {name: index for index, name in enumerate(names)}
+    values = np.zeros(len(names))
+    for name, value in given.items():
+        if name not in place:
+            close = get_close_matches(str(name), names, n=3)
+            hint = f"Nearest: {', '.join(close)}." if close else "See them with: lpt info RUN"
+            raise error(f"{where}: the task has no class {shortened(str(name), 100)!r}. {hint}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise error(
+                f"{where}: class {name!r} needs a number, not {shortened(repr(value), 40)}."
+            )
+        values[place[name]] = value
+    return _normalised(values, where, error)
+
+
+def _normalised(
+    values: Floats, where: str, error: type[DataError] | type[ParameterError]
+) -> Floats:
+    with np.errstate(over="ignore"):
+        total = values.sum() if np.isfinite(values).all() and (values >= 0).all() else 0.0
+    if not 0 < total < np.inf:
+        raise error(f"{where}: class frequencies are numbers of at least 0, and not all 0.")
+    return np.asarray(values / total)
+
+
+def _read(path: Path) -> dict[str, float]:
+    text = read_regular(path, MAX_BYTES).decode("utf-8-sig", "replace")
+    if text.lstrip().startswith("{"):
+        try:
+            loaded = json.loads(text)
+        except (ValueError, RecursionError) as fault:
+            raise DataError(
+                f"{path}: not valid JSON. Give an object: class names and numbers."
+            ) from fault
+        return dict(loaded)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as fault:
+        raise DataError(f"{path}: not a CSV file ({fault}). Save it as CSV again.") from fault
+    head = [cell.strip().lower() for cell in rows[0]] if rows else []
+    if len(head) < 2 or head[0] not in ("class", "label") or head[1] not in ("count", "share"):
+        raise DataError(
+            f"{path}: not a table of class frequencies. Give a CSV file with the columns class and "
+            "count, or a JSON object."
+        )
+    found: dict[str, float] = {}
+    for number, row in enumerate(rows[1:], 2):
+        if not row:
+            continue
+        try:
+            name, value = row[0], float(row[1])
+        except (IndexError, ValueError) as fault:
+            raise DataError(
+                f"{path}: line {number}: no number after the class. Give a count."
+            ) from fault
+        if name in found:
+            raise DataError(f"{path}: line {number}: class {name!r} appears twice. Keep one row.")
+        found[name] = value
+    return found

@@ -1,0 +1,1 @@
+"""Read exported tasks: a file from outside, checked before it is run."""

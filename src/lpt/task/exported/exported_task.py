@@ -1,0 +1,134 @@
+"""An exported task in use: predicts and is scored as the task that it was made of."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+from torch import Tensor
+
+from lpt.data.images.transforms import Transform
+from lpt.data.manifest import Split
+from lpt.errors import ConfigError, ParameterError
+from lpt.files.regular_files import is_file
+from lpt.machine.devices import choose_device
+from lpt.records import Output, Predictions
+from lpt.task.call_checks import OnBatch, check_run, check_split
+from lpt.task.exported.input_file import graph_path, is_input_file, read_inputs
+from lpt.task.exported.onnx_file import read_onnx
+from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
+from lpt.task.image_inputs import Images
+from lpt.task.run_split import run_split
+from lpt.task.trained_task import Floats, Task
+from lpt.task_spec import TaskSpec
+
+__all__ = ["ExportedTask", "is_exported"]
+
+_sessions: "WeakValueDictionary[tuple[str, str], OnnxSession]" = WeakValueDictionary()
+
+
+class ExportedTask(Task):
+    """A `Task` that ONNX Runtime runs; `lpt.load` makes it from a file of `lpt export`.
+
+    It predicts, gives probabilities and is scored as any task. Features are not part of the graph:
+    `embed` and `model` are refused.
+
+    Args:
+        onnx: the graph with the tensors of the task.
+        spec: the metadata of the task.
+        path: the file.
+    """
+
+    def __init__(self, onnx: OnnxModel, spec: TaskSpec, path: Path) -> None:
+        self.onnx = onnx
+        self.spec = spec
+        self.path = path
+        self._result = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "model":
+            raise ConfigError(
+                f"{self.path}: an exported task has no model of torch. Load the run it was made of."
+            )
+        raise AttributeError(name)
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str], device: str | torch.device | None = None
+    ) -> "ExportedTask":
+        """Open an .onnx file, or the .safetensors file of a task beside the graph that it shares.
+
+        Args:
+            path: the file.
+            device: the CPU unless a GPU is named.
+        Raises: TaskFileError if a file is damaged or not written by lpt; ConfigError if ONNX
+            Runtime is not installed.
+        """
+        file, chosen = Path(path), choose_device("cpu" if device is None else device)
+        if not is_input_file(file):
+            session = _session(file, chosen)
+            spec = session.file.spec
+            onnx = OnnxModel(session, {}, len(spec.class_names), spec.top_k)
+            return cls(onnx, spec, file)
+        given = read_inputs(file)
+        session = _session(graph_path(file.parent, given.spec), chosen)
+        given.check_graph(session.file)
+        classes, top = len(given.spec.class_names), given.spec.top_k
+        return cls(OnnxModel(session, given.tensors, classes, top), given.spec, file)
+
+    def embed(
+        self,
+        images: Images,
+        *,
+        batch_size: int = 64,
+        workers: int = 0,
+        on_batch: OnBatch | None = None,
+    ) -> Floats:
+        """Refuse: an exported graph gives no features. Raises: ParameterError."""
+        del images, batch_size, workers, on_batch
+        raise ParameterError(
+            f"`task` {self.path}: an exported graph gives no features. Load the run it was made of."
+        )
+
+    def run(
+        self,
+        split: Split,
+        *,
+        batch_size: int = 64,
+        workers: int = 0,
+        transform: Transform | None = None,
+        model: Callable[[Tensor], Output] | None = None,
+        on_batch: OnBatch | None = None,
+    ) -> Predictions:
+        """Return logits, labels and matched prompts of every image of a split, as `Task.run`."""
+        check_split(split)
+        check_run(batch_size, workers, on_batch)
+        return run_split(
+            model or self.onnx.predict,
+            split,
+            transform or self.transform,
+            device=torch.device("cpu"),
+            batch_size=batch_size,
+            workers=workers,
+            on_batch=on_batch,
+        )
+
+
+def is_exported(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a file of `lpt export`: an ONNX graph, or a task that shares one."""
+    file = Path(path)
+    return file.suffix.lower() == ".onnx" or (is_file(file) and is_input_file(file))
+
+
+def _session(path: Path, device: torch.device) -> OnnxSession:
+    """Open a graph; tasks on the same content share one session."""
+    import hashlib
+
+    file = read_onnx(path)
+    key = hashlib.sha256(file.content).hexdigest(), str(device)
+    session = _sessions.get(key)
+    if session is None:
+        session = _sessions[key] = OnnxSession(file, device)
+    return session

@@ -1,0 +1,131 @@
+"""`lpt predict --out` from the command line."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import lpt as package
+
+from ..running import refused
+
+
+def rows(path):
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+def test_the_file_holds_the_rows_that_would_be_printed(lpt, tmp_path):
+    _, printed, _ = lpt("predict", "run", "photos", "--output", "csv")
+    code, out, err = lpt("predict", "run", "photos", "--out", str(tmp_path / "p.csv"))
+    assert (code, out) == (0, "")
+    assert (tmp_path / "p.csv").read_text() == printed
+    assert err.splitlines()[-1] == f"{tmp_path / 'p.csv'}: 51 images"
+
+
+def test_features_are_those_of_the_task(lpt, home, tmp_path):
+    out = tmp_path / "p.parquet"
+    code, *_ = lpt("predict", "run", "photos/dog", "--out", str(out), "--embeddings", "--top", "1")
+    assert code == 0
+    table = pq.read_table(out).to_pydict()
+    task = package.load(home / "run", device="cpu")
+    wanted = task.embed([home / path for path in table["path"]])
+    assert np.array_equal(np.float32(table["feature"]), wanted)
+    assert table["label"] == [p.labels[0] for p in task.predict([home / p for p in table["path"]])]
+
+
+def test_bad_images_are_listed_and_not_fatal(lpt, home, tmp_path):
+    photos = shutil.copytree(home / "photos" / "ant", tmp_path / "ant")
+    (photos / "03.png").write_bytes(b"no image")
+    (photos / "notes.txt").write_text("hello")
+    out = tmp_path / "p.jsonl"
+    code, _, err = lpt("predict", "run", str(photos), "none.png", "--out", str(out))
+    assert code == 0
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [Path(row["path"]).name for row in found if row["error"]] == ["03.png", "none.png"]
+    assert "2 could not be read, such as" in err
+    assert "left out  1 file that is not an image (notes.txt)" in err
+
+
+def test_images_are_sorted_into_folders(lpt, home, tmp_path):
+    arguments = ("--out", str(tmp_path / "p.csv"), "--sort-into", str(tmp_path / "by class"))
+    code, *_ = lpt("predict", "run", "photos", *arguments, "--threshold", "0.4", "--copy")
+    assert code == 0
+    for row in rows(tmp_path / "p.csv"):
+        name = "not sure" if row["unsure"] == "yes" else row["label"]
+        copies = list((tmp_path / "by class" / name).glob(f"{Path(row['path']).stem}*.png"))
+        assert (home / row["path"]).read_bytes() in [copy.read_bytes() for copy in copies]
+    assert sum(1 for p in (tmp_path / "by class").rglob("*.png")) == 51
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--out", "p.txt"), "--out p.txt: unknown format"),
+        (("--out", "p.csv", "--json"), "--out: its suffix decides"),
+        (("--embeddings",), "--embeddings: needs --out"),
+        (("--out", "p.csv", "--copy"), "--copy: needs --sort-into"),
+        (("--out", "p.csv", "--sort-into", "photos/x"), "--sort-into photos/x: is inside photos"),
+        (("--out", "vit.safetensors/p.csv"), "cannot be written"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, said, lpt):
+    refused(lpt("predict", "run", "photos", *options), said)
+
+
+def test_a_file_is_never_replaced_and_never_continued_with_other_arguments(lpt, home, tmp_path):
+    out = tmp_path / "p.csv"
+    out.write_text("mine")
+    refused(lpt("predict", "run", "photos", "--out", str(out)), "exists already")
+    assert out.read_text() == "mine"
+
+
+COUNT = 20_000
+
+
+@pytest.mark.slow
+def test_a_killed_command_continues_and_gives_the_same_file(home, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(COUNT):  # as many names, three images
+        os.link(home / "photos" / "dog" / f"{number % 3:02d}.png", photos / f"{number:05d}.png")
+    (photos / "00777.png").unlink()
+    (photos / "00777.png").write_bytes(b"no image")
+
+    def command(out):
+        words = [sys.executable, "-m", "lpt", "predict", str(home / "run"), str(photos)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(
+            [*words, "--out", str(out), "--device", "cpu"],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    for _ in range(2):
+        state = tmp_path / "killed.csv.partial.json"
+        before = state.read_text() if state.exists() else ""
+        with command(tmp_path / "killed.csv") as process:
+            while process.poll() is None:
+                if state.exists() and state.read_text() not in ("", before):
+                    process.kill()
+                time.sleep(0.02)
+            assert process.returncode == -signal.SIGKILL
+    with command(tmp_path / "killed.csv") as process:
+        _, err = process.communicate()
+        assert process.returncode == 0, err
+        assert "are there already" in err
+    with command(tmp_path / "whole.csv") as whole:
+        _, err = whole.communicate()
+    assert f"{COUNT:,} images; 1 could not be read" in err
+    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert len(rows(tmp_path / "whole.csv")) == COUNT
