@@ -61,21 +61,27 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(b"", 200)
 
     def do_POST(self) -> None:
-        hub, path = self.hub, self._path()
-        body = self._body()
+        self._post(self._path(), self._body())
+
+    def _post(self, path: str, body: bytes) -> None:
+        hub = self.hub
         if path == "/api/validate-yaml":
-            return self._json({"errors": [], "warnings": []})
+            self._json({"errors": [], "warnings": []})
+            return
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-            return self._json({"error": "Invalid credentials"}, 401)
+            self._json({"error": "Invalid credentials"}, 401)
+            return
         if path == "/api/repos/create":
             asked = json.loads(body)
             name = f"{asked['organization']}/{asked['name']}"
             if name in hub.commits:
-                return self._json({"url": f"{hub.url}/{name}"}, 409)
+                self._json({"url": f"{hub.url}/{name}"}, 409)
+                return
             hub.commits[name] = {}
             if asked.get("private") or asked.get("visibility") == "private":
                 hub.private.add(name)
-            return self._json({"url": f"{hub.url}/{name}"})
+            self._json({"url": f"{hub.url}/{name}"})
+            return
         if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/preupload/.+", path):
             modes = [
                 {
@@ -85,13 +91,15 @@ class _Handler(BaseHTTPRequestHandler):
                 }
                 for file in json.loads(body)["files"]
             ]
-            return self._json({"files": modes})
+            self._json({"files": modes})
+            return
         if path.endswith(".git/info/lfs/objects/batch"):
             objects = [
                 {**wanted, "actions": {"upload": {"href": f"{hub.url}/lfs/{wanted['oid']}"}}}
                 for wanted in json.loads(body)["objects"]
             ]
-            return self._json({"transfer": "basic", "objects": objects})
+            self._json({"transfer": "basic", "objects": objects})
+            return
         if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/commit/.+", path):
             files: dict[str, bytes] = {}
             for line in body.decode().splitlines():
@@ -103,24 +111,29 @@ class _Handler(BaseHTTPRequestHandler):
                     files[value["path"]] = hub.objects[value["oid"]]
             sha = hub.commit(match[1], files)
             url = f"{hub.url}/{match[1]}/commit/{sha}"
-            return self._json({"success": True, "commitOid": sha, "commitUrl": url})
-        return self._json({"error": f"no {path}"}, 404)
+            self._json({"success": True, "commitOid": sha, "commitUrl": url})
+            return
+        self._json({"error": f"no {path}"}, 404)
 
     def _serve(self) -> None:
         hub, path = self.hub, self._path()
         match = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         if match is None:
-            return self._json({"error": f"no {path}"}, 404)
+            self._json({"error": f"no {path}"}, 404)
+            return
         repository, revision, name = match.groups()
         allowed = self.headers.get("Authorization") == f"Bearer {TOKEN}"
         if repository not in hub.commits or (repository in hub.private and not allowed):
-            return self._refuse("RepoNotFound", 401)
+            self._refuse("RepoNotFound", 401)
+            return
         found = hub.find(repository, revision)
         if found is None:
-            return self._refuse("RevisionNotFound", 404)
+            self._refuse("RevisionNotFound", 404)
+            return
         sha, files = found
         if name not in files:
-            return self._refuse("EntryNotFound", 404, sha)
+            self._refuse("EntryNotFound", 404, sha)
+            return
         content = files[name]
         digest = hashlib.sha256(content).hexdigest()
         self.send_response(200)

@@ -2,7 +2,7 @@
 
 Tracing lpt's own forward pass with torch.onnx gives the same numbers, but takes a minute, needs
 onnxscript, and separates queries from keys and values, as training needs it. A graph that is
-written directly takes a second and runs faster (docs/export.md).
+written directly takes a second and runs faster (docs/sharing.md).
 """
 
 from typing import Literal

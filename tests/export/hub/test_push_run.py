@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,42 +24,86 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "v0_1"
 Client = Callable[..., tuple[int, str, str]]
 
 
+DRIVER = """
+import contextlib, io, json, os, sys
+from lpt.cli import main
+
+for line in sys.stdin:
+    asked = json.loads(line)
+    os.environ.pop("HF_TOKEN", None)
+    if asked["token"]:
+        os.environ["HF_TOKEN"] = asked["token"]
+    sys.argv = ["lpt", *asked["arguments"]]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            if asked["arguments"][0] == "hash of":
+                from lpt.backbones import load_backbone
+                print(load_backbone(asked["arguments"][1]).spec.sha256)
+            else:
+                main()
+        except SystemExit as ended:
+            code = ended.code
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
+"""
+"""Runs commands in one process: the client reads HF_ENDPOINT when it is imported."""
+
+
 @pytest.fixture(scope="module")
-def hub():
+def hub() -> Iterator[Hub]:
     with running_hub() as served:
         yield served
 
 
-@pytest.fixture
-def client(hub: Hub, tmp_path: Path) -> Client:
-    """The command line in a process of its own: the client reads HF_ENDPOINT when it is imported."""
+@contextmanager
+def driver(hub: Hub, home: Path, **extra: str) -> Iterator[Client]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    environment = {
+        **inherited,
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(home / "hf"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "LPT_CACHE": str(home / "cache"),
+        **extra,
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", DRIVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=home,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
 
-    def call(*arguments: str, token: str | None = TOKEN, **extra: str) -> tuple[int, str, str]:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-        environment = {
-            **inherited,
-            "HF_ENDPOINT": hub.url,
-            "HF_HOME": str(tmp_path / "hf"),
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "LPT_CACHE": str(tmp_path / "cache"),
-            **({} if token is None else {"HF_TOKEN": token}),
-            **extra,
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "lpt", *arguments],
-            capture_output=True,
-            text=True,
-            env=environment,
-            cwd=tmp_path,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+        def call(*arguments: str, token: str | None = TOKEN) -> tuple[int, str, str]:
+            process.stdin.write(json.dumps({"arguments": arguments, "token": token}) + "\n")
+            process.stdin.flush()
+            code, out, err = json.loads(process.stdout.readline())
+            return code, out, err
 
-    return call
+        try:
+            yield call
+        finally:
+            process.stdin.close()
+            process.wait(30)
 
 
-def predicted(client: Client, name: str, **options: str) -> tuple[int, str, str]:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("hub")
+
+
+@pytest.fixture(scope="module")
+def client(hub: Hub, home: Path) -> Iterator[Client]:
+    """The command line, online."""
+    with driver(hub, home) as call:
+        yield call
+
+
+def predicted(client: Client, name: str, **options: str | None) -> tuple[int, str, str]:
     code, out, err = client(
         "predict",
         name,
@@ -73,7 +118,7 @@ def predicted(client: Client, name: str, **options: str) -> tuple[int, str, str]
 
 
 @pytest.mark.slow
-def test_a_task_is_published_and_predicts_from_the_hub_and_offline(client, hub):
+def test_a_task_is_published_and_predicts_from_the_hub_and_offline(client, hub, home):
     code, out, err = client("push", str(GOLDEN / "run"), "ada/digits", "--json")
     assert code == 0, err
     revision = json.loads(out)["revision"]
@@ -83,10 +128,12 @@ def test_a_task_is_published_and_predicts_from_the_hub_and_offline(client, hub):
     code, out, err = predicted(client, "hf:ada/digits", token=None)
     assert (code, out) == (0, "7.png  7 65.9%\n"), err
     asked = len(hub.requests)
-    assert predicted(client, f"hf:ada/digits@{revision}", HF_HUB_OFFLINE="1")[:2] == (
-        0,
-        "7.png  7 65.9%\n",
-    )
+    with driver(hub, home, HF_HUB_OFFLINE="1") as offline:
+        code, out, err = predicted(offline, f"hf:ada/digits@{revision}")
+        assert (code, out) == (0, "7.png  7 65.9%\n"), err
+        code, _, err = predicted(offline, "hf:ada/elsewhere")
+        assert code == 2
+        assert "is not on this machine" in err
     assert len(hub.requests) == asked
 
 
@@ -168,7 +215,7 @@ def test_a_backbone_that_the_task_names_is_neither_opened_nor_believed(client, h
     )
     assert code == 2
     assert "made for backbone" in err
-    code, out, err = client(
+    code, _, err = client(
         "predict", "hf:eve/path", str(GOLDEN / "images/7.png"), "--backbone", str(path)
     )
     assert code == 0, err
@@ -187,11 +234,12 @@ def test_backbones_come_from_the_hub_by_both_names_of_timm(client, hub, tmp_path
     }
     hub.commit("ada/vit", files)
     hub.commit("timm/test_vit.r160_in1k", files)
-    for name in ("hf-hub:ada/vit", "test_vit.r160_in1k"):
-        code, out, err = client(
-            "train", "digits", "--backbone", name, "--budget", "1s", "--out", name[-4:], "--json"
-        )
-        assert code == 0, err
+    (tmp_path / "vit.safetensors").write_bytes(files["model.safetensors"])
+    names = ("hf-hub:ada/vit", "test_vit.r160_in1k", f"test_vit@{tmp_path}/vit.safetensors")
+    code, one, err = client("hash of", names[0])
+    assert code == 0, err
+    assert len(one) == 65
+    assert {client("hash of", name)[1] for name in names} == {one}
 
 
 def test_the_card_is_read_by_the_hub_and_says_how_rare_classes_do():
