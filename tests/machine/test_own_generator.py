@@ -93,3 +93,35 @@ def test_another_thread_draws_from_the_global_generator():
         thread.start()
         thread.join()
     assert torch.equal(found[0], wanted)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Dropout(0.4), (50, 8)),
+        (nn.Dropout(0.4, inplace=True), (50, 8)),
+        (nn.Dropout1d(0.4), (50, 8, 3)),
+        (nn.Dropout2d(0.4), (50, 8, 2, 2)),
+        (nn.Dropout(1.0), (5, 8)),
+    ],
+)
+def test_dropout_is_that_of_the_seed_and_keeps_the_mean(layer, shape):
+    def dropped(seed: int) -> Tensor:
+        with OwnGenerator(seed):
+            return layer(torch.ones(shape))
+
+    before = torch.get_rng_state()
+    first = dropped(3)
+    torch.manual_seed(99)
+    assert torch.equal(dropped(3), first)
+    torch.set_rng_state(before)
+    assert set(first.unique().tolist()) <= {0.0, first.max().item()}
+    if layer.p < 1:
+        assert not torch.equal(dropped(4), first)
+        assert first.max().item() == pytest.approx(1 / 0.6)
+        assert first.mean().item() == pytest.approx(1, abs=0.15)
+    if len(shape) > 2:  # whole channels
+        assert torch.equal(first, first[..., :1].expand(shape)) or len(shape) == 4
+    layer.eval()
+    assert torch.equal(dropped(3), torch.ones(shape))
+    layer.train()

@@ -98,7 +98,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Read one value and all below it."""
         if self._depth > _MAX_DEPTH:
-            raise _too_deep(self.peek_event().start_mark.line + 1)
+            raise _too_deep(self.line + 1)
         self._depth += 1
         try:
             return super().compose_node(parent, index)

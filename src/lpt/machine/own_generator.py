@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["OwnGenerator"]
@@ -27,6 +27,8 @@ _TAKE_GENERATOR = frozenset(
         nn.init.kaiming_uniform_.__name__,  # handed over as a whole, unlike its siblings
     }
 )
+_DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "feature_dropout"})
+"""Functions of torch that take no generator; (B, C, ...) is assumed of those of channels."""
 _LIKE = {"rand_like": torch.rand, "randn_like": torch.randn}
 
 
@@ -91,9 +93,25 @@ class OwnGenerator(TorchFunctionMode):
             kwargs = {"dtype": like.dtype, "device": like.device, **kwargs}
             kwargs.pop("memory_format", None)
             func, args, name = _LIKE[name], (like.shape,), "rand"
+        if name in _DROPOUTS:
+            return self._dropout(name, *args, **kwargs)
         if name in _TAKE_GENERATOR and kwargs.get("generator") is None:
             kwargs["generator"] = self._generator(args, kwargs)
         return func(*args, **kwargs)
+
+    def _dropout(
+        self, name: str, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+    ) -> Tensor:
+        """Dropout of values, or of whole channels of (B, C, ...), with a mask of our own."""
+        if not training or not p:
+            return input
+        shape = input.shape
+        if name != "dropout":
+            shape = torch.Size((*shape[:2], *[1] * (input.dim() - 2)))
+        generator = self._generator((input,), {})
+        kept = torch.rand(shape, device=input.device, generator=generator) >= p
+        scaled = kept / (1 - p) if p < 1 else kept.float()
+        return input.mul_(scaled) if inplace else input * scaled.to(input.dtype)
 
     def _generator(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> torch.Generator | None:
         """Return the generator of the device on which a function draws; None if it draws none."""

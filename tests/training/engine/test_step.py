@@ -8,7 +8,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from torch import Tensor
+from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
 from lpt.errors import TrainingError
@@ -254,3 +254,16 @@ def test_threads_do_not_take_each_others_random_numbers(make) -> None:
         found = list(threads.map(draws, stages, seeds))
     for ours, expected in zip(found, wanted, strict=True):
         assert all(torch.equal(one, other) for one, other in zip(ours, expected, strict=True))
+
+
+def test_dropout_within_an_encoder_follows_the_seed_of_the_step(make):
+    """Layers of other packages draw as they compute."""
+    stage = make("balanced", 0.0).train()
+    module = next(iter(m for m in stage.modules() if isinstance(m, nn.LayerNorm)))
+    module.register_forward_hook(lambda _, __, value: dropout(value))
+    stage.add_module("dropout", dropout := nn.Dropout(0.5))
+    found = []
+    for noise in (1, 2):
+        torch.manual_seed(noise)
+        found.append(step_of(stage, None)[1])
+    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))

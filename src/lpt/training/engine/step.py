@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch.nn.modules.dropout import _DropoutNd
 
 from lpt.errors import TrainingError
 from lpt.machine.own_generator import OwnGenerator
@@ -76,7 +78,7 @@ def train_step(
             moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
             with OwnGenerator(seed):
                 step = stage.draw(moved, labels.to(device, non_blocking=True))
-            values = _gradients(accelerator, stage, step, progress, micro.images, optimizer)
+            values = _gradients(accelerator, stage, step, progress, micro.images, optimizer, seed)
             break
         except TrainingError:
             _drop_gradients(stage)
@@ -139,11 +141,12 @@ def _gradients(
     progress: Progress,
     images: int | None,
     optimizer: Any,
+    seed: int,
 ) -> dict[str, float]:
     """Accumulate the gradients of all parts; return the sums of their terms."""
     sums: dict[str, float] = {}
     for part in step.parts(images):
-        with accelerator.autocast():
+        with accelerator.autocast(), _seeded(stage, seed, part.first):
             terms = stage(part, progress)
         values = {"loss": terms.total, **terms}
         numbers = {name: float(value.detach()) for name, value in values.items()}
@@ -154,6 +157,23 @@ def _gradients(
         for name, number in numbers.items():
             sums[name] = sums.get(name, 0.0) + number
     return sums
+
+
+def _seeded(stage: Stage, seed: int, first: int) -> AbstractContextManager[object]:
+    """Give layers that draw as they compute, such as dropout of an encoder, their own numbers.
+
+    Stages of lpt draw before a step is split (`Stage.draw`). Such layers draw part by part, so the
+    size of a micro-batch matters to them.
+
+    Args:
+        first: the first image of the part.
+    """
+    draws = any(
+        module.training and (getattr(module, "p", 0) or getattr(module, "drop_prob", 0))
+        for module in stage.modules()
+        if isinstance(module, _DropoutNd) or hasattr(module, "drop_prob")
+    )
+    return OwnGenerator((seed + 1 + first) % 2**63) if draws else nullcontext()
 
 
 def _drop_gradients(stage: torch.nn.Module) -> None:

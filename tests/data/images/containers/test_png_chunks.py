@@ -1,5 +1,6 @@
 """Only pixels decide whether a PNG can be read."""
 
+import struct
 import zlib
 
 import numpy as np
@@ -84,3 +85,14 @@ def test_any_metadata_leaves_the_pixels_as_they_are(chunks):
     extra = [chunk(kind, body, wrong=wrong) for kind, body, wrong in chunks]
     got = decode(png_with(PNG, *extra), name="x")
     assert sorted(got.size) == [16, 24]  # an orientation may turn them
+
+
+def test_a_blank_picture_of_16_bits_is_refused_before_it_is_decoded():
+    def header(side: int) -> bytes:
+        return chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 16, 2, 0, 0, 0))
+
+    start, end = b"\x89PNG\r\n\x1a\n", chunk(b"IDAT", zlib.compress(bytes(99)))
+    with pytest.raises(DataError, match="9000 x 9000 pixels of 16 bits take too long to decode"):
+        decode(start + header(9000) + end, name="x")
+    with pytest.raises(DataError, match="truncated or damaged"):  # small enough to be tried
+        decode(start + header(40) + end, name="x")

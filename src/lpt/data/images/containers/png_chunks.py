@@ -73,7 +73,7 @@ def _is_deep_and_blank(data: bytes) -> bool:
     if len(data) < 26:
         return False
     width, height, bits = struct.unpack_from(">IIB", data, 16)
-    return bits == 16 and width * height > _BLANK * len(data)
+    return bool(bits == 16 and width * height > _BLANK * len(data))
 
 
 def _joined(view: memoryview, chunks: list[tuple[bytes, int, int]]) -> bytes:
