@@ -10,7 +10,7 @@ from lpt.api import TrainRequest
 from lpt.errors import TaskFileError
 from lpt.progress import SilentReporter
 from lpt.sklearn.fit_in_memory import fit_in_memory, task_from_bytes
-from lpt.task.image_inputs import iterate_inputs
+from lpt.task.inference.image_inputs import iterate_inputs
 
 from .conftest import MEANS_ONLY
 

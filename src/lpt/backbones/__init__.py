@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         warn_if_leaky,
     )
     from lpt.backbones.load import load_backbone
-    from lpt.backbones.places.listing import list_backbones
+    from lpt.backbones.places.backbone_list import list_backbones
     from lpt.backbones.spec import BackboneSpec, hash_weights
     from lpt.backbones.vit import FrozenViT, PromptKV
 
@@ -39,7 +39,7 @@ _HOMES = {
     "FrozenViT": "lpt.backbones.vit",
     "PromptKV": "lpt.backbones.vit",
     "hash_weights": "lpt.backbones.spec",
-    "list_backbones": "lpt.backbones.places.listing",
+    "list_backbones": "lpt.backbones.places.backbone_list",
     "load_backbone": "lpt.backbones.load",
     "register_backbone": "lpt.backbones.catalog",
     "warn_if_leaky": "lpt.backbones.catalog",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lpt.cli.bulk.bulk_request import BulkRequest
 from lpt.cli.early_checks import given_paths
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
-from lpt.cli.prediction_rows import Output, PredictionRow, formatter
+from lpt.cli.predictions.bulk_request import BulkRequest
+from lpt.cli.predictions.prediction_rows import Output, PredictionRow, formatter
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
 from lpt.escape import shell_command
@@ -19,7 +19,7 @@ from lpt.machine.threads import use_threads
 from lpt.progress import percent
 
 if TYPE_CHECKING:
-    from lpt.cli.given_images import GivenImage
+    from lpt.cli.predictions.given_images import GivenImage
     from lpt.task import Task
 
 __all__ = ["predict"]
@@ -122,7 +122,7 @@ def predict(
 
     task = load(run, backbone=backbone, device=device)
     if bulk is not None:
-        from lpt.cli.bulk.write_predictions import write_predictions
+        from lpt.cli.predictions.write_predictions import write_predictions
 
         write_predictions(
             task, run, paths, bulk, top=top, threshold=limit, null=null, workers=workers
@@ -144,7 +144,7 @@ def predict(
 def _rows(
     task: "Task", paths: list[Path], top: int, limit: float | None, null: bool, workers: int
 ) -> Iterator[PredictionRow]:
-    from lpt.cli.given_images import STDIN, given_images
+    from lpt.cli.predictions.given_images import STDIN, given_images
     from lpt.progress import SilentReporter
     from lpt.reporters import reporter_for
 

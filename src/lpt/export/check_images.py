@@ -38,8 +38,11 @@ class CheckImages:
             yield self.images[torch.arange(size) % len(self.images)]
 
 
-COMPARED = {"float32": 256, "float16": 1000, "int8": 2000}
+COMPARED = {"float32": 256, "float16": 256, "int8": 1000}
 """Validation images that a data type is compared on; for int8 the accuracy matters, too."""
+
+MOST_BYTES = 2**29
+"""Of all images together: 891 at 224 pixels."""
 
 
 def check_images(run: Path, task: Task, dtype: str) -> CheckImages:
@@ -48,13 +51,16 @@ def check_images(run: Path, task: Task, dtype: str) -> CheckImages:
     Args:
         run: run folder or task file.
         task: the loaded task.
-        dtype: of the export. Of more validation images than `COMPARED`, an even selection is taken.
+        dtype: of the export. Of more validation images than `COMPARED`, or than `MOST_BYTES` hold,
+            an even selection is taken.
     """
+    side = task.spec.backbone.image_size
     try:
         data = data_of_run(run, task.class_names)
         split = None if data is None else data.splits.get("val")
         if split is not None and len(split):
-            chosen = np.unique(np.linspace(0, len(split) - 1, COMPARED[dtype]).astype(np.int64))
+            limit = min(COMPARED[dtype], MOST_BYTES // (12 * side * side))
+            chosen = np.unique(np.linspace(0, len(split) - 1, limit).astype(np.int64))
             dataset = ImageDataset(split.take(chosen), task.transform)
             batches = list(make_loader(dataset, EvalBatches(len(chosen), 64), workers=0))
             return CheckImages(
@@ -63,6 +69,5 @@ def check_images(run: Path, task: Task, dtype: str) -> CheckImages:
             )
     except LptError:
         pass  # noise serves as well; only the accuracy is not known then
-    side = task.spec.backbone.image_size
     generator = torch.Generator().manual_seed(0)
     return CheckImages(torch.randn(max(BATCHES), 3, side, side, generator=generator), None)

@@ -14,6 +14,7 @@ from lpt.export.source_task import source_task
 from lpt.export.write_graph import check_onnx, checked_graph
 from lpt.files.atomic_files import write_atomic, write_bytes
 from lpt.progress import Reporter, SilentReporter
+from lpt.task.load_path import HUB_PREFIX
 
 __all__ = ["Exported", "Format", "export_task"]
 
@@ -55,7 +56,8 @@ def export_task(
 
     Args:
         run: run folder or task file.
-        out: the file; None for RUN/export/NAME.onnx (or .pt2), beside a task file without a run.
+        out: the file; None for RUN/export/NAME.onnx (or .pt2), beside a task file without a run,
+            in the current folder for a task from the hub.
         format: "onnx" for ONNX Runtime and others, "torch" for a program of torch.export.
         dtype: of products with weights of the backbone: "float32"; "float16" for GPUs; "int8" with
             a scale per output and per call (dynamic quantisation).
@@ -95,5 +97,7 @@ def export_task(
 
 def _default(run: Path, format: Format, dtype: Dtype) -> Path:
     mark = "" if dtype == "float32" else f"-{dtype}"
+    if str(run).startswith(HUB_PREFIX):  # from the hub: into the current folder
+        run = Path(run.name.partition("@")[0])
     folder, stem = (run / "export", run.absolute().name) if run.is_dir() else (run.parent, run.stem)
     return folder / f"{stem}{mark}{SUFFIXES[format]}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lpt.errors import ConfigError
 from lpt.task import Task, load
+from lpt.task.exported.exported_task import ExportedTask
 
 __all__ = ["source_task"]
 
@@ -17,6 +18,6 @@ def source_task(run: Path, backbone: str | None = None) -> Task:
     Raises: ConfigError for an export, which has no model of torch; otherwise as `lpt.load`.
     """
     task = load(run, backbone=backbone, device="cpu")
-    if not hasattr(task, "model"):
+    if isinstance(task, ExportedTask):
         raise ConfigError(f"{run}: is an export already. Give the run that it was made of.")
     return task

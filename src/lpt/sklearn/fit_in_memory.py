@@ -15,7 +15,7 @@ from lpt.data.manifest import Manifest, Split
 from lpt.data.splitting import hold_out
 from lpt.progress import Reporter
 from lpt.task import Task, load
-from lpt.task.image_inputs import ImageInput, as_split
+from lpt.task.inference.image_inputs import ImageInput, as_split
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lpt.errors import ParameterError
-from lpt.task.image_inputs import ImageInput, iterate_inputs
+from lpt.task.inference.image_inputs import ImageInput, iterate_inputs
 
 __all__ = ["SampleError", "as_samples", "is_rows", "rows_as_images", "samples_as_inputs"]
 

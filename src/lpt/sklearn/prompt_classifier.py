@@ -31,7 +31,7 @@ from lpt.sklearn.given_samples import (
     samples_as_inputs,
 )
 from lpt.task import Task
-from lpt.task.image_inputs import ImageInput
+from lpt.task.inference.image_inputs import ImageInput
 from lpt.task_file import LIMITS
 
 __all__ = ["LongTailedPromptClassifier"]

@@ -7,7 +7,7 @@ loaded on first use, so that a wrong path is noticed before torch is imported.
 from typing import TYPE_CHECKING, Any
 
 from lpt.lazy import find_name
-from lpt.task.find_images import find_images  # now: its module has the same name
+from lpt.task.inference.find_images import find_images  # now: its module has the same name
 
 if TYPE_CHECKING:
     from lpt.task.load_path import load

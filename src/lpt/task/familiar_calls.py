@@ -11,7 +11,7 @@ from lpt.errors import at_least
 
 if TYPE_CHECKING:
     from lpt.model.two_pass import LongTailedPromptModel
-    from lpt.task.image_inputs import Images
+    from lpt.task.inference.image_inputs import Images
     from lpt.task.prediction import Prediction
     from lpt.task_file import TaskSpec
 

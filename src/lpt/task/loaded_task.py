@@ -17,8 +17,8 @@ from lpt.machine.devices import choose_device
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task.call_checks import check_load
 from lpt.task.class_prior import PriorInput, task_prior
+from lpt.task.inference.run_split import transform_of
 from lpt.task.run_result import Result, read_result
-from lpt.task.run_split import transform_of
 from lpt.task_file import TaskSpec, load_task
 
 __all__ = ["LoadedTask"]

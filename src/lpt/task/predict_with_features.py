@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lpt.errors import DataError, at_least
 from lpt.records import Output
-from lpt.task.image_inputs import Images, as_split, iterate_inputs
-from lpt.task.predict_each import Inputs, each_or_error
+from lpt.task.inference.image_inputs import Images, as_split, iterate_inputs
+from lpt.task.inference.predict_each import Inputs, each_or_error
 from lpt.task.prediction import Prediction, most_probable
 from lpt.task.trained_task import Task
 

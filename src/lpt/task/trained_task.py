@@ -19,11 +19,11 @@ from lpt.records import Output, Predictions
 from lpt.task.call_checks import OnBatch, check_run, check_split
 from lpt.task.class_prior import adjust_predictions
 from lpt.task.familiar_calls import FamiliarCalls
-from lpt.task.image_inputs import ImageInput, Images, as_split, iterate_inputs
+from lpt.task.inference.image_inputs import ImageInput, Images, as_split, iterate_inputs
+from lpt.task.inference.predict_each import each_or_error
+from lpt.task.inference.run_split import run_split
 from lpt.task.loaded_task import LoadedTask
-from lpt.task.predict_each import each_or_error
 from lpt.task.prediction import Prediction, most_probable
-from lpt.task.run_split import run_split
 from lpt.task.task_display import TaskDisplay
 
 __all__ = ["Task"]

@@ -15,10 +15,10 @@ def test_an_exported_file_takes_the_place_of_the_run(lpt: Lpt, home, tmp_path):
     own, exported = json.loads(one[1]), json.loads(other[1])
     assert exported["labels"] == own["labels"]
     assert exported["matched"] == own["matched"]
-    code, said, err = lpt("evaluate", str(out), "photos", "--json")
+    code, said, err = lpt("evaluate", str(out), "half", "--json")
     assert code == 0, err
-    own = json.loads(lpt("evaluate", "run", "photos:test=photos", "--json", "--device", "cpu")[1])
-    assert json.loads(said)["photos"]["overall"] == own["photos"]["overall"]
+    own = json.loads(lpt("evaluate", "run", "half", "--json", "--device", "cpu")[1])
+    assert json.loads(said)["half"]["overall"] == own["half"]["overall"]
 
 
 def test_options_that_contradict_each_other_are_refused(lpt: Lpt):

@@ -11,7 +11,7 @@ from lpt.serving.serving_records import TaskCard, TaskState
 from lpt.serving.store.task_files import Signature
 from lpt.serving.task_names import versioned
 from lpt.serving.task_tables import TaskTables
-from lpt.task.run_split import transform_of
+from lpt.task.inference.run_split import transform_of
 from lpt.task_spec import TaskSpec
 
 __all__ = ["Lease", "TaskEntry", "TaskVersion", "Ticket"]

@@ -19,8 +19,8 @@ from lpt.task.call_checks import OnBatch, check_run, check_split
 from lpt.task.exported.input_file import graph_path, is_input_file, read_inputs
 from lpt.task.exported.onnx_file import read_onnx
 from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
-from lpt.task.image_inputs import Images
-from lpt.task.run_split import run_split
+from lpt.task.inference.image_inputs import Images
+from lpt.task.inference.run_split import run_split
 from lpt.task.trained_task import Floats, Task
 from lpt.task_spec import TaskSpec
 

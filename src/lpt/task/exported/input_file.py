@@ -64,12 +64,7 @@ class InputFile:
 
 
 def graph_path(folder: Path, spec: TaskSpec) -> Path:
-    """Return the path of the graph of a backbone, image size, K, T and phases.
-
-    >>> from pathlib import Path
-    >>> graph_path(Path("tasks"), spec).name  # doctest: +SKIP
-    'vit-3d5f0a1b2c3d-64px-k6-t2.onnx'
-    """
+    """Return the path of the graph of a backbone, image size, K, T and phases."""
     backbone = spec.backbone
     parts = [f"vit-{backbone.sha256[:12]}-{backbone.image_size}px"]
     parts += [f"k{spec.shared_blocks}-t{spec.top_k}"] if spec.phases == 2 else ["phase1"]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lpt.cli.bulk.bulk_request import FORMATS
-from lpt.cli.prediction_rows import Output, PredictionRow, formatter
+from lpt.cli.predictions.bulk_request import FORMATS
+from lpt.cli.predictions.prediction_rows import Output, PredictionRow, formatter
 from lpt.files.atomic_files import write_atomic
 
 __all__ = ["BulkRow", "RowBytes", "format_of"]

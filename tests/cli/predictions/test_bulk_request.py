@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lpt.cli.bulk.bulk_request import BulkRequest
+from lpt.cli.predictions.bulk_request import BulkRequest
 from lpt.errors import ConfigError, ParameterError
 
 

@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lpt.cli.bulk.bulk_request import BulkRequest
-from lpt.cli.bulk.lazy_images import lazy_images
-from lpt.cli.bulk.partial_file import PartialFile
-from lpt.cli.bulk.predict_to_file import CHUNK, BulkSummary, predict_to_file
-from lpt.cli.bulk.row_bytes import format_of
-from lpt.cli.bulk.sorted_folders import SortedFolders
+from lpt.cli.predictions.bulk_request import BulkRequest
+from lpt.cli.predictions.lazy_images import lazy_images
+from lpt.cli.predictions.partial_file import PartialFile
+from lpt.cli.predictions.predict_to_file import CHUNK, BulkSummary, predict_to_file
+from lpt.cli.predictions.row_bytes import format_of
+from lpt.cli.predictions.sorted_folders import SortedFolders
 from lpt.cli.printing import say_note, say_stopped
 from lpt.escape import printable
 from lpt.progress import plural

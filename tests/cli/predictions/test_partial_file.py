@@ -2,7 +2,7 @@
 
 import pytest
 
-from lpt.cli.bulk.partial_file import PartialFile
+from lpt.cli.predictions.partial_file import PartialFile
 from lpt.errors import ConfigError, RunError
 
 ARGUMENTS = {"RUN": "abc", "--top": 3}

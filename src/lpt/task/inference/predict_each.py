@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from lpt.errors import DataError
-from lpt.task.image_inputs import ImageInput
+from lpt.task.inference.image_inputs import ImageInput
 
 __all__ = ["each_or_error"]
 

@@ -3,8 +3,8 @@
 import io
 from pathlib import Path
 
-from lpt.cli.bulk.lazy_images import lazy_images
-from lpt.cli.given_images import given_images
+from lpt.cli.predictions.given_images import given_images
+from lpt.cli.predictions.lazy_images import lazy_images
 
 from ...tiny import write_photos
 

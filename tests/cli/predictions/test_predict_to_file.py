@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lpt.cli.bulk import predict_to_file as module
-from lpt.cli.bulk.lazy_images import lazy_images
-from lpt.cli.bulk.partial_file import PartialFile
-from lpt.cli.bulk.predict_to_file import predict_to_file
-from lpt.cli.bulk.row_bytes import format_of
-from lpt.cli.bulk.sorted_folders import SortedFolders
-from lpt.cli.given_images import GivenImage
+from lpt.cli.predictions import predict_to_file as module
+from lpt.cli.predictions.given_images import GivenImage
+from lpt.cli.predictions.lazy_images import lazy_images
+from lpt.cli.predictions.partial_file import PartialFile
+from lpt.cli.predictions.predict_to_file import predict_to_file
+from lpt.cli.predictions.row_bytes import format_of
+from lpt.cli.predictions.sorted_folders import SortedFolders
 from lpt.errors import DataError
 from lpt.task import Prediction
 

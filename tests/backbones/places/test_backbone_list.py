@@ -5,7 +5,7 @@ from timm.models import get_pretrained_cfg
 
 from lpt.backbones import list_backbones
 from lpt.backbones.catalog import BACKBONES, EMBEDDED
-from lpt.backbones.places.listing import repository_of
+from lpt.backbones.places.backbone_list import repository_of
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lpt.cli.given_images import given_images
+from lpt.cli.predictions.given_images import given_images
 from lpt.errors import DataError
 
 from ..tiny import write_photos

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpt.cli.prediction_rows import Output, PredictionRow, formatter
+from lpt.cli.predictions.prediction_rows import Output, PredictionRow, formatter
 from lpt.escape import printable
 from lpt.task.prediction import Prediction
 

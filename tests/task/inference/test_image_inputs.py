@@ -11,7 +11,7 @@ from PIL import ExifTags, Image
 
 from lpt.data.images.decode import decode
 from lpt.errors import DataError, ParameterError
-from lpt.task.image_inputs import as_split, iterate_inputs
+from lpt.task.inference.image_inputs import as_split, iterate_inputs
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (7, 5, 3), dtype=np.uint8)

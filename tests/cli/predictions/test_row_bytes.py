@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from lpt.cli.bulk.row_bytes import BulkRow, format_of
-from lpt.cli.prediction_rows import PredictionRow
+from lpt.cli.predictions.prediction_rows import PredictionRow
+from lpt.cli.predictions.row_bytes import BulkRow, format_of
 from lpt.task import Prediction
 
 FEATURE = np.array([0.1, -2.5, 1e-7], dtype=np.float32)

@@ -93,7 +93,7 @@ def test_a_stopped_command_says_how_to_continue(lpt, tmp_path, monkeypatch):
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lpt.cli.bulk.write_predictions.predict_to_file", stop)
+    monkeypatch.setattr("lpt.cli.predictions.write_predictions.predict_to_file", stop)
     code, out, err = lpt("predict", "run", "photos", "--out", str(tmp_path / "p.csv"))
     assert (code, out) == (130, "")
     assert err.endswith("0 images are predicted; repeat the command to continue.\n")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpt.cli.bulk.sorted_folders import NOT_SURE, SortedFolders, folder_names
+from lpt.cli.predictions.sorted_folders import NOT_SURE, SortedFolders, folder_names
 from lpt.errors import RunError
 
 HOSTILE = ["../../x", "/etc", "..", ".", "", "a/b", "C:\\x", "nul", "CON.txt", "a\0b", "\x1b[31m"]

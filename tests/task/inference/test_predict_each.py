@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lpt.errors import DataError
-from lpt.task.image_inputs import ImageInput
-from lpt.task.predict_each import each_or_error
+from lpt.task.inference.image_inputs import ImageInput
+from lpt.task.inference.predict_each import each_or_error
 from lpt.task.prediction import Prediction
 
 

@@ -7,11 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lpt.cli.bulk.partial_file import PartialFile
-from lpt.cli.bulk.row_bytes import BulkRow, RowBytes
-from lpt.cli.bulk.sorted_folders import SortedFolders
-from lpt.cli.given_images import GivenImage
-from lpt.cli.prediction_rows import PredictionRow
+from lpt.cli.predictions.given_images import GivenImage
+from lpt.cli.predictions.partial_file import PartialFile
+from lpt.cli.predictions.prediction_rows import PredictionRow
+from lpt.cli.predictions.row_bytes import BulkRow, RowBytes
+from lpt.cli.predictions.sorted_folders import SortedFolders
 from lpt.errors import DataError
 from lpt.progress import human_time
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from lpt.cli.given_images import STDIN, GivenImage, given_images
+from lpt.cli.predictions.given_images import STDIN, GivenImage, given_images
 from lpt.data.lazy_walk import LazyWalk
 from lpt.errors import DataError
 

@@ -1,1 +1,0 @@
-"""Predicting millions of images into a file that an interruption does not harm."""
