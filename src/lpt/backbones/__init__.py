@@ -7,7 +7,7 @@ from lpt.backbones.catalog import (
     warn_if_leaky,
 )
 from lpt.backbones.load import load_backbone
-from lpt.backbones.places.listing import list_backbones
+from lpt.backbones.places.backbone_list import list_backbones
 from lpt.backbones.spec import BackboneSpec, hash_weights
 from lpt.backbones.vit import FrozenViT, PromptKV
 
