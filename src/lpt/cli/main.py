@@ -18,11 +18,12 @@ from typing import Annotated, TextIO
 
 import typer
 
-from lpt.cli import data, info, predict, reports, serve, study, train, use
+from lpt.cli import data, info, predict, reports, study, train, use
 from lpt.cli.health.doctor import doctor
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import command_of, message_of, usage_message, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
+from lpt.cli.serving import serve_command
 from lpt.cli.sharing import share_commands
 from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
@@ -67,7 +68,7 @@ for command in (
     with_quiet(train.train),
     with_quiet(use.evaluate),
     predict.predict,
-    serve.serve,
+    serve_command.serve,
     with_quiet(reports.analyze),
     with_quiet(reports.report),
     reports.bench,

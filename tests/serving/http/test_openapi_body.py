@@ -4,7 +4,7 @@ import json
 
 from lpt.serving.http.openapi_body import request_body
 from lpt.serving.http.protocols.inference_records import InferBody
-from lpt.serving.http.v1_records import PredictBody
+from lpt.serving.http.protocols.v1_records import PredictBody
 
 
 def test_nested_records_are_inlined():

@@ -6,13 +6,13 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel
 
-from lpt.serving.http.body_limits import BodyLimits
 from lpt.serving.http.error_answers import ERRORS, ErrorAnswer, Refusal, add_error_handlers
+from lpt.serving.http.guards.body_limits import BodyLimits
+from lpt.serving.http.guards.request_gate import RequestGate
 from lpt.serving.http.http_settings import HttpSettings
 from lpt.serving.http.json_log import log_event
-from lpt.serving.http.request_gate import RequestGate
+from lpt.serving.http.protocols.v1_routes import TaskName
 from lpt.serving.http.served_tasks import ServedTasks
-from lpt.serving.http.v1_routes import TaskName
 from lpt.serving.serving_records import TaskCard
 
 __all__ = ["IndexedTask", "create_admin_app"]

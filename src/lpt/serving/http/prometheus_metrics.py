@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from lpt.serving.http.request_gate import HandledRequest
+from lpt.serving.http.guards.request_gate import HandledRequest
 
 __all__ = ["CONTENT_TYPE", "ServerMetrics"]
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from lpt.errors import ConfigError
 from lpt.serving.http.admin_app import create_admin_app
-from lpt.serving.http.connection_guard import GuardedConnection
+from lpt.serving.http.guards.connection_guard import GuardedConnection
 from lpt.serving.http.http_settings import HttpSettings
 from lpt.serving.http.json_log import log_event
 from lpt.serving.http.prometheus_metrics import ServerMetrics

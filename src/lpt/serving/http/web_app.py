@@ -4,16 +4,16 @@ from importlib.metadata import version
 
 from fastapi import FastAPI, Response
 
-from lpt.serving.http.body_limits import BodyLimits
 from lpt.serving.http.error_answers import add_error_handlers
+from lpt.serving.http.guards.body_limits import BodyLimits
+from lpt.serving.http.guards.request_gate import RequestGate
 from lpt.serving.http.http_settings import HttpSettings
 from lpt.serving.http.page.page_routes import page_routes
 from lpt.serving.http.prometheus_metrics import CONTENT_TYPE, ServerMetrics
 from lpt.serving.http.protocols.hugging_face import hugging_face_routes
 from lpt.serving.http.protocols.open_inference import open_inference_routes
-from lpt.serving.http.request_gate import RequestGate
+from lpt.serving.http.protocols.v1_routes import v1_routes
 from lpt.serving.http.served_tasks import ServedTasks
-from lpt.serving.http.v1_routes import v1_routes
 
 __all__ = ["create_app"]
 

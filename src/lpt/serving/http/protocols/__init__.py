@@ -1,1 +1,1 @@
-"""Calls of other programs' protocols: Open Inference, Hugging Face."""
+"""The calls of each protocol: our own, Open Inference, Hugging Face."""

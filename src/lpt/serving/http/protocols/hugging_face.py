@@ -7,13 +7,13 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from lpt.serving.http.answering import answer_images, best_classes, check_number
-from lpt.serving.http.body_limits import read_body
 from lpt.serving.http.error_answers import ERRORS
+from lpt.serving.http.guards.body_limits import read_body
 from lpt.serving.http.openapi_body import request_body
+from lpt.serving.http.protocols.v1_records import Top
+from lpt.serving.http.protocols.v1_routes import TaskName
 from lpt.serving.http.request_body import decode_base64, media_type, parse_record
 from lpt.serving.http.served_tasks import ServedTasks
-from lpt.serving.http.v1_records import Top
-from lpt.serving.http.v1_routes import TaskName
 
 __all__ = ["ClassificationBody", "LabelScore", "hugging_face_routes"]
 

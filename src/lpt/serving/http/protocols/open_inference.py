@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from lpt.serving.http.answering import answer_images, best_classes
-from lpt.serving.http.body_limits import read_body
 from lpt.serving.http.error_answers import ERRORS, Refusal
+from lpt.serving.http.guards.body_limits import read_body
 from lpt.serving.http.http_settings import HttpSettings
 from lpt.serving.http.openapi_body import request_body
 from lpt.serving.http.protocols.inference_records import (
@@ -29,9 +29,9 @@ from lpt.serving.http.protocols.tensor_data import (
     read_images,
     to_body,
 )
+from lpt.serving.http.protocols.v1_records import TASK_PATTERN
 from lpt.serving.http.request_body import media_type
 from lpt.serving.http.served_tasks import ServedTasks
-from lpt.serving.http.v1_records import TASK_PATTERN
 from lpt.serving.serving_records import Answer, TaskCard
 
 __all__ = ["EXTENSIONS", "open_inference_routes"]

@@ -70,7 +70,7 @@ def test_a_body_that_trickles_is_refused_after_its_time(server_with):
 
 
 def test_headers_that_trickle_lose_their_connection(server_with, monkeypatch):
-    from lpt.serving.http.connection_guard import GuardedConnection
+    from lpt.serving.http.guards.connection_guard import GuardedConnection
 
     monkeypatch.setattr(GuardedConnection, "header_seconds", 0.3)
     server = server_with()

@@ -6,19 +6,11 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from lpt.serving.http.answering import answer_images, best_classes, check_number
-from lpt.serving.http.body_limits import read_body
 from lpt.serving.http.error_answers import ERRORS, Refusal
+from lpt.serving.http.guards.body_limits import read_body
 from lpt.serving.http.http_settings import HttpSettings
 from lpt.serving.http.openapi_body import request_body
-from lpt.serving.http.request_body import (
-    GivenImage,
-    decode_base64,
-    media_type,
-    parse_parts,
-    parse_record,
-)
-from lpt.serving.http.served_tasks import ServedTasks
-from lpt.serving.http.v1_records import (
+from lpt.serving.http.protocols.v1_records import (
     TASK_PATTERN,
     ClassProbability,
     ImagePrediction,
@@ -31,6 +23,14 @@ from lpt.serving.http.v1_records import (
     Threshold,
     Top,
 )
+from lpt.serving.http.request_body import (
+    GivenImage,
+    decode_base64,
+    media_type,
+    parse_parts,
+    parse_record,
+)
+from lpt.serving.http.served_tasks import ServedTasks
 from lpt.serving.serving_records import Answer, TaskCard
 
 __all__ = ["TaskName", "v1_routes"]

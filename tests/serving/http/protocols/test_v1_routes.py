@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from .fake_tasks import CLASSES, VERSION
+from ..fake_tasks import CLASSES, VERSION
 
 PREDICT = "/v1/tasks/insects/predict"
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from lpt.cli import serve
+from lpt.cli.serving import serve_command
 
-from .running import refused
+from ..running import refused
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "v0_1"
+GOLDEN = Path(__file__).parents[2] / "golden" / "v0_1"
 RUN = str(GOLDEN / "run")
 
 
@@ -48,7 +48,7 @@ def test_a_missing_extra_is_one_line_that_installs_it(command, monkeypatch):
     def absent(name: str):
         return None if name == "fastapi" else find_spec(name)
 
-    monkeypatch.setattr(serve, "find_spec", absent)
+    monkeypatch.setattr(serve_command, "find_spec", absent)
     refused(command("serve", RUN), "needs fastapi", "pip install 'lpt[serve]'")
 
 

@@ -1,0 +1,1 @@
+"""Layers around the application: limits of connections and bodies, ids, safe headers."""
