@@ -89,7 +89,8 @@ def test_no_name_or_path_from_outside_opens_a_file(opened_files):
 
         def ask(method: str, path: str) -> int:
             client = admin if "repository" in path else main
-            return client.request(method, path, content=b"image:0", headers=headers).status_code
+            url = f"http://localhost{path}"
+            return client.request(method, url, content=b"image:0", headers=headers).status_code
 
         @given(st.sampled_from(ROUTES), names, st.booleans())
         @settings(max_examples=200, database=None)
