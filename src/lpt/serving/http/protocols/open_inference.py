@@ -49,6 +49,7 @@ _BODY = request_body(InferBody)
 def open_inference_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
     """Return the routes under /v2."""
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+    installed = version("lpt")  # reads a file
 
     @routes.get("/health/live")
     def live() -> dict[str, bool]:
@@ -65,7 +66,7 @@ def open_inference_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRout
     @routes.get("")
     def server() -> ServerMetadata:
         """Describe the server."""
-        return ServerMetadata(name="lpt", version=version("lpt"), extensions=EXTENSIONS)
+        return ServerMetadata(name="lpt", version=installed, extensions=EXTENSIONS)
 
     @routes.get("/models/{task}", responses=_KNOWN)
     def model(task: Name) -> ModelMetadata:
