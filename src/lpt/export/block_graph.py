@@ -192,9 +192,9 @@ def norm(graph: GraphBuilder, x: str, name: str, module: nn.Module) -> str:
 def _scale(module: nn.Module, name: str) -> Tensor | None:
     if isinstance(module, nn.Identity):
         return None
-    if type(module) is not LayerScale:
+    gamma = getattr(module, "gamma", None)
+    if type(module) is not LayerScale or not isinstance(gamma, Tensor):
         raise _unsupported(name, type(module).__name__)
-    gamma: Tensor = module.gamma
     return gamma.detach()
 
 
