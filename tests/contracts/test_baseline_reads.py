@@ -42,6 +42,7 @@ CHANGED: dict[str, Any] = {
     "recipe": "other",
     "backbone": "other",
     "image_size": 32,
+    "data.check_content": True,
     "layer_norm_eps": 1e-3,
     "seed": 1,
     "data.source": "other",
