@@ -41,10 +41,10 @@ def test_a_name_that_means_something_keeps_its_meaning(home, backbone_folder):
 def test_a_task_file_may_name_a_local_backbone_but_no_path_to_it(home, backbone_folder):
     """The user put it there, nothing is fetched, and the hash of its weights is compared."""
     backbone_folder(home / "our_vit")
-    check_named("our_vit", home / "task.safetensors", recorded=False)
+    check_named("our_vit", home / "task.safetensors", made_here=False)
     for path in (str(home / "our_vit"), str(home / "our_vit" / ".." / "our_vit")):
         with pytest.raises(BackboneError, match="is a path, chosen by the file"):
-            check_named(path, home / "task.safetensors", recorded=False)
+            check_named(path, home / "task.safetensors", made_here=False)
 
 
 def test_a_local_name_does_not_depend_on_the_current_folder(home, backbone_folder, monkeypatch):

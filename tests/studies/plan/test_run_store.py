@@ -110,7 +110,7 @@ def test_a_store_that_is_not_writable_is_named(tmp_path):
     (tmp_path / "runs").write_text("a file")
     store = RunStore(tmp_path / "runs")
     with (
-        pytest.raises(RunError, match=r"runs: cannot be written .*another out"),
+        pytest.raises(RunError, match=r"runs: cannot be written .*another folder"),
         store.claimed("abc"),
     ):
         pass
