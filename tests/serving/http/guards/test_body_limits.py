@@ -160,4 +160,4 @@ def test_slow_clients_do_not_slow_the_others(server):
     crowded = p99()
     for one in slow:
         one.close()
-    assert crowded < 3 * alone + 0.01  # docs/serving.md has the measured ratio
+    assert crowded < 3 * alone + 0.01
