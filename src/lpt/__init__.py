@@ -3,7 +3,7 @@
 >>> import lpt
 >>> task = lpt.load("runs/digits", device="cpu")
 >>> print(task.predict("7.png", top=2)[0])
-7.png  7 65.9%  5 18.3%
+7.png  7 36.4%  4 21.8%
 
 Importing this package has no side effects: names are loaded on first use.
 """

@@ -18,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from torch import Tensor
 
 from lpt.backbones import FrozenViT, load_backbone
+from lpt.backbones.catalog import EMBEDDED
 from lpt.backbones.named_by_file import check_named
 from lpt.errors import ConfigError, LptError, TaskFileError
 from lpt.escape import shell_command
@@ -226,10 +227,15 @@ def _check_tensors(file: TensorFile, spec: TaskSpec, depth: int, width: int) -> 
 def _check_backbone(path: Path, spec: TaskSpec, backbone: FrozenViT) -> None:
     wanted, given = spec.backbone, backbone.spec
     if wanted.sha256 != given.sha256:
+        remedy = "Load it with the backbone it was trained on."
+        if wanted.name == given.name == EMBEDDED.name:
+            remedy = (
+                "Another version of lpt bundled these weights: "
+                "give their file (backbones/embedded in its wheel) with --backbone."
+            )
         raise TaskFileError(
             f"{path}: made for backbone {wanted.name} (weights {wanted.sha256[:12]}), "
-            f"not for {given.name} (weights {given.sha256[:12]}). "
-            "Load it with the backbone it was trained on."
+            f"not for {given.name} (weights {given.sha256[:12]}). {remedy}"
         )
     for name in ("image_size", "layer_norm_eps"):
         if getattr(wanted, name) != getattr(given, name):

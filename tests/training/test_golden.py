@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import lpt
 from lpt.config import load_config
 from lpt.config.old_names import RUN_SETTINGS
 from lpt.deprecation import RenamedWarning
+from lpt.errors import TaskFileError
 from lpt.task import Task
 from lpt.training.run.run_folder import RunFolder, read_metrics
 
@@ -63,6 +65,17 @@ def test_a_recipe_with_old_names_gives_one_warning_per_name() -> None:
 
 def test_a_task_file_predicts_as_recorded() -> None:
     assert_predicts_as_recorded(lpt.load(GOLDEN / "run", device="cpu"))
+
+
+def test_a_task_on_older_bundled_weights_is_refused_with_the_way_to_use_it(tmp_path: Path) -> None:
+    with safe_open(GOLDEN / "run" / "task.safetensors", "pt") as file:
+        metadata = dict(file.metadata())
+    spec = json.loads(metadata["spec"])
+    spec["backbone"]["sha256"] = "b563db1cb2af" + 52 * "0"
+    tensors = load_file(GOLDEN / "run" / "task.safetensors")
+    save_file(tensors, tmp_path / "old.safetensors", {**metadata, "spec": json.dumps(spec)})
+    with pytest.raises(TaskFileError, match=r"weights b563db1cb2af.* Another version of lpt"):
+        lpt.load(tmp_path / "old.safetensors")
 
 
 @pytest.mark.slow

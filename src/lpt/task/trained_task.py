@@ -154,7 +154,7 @@ class Task:
 
         >>> task = lpt.load("runs/digits", device="cpu")
         >>> print(task.predict(["7.png", Path("7.png").read_bytes()], top=1)[1])
-        images[1]  7 65.9%
+        images[1]  7 36.4%
         """
         at_least("top", top, 1)
         check_run(batch_size, workers, on_batch)
