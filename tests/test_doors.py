@@ -41,6 +41,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "register_dataset": {"name": "a b", "read": print},
     "register_loss": {"name": "a b", "function": print},
     "register_sampler": {"name": "a b", "sampler": print},
+    "train_baseline": {"method": "linear-probe", "data": "no/such/folder"},
+    "trust_run": {"run": "no/such/run"},
 }
 """Arguments that lead to an error later, so that nothing is trained or registered."""
 
@@ -58,7 +60,7 @@ def doors() -> Iterator[tuple[str, str]]:
     for name in sorted(GOOD):
         function = getattr(lpt, name)
         for parameter in inspect.signature(function).parameters:
-            opened = name in ("train", "evaluate") and parameter == "data"
+            opened = name in ("train", "train_baseline", "evaluate") and parameter == "data"
             if (parameter not in FREE or opened) and name != "register_loss":
                 yield name, parameter
 

@@ -29,4 +29,4 @@ def test_a_name_comes_from_the_module_that_defines_it():
 
 def test_importing_a_module_hides_no_name_of_its_package():
     assert isinstance(import_module("lpt.task.inference.find_images"), ModuleType)
-    assert callable(lpt.task.inference.find_images)
+    assert callable(lpt.task.find_images)

@@ -59,20 +59,21 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def unregister(self, name: str) -> None:
         """Remove a registered entry. Raises: ConfigError if it is built in or unknown."""
-        if name in self._builtin or name not in self._entries:
-            raise ConfigError(f"{self.kind} '{name}' was not registered.")
+        if name not in self or name in self._builtin:
+            raise ConfigError(f"{self.kind} {described(name)} was not registered.")
         del self._entries[name]
 
     def __getitem__(self, name: str) -> Entry:
         """Look up an entry. Raises: ConfigError naming the known ones."""
         if name not in self:
-            raise ConfigError(f"{self.kind} '{name}': unknown. Choose one of: {', '.join(self)}.")
+            known = ", ".join(self)
+            raise ConfigError(f"{self.kind} {described(name)}: unknown. Choose one of: {known}.")
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:
-        if name not in self._entries:
+        if isinstance(name, str) and name not in self._entries:
             load_plugins()
-        return name in self._entries
+        return isinstance(name, str) and name in self._entries
 
     def __iter__(self) -> Iterator[str]:
         load_plugins()

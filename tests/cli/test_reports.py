@@ -29,6 +29,8 @@ def _runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("run", "one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "task.safetensors").touch()
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "x").mkdir()
 
 
 def invoke(*arguments: str) -> str:

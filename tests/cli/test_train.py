@@ -124,4 +124,4 @@ def test_flags_that_would_change_a_run_are_refused_when_it_goes_on(lpt):
         code, _, err = lpt("train", "--resume", "--out", "run", *flag)
         assert code == 2
         assert f"--resume: {flag[0]} would change the run" in err
-        assert "another --out" in err
+        assert "another folder as --out" in err

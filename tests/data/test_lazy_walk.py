@@ -75,4 +75,5 @@ def test_memory_does_not_grow_with_the_folder(tmp_path):
         tracemalloc.stop()
         return most
 
+    peak(10)  # what is imported or cached on first use counts for neither
     assert peak(4000) < 1.2 * peak(400)

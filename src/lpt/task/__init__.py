@@ -7,9 +7,9 @@ loaded on first use, so that a wrong path is noticed before torch is imported.
 from typing import TYPE_CHECKING, Any
 
 from lpt.lazy import find_name
-from lpt.task.inference.find_images import find_images  # now: its module has the same name
 
 if TYPE_CHECKING:
+    from lpt.task.inference.find_images import find_images
     from lpt.task.load_path import load
     from lpt.task.prediction import Prediction
     from lpt.task.run_result import Result, Summary, read_result
@@ -22,6 +22,7 @@ _HOMES = {
     "Result": "lpt.task.run_result",
     "Summary": "lpt.task.run_result",
     "Task": "lpt.task.trained_task",
+    "find_images": "lpt.task.inference.find_images",
     "load": "lpt.task.load_path",
     "read_result": "lpt.task.run_result",
 }
