@@ -5,7 +5,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 # Instead of Trainer(model, args, train_dataset, ...).train(): data by path or name, one call.
-lpt.train("digits", out="runs/from_transformers", settings={"phase1.epochs": 1, "phase2.epochs": 1})
+lpt.train("digits", out="runs/from_transformers", settings={"phase1.epochs": 1, "phase2.epochs": 0})
 
 # Instead of pipeline("image-classification", model="...").
 classifier = lpt.load("runs/from_transformers")

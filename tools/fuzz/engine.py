@@ -1,9 +1,11 @@
 """Run cases of a target, and keep those that neither load nor end in an `LptError`."""
 
 import contextlib
+import os
 import random
 import shutil
 import signal
+import stat
 import tempfile
 import time
 import traceback
@@ -112,7 +114,7 @@ def run_target(
             case.mkdir()
             target.make(_rng(target, seed, index), case)
             pristine = Path(root) / "pristine"
-            shutil.copytree(case, pristine, symlinks=True)
+            shutil.copytree(case, pristine, symlinks=True, copy_function=_copy)
             kind, text, took = _outcome(target, case)
             report.slowest = max(report.slowest, took)
             if kind in ("loaded", "refused"):
@@ -123,6 +125,14 @@ def run_target(
                 report.findings.append(Finding(target.name, seed, index, kind, text, kept))
         progress(index + 1)
     return report
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file; a named pipe becomes one, since it has no content."""
+    if stat.S_ISFIFO(Path(source).lstat().st_mode):
+        os.mkfifo(target)
+    else:
+        shutil.copy2(source, target)
 
 
 def reproduce(target: Target, seed: int, index: int, folder: Path) -> None:
@@ -196,7 +206,7 @@ def _keep(
         return None
     folder = out / f"{target.name}-{seed}-{index}"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(case, folder, symlinks=True)
+    shutil.copytree(case, folder, symlinks=True, copy_function=_copy)
     (folder / "FINDING.txt").write_text(
         f"{text}Again: python -m tools.fuzz --target {target.name} --seed {seed} --only {index}\n",
         encoding="utf-8",

@@ -49,7 +49,7 @@ def check_backbone_name(name: str) -> None:
 
 def check_bad_images(given: str | None) -> None:
     """Check that bad images have a known policy, or an existing list. Raises: ParameterError."""
-    if given is not None and given not in POLICIES and not Path(given).expanduser().exists():
+    if given is not None and given not in POLICIES and not path_exists(given):
         raise ParameterError(
             f"`bad_images` {given}: no such file. Give {', '.join(POLICIES)} or a quarantine list, "
             "which lpt data check DATA --quarantine LIST writes."

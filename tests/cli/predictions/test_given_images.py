@@ -9,7 +9,7 @@ import pytest
 from lpt.cli.predictions.given_images import given_images
 from lpt.errors import DataError
 
-from ..tiny import write_photos
+from ...tiny import write_photos
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ def test_a_stopped_command_says_how_to_continue(lpt, tmp_path, monkeypatch):
     assert err.endswith("0 images are predicted; repeat the command to continue.\n")
 
 
-COUNT = 20_000
+COUNT = 6_000
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from lpt.data.sources.open_data import open_data
 from lpt.errors import DataError
 from lpt.task import find_images
 
-from ..tiny import write_photos
+from ...tiny import write_photos
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from lpt.data.check.policy import POLICIES, apply_policy, spoiling_images
 from lpt.data.check.quarantine import without_quarantined
 from lpt.data.check.scan import check_workers
 from lpt.data.manifest import Manifest, Split
-from lpt.data.sources.data_string import parse_spec
+from lpt.data.sources.data_string import parse_spec, path_exists
 from lpt.data.sources.open_data import open_data
 from lpt.data.sources.paths import anchored, local_path
 from lpt.errors import ParameterError, RunError
@@ -39,7 +39,7 @@ __all__ = [
 def anchored_config(config: RunConfig) -> RunConfig:
     """Return a configuration whose local data and quarantine list have absolute paths."""
     settings, bad = {"data.source": anchored(config.data.source)}, config.data.bad_images
-    if bad is not None and bad not in POLICIES and Path(bad).expanduser().exists():
+    if bad is not None and bad not in POLICIES and path_exists(bad):
         settings["data.bad_images"] = str(Path(bad).expanduser().absolute())
     return config.changed(settings)
 
@@ -50,7 +50,7 @@ def check_place(run: str | Path, config: RunConfig) -> None:
     Raises: RunError explaining how to give the new path.
     """
     path = local_path(parse_spec(config.data.source).source)
-    if path is not None and not path.exists():
+    if path is not None and not path_exists(str(path)):
         raise RunError(
             f"{run}: its data is no longer at {path}. "
             f"Give the new path: lpt train PATH {shell_command('--out', run, '--resume')}"
