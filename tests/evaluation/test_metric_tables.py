@@ -40,10 +40,10 @@ def test_markdown_escapes_bars() -> None:
 
 def test_note_names_the_group_bounds() -> None:
     table = render_table(ROWS, groups=ClassGroups(few_below=21))
-    assert table.splitlines()[-2:] == [
+    assert table.splitlines()[-3:] == [
         "",
-        "Training images per class: many > 100 images, medium 21 to 100 images, few < 21 images."
-        " Macro: mean accuracy of the classes.",
+        "Training images per class: many > 100 images, medium 21 to 100 images, few < 21 images.",
+        "Macro: mean accuracy of the classes.",
     ]
     without = render_table(ROWS, COLUMNS[:2], groups=ClassGroups(few_below=21))
     assert "Macro" not in without

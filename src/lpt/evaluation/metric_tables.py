@@ -79,8 +79,8 @@ def render_table(
     table = _markdown(lines, left) if style == "markdown" else _plain(lines, left)
     if groups is not None:
         bounds = ", ".join(f"{name} {text}" for name, text in groups.describe().items())
-        macro = " Macro: mean accuracy of the classes." if "macro" in known else ""
-        table += ["", f"Training images per class: {bounds}.{macro}"]
+        table += ["", f"Training images per class: {bounds}."]
+        table += ["Macro: mean accuracy of the classes."] if "macro" in known else []
     return "\n".join(table)
 
 

@@ -87,7 +87,7 @@ def test_any_metadata_leaves_the_pixels_as_they_are(chunks):
     assert sorted(got.size) == [16, 24]  # an orientation may turn them
 
 
-def test_a_blank_picture_of_16_bits_is_refused_before_it_is_decoded():
+def test_a_blank_picture_of_16_bits_is_refused_first():
     def header(side: int) -> bytes:
         return chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 16, 2, 0, 0, 0))
 
