@@ -19,7 +19,8 @@ CASES = {"recipes": 300, "lists": 400, "images": 400, "tasks": 100}
 def test_every_case_loads_or_is_refused(name):
     report = run_target(TARGETS[name], CASES.get(name, 150))
     assert [(f.index, f.kind, f.text) for f in report.findings] == []
-    assert report.loaded > 0
+    # Runs from elsewhere whose names nobody trusts are all refused; elsewhere sound cases load.
+    assert (report.loaded == 0) == (name == "resumes")
     assert report.refused > 0
 
 
