@@ -10,8 +10,8 @@ from lpt.errors import ConfigError
 from .settings import PRINTABLE, value_at
 
 
-def test_there_are_three_recipes_and_all_load():
-    assert recipe_names() == ("default", "paper", "released")
+def test_there_are_four_recipes_and_all_load():
+    assert recipe_names() == ("adapters", "default", "paper", "released")
     assert [load_config(name).recipe for name in recipe_names()] == list(recipe_names())
 
 
@@ -158,7 +158,7 @@ def test_nothing_of_a_file_that_is_no_recipe_is_repeated(text, tmp_path):
 
 
 def test_an_unknown_recipe_names_those_there_are(tmp_path):
-    with pytest.raises(ConfigError, match=r"'papre'.*Recipes: default, paper, released"):
+    with pytest.raises(ConfigError, match=r"'papre'.*Recipes: adapters, default, paper, released"):
         load_config("papre")
     with pytest.raises(ConfigError, match="no such recipe or readable YAML file"):
         load_config(tmp_path)
