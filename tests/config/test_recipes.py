@@ -19,6 +19,11 @@ def test_the_default_recipe_is_the_defaults():
     assert load_config() == RunConfig()
 
 
+def test_the_recipe_adapters_is_the_default_with_adapters():
+    added = {"adapters.width": 4, "phase1.optim.adapter_lr": 0.003}
+    assert load_config("adapters") == RunConfig().changed({"recipe": "adapters", **added})
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_yaml_gives_the_same_configuration_back(name, tmp_path):
     written = tmp_path / "config.yaml"
@@ -60,8 +65,14 @@ TABLE = {
     },
 }
 WHOLE = {
-    "paper": {"augment.flip": 0.0, "classifier.dropout": 0.0, "phase2.weight_key_term": False},
+    "paper": {
+        "adapters.width": 0,
+        "augment.flip": 0.0,
+        "classifier.dropout": 0.0,
+        "phase2.weight_key_term": False,
+    },
     "released": {
+        "adapters.width": 0,
         "augment.flip": 0.5,
         "augment.mixup": 0.0,
         "augment.resize_rule": "squash",

@@ -17,7 +17,7 @@ from lpt.backbones import FrozenViT, hash_weights, load_backbone
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.errors import BackboneError
 
-WIDTH, DEPTH, PREFIX, PROMPTS, HIDDEN = 32, 4, 2, 3, 2
+WIDTH, DEPTH, PREFIX, PROMPTS, HIDDEN = 32, 4, 2, 3, 8
 
 
 def make(kind: type[VisionTransformer] = VisionTransformer, **changes: object) -> nn.Module:
