@@ -4,10 +4,9 @@ A file may come from anyone, so it is validated completely before any tensor is 
 backbone that it names is fetched, or opened by its path, only if the user asks for it
 (`lpt.backbones.named_by_file`).
 
-It is a safetensors file with the float32 tensors shared_prompts (L, P, D),
-group_prompts (M, L-K, P, D), keys (M, D) and classifier (C, D), and two metadata entries:
-`lpt_task` (format version) and `spec` (JSON, the fields of `TaskSpec`). A task of phase 1 only has
-neither group_prompts nor keys.
+It is a safetensors file with the float32 tensors of `TaskSpec.tensor_sizes`, and two metadata
+entries: `lpt_task` (format version) and `spec` (JSON, the fields of `TaskSpec`). A task of phase 1
+only has neither group_prompts nor keys; a task without adapters has none of their tensors.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import torch
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.catalog import EMBEDDED
@@ -28,7 +27,7 @@ from lpt.files.json_files import problem
 from lpt.files.made_here import is_marked
 from lpt.files.tensor_files import Kind, TensorFile, TensorLimits, tensor_bytes
 from lpt.model.two_pass import LongTailedPromptModel
-from lpt.task_spec import BackboneRecord, TaskSpec
+from lpt.task_spec import PARAMETERS, BackboneRecord, TaskSpec
 
 __all__ = [
     "FORMAT",
@@ -36,6 +35,7 @@ __all__ = [
     "BackboneRecord",
     "TaskSpec",
     "backbone_of",
+    "file_metadata",
     "load_task",
     "parse_spec",
     "read_spec",
@@ -43,11 +43,14 @@ __all__ = [
     "save_task",
 ]
 
-FORMAT = 2
-"""The format version that this code writes. It reads every version up to this one.
+FORMAT = 3
+"""The latest format version. Every version up to it is read.
 
-2 adds `prior_power` to the metadata.
+2 adds `prior_power` to the metadata, 3 adds adapters.
 """
+
+FORMAT_WITHOUT_ADAPTERS = 2
+"""The version of a file without adapters, so that older versions of lpt read it."""
 
 MAX_SHOWN = 100
 """Maximum number of characters of a file that an error message quotes."""
@@ -66,11 +69,16 @@ def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
     """
     tensors = {
         name: tensor.detach().to("cpu", torch.float32).contiguous()
-        for name, tensor in _tensors(model, spec.phases).items()
+        for name, tensor in _parameters(model, spec).items()
     }
-    metadata = {"lpt_task": str(FORMAT), "spec": spec.model_dump_json()}
-    write_bytes(path, tensor_bytes(tensors, metadata))
+    write_bytes(path, tensor_bytes(tensors, file_metadata(spec)))
     return path.stat().st_size
+
+
+def file_metadata(spec: TaskSpec) -> dict[str, str]:
+    """Return the metadata entries of a task file: the version of its format, and the spec."""
+    version = FORMAT if spec.adapter_width else FORMAT_WITHOUT_ADAPTERS
+    return {"lpt_task": str(version), "spec": spec.model_dump_json()}
 
 
 def read_spec(path: Path, data: bytes | None = None) -> TaskSpec:
@@ -108,9 +116,15 @@ def load_task(
     chosen, spec, tensors = read_task(path, choose)
     # A task of phase 1 has no pool; the model gets the smallest possible one.
     shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top_k=1)
-    model = LongTailedPromptModel(chosen, len(spec.class_names), shape, phases=spec.phases)
+    model = LongTailedPromptModel(
+        chosen,
+        len(spec.class_names),
+        shape,
+        phases=spec.phases,
+        adapter_width=spec.adapter_width,
+    )
     with torch.no_grad():
-        for name, target in _tensors(model, spec.phases).items():
+        for name, target in _parameters(model, spec).items():
             target.copy_(tensors[name])
     return model.eval(), spec
 
@@ -178,14 +192,9 @@ def _load_backbone(
     )
 
 
-def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {
-        "shared_prompts": model.shared.prompts,
-        "classifier": model.classifier.weight,
-    }
-    if phases == 2:
-        tensors |= {"group_prompts": model.pool.prompts, "keys": model.pool.keys}
-    return tensors
+def _parameters(model: LongTailedPromptModel, spec: TaskSpec) -> dict[str, nn.Parameter]:
+    names = spec.tensor_sizes(model.backbone.depth, model.backbone.width)
+    return {name: model.get_parameter(PARAMETERS[name]) for name in names}
 
 
 def _instead(path: Path) -> str:
@@ -251,18 +260,13 @@ def _outer_sizes(file: TensorFile) -> tuple[int, int]:
 
 def _check_tensors(file: TensorFile, spec: TaskSpec, depth: int, width: int) -> None:
     """Check all tensors against the metadata and the depth and width of the backbone."""
-    path, found, blocks = file.path, file.kinds, spec.shared_blocks
+    path, found = file.path, file.kinds
     try:
-        shape = spec.shape.resolved(depth)
+        spec.shape.resolved(depth)
     except ConfigError as error:
         raise TaskFileError(f"{path}: damaged metadata ({error}).") from error
-    wanted: dict[str, Kind] = {
-        "shared_prompts": ("F32", depth, shape.length, width),
-        "classifier": ("F32", len(spec.class_names), width),
-    }
-    if spec.phases == 2:
-        wanted["group_prompts"] = ("F32", shape.pool_size, depth - blocks, shape.length, width)
-        wanted["keys"] = ("F32", shape.pool_size, width)
+    sizes = spec.tensor_sizes(depth, width)
+    wanted: dict[str, Kind] = {name: ("F32", *size) for name, size in sizes.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             held = str(found.get(name))[:MAX_SHOWN]

@@ -1,9 +1,15 @@
 """The metadata of a task file: what is allowed in each field."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from lpt.backbones.preprocessing import Mean, Std
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
@@ -12,7 +18,7 @@ from lpt.errors import DataError
 if TYPE_CHECKING:
     from lpt.model.two_pass import PromptShape
 
-__all__ = ["BackboneRecord", "TaskSpec", "check_class_names"]
+__all__ = ["PARAMETERS", "BackboneRecord", "TaskSpec", "check_class_names"]
 
 MAX_CLASSES = 100_000
 MAX_NAME = 10_000
@@ -25,6 +31,20 @@ Images = Annotated[int, Field(ge=0, le=2**53)]
 Score = Annotated[float, Field(ge=-1e9, le=1e9)]
 Temperature = Annotated[float, Field(ge=1e-4, le=1e4)]
 Name = Annotated[str, Field(max_length=MAX_NAME)]
+
+
+PARAMETERS: Mapping[str, str] = {
+    "shared_prompts": "shared.prompts",
+    "classifier": "classifier.weight",
+    "group_prompts": "pool.prompts",
+    "keys": "pool.keys",
+    "adapter_down": "adapters.down",
+    "adapter_down_bias": "adapters.down_bias",
+    "adapter_up": "adapters.up",
+    "adapter_up_bias": "adapters.up_bias",
+    "adapter_scale": "adapters.scale",
+}
+"""The parameter of `LongTailedPromptModel` that each tensor of a task file holds."""
 
 
 class _Record(BaseModel):
@@ -48,6 +68,7 @@ class TaskSpec(_Record):
 
     Attributes:
         class_names, class_counts: (C,) names in index order, and training images per class.
+        adapter_width: hidden neurons of the adapter of each block; 0 for no adapters.
         phases: 2, or 1 for a model with shared prompts only.
         resize_rule, resize: how images are resized, in pixels, before the centre crop.
         temperature: softmax(cosine / temperature) gives probabilities.
@@ -65,6 +86,7 @@ class TaskSpec(_Record):
     prompt_length: Count
     pool_size: Count
     top_k: Count
+    adapter_width: Annotated[int, Field(ge=0, le=8192)] = 0
     phases: Literal[1, 2] = 2
     resize_rule: Literal["squash", "short-side"]
     resize: Pixels
@@ -80,6 +102,36 @@ class TaskSpec(_Record):
         from lpt.model.two_pass import PromptShape  # imports torch
 
         return PromptShape(self.prompt_length, self.shared_blocks, self.pool_size, self.top_k)
+
+    def tensor_sizes(self, depth: int, width: int) -> dict[str, tuple[int, ...]]:
+        """Return the sizes of the tensors of the task file, by name.
+
+        Args:
+            depth, width: L and D of the backbone.
+        """
+        length, pool, hidden = self.prompt_length, self.pool_size, self.adapter_width
+        sizes: dict[str, tuple[int, ...]] = {
+            "shared_prompts": (depth, length, width),
+            "classifier": (len(self.class_names), width),
+        }
+        if self.phases == 2:
+            sizes["group_prompts"] = (pool, depth - self.shared_blocks, length, width)
+            sizes["keys"] = (pool, width)
+        if hidden:
+            sizes["adapter_down"] = (depth, width, hidden)
+            sizes["adapter_down_bias"] = (depth, hidden)
+            sizes["adapter_up"] = (depth, hidden, width)
+            sizes["adapter_up_bias"] = (depth, width)
+            sizes["adapter_scale"] = (depth,)
+        return sizes
+
+    @model_serializer(mode="wrap")
+    def _readable_by_older_versions(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the width of adapters where there are none: older versions refuse the field."""
+        fields: dict[str, Any] = write(self)
+        if not self.adapter_width:
+            fields.pop("adapter_width", None)
+        return fields
 
     @property
     def source_accuracy(self) -> float | None:

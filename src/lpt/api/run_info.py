@@ -117,8 +117,15 @@ def _task_lines(task: TaskSpec, size: int) -> list[str]:
         f"backbone   {printable(task.backbone.name)}, {task.backbone.image_size} px, "
         f"weights {task.backbone.sha256[:12]}",
         f"prompts    {prompts}",
+        *_adapters(task),
         f"answers    softmax(cosine / {task.temperature:.3g})",
     ]
+
+
+def _adapters(task: TaskSpec) -> list[str]:
+    if not task.adapter_width:
+        return []
+    return [f"adapters   {plural(task.adapter_width, 'neuron')} beside the MLP of each block"]
 
 
 def _scores(task: TaskSpec) -> list[str]:
