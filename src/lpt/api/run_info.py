@@ -11,8 +11,9 @@ from lpt.escape import printable
 from lpt.evaluation import COLUMNS, render_table
 from lpt.progress import human_time, percent, plural
 from lpt.task.run_result import Result, read_result
-from lpt.task_file import TaskSpec, read_spec
-from lpt.training.run.run_folder import RunFolder, read_metrics
+from lpt.task_spec import TaskSpec, read_spec
+from lpt.training.run.run_files import RunFiles
+from lpt.training.run.run_records import read_metrics
 
 __all__ = ["RunInfo", "read_info", "render_info"]
 
@@ -60,7 +61,7 @@ def read_info(path: str | Path) -> RunInfo:
     given = Path(path)
     if not given.is_dir():
         return RunInfo(str(path), True, read_spec(given), given.stat().st_size, None, None, ())
-    folder = RunFolder(given)
+    folder = RunFiles(given)
     finished = folder.task_file.is_file()
     if not folder.config_file.is_file():
         if not finished:
