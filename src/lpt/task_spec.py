@@ -1,6 +1,7 @@
-"""The metadata of a task file: what is allowed in each field."""
+"""The metadata of a task file: what is allowed in each field, and reading it without torch."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -8,17 +9,49 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationError,
     model_serializer,
 )
 
 from lpt.backbones.preprocessing import Mean, Std
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
-from lpt.errors import DataError
+from lpt.errors import DataError, TaskFileError
+from lpt.escape import shell_command
+from lpt.files.json_files import problem
+from lpt.files.tensor_files import TensorFile, TensorLimits
 
 if TYPE_CHECKING:
     from lpt.model.two_pass import PromptShape
 
-__all__ = ["PARAMETERS", "BackboneRecord", "TaskSpec", "check_class_names"]
+__all__ = [
+    "FORMAT",
+    "LIMITS",
+    "MAX_SHOWN",
+    "PARAMETERS",
+    "BackboneRecord",
+    "TaskSpec",
+    "check_class_names",
+    "file_metadata",
+    "open_task_file",
+    "parse_spec",
+    "read_spec",
+    "spec_of",
+]
+
+FORMAT = 3
+"""The latest format version. Every version up to it is read.
+
+2 adds `prior_power` to the metadata, 3 adds adapters.
+"""
+
+FORMAT_WITHOUT_ADAPTERS = 2
+"""The version of a file without adapters, so that older versions of lpt read it."""
+
+MAX_SHOWN = 100
+"""Maximum number of characters of a file that an error message quotes."""
+
+LIMITS = TensorLimits(file_bytes=2**32, header_bytes=2**23)
+"""Of a task file; what is larger is refused before it is parsed."""
 
 MAX_CLASSES = 100_000
 MAX_NAME = 10_000
@@ -139,6 +172,69 @@ class TaskSpec(_Record):
         return self.metrics.get(f"phase{self.phases}", {}).get("test", {}).get("overall")
 
 
+def file_metadata(spec: TaskSpec) -> dict[str, str]:
+    """Return the metadata entries of a task file: the version of its format, and the spec."""
+    version = FORMAT if spec.adapter_width else FORMAT_WITHOUT_ADAPTERS
+    return {"lpt_task": str(version), "spec": spec.model_dump_json()}
+
+
+def read_spec(path: Path, data: bytes | None = None) -> TaskSpec:
+    """Read and validate the metadata of a task file without loading a tensor.
+
+    Args:
+        data: the bytes of the file, if they were read already; `path` only names it then.
+    Raises: TaskFileError naming the file and what is wrong with it.
+    """
+    with open_task_file(path, data) as file:
+        return spec_of(file)
+
+
+def open_task_file(path: Path, data: bytes | None = None) -> TensorFile:
+    """Open a task file, of which only the header is read.
+
+    Args, Raises: as `read_spec`.
+    """
+    if data is None and (not path.exists() or path.is_dir()):
+        raise TaskFileError(f"{path}: no such file. {_instead(path)}")
+    return TensorFile(path, LIMITS, TaskFileError, data=data)
+
+
+def spec_of(file: TensorFile) -> TaskSpec:
+    """Return the metadata of an open task file. Raises: as `read_spec`."""
+    return parse_spec(file.path, file.metadata, "lpt_task", FORMAT)
+
+
+def parse_spec(path: Path, metadata: Mapping[str, str], version: str, latest: int) -> TaskSpec:
+    """Read and validate the metadata of a file that holds a task.
+
+    Args:
+        path: the file, for messages.
+        metadata: text by name; `spec` is JSON with the fields of `TaskSpec`.
+        version: name of the entry that holds the version of the format.
+        latest: latest version that is read.
+    Raises: TaskFileError naming the file and what is wrong with it.
+    """
+    if version not in metadata:
+        raise TaskFileError(f"{path}: not a task file of lpt (its metadata has no '{version}').")
+    try:
+        written = int(metadata[version])
+        if not 1 <= written <= latest:
+            raise TaskFileError(
+                f"{path}: written in format {written}; this lpt reads up to {latest}. Upgrade lpt."
+            )
+        spec = TaskSpec.model_validate_json(metadata["spec"])
+    except ValidationError as error:
+        raise TaskFileError(f"{path}: damaged metadata ({problem(error)}).") from error
+    except (KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:MAX_SHOWN]
+        raise TaskFileError(f"{path}: damaged metadata ({reason}).") from error
+    if len(spec.class_counts) != len(spec.class_names):
+        raise TaskFileError(
+            f"{path}: damaged: {len(spec.class_names)} names for {len(spec.class_counts)} counts."
+        )
+    return spec
+
+
 def check_class_names(names: Sequence[str], origin: str) -> None:
     """Check, before a training, that its task file will be within the limits of its reader.
 
@@ -166,3 +262,11 @@ def check_class_names(names: Sequence[str], origin: str) -> None:
         raise DataError(
             f"{origin}: its class names have more than {MAX_NAME_BYTES:,} bytes. Shorten them."
         )
+
+
+def _instead(path: Path) -> str:
+    run = path.parent
+    if (run / "config.yaml").is_file():
+        again = shell_command("lpt", "train", "--out", run, "--resume")
+        return f"The run is not finished. Resume it: {again}"
+    return "Give a task file, or the folder of a run."

@@ -17,6 +17,7 @@ __all__ = [
     "LARGEST_SEED",
     "LONGEST_TEXT",
     "MAX_BATCH",
+    "MAX_EPOCHS",
     "MAX_WORKERS",
     "BatchSize",
     "CachedViews",
@@ -43,6 +44,8 @@ __all__ = [
 ]
 
 MAX_BATCH = 16_384
+MAX_EPOCHS = 1_000_000
+"""Of a stage, in the files of a run."""
 MAX_WORKERS = 256
 LARGEST_SEED = 2**32 - 1
 """scikit-learn takes no larger seeds."""

@@ -127,6 +127,10 @@ def test_a_task_is_published_and_predicts_from_the_hub_and_offline(client, hub, 
     assert files["task.safetensors"] == (GOLDEN / "run" / "task.safetensors").read_bytes()
     code, out, err = predicted(client, "hf:ada/digits", token=None)
     assert (code, out) == (0, "7.png  7 36.4%\n"), err
+    code, out, err = client("info", "hf:ada/digits", token=None)
+    assert code == 0, err
+    assert out.startswith("hf:ada/digits: task\n")
+    assert "10 classes, training images" in out
     asked = len(hub.requests)
     with driver(hub, home, HF_HUB_OFFLINE="1") as offline:
         code, out, err = predicted(offline, f"hf:ada/digits@{revision}")

@@ -75,7 +75,7 @@ def formatter(output: Output, classes: int) -> tuple[str, Callable[[PredictionRo
 def _line(row: PredictionRow) -> str:
     if row.prediction is None:
         return printable(f"{row.path}  error: {row.error}")
-    line = str(row.prediction).removeprefix(row.prediction.path)
+    line = str(row.prediction).removeprefix(printable(row.prediction.path))
     mark = f"  {UNSURE}" if row.unsure else ""
     return printable(f"{row.path}{mark}{line}")
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lpt.errors import LptError, TaskFileError
+from lpt.errors import TaskFileError
 from lpt.files.atomic_files import write_bytes
-from lpt.files.tensor_files import TensorFile, TensorLimits, tensor_bytes
+from lpt.files.tensor_files import TensorFile, tensor_bytes
 from lpt.task.exported.graph_inputs import TaskInputs
 from lpt.task.exported.onnx_file import (
     EXPORT_FORMAT,
@@ -24,11 +24,9 @@ from lpt.task.exported.onnx_file import (
     input_sizes,
 )
 from lpt.task_file import LARGEST_VALUE, parse_spec
-from lpt.task_spec import TaskSpec
+from lpt.task_spec import LIMITS, TaskSpec
 
-__all__ = ["InputFile", "graph_path", "is_input_file", "read_inputs", "write_inputs"]
-
-LIMITS = TensorLimits(file_bytes=2**32, header_bytes=2**23)
+__all__ = ["InputFile", "graph_path", "read_inputs", "write_inputs"]
 
 
 @dataclass(frozen=True)
@@ -76,17 +74,6 @@ def graph_path(folder: Path, spec: TaskSpec) -> Path:
     parts += [f"k{spec.shared_blocks}-t{spec.top_k}"] if spec.phases == 2 else ["phase1"]
     parts += ["adapters"] if spec.adapter_width else []
     return folder / f"{'-'.join(parts)}.onnx"
-
-
-def is_input_file(path: Path) -> bool:
-    """Whether a file says that it is a task that shares a graph."""
-    if path.suffix.lower() != ".safetensors":
-        return False
-    try:
-        with TensorFile(path, LIMITS, TaskFileError) as file:
-            return "lpt_inputs" in file.metadata
-    except LptError:
-        return False
 
 
 def write_inputs(path: Path, inputs: TaskInputs, spec: TaskSpec) -> None:
