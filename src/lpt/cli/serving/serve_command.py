@@ -11,6 +11,7 @@ from lpt.cli.early_checks import given_run
 from lpt.cli.options import Backbone, Device, Threads
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, LptError, ParameterError
+from lpt.machine.collector import settle_collector
 from lpt.machine.threads import use_threads
 
 __all__ = ["serve"]
@@ -132,6 +133,7 @@ def serve(
     start_log()
 
     def started(url: str, admin: str | None) -> None:
+        settle_collector()  # a full collection would make every request wait
         say(f"serving   {len(service.cards())} tasks at {url}")
         if admin is not None:
             say(f"admin     {admin}")
