@@ -4,10 +4,9 @@ A file may come from anyone, so it is validated completely before any tensor is 
 backbone that it names is fetched, or opened by its path, only if the user asks for it
 (`lpt.backbones.named_by_file`).
 
-It is a safetensors file with the float32 tensors shared_prompts (L, P, D),
-group_prompts (M, L-K, P, D), keys (M, D) and classifier (C, D), and two metadata entries:
-`lpt_task` (format version) and `spec` (JSON, the fields of `TaskSpec`). A task of phase 1 only has
-neither group_prompts nor keys.
+It is a safetensors file with the float32 tensors of `TaskSpec.tensor_sizes`, and two metadata
+entries: `lpt_task` (format version) and `spec` (JSON, the fields of `TaskSpec`). A task of phase 1
+only has neither group_prompts nor keys; a task without adapters has none of their tensors.
 """
 
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.catalog import EMBEDDED
@@ -29,8 +28,10 @@ from lpt.task_spec import (
     FORMAT,
     LIMITS,
     MAX_SHOWN,
+    PARAMETERS,
     BackboneRecord,
     TaskSpec,
+    file_metadata,
     open_task_file,
     parse_spec,
     read_spec,
@@ -43,6 +44,7 @@ __all__ = [
     "BackboneRecord",
     "TaskSpec",
     "backbone_of",
+    "file_metadata",
     "load_task",
     "parse_spec",
     "read_spec",
@@ -61,10 +63,9 @@ def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
     """
     tensors = {
         name: tensor.detach().to("cpu", torch.float32).contiguous()
-        for name, tensor in _tensors(model, spec.phases).items()
+        for name, tensor in _parameters(model, spec).items()
     }
-    metadata = {"lpt_task": str(FORMAT), "spec": spec.model_dump_json()}
-    write_bytes(path, tensor_bytes(tensors, metadata))
+    write_bytes(path, tensor_bytes(tensors, file_metadata(spec)))
     return path.stat().st_size
 
 
@@ -92,9 +93,15 @@ def load_task(
     chosen, spec, tensors = read_task(path, choose)
     # A task of phase 1 has no pool; the model gets the smallest possible one.
     shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top_k=1)
-    model = LongTailedPromptModel(chosen, len(spec.class_names), shape, phases=spec.phases)
+    model = LongTailedPromptModel(
+        chosen,
+        len(spec.class_names),
+        shape,
+        phases=spec.phases,
+        adapter_width=spec.adapter_width,
+    )
     with torch.no_grad():
-        for name, target in _tensors(model, spec.phases).items():
+        for name, target in _parameters(model, spec).items():
             target.copy_(tensors[name])
     return model.eval(), spec
 
@@ -162,14 +169,9 @@ def _load_backbone(
     )
 
 
-def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {
-        "shared_prompts": model.shared.prompts,
-        "classifier": model.classifier.weight,
-    }
-    if phases == 2:
-        tensors |= {"group_prompts": model.pool.prompts, "keys": model.pool.keys}
-    return tensors
+def _parameters(model: LongTailedPromptModel, spec: TaskSpec) -> dict[str, nn.Parameter]:
+    names = spec.tensor_sizes(model.backbone.depth, model.backbone.width)
+    return {name: model.get_parameter(PARAMETERS[name]) for name in names}
 
 
 def _outer_sizes(file: TensorFile) -> tuple[int, int]:
@@ -186,18 +188,13 @@ def _outer_sizes(file: TensorFile) -> tuple[int, int]:
 
 def _check_tensors(file: TensorFile, spec: TaskSpec, depth: int, width: int) -> None:
     """Check all tensors against the metadata and the depth and width of the backbone."""
-    path, found, blocks = file.path, file.kinds, spec.shared_blocks
+    path, found = file.path, file.kinds
     try:
-        shape = spec.shape.resolved(depth)
+        spec.shape.resolved(depth)
     except ConfigError as error:
         raise TaskFileError(f"{path}: damaged metadata ({error}).") from error
-    wanted: dict[str, Kind] = {
-        "shared_prompts": ("F32", depth, shape.length, width),
-        "classifier": ("F32", len(spec.class_names), width),
-    }
-    if spec.phases == 2:
-        wanted["group_prompts"] = ("F32", shape.pool_size, depth - blocks, shape.length, width)
-        wanted["keys"] = ("F32", shape.pool_size, width)
+    sizes = spec.tensor_sizes(depth, width)
+    wanted: dict[str, Kind] = {name: ("F32", *size) for name, size in sizes.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             held = str(found.get(name))[:MAX_SHOWN]

@@ -2,9 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from lpt.backbones.preprocessing import Mean, Std
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
@@ -20,20 +27,25 @@ __all__ = [
     "FORMAT",
     "LIMITS",
     "MAX_SHOWN",
+    "PARAMETERS",
     "BackboneRecord",
     "TaskSpec",
     "check_class_names",
+    "file_metadata",
     "open_task_file",
     "parse_spec",
     "read_spec",
     "spec_of",
 ]
 
-FORMAT = 2
-"""The format version that this code writes. It reads every version up to this one.
+FORMAT = 3
+"""The latest format version. Every version up to it is read.
 
-2 adds `prior_power` to the metadata.
+2 adds `prior_power` to the metadata, 3 adds adapters.
 """
+
+FORMAT_WITHOUT_ADAPTERS = 2
+"""The version of a file without adapters, so that older versions of lpt read it."""
 
 MAX_SHOWN = 100
 """Maximum number of characters of a file that an error message quotes."""
@@ -52,6 +64,20 @@ Images = Annotated[int, Field(ge=0, le=2**53)]
 Score = Annotated[float, Field(ge=-1e9, le=1e9)]
 Temperature = Annotated[float, Field(ge=1e-4, le=1e4)]
 Name = Annotated[str, Field(max_length=MAX_NAME)]
+
+
+PARAMETERS: Mapping[str, str] = {
+    "shared_prompts": "shared.prompts",
+    "classifier": "classifier.weight",
+    "group_prompts": "pool.prompts",
+    "keys": "pool.keys",
+    "adapter_down": "adapters.down",
+    "adapter_down_bias": "adapters.down_bias",
+    "adapter_up": "adapters.up",
+    "adapter_up_bias": "adapters.up_bias",
+    "adapter_scale": "adapters.scale",
+}
+"""The parameter of `LongTailedPromptModel` that each tensor of a task file holds."""
 
 
 class _Record(BaseModel):
@@ -75,6 +101,7 @@ class TaskSpec(_Record):
 
     Attributes:
         class_names, class_counts: (C,) names in index order, and training images per class.
+        adapter_width: hidden neurons of the adapter of each block; 0 for no adapters.
         phases: 2, or 1 for a model with shared prompts only.
         resize_rule, resize: how images are resized, in pixels, before the centre crop.
         temperature: softmax(cosine / temperature) gives probabilities.
@@ -92,6 +119,7 @@ class TaskSpec(_Record):
     prompt_length: Count
     pool_size: Count
     top_k: Count
+    adapter_width: Annotated[int, Field(ge=0, le=8192)] = 0
     phases: Literal[1, 2] = 2
     resize_rule: Literal["squash", "short-side"]
     resize: Pixels
@@ -108,10 +136,46 @@ class TaskSpec(_Record):
 
         return PromptShape(self.prompt_length, self.shared_blocks, self.pool_size, self.top_k)
 
+    def tensor_sizes(self, depth: int, width: int) -> dict[str, tuple[int, ...]]:
+        """Return the sizes of the tensors of the task file, by name.
+
+        Args:
+            depth, width: L and D of the backbone.
+        """
+        length, pool, hidden = self.prompt_length, self.pool_size, self.adapter_width
+        sizes: dict[str, tuple[int, ...]] = {
+            "shared_prompts": (depth, length, width),
+            "classifier": (len(self.class_names), width),
+        }
+        if self.phases == 2:
+            sizes["group_prompts"] = (pool, depth - self.shared_blocks, length, width)
+            sizes["keys"] = (pool, width)
+        if hidden:
+            sizes["adapter_down"] = (depth, width, hidden)
+            sizes["adapter_down_bias"] = (depth, hidden)
+            sizes["adapter_up"] = (depth, hidden, width)
+            sizes["adapter_up_bias"] = (depth, width)
+            sizes["adapter_scale"] = (depth,)
+        return sizes
+
+    @model_serializer(mode="wrap")
+    def _readable_by_older_versions(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the width of adapters where there are none: older versions refuse the field."""
+        fields: dict[str, Any] = write(self)
+        if not self.adapter_width:
+            fields.pop("adapter_width", None)
+        return fields
+
     @property
     def source_accuracy(self) -> float | None:
         """Overall accuracy on the test images of the training data; None if it has none."""
         return self.metrics.get(f"phase{self.phases}", {}).get("test", {}).get("overall")
+
+
+def file_metadata(spec: TaskSpec) -> dict[str, str]:
+    """Return the metadata entries of a task file: the version of its format, and the spec."""
+    version = FORMAT if spec.adapter_width else FORMAT_WITHOUT_ADAPTERS
+    return {"lpt_task": str(version), "spec": spec.model_dump_json()}
 
 
 def read_spec(path: Path, data: bytes | None = None) -> TaskSpec:
