@@ -64,6 +64,17 @@ def test_a_file_predicts_as_the_run_and_names_what_it_gives(exported):
     assert json.loads(metadata["export"])["real_images"]
 
 
+def test_an_exported_task_takes_other_class_frequencies(exported):
+    prior = {"7": 1, "5": 99}
+    run = lpt.load(GOLDEN / "run", device="cpu").with_prior(prior)
+    file = lpt.load(exported)
+    rare = file.with_prior(prior)
+    assert rare.predict_proba(SEVEN) == pytest.approx(run.predict_proba(SEVEN), abs=1e-5)
+    assert rare.predict(SEVEN)[0].labels == run.predict(SEVEN)[0].labels
+    assert rare.onnx is file.onnx
+    assert file.prior is None
+
+
 def test_an_exported_task_says_what_it_lacks(exported):
     task = lpt.load(exported)
     with pytest.raises(ParameterError, match="no features"):

@@ -32,6 +32,7 @@ __all__ = [
     "PriorRule",
     "adjust_predictions",
     "estimate_task_prior",
+    "prior_shift",
     "task_prior",
 ]
 
@@ -83,9 +84,14 @@ def task_prior(spec: TaskSpec, given: PriorInput) -> Floats:
 
 def adjust_predictions(spec: TaskSpec, found: Predictions, target: Floats) -> Predictions:
     """Return predictions whose probabilities hold under the frequencies `target` (C,)."""
+    return replace(found, logits=found.logits + prior_shift(spec, target))
+
+
+def prior_shift(spec: TaskSpec, target: Floats) -> npt.NDArray[np.float32]:
+    """Return (C,) what is added to cosines so that their softmax holds under `target` (C,)."""
     ratio = np.log(np.maximum(target, FLOOR)) - np.log(source_prior(spec))
-    shift = (spec.temperature * (ratio - ratio.mean())).astype(np.float32)
-    return replace(found, logits=found.logits + shift)
+    shift: npt.NDArray[np.float32] = (spec.temperature * (ratio - ratio.mean())).astype(np.float32)
+    return shift
 
 
 def estimate_task_prior(spec: TaskSpec, found: Predictions) -> PriorEstimate:

@@ -16,6 +16,7 @@ from lpt.files.regular_files import is_file
 from lpt.machine.devices import choose_device
 from lpt.records import Output, Predictions
 from lpt.task.call_checks import OnBatch, check_run, check_split
+from lpt.task.class_prior import adjust_predictions
 from lpt.task.exported.input_file import graph_path, is_input_file, read_inputs
 from lpt.task.exported.onnx_file import read_onnx
 from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
@@ -32,8 +33,8 @@ _sessions: "WeakValueDictionary[tuple[str, str], OnnxSession]" = WeakValueDictio
 class ExportedTask(Task):
     """A `Task` that ONNX Runtime runs; `lpt.load` makes it from a file of `lpt export`.
 
-    It predicts, gives probabilities and is scored as any task. Features are not part of the graph:
-    `embed` and `model` are refused.
+    It predicts, gives probabilities, takes another prior and is scored as any task. Features are
+    not part of the graph: `embed` and `model` are refused.
 
     Args:
         onnx: the graph with the tensors of the task.
@@ -45,6 +46,7 @@ class ExportedTask(Task):
         self.onnx = onnx
         self.spec = spec
         self.path = path
+        self.prior = None
         self._result = None
 
     def __getattr__(self, name: str) -> Any:
@@ -105,7 +107,7 @@ class ExportedTask(Task):
         """Return logits, labels and matched prompts of every image of a split, as `Task.run`."""
         check_split(split)
         check_run(batch_size, workers, on_batch)
-        return run_split(
+        found = run_split(
             model or self.onnx.predict,
             split,
             transform or self.transform,
@@ -114,6 +116,7 @@ class ExportedTask(Task):
             workers=workers,
             on_batch=on_batch,
         )
+        return found if self.prior is None else adjust_predictions(self.spec, found, self.prior)
 
 
 def is_exported(path: str | os.PathLike[str]) -> bool:
