@@ -4,12 +4,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lpt.data.sources.data_string import parse_spec, path_exists
-from lpt.errors import DataError, LptError, TaskFileError
+from lpt.errors import DataError, LptError, ParameterError, TaskFileError
 from lpt.machine.device_name import check_device_name
 
-__all__ = ["check_classes", "given_device", "given_paths", "given_run", "given_runs"]
+__all__ = [
+    "check_classes",
+    "given_device",
+    "given_paths",
+    "given_prior",
+    "given_run",
+    "given_runs",
+]
 
 STDIN = "-"
+WORDS = ("uniform", "training", "estimate")
+"""Class frequencies that are no file; `lpt.task.class_prior` and `lpt.task.image_prior` know them."""
 HUB_PREFIX = "hf:"
 
 
@@ -28,6 +37,16 @@ def given_device(device: str | None) -> str | None:
     if device is not None:
         check_device_name(device)
     return device
+
+
+def given_prior(prior: str | None) -> str | None:
+    """Return class frequencies. Raises: ParameterError for a text that is no word and no file."""
+    if prior is not None and prior not in WORDS and not path_exists(prior):
+        raise ParameterError(
+            f"`prior` {prior}: no such file. Give a CSV file with the columns class and count, or "
+            f"one of: {', '.join(WORDS)}."
+        )
+    return prior
 
 
 def check_classes(run: Path, sources: Mapping[str, str]) -> None:

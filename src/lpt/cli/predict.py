@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lpt.cli.early_checks import given_paths
-from lpt.cli.options import Backbone, Device, Run, Threads, Workers
+from lpt.cli.options import Backbone, Device, Prior, Run, Threads, Workers
 from lpt.cli.predictions.bulk_request import BulkRequest
 from lpt.cli.predictions.prediction_rows import Output, PredictionRow, formatter
+from lpt.cli.predictions.prior_request import PriorRequest
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
 from lpt.escape import shell_command
@@ -97,6 +98,7 @@ def predict(
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy the images of --sort-into instead.")
     ] = False,
+    prior: Prior = None,
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
@@ -106,7 +108,8 @@ def predict(
 
     Each image has one row, in order. An image that cannot be read has an error in its row; the exit
     code is then 2. Rows are printed as soon as they are known. With --out, any number of images
-    takes little memory, and images that cannot be read do not change the exit code.
+    takes little memory, and images that cannot be read do not change the exit code. With --prior
+    estimate, every image is computed twice.
     """
     use_threads(threads)
     bulk = BulkRequest.of_options(out, embeddings, sort_into, copy)
@@ -117,15 +120,26 @@ def predict(
     if as_json and output not in (None, Output.JSONL):
         raise ConfigError(f"--json, --output {output}: choose one of them.")
     chosen = Output.JSONL if as_json else output or Output.TABLE
+    frequencies = PriorRequest.of_options(prior, accuracy, paths)
     limit = _threshold(run, threshold, accuracy)
     from lpt.task import load
 
     task = load(run, backbone=backbone, device=device)
+    if frequencies is not None:
+        task = frequencies.applied(task, workers=workers)
     if bulk is not None:
         from lpt.cli.predictions.write_predictions import write_predictions
 
         write_predictions(
-            task, run, paths, bulk, top=top, threshold=limit, null=null, workers=workers
+            task,
+            run,
+            paths,
+            bulk,
+            top=top,
+            threshold=limit,
+            null=null,
+            workers=workers,
+            prior=None if frequencies is None else frequencies.identity(task),
         )
         return
     head, line = formatter(chosen, min(top, len(task.class_names)))

@@ -32,6 +32,7 @@ def write_predictions(
     threshold: float | None,
     null: bool,
     workers: int,
+    prior: str | None = None,
 ) -> None:
     """Predict all images into a file, and report what it holds on standard error.
 
@@ -39,6 +40,7 @@ def write_predictions(
         task: loaded from `run`.
         top: number of classes per image.
         threshold, null, workers: as for `lpt predict`.
+        prior: identity of the class frequencies that `task` predicts under, if not its own.
     Raises: LptError if the file cannot be written or continued.
     """
     top = min(top, len(task.class_names))
@@ -49,6 +51,7 @@ def write_predictions(
         "--embeddings": request.embeddings,
         "--sort-into": None if request.sort_into is None else str(request.sort_into.absolute()),
         "--copy": request.copy,
+        "--prior": prior,
     }
     width = task.model.backbone.width if request.embeddings else None
     folders = None

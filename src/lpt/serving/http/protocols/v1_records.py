@@ -1,6 +1,6 @@
 """Bodies of the calls under /v1."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,6 +8,7 @@ __all__ = [
     "TASK_PATTERN",
     "ClassProbability",
     "ImagePrediction",
+    "NamedPrior",
     "PredictAnswer",
     "PredictBody",
     "ServedClass",
@@ -27,6 +28,21 @@ Threshold = Annotated[
     Field(ge=0, le=1, description="Probability below which the most probable class is not sure."),
 ]
 
+NamedPrior = Annotated[
+    Literal["uniform", "training"],
+    Field(description="Class frequencies of the images: all alike, or as in training."),
+]
+ClassName = Annotated[str, Field(max_length=10_000)]
+Frequency = Annotated[float, Field(ge=0, le=1e15)]
+GivenPrior = Annotated[
+    dict[ClassName, Frequency],
+    Field(
+        min_length=1,
+        max_length=100_000,
+        description="Class frequencies of the images by class name; other classes have 0.",
+    ),
+]
+
 
 class PredictBody(BaseModel):
     """Images in JSON. Fields that are not given are taken from the query."""
@@ -37,6 +53,7 @@ class PredictBody(BaseModel):
     top: Top | None = None
     threshold: Threshold | None = None
     embedding: bool | None = None
+    prior: NamedPrior | GivenPrior | None = None
 
 
 class ClassProbability(BaseModel):

@@ -14,6 +14,7 @@ from lpt.serving.http.protocols.v1_records import (
     TASK_PATTERN,
     ClassProbability,
     ImagePrediction,
+    NamedPrior,
     PredictAnswer,
     PredictBody,
     ServedClass,
@@ -30,6 +31,7 @@ from lpt.serving.http.request_body import (
     parse_parts,
     parse_record,
 )
+from lpt.serving.http.request_prior import PriorGiven
 from lpt.serving.http.served_tasks import ServedTasks
 from lpt.serving.serving_records import Answer, TaskCard
 
@@ -67,15 +69,17 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
         embedding: Annotated[
             bool, Query(description="Whether to return the feature of each image.")
         ] = False,
+        prior: Annotated[NamedPrior | None, Query()] = None,
     ) -> PredictAnswer:
         """Predict the classes of one image (raw bytes) or of several (multipart, JSON)."""
-        kind = media_type(request.headers)
+        kind, frequencies = media_type(request.headers), PriorGiven(prior)
         body = await read_body(request.receive)
         if kind == "application/json":
             given = await run_in_threadpool(parse_record, PredictBody, body)
             top = top if given.top is None else given.top
             threshold = threshold if given.threshold is None else given.threshold
             embedding = embedding if given.embedding is None else given.embedding
+            frequencies = PriorGiven(prior if given.prior is None else given.prior)
             check_number(len(given.images), settings.max_images)
             images = await run_in_threadpool(_from_base64, given.images)
         elif kind == "multipart/form-data":
@@ -90,6 +94,7 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
                 "application/json.",
             )
         check_number(len(images), settings.max_images)
+        await run_in_threadpool(frequencies.check, tasks, task)
         answers = await answer_images(
             request, tasks, task, [image.data for image in images], embedding=embedding
         )
@@ -97,7 +102,7 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
             task=answers[0].task,
             predictions=[
                 _prediction(answer, image.name, top, threshold)
-                for answer, image in zip(answers, images, strict=True)
+                for answer, image in zip(frequencies.applied(answers), images, strict=True)
             ],
         )
 
