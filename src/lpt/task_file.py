@@ -36,6 +36,7 @@ __all__ = [
     "BackboneRecord",
     "TaskSpec",
     "backbone_of",
+    "file_metadata",
     "load_task",
     "parse_spec",
     "read_spec",
@@ -43,10 +44,11 @@ __all__ = [
     "save_task",
 ]
 
-FORMAT = 2
-"""The format version that this code writes. It reads every version up to this one.
+FORMAT = 3
+"""The latest format version. Every version up to it is read.
 
-2 adds `prior_power` to the metadata.
+2 adds `prior_power` to the metadata, 3 adds `history`. A file that uses nothing of 3 is written as
+2, so that older versions of lpt read it.
 """
 
 MAX_SHOWN = 100
@@ -68,9 +70,13 @@ def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
         name: tensor.detach().to("cpu", torch.float32).contiguous()
         for name, tensor in _tensors(model, spec.phases).items()
     }
-    metadata = {"lpt_task": str(FORMAT), "spec": spec.model_dump_json()}
-    write_bytes(path, tensor_bytes(tensors, metadata))
+    write_bytes(path, tensor_bytes(tensors, file_metadata(spec)))
     return path.stat().st_size
+
+
+def file_metadata(spec: TaskSpec) -> dict[str, str]:
+    """Return the metadata entries of a task file: the version of its format, and the spec."""
+    return {"lpt_task": str(FORMAT if spec.newer_fields else 2), "spec": spec.model_dump_json()}
 
 
 def read_spec(path: Path, data: bytes | None = None) -> TaskSpec:

@@ -1,9 +1,15 @@
 """The metadata of a task file: what is allowed in each field."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from lpt.backbones.preprocessing import Mean, Std
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
@@ -12,12 +18,15 @@ from lpt.errors import DataError
 if TYPE_CHECKING:
     from lpt.model.two_pass import PromptShape
 
-__all__ = ["BackboneRecord", "TaskSpec", "check_class_names"]
+__all__ = ["MOST_EDITS", "BackboneRecord", "TaskEdit", "TaskSpec", "check_class_names"]
 
 MAX_CLASSES = 100_000
 MAX_NAME = 10_000
 MAX_NAME_BYTES = 4 * 2**20
 """Of all class names together."""
+
+MOST_EDITS = 1000
+"""Of the history of a task; the oldest are dropped."""
 
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Pixels = Annotated[int, Field(ge=1, le=4096)]
@@ -43,6 +52,27 @@ class BackboneRecord(_Record):
     interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
+class TaskEdit(_Record):
+    """One change of a task after its training.
+
+    Attributes:
+        action: what was done.
+        classes: names that it was done to: old names of renamed and merged classes. Of many, the
+            first 20, each shortened.
+        result: name of the renamed or merged class; None otherwise.
+        images: photos that an added class was made of; None otherwise.
+        source: SHA-256 of the task file before the change.
+        date: day of the change in UTC, as 2026-11-28.
+    """
+
+    action: Literal["add-class", "remove-class", "rename-class", "merge-classes", "init-from"]
+    classes: Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=20)]
+    result: Annotated[str, Field(max_length=200)] | None = None
+    images: Images | None = None
+    source: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
 class TaskSpec(_Record):
     """Metadata of a task file.
 
@@ -54,7 +84,9 @@ class TaskSpec(_Record):
         prior_power: probabilities reflect the training frequencies to this power
             (`lpt.evaluation.priors.effective_prior`); None if it was not measured, read as 0.
         many_above, few_below: bounds of the shot groups (`lpt.data.class_groups`).
-        metrics: at the end of training, by phase, split ("val", "test") and name.
+        metrics: at the end of training, by phase, split ("val", "test") and name; empty once the
+            classes were changed.
+        history: changes after the training, oldest first.
     """
 
     name: Name
@@ -73,6 +105,21 @@ class TaskSpec(_Record):
     temperature: Temperature = 0.05
     prior_power: Annotated[float, Field(ge=0, le=2)] | None = None
     metrics: dict[str, dict[str, dict[str, Score | None]]] = {}
+    history: Annotated[tuple[TaskEdit, ...], Field(max_length=MOST_EDITS)] = ()
+
+    @property
+    def newer_fields(self) -> tuple[str, ...]:
+        """Fields in use that files before format 3 do not have."""
+        return tuple(name for name in _FORMAT_3 if getattr(self, name))
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out newer fields that are not in use: older versions of lpt refuse them."""
+        fields: dict[str, Any] = write(self)
+        for name in _FORMAT_3:
+            if not getattr(self, name):
+                fields.pop(name, None)
+        return fields
 
     @property
     def shape(self) -> "PromptShape":
@@ -85,6 +132,9 @@ class TaskSpec(_Record):
     def source_accuracy(self) -> float | None:
         """Overall accuracy on the test images of the training data; None if it has none."""
         return self.metrics.get(f"phase{self.phases}", {}).get("test", {}).get("overall")
+
+
+_FORMAT_3 = ("history",)
 
 
 def check_class_names(names: Sequence[str], origin: str) -> None:

@@ -18,7 +18,7 @@ __all__ = [
 
 STDIN = "-"
 WORDS = ("uniform", "training", "estimate")
-"""Class frequencies that are no file; `lpt.task.class_prior` and `lpt.task.image_prior` know them."""
+"""Class frequencies that are no file (`lpt.task.class_prior`)."""
 HUB_PREFIX = "hf:"
 
 

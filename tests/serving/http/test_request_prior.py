@@ -30,7 +30,7 @@ def probabilities(answer) -> list[float]:
 )
 def test_probabilities_hold_under_the_frequencies_of_the_request(client, prior, target):
     answer = client.post(PREDICT, json={"images": [IMAGE], "prior": prior})
-    wanted = adjust_to_prior(BEFORE, np.ones(4), np.array(target))[0]
+    wanted = adjust_to_prior(BEFORE, np.ones(4), np.array(target, dtype=float))[0]
     assert probabilities(answer) == pytest.approx(wanted, abs=1e-6)
 
 
