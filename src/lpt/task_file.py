@@ -47,8 +47,8 @@ __all__ = [
 FORMAT = 3
 """The latest format version. Every version up to it is read.
 
-2 adds `prior_power` to the metadata, 3 adds `history`. A file that uses nothing of 3 is written as
-2, so that older versions of lpt read it.
+2 adds `prior_power` to the metadata, 3 adds `history` and `validation`. What uses nothing of 3 is
+written as 2.
 """
 
 MAX_SHOWN = 100

@@ -18,7 +18,15 @@ from lpt.errors import DataError
 if TYPE_CHECKING:
     from lpt.model.two_pass import PromptShape
 
-__all__ = ["MOST_EDITS", "BackboneRecord", "TaskEdit", "TaskSpec", "check_class_names"]
+__all__ = [
+    "MOST_EDITS",
+    "BackboneRecord",
+    "GroupScores",
+    "ShotGroup",
+    "TaskEdit",
+    "TaskSpec",
+    "check_class_names",
+]
 
 MAX_CLASSES = 100_000
 MAX_NAME = 10_000
@@ -34,6 +42,10 @@ Images = Annotated[int, Field(ge=0, le=2**53)]
 Score = Annotated[float, Field(ge=-1e9, le=1e9)]
 Temperature = Annotated[float, Field(ge=1e-4, le=1e4)]
 Name = Annotated[str, Field(max_length=MAX_NAME)]
+ShotGroup = Literal["many", "medium", "few"]
+Probabilities = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=100_000)
+]
 
 
 class _Record(BaseModel):
@@ -57,8 +69,9 @@ class TaskEdit(_Record):
 
     Attributes:
         action: what was done.
-        classes: names that it was done to: old names of renamed and merged classes. Of many, the
-            first 20, each shortened.
+        classes: names that it was done to: old names of renamed and merged classes; of a training
+            that started from the task, the classes that were new. Of many, the first 20, each
+            shortened.
         result: name of the renamed or merged class; None otherwise.
         images: photos that an added class was made of; None otherwise.
         source: SHA-256 of the task file before the change.
@@ -71,6 +84,20 @@ class TaskEdit(_Record):
     images: Images | None = None
     source: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class GroupScores(_Record):
+    """Probabilities on validation images of one shot group, ascending.
+
+    Attributes:
+        own: of the true class, for images of the group.
+        right, wrong: of the predicted class where it belongs to the group, for correct and for
+            wrong predictions.
+    """
+
+    own: Probabilities = ()
+    right: Probabilities = ()
+    wrong: Probabilities = ()
 
 
 class TaskSpec(_Record):
@@ -87,6 +114,9 @@ class TaskSpec(_Record):
         metrics: at the end of training, by phase, split ("val", "test") and name; empty once the
             classes were changed.
         history: changes after the training, oldest first.
+        validation: probabilities on validation images by shot group, from which sets and thresholds
+            are computed (`lpt.task.decisions`); empty without validation images, and once the
+            classes were changed.
     """
 
     name: Name
@@ -106,6 +136,7 @@ class TaskSpec(_Record):
     prior_power: Annotated[float, Field(ge=0, le=2)] | None = None
     metrics: dict[str, dict[str, dict[str, Score | None]]] = {}
     history: Annotated[tuple[TaskEdit, ...], Field(max_length=MOST_EDITS)] = ()
+    validation: dict[ShotGroup, GroupScores] = {}
 
     @property
     def newer_fields(self) -> tuple[str, ...]:
@@ -134,7 +165,7 @@ class TaskSpec(_Record):
         return self.metrics.get(f"phase{self.phases}", {}).get("test", {}).get("overall")
 
 
-_FORMAT_3 = ("history",)
+_FORMAT_3 = ("history", "validation")
 
 
 def check_class_names(names: Sequence[str], origin: str) -> None:

@@ -12,6 +12,7 @@ from lpt.api.train_task import choose_reporter
 from lpt.arguments import fraction
 from lpt.backbones import FrozenViT
 from lpt.data.manifest import Manifest, Split
+from lpt.data.sampling import sample_per_class
 from lpt.data.sources.open_data import open_data
 from lpt.errors import DataError, ParameterError
 from lpt.progress import Reporter
@@ -26,7 +27,6 @@ from lpt.task.editing.task_parts import check_new_file, read_parts, save_parts
 from lpt.task.exported.exported_task import ExportedTask
 from lpt.task.inference.image_inputs import ImageLike, as_split, iterate_inputs
 from lpt.training.run.run_data import data_of_run
-from lpt.training.run.training_context import sample_per_class
 
 __all__ = ["add_class", "merge_classes", "remove_classes", "rename_class"]
 

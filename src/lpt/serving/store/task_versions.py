@@ -100,7 +100,7 @@ class TaskEntry:
         if version is None:
             return TaskCard(self.name, self.name, (), None, {}, "", 0, 0, self.state, reason, {})
         spec = version.spec
-        shown = {"class_names", "class_counts", "metrics", "backbone"}
+        shown = {"class_names", "class_counts", "metrics", "backbone", "validation"}
         return TaskCard(
             name=self.name,
             version=version.name,

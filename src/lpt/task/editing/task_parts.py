@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,8 +61,29 @@ class TaskParts:
             classifier: (C, D), of the new classes.
             names, counts: (C,) likewise.
             action, classes, result, images: of the entry, as in `TaskEdit`.
-            scores_hold: whether metrics that were measured before still hold.
+            scores_hold: whether metrics and validation scores that were measured before still hold.
         """
+        history = self.history_with(action, classes, result=result, images=images)
+        changed: dict[str, Any] = {
+            "class_names": names,
+            "class_counts": counts,
+            "history": history,
+        }
+        if not scores_hold:
+            changed |= {"metrics": {}, "validation": {}}
+        # Not model_copy, which validates nothing.
+        spec = TaskSpec.model_validate({**dict(self.spec), **changed})
+        return replace(self, spec=spec, tensors={**self.tensors, "classifier": classifier})
+
+    def history_with(
+        self,
+        action: str,
+        classes: tuple[str, ...],
+        *,
+        result: str | None = None,
+        images: int | None = None,
+    ) -> tuple[TaskEdit, ...]:
+        """Return the history with one more entry, which names this file as its source."""
         short = tuple(shortened(name, _LONGEST) for name in classes[:_MOST_NAMED])
         entry = TaskEdit.model_validate(
             {
@@ -73,16 +95,7 @@ class TaskParts:
                 "date": datetime.now(UTC).date().isoformat(),
             }
         )
-        changed = {
-            "class_names": names,
-            "class_counts": counts,
-            "history": (*self.spec.history, entry)[-MOST_EDITS:],
-        }
-        if not scores_hold:
-            changed["metrics"] = {}
-        # Not model_copy, which validates nothing.
-        spec = TaskSpec.model_validate({**dict(self.spec), **changed})
-        return replace(self, spec=spec, tensors={**self.tensors, "classifier": classifier})
+        return (*self.spec.history, entry)[-MOST_EDITS:]
 
 
 def read_parts(path: str | Path) -> TaskParts:
