@@ -45,7 +45,7 @@ def test_new_images_are_covered_together_and_within_each_group(backbone, coverag
     groups = ClassGroups().of(COUNTS)[labels]
     rows = np.arange(len(labels))
     together = LabelSets.of(spec(backbone), coverage).thresholds.sets(probabilities)
-    assert together[rows, labels].mean() == pytest.approx(coverage, abs=0.03)
+    assert together[rows, labels].mean() > coverage - 0.03  # more: the best class is always in
     assert together[rows, labels][groups == "few"].mean() < coverage
     within = LabelSets.of(spec(backbone), coverage, by_group=True).thresholds.sets(probabilities)
     for group in ("many", "medium", "few"):
