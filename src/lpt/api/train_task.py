@@ -54,7 +54,7 @@ def train(
             (see `lpt.open_data`).
         backbone: a name that `lpt backbones` lists, or a local file; None takes the recipe's.
         out: run folder; None creates a new one below runs/.
-        recipe: "default", "paper", "released", or the path of a YAML file.
+        recipe: "default", "adapters", "paper", "released", or the path of a YAML file.
         settings: dotted settings that replace the recipe's, such as {"phase1.epochs": 5}.
         seed: random seed; None takes the recipe's (0).
         budget: time limit of the whole run: seconds, or text such as "20m". Epochs are reduced to

@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lpt.data.sources.data_string import parse_spec, path_exists
+from lpt.data.sources.data_string import parse_spec, path_exists, same_data
 from lpt.errors import DataError, LptError, ParameterError, TaskFileError
 from lpt.machine.device_name import check_device_name
 
+if TYPE_CHECKING:
+    from lpt.data.sources.shifted_sets import ShiftedSet
+
 __all__ = [
-    "check_classes",
     "given_device",
     "given_paths",
     "given_prior",
     "given_run",
     "given_runs",
+    "open_local_sets",
 ]
 
 STDIN = "-"
@@ -49,28 +53,30 @@ def given_prior(prior: str | None) -> str | None:
     return prior
 
 
-def check_classes(run: Path, sources: Mapping[str, str]) -> None:
-    """Check that local data has only classes of a task.
+def open_local_sets(run: Path, sources: Mapping[str, str]) -> "dict[str, tuple[ShiftedSet, ...]]":
+    """Open local test data, and check that it has only classes of a task.
 
-    What cannot be checked without torch is left to the command: a damaged task file, say.
+    What cannot be opened without torch is left to the command: a damaged task file, say. So is the
+    data of the run itself.
 
+    Returns: the sets by name, as `lpt.shift.open_sets.open_sets` returns them.
     Raises: DataError as `lpt.shift.open_sets.open_sets`.
     """
-    from pydantic import ValidationError
-
-    from lpt.files.tensor_files import TensorFile, TensorLimits
     from lpt.shift.open_sets import open_sets
-    from lpt.task_spec import TaskSpec
+    from lpt.task_spec import read_spec
+    from lpt.training.run.run_files import RunFiles
 
-    file = run / "task.safetensors" if run.is_dir() else run
+    files = RunFiles(run)
     try:
-        with TensorFile(file, TensorLimits(), TaskFileError) as opened:
-            spec = TaskSpec.model_validate_json(opened.metadata["spec"])
-    except (LptError, KeyError, ValidationError):
-        return
-    for name, source in sources.items():
-        if path_exists(parse_spec(source).source):
-            open_sets(name, source, spec.class_names)
+        spec = read_spec(files.task_file if run.is_dir() else run)
+        own = files.read_config().data.source if files.config_file.is_file() else None
+    except LptError:
+        return {}
+    return {
+        name: open_sets(name, source, spec.class_names)
+        for name, source in sources.items()
+        if path_exists(parse_spec(source).source) and not (own and same_data(source, own))
+    }
 
 
 def given_runs(runs: Sequence[Path]) -> list[Path]:

@@ -62,7 +62,7 @@ def study(
     recipe: Annotated[
         str,
         typer.Option(
-            help="Recipe of rows that do not name one: default, paper, released or a file."
+            help="Recipe of rows that name none: default, adapters, paper, released or a file."
         ),
     ] = "default",
     only: Annotated[

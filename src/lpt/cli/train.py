@@ -47,9 +47,9 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Run folder.", show_default="a new one below runs/")
     ] = None,
-    recipe: Annotated[str, typer.Option(help="default, paper, released, or a YAML file.")] = (
-        "default"
-    ),
+    recipe: Annotated[
+        str, typer.Option(help="default, adapters, paper, released, or a YAML file.")
+    ] = ("default"),
     settings: Annotated[
         list[str] | None,
         typer.Option(

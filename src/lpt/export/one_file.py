@@ -14,7 +14,7 @@ from lpt.export.source_task import source_task
 from lpt.export.write_graph import check_onnx, checked_graph
 from lpt.files.atomic_files import write_atomic, write_bytes
 from lpt.progress import Reporter, SilentReporter
-from lpt.task.load_path import HUB_PREFIX
+from lpt.task.path_kinds import HUB_PREFIX
 
 __all__ = ["Exported", "Format", "export_task"]
 

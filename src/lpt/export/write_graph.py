@@ -17,10 +17,10 @@ from lpt.files.regular_files import size_text
 from lpt.task import Task
 from lpt.task.exported.graph_inputs import TaskInputs
 from lpt.task.exported.onnx_file import (
-    EXPORT_FORMAT,
     MAX_BYTES,
     ExportRecord,
     checked_onnx,
+    format_version,
     needed_module,
 )
 from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
@@ -136,7 +136,7 @@ def export_metadata(
         "interpolation": spec.backbone.interpolation,
     }
     return {
-        "lpt_export": str(EXPORT_FORMAT),
+        "lpt_export": format_version(spec),
         "spec": spec.model_dump_json(),
         "export": record.model_dump_json(),
         "class_names": json.dumps(spec.class_names, ensure_ascii=False),

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lpt.config import PhaseConfig, RunConfig
+from lpt.config.ranges import MAX_EPOCHS
 from lpt.errors import ParameterError
 from lpt.files.atomic_files import write_json
 from lpt.files.json_files import read_json
 from lpt.progress import human_time, plural
 from lpt.training.budget import fit_budget
 from lpt.training.deadline import Deadline, StageClock
-from lpt.training.engine.checkpoint import MAX_EPOCHS
 from lpt.training.engine.stage import Stage
 from lpt.training.estimate import (
     Pace,

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
+from lpt.task_spec import PARAMETERS
 from lpt.training.budget_watch import BudgetWatch, clock_of, plan_time, report_cuts, resumed_watch
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
 from lpt.training.engine.loop import Loop, fit
@@ -76,7 +78,7 @@ class Trainer:
 
     @property
     def other_parameters(self) -> int:
-        """Number of the other trainable parameters: keys and classifier."""
+        """Number of the other trainable parameters: adapters, keys and classifier."""
         return sum(p.numel() for role, p in self._trainable() if role != "prompts")
 
     def identity(self) -> dict[str, Any]:
@@ -104,20 +106,20 @@ class Trainer:
         self.watch = plan_time(self.context, self.phases, self.stage, seconds, began)
 
     def take_phase1(
-        self, shared: Tensor, classifier: Tensor, *, seconds: float = 0.0, peak_memory: int = 0
+        self, tensors: Mapping[str, Tensor], *, seconds: float = 0.0, peak_memory: int = 0
     ) -> None:
         """Use a phase 1 that was trained in another run; ignored if this run has a checkpoint.
 
         Args:
-            shared: (L, P, D) shared prompts, trained on the same data and backbone.
-            classifier: (C, D) raw class weights at the end of that phase.
+            tensors: of the task file of that run, trained on the same data and backbone.
             seconds: duration of that training, for this run's record.
             peak_memory: its peak memory use in bytes, likewise.
-        Raises: RunError if the shapes differ from this run's.
+        Raises: RunError if a tensor has no place in this run's model, or another shape there.
         """
         if self.folder.last_file.is_file():
             return
-        phase, trained = self.phases[0], {"shared.prompts": shared, "classifier.weight": classifier}
+        phase = self.phases[0]
+        trained = {PARAMETERS[name]: tensor for name, tensor in tensors.items()}
         load_trainable(self.model, {**trainable_state(self.model), **trained}, "phase 1")
         checkpoint = Checkpoint(
             Position(phase.index, phase.section(self.config).epochs),

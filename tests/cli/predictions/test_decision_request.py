@@ -10,7 +10,7 @@ import pytest
 import lpt as package
 from lpt.task.decisions.label_sets import LabelSets
 from lpt.task.editing.task_parts import read_parts, save_parts
-from lpt.task_spec import GroupScores
+from lpt.task_records import GroupScores
 
 from ..running import refused
 

@@ -6,7 +6,7 @@ import pytest
 from lpt.errors import ParameterError
 from lpt.task.decisions.group_thresholds import GroupThresholds
 from lpt.task.prediction import Prediction
-from lpt.task_spec import GroupScores
+from lpt.task_records import GroupScores
 
 from ...test_task_file import spec_for
 from ...tiny import backbone_of, write_backbone

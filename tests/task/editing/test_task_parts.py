@@ -10,7 +10,7 @@ from lpt.errors import LptError, ParameterError, TaskFileError
 from lpt.task.editing.task_parts import check_new_file, read_parts, save_parts
 from lpt.task.task_digest import task_digest
 from lpt.task_file import load_task, read_spec
-from lpt.task_spec import MOST_EDITS
+from lpt.task_records import MOST_EDITS
 
 from ...serving.many_tasks import save, task_of
 from ...tiny import backbone_of, write_backbone

@@ -83,7 +83,7 @@ def formatter(
 def _line(row: PredictionRow) -> str:
     if row.prediction is None:
         return printable(f"{row.path}  error: {row.error}")
-    line = str(row.prediction).removeprefix(row.prediction.path)
+    line = str(row.prediction).removeprefix(printable(row.prediction.path))
     mark = f"  {UNSURE}" if row.unsure else ""
     members = "" if row.members is None else f"  {{{', '.join(row.members)}}}"
     return printable(f"{row.path}{mark}{line}{members}")

@@ -75,10 +75,8 @@ def _train(
             shutil.rmtree(run_folder.path, ignore_errors=True)  # killed before it was complete
             run_folder.create(trainer.config, trainer.identity())
         if start is not None:
-            found = load_file(start.task_file)
             trainer.take_phase1(
-                found["shared_prompts"],
-                found["classifier"],
+                load_file(start.task_file),
                 seconds=start.seconds,
                 peak_memory=start.peak_memory_bytes,
             )

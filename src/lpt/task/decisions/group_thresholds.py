@@ -12,7 +12,8 @@ from lpt.errors import ParameterError
 from lpt.progress import percent, plural
 from lpt.task.decisions.validation_scores import check_stored
 from lpt.task.prediction import Prediction
-from lpt.task_spec import GroupScores, TaskSpec
+from lpt.task_records import GroupScores
+from lpt.task_spec import TaskSpec
 
 __all__ = ["GroupThreshold", "GroupThresholds"]
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from lpt.data.class_groups import ClassGroups
 from lpt.errors import ConfigError
-from lpt.task_spec import GroupScores, ShotGroup, TaskSpec
+from lpt.task_records import GroupScores, ShotGroup
+from lpt.task_spec import TaskSpec
 
 __all__ = ["MOST_IMAGES", "check_stored", "validation_scores"]
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from lpt.escape import printable, shortened
 from lpt.progress import listed, plural
 from lpt.task.editing.task_parts import TaskParts
-from lpt.task_spec import TaskEdit
+from lpt.task_records import TaskEdit
 
 __all__ = ["TaskDiff", "compare_tasks", "history_lines"]
 

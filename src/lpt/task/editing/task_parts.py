@@ -15,8 +15,8 @@ from lpt.escape import shortened
 from lpt.files.atomic_files import check_writable, write_bytes
 from lpt.files.tensor_files import TensorFile, tensor_bytes
 from lpt.task.task_digest import task_digest
-from lpt.task_file import FORMAT, LIMITS, file_metadata, parse_spec
-from lpt.task_spec import MOST_EDITS, TaskEdit, TaskSpec
+from lpt.task_records import MOST_EDITS, TaskEdit
+from lpt.task_spec import FORMAT, LIMITS, TaskSpec, file_metadata, parse_spec
 
 __all__ = ["TaskParts", "check_new_file", "read_parts", "save_parts"]
 

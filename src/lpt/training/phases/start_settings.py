@@ -7,7 +7,7 @@ from typing import Any
 from lpt.backbones.named_by_file import check_named
 from lpt.errors import ConfigError
 from lpt.files.made_here import is_marked
-from lpt.task_file import read_spec
+from lpt.task_spec import read_spec
 
 __all__ = ["start_settings", "task_file_of"]
 
@@ -37,6 +37,7 @@ def start_settings(task: str | os.PathLike[str], *, backbone_given: bool) -> dic
         "layer_norm_eps": spec.backbone.layer_norm_eps,
         "prompts.length": spec.prompt_length,
         "prompts.shared_blocks": spec.shared_blocks,
+        "adapters.width": spec.adapter_width,
         "augment.resize_rule": spec.resize_rule,
     }
     if spec.phases == 2:

@@ -20,7 +20,7 @@ from lpt.model.two_pass import LongTailedPromptModel
 from lpt.progress import listed, plural
 from lpt.task.editing.place_class import OldImages, place_class
 from lpt.task.editing.task_parts import TaskParts, read_parts
-from lpt.task_file import LIMITS
+from lpt.task_spec import LIMITS, PARAMETERS
 from lpt.training.phases.initialization import start_classifier
 from lpt.training.phases.phase import Phase
 from lpt.training.phases.start_settings import task_file_of
@@ -112,6 +112,7 @@ class TaskStart:
         own, new = self.parts.spec, self._new(class_names)
         gone = [name for name in own.class_names if name not in set(class_names)]
         taken = "prompts and keys" if own.phases == 2 else "shared prompts"
+        taken += ", adapters" if own.adapter_width else ""
         both = len(class_names) - len(new)
         lines = [
             f"start     {printable(self.origin)}: {taken}, and "
@@ -145,10 +146,8 @@ class TaskStart:
                 )
 
     def _prompts(self, model: LongTailedPromptModel) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {"shared_prompts": model.shared.prompts}
-        if self.parts.spec.phases == 2:
-            found |= {"group_prompts": model.pool.prompts, "keys": model.pool.keys}
-        return found
+        names = [name for name in self.parts.tensors if name != "classifier"]
+        return {name: model.get_parameter(PARAMETERS[name]) for name in names}
 
     def _started(self, phase: Phase) -> Phase:
         """Return a phase that starts from the task where the task has what it trains."""

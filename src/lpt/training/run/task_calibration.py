@@ -9,7 +9,8 @@ from lpt.evaluation import fit_temperature
 from lpt.evaluation.priors import fit_prior_power
 from lpt.records import Predictions
 from lpt.task.decisions.validation_scores import validation_scores
-from lpt.task_spec import GroupScores, ShotGroup, TaskSpec
+from lpt.task_records import GroupScores, ShotGroup
+from lpt.task_spec import TaskSpec
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["TaskCalibration"]

@@ -39,6 +39,7 @@ def task_metadata(
         prompt_length=shape.length,
         pool_size=shape.pool_size,
         top_k=shape.top_k,
+        adapter_width=model.adapter_width,
         phases=2 if model.phases == 2 else 1,
         resize_rule=context.config.augment.resize_rule,
         resize=context.resize,
