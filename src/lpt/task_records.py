@@ -1,4 +1,4 @@
-"""Records inside the metadata of a task file: changes of a task, and scores of validation images."""
+"""Records in the metadata of a task file: changes of a task, scores of validation images."""
 
 from typing import Annotated, Literal
 

@@ -1,7 +1,7 @@
 """Change the classes of a trained task: each function writes a new task file."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lpt.api.train_task import choose_reporter
-from lpt.arguments import fraction
+from lpt.arguments import fraction, path_text
 from lpt.backbones import FrozenViT
 from lpt.data.manifest import Manifest, Split
 from lpt.data.sampling import sample_per_class
@@ -25,7 +25,7 @@ from lpt.task.editing.edit_classes import rename_class as renamed
 from lpt.task.editing.place_class import OldImages, PlacedClass, place_class
 from lpt.task.editing.task_parts import check_new_file, read_parts, save_parts
 from lpt.task.exported.exported_task import ExportedTask
-from lpt.task.inference.image_inputs import ImageLike, as_split, iterate_inputs
+from lpt.task.inference.image_inputs import Images, as_split, iterate_inputs
 from lpt.training.run.run_data import data_of_run
 
 __all__ = ["add_class", "merge_classes", "remove_classes", "rename_class"]
@@ -45,7 +45,7 @@ FEWEST_MEASURED = 50
 def add_class(
     task: PathLike,
     name: str,
-    photos: Iterable[ImageLike],
+    photos: Images,
     *,
     out: PathLike,
     others: PathLike | None = None,
@@ -78,10 +78,12 @@ def add_class(
         classes; DataError for a photo that cannot be read; otherwise as `lpt.load`.
     """
     fraction("most_lost", most_lost)
-    file = check_new_file(out)
+    file = _new_file(task, out, (name,))
+    if others is not None:
+        path_text("others", others)
     parts = read_parts(task)
     check_new_class(parts, name)
-    pictures = as_split(iterate_inputs(photos if isinstance(photos, Sequence) else list(photos)))
+    pictures = as_split(iterate_inputs(photos))
     if not len(pictures):
         raise DataError(f"class '{name}': no photo was given. Give one or more.")
     data = _old_data(Path(task), parts.spec.class_names, others)
@@ -114,7 +116,7 @@ def remove_classes(task: PathLike, names: Sequence[str], *, out: PathLike) -> No
     Raises: ParameterError for an unknown class, with the nearest known ones, if fewer than two
         classes would be left, or if `out` exists; TaskFileError for a damaged file.
     """
-    file = check_new_file(out)
+    file = _new_file(task, out, _listed(names))
     save_parts(file, reduced(read_parts(task), names))
 
 
@@ -128,7 +130,7 @@ def rename_class(task: PathLike, old: str, new: str, *, out: PathLike) -> None:
     Raises: ParameterError for an unknown class or a name that is taken; otherwise as
         `remove_classes`.
     """
-    file = check_new_file(out)
+    file = _new_file(task, out, (old, new))
     save_parts(file, renamed(read_parts(task), old, new))
 
 
@@ -142,8 +144,23 @@ def merge_classes(task: PathLike, names: Sequence[str], into: str, *, out: PathL
         out: the task file to write; it must not exist.
     Raises: as `rename_class`.
     """
-    file = check_new_file(out)
+    file = _new_file(task, out, (*_listed(names), into))
     save_parts(file, merged(read_parts(task), names, into))
+
+
+def _new_file(task: PathLike, out: PathLike, names: Sequence[str]) -> Path:
+    """Check the arguments that every function has, and return the path of the new file."""
+    path_text("task", task)
+    for name in names:
+        if not isinstance(name, str):
+            raise ParameterError(f"class names: {type(name).__name__} given. Give texts.")
+    return check_new_file(path_text("out", out))
+
+
+def _listed(names: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise ParameterError(f"`names`: {type(names).__name__} given. Give a list of class names.")
+    return tuple(names)
 
 
 class _Look:
