@@ -15,10 +15,12 @@ __all__ = ["export_metadata", "public_spec"]
 
 
 def public_spec(spec: TaskSpec) -> TaskSpec:
-    """Return the metadata without folders of this machine: a local backbone keeps its file name.
+    """Return the metadata without folders of this machine, and without the history of the task.
 
-    The hash of the weights still identifies it, and who loads the task names the file.
+    A local backbone keeps its file name. The hash of the weights still identifies it, and who loads
+    the task names the file. The history names classes that the task no longer has.
     """
+    spec = spec.model_copy(update={"history": ()})
     name = spec.backbone.name
     drawn = name.removeprefix("random:")
     prefix, kind = name[: len(name) - len(drawn)], kind_of_name(drawn)
