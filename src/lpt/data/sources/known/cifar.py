@@ -18,7 +18,7 @@ from PIL import Image
 
 from lpt.data.image_stores import FileStore
 from lpt.data.longtail import profile_counts
-from lpt.data.parquet_reader import row_count
+from lpt.data.parquet.parquet_reader import row_count
 from lpt.data.sources.data_string import DataSpec
 from lpt.data.sources.listing import Listing
 from lpt.data.sources.parquet_dataset import read_parquet
