@@ -75,5 +75,5 @@ def run_folder() -> Path:
             return Document(copy.deepcopy(known.value), known.lines)
         return read_yaml(given)
 
-    recipes.read_yaml = read
+    vars(recipes)["read_yaml"] = read
     return root / "run"
