@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,15 @@ def test_a_finished_run_shows_classes_backbone_sizes_scores_and_history():
         assert name in text
     assert len(info.history) == len((RUN / "metrics.jsonl").read_text().splitlines())
     assert json.loads(json.dumps(info.to_json()))["task"]["name"] == info.task.name
+
+
+@pytest.mark.usefixtures("no_backbone")
+def test_adapters_are_shown_where_there_are_any():
+    info = read_info(RUN)
+    assert "\nadapters " not in render_info(info)
+    adapted = info.task.model_copy(update={"adapter_width": 4})
+    text = render_info(replace(info, task=adapted))
+    assert "adapters   4 neurons beside the MLP of each block" in text
 
 
 @pytest.mark.usefixtures("no_backbone")

@@ -18,6 +18,7 @@ from lpt.errors import BackboneError, ConfigError, LptError, ParameterError, Tas
 from lpt.export import export_task, write_graph
 from lpt.export.check_images import CheckImages
 from lpt.export.source_task import export_place
+from lpt.export.torch_program import checked_program
 from lpt.export.write_graph import checked_graph
 from lpt.task import Task
 
@@ -143,6 +144,24 @@ def test_any_number_of_matches_and_a_task_of_phase_1(task, tmp_path, top):
     )
     names = [v.name for v in onnx.ModelProto.FromString(made.content).graph.output]
     assert names == ["logits", "probabilities"]
+
+
+@pytest.mark.parametrize("phases", [1, 2])
+def test_adapters_are_part_of_every_form(task, tmp_path, phases):
+    """Also in a backbone with layer scale, and as a program of torch."""
+    for number, backbone in enumerate((task.model.backbone, vit(init_values=0.3))):
+        backbone.spec = task.model.backbone.spec
+        spec = spec_for(backbone, phases=phases, adapter_width=3)
+        own = Task(model_for(backbone, spec), spec)
+        path, images = tmp_path / f"{number}.onnx", noise(task, 5)
+        made = checked_graph(own, images, path, dtype="float32")
+        assert made.parity.logit_error < 1e-5
+        path.write_bytes(made.content)
+        assert lpt.load(path).spec.adapter_width == 3
+        metadata = onnx.ModelProto.FromString(made.content).metadata_props
+        assert {"lpt_export": "2"}.items() <= {e.key: e.value for e in metadata}.items()
+    parity, _ = checked_program(own, images)
+    assert parity.logit_error < 1e-5
 
 
 def test_a_graph_that_differs_is_not_written(tmp_path, monkeypatch):

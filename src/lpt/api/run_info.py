@@ -3,20 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lpt.data.class_groups import ClassGroups
 from lpt.errors import RunError
 from lpt.escape import printable
 from lpt.evaluation import COLUMNS, render_table
 from lpt.progress import human_time, percent, plural
-from lpt.task.exported.exported_task import is_exported
-from lpt.task.exported.input_file import is_input_file, read_inputs
-from lpt.task.exported.onnx_file import ExportRecord, read_onnx
-from lpt.task.load_path import HUB_PREFIX
+from lpt.task.path_kinds import HUB_PREFIX, is_exported, is_input_file
 from lpt.task.run_result import Result, read_result
-from lpt.task_file import TaskSpec, read_spec
-from lpt.training.run.run_folder import RunFolder, read_metrics
+from lpt.task_spec import TaskSpec, read_spec
+from lpt.training.run.run_files import RunFiles
+from lpt.training.run.run_records import read_metrics
+
+if TYPE_CHECKING:
+    from lpt.task.exported.onnx_file import ExportRecord
 
 __all__ = ["RunInfo", "read_info", "render_info"]
 
@@ -44,7 +45,7 @@ class RunInfo:
     settings: Mapping[str, Any] | None
     result: Result | None
     history: tuple[Mapping[str, Any], ...]
-    export: ExportRecord | None = None
+    export: "ExportRecord | None" = None
 
     def to_json(self) -> dict[str, Any]:
         """All attributes as plain JSON values."""
@@ -75,7 +76,7 @@ def read_info(path: str | Path) -> RunInfo:
         return _file_info(str(path), fetch_task(str(path)))
     if not given.is_dir():
         return _file_info(str(path), given)
-    folder = RunFolder(given)
+    folder = RunFiles(given)
     finished = folder.task_file.is_file()
     if not folder.config_file.is_file():
         if not finished:
@@ -98,8 +99,12 @@ def _file_info(name: str, file: Path) -> RunInfo:
     if not is_exported(file):
         spec = read_spec(file)
     elif is_input_file(file):
+        from lpt.task.exported.input_file import read_inputs
+
         spec = read_inputs(file).spec
     else:
+        from lpt.task.exported.onnx_file import read_onnx
+
         graph = read_onnx(file)
         spec, record = graph.spec, graph.record
     return RunInfo(name, True, spec, file.stat().st_size, None, None, (), record)
@@ -151,11 +156,18 @@ def _task_lines(task: TaskSpec, size: int) -> list[str]:
         f"backbone   {printable(task.backbone.name)}, {task.backbone.image_size} px, "
         f"weights {task.backbone.sha256[:12]}",
         f"prompts    {prompts}",
+        *_adapters(task),
         f"answers    softmax(cosine / {task.temperature:.3g})",
     ]
 
 
-def _export_lines(record: ExportRecord) -> list[str]:
+def _adapters(task: TaskSpec) -> list[str]:
+    if not task.adapter_width:
+        return []
+    return [f"adapters   {plural(task.adapter_width, 'neuron')} beside the MLP of each block"]
+
+
+def _export_lines(record: "ExportRecord") -> list[str]:
     kind = "validation images" if record.real_images else "images of noise"
     lines = [
         f"export     ONNX, {record.dtype}",

@@ -8,17 +8,19 @@ from lpt.backbones.names import Kind, kind_of_name
 from lpt.export.onnx_options import Dtype, Form
 from lpt.export.parity import Parity
 from lpt.task import Task
-from lpt.task.exported.onnx_file import EXPORT_FORMAT, ExportRecord
+from lpt.task.exported.onnx_file import ExportRecord, format_version
 from lpt.task_spec import TaskSpec
 
 __all__ = ["export_metadata", "public_spec"]
 
 
 def public_spec(spec: TaskSpec) -> TaskSpec:
-    """Return the metadata without folders of this machine: a local backbone keeps its file name.
+    """Return the metadata without folders of this machine, and without the history of the task.
 
-    The hash of the weights still identifies it, and who loads the task names the file.
+    A local backbone keeps its file name. The hash of the weights still identifies it, and who loads
+    the task names the file. The history names classes that the task no longer has.
     """
+    spec = spec.model_copy(update={"history": ()})
     name = spec.backbone.name
     drawn = name.removeprefix("random:")
     prefix, kind = name[: len(name) - len(drawn)], kind_of_name(drawn)
@@ -66,7 +68,7 @@ def export_metadata(
         "interpolation": spec.backbone.interpolation,
     }
     return {
-        "lpt_export": str(EXPORT_FORMAT),
+        "lpt_export": format_version(spec),
         "spec": spec.model_dump_json(),
         "export": record.model_dump_json(),
         "class_names": json.dumps(spec.class_names, ensure_ascii=False),

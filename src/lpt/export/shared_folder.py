@@ -33,9 +33,9 @@ def export_shared(
     """Write a task as NAME.safetensors beside the graph of its backbone.
 
     The graph is written with the first task and used by all that have the same backbone, image
-    size, K, T and phases. Its inputs are `pixel_values` and the tensors of a task's file: keys and
-    values of the shared prompts of every block, group prompts and their keys, class directions and
-    temperature.
+    size, K, T and phases, and adapters (of any width) or none. Its inputs are `pixel_values` and
+    the tensors of a task's file: keys and values of the shared prompts of every block, group
+    prompts and their keys, class directions, temperature, and weights of the adapters.
 
     Args:
         run: run folder or task file.

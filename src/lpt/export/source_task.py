@@ -6,7 +6,7 @@ from lpt.errors import ConfigError
 from lpt.task import Task, load
 from lpt.task.exported.exported_task import ExportedTask
 from lpt.task.hub_files import parse_repository
-from lpt.task.load_path import HUB_PREFIX
+from lpt.task.path_kinds import HUB_PREFIX
 
 __all__ = ["export_place", "source_task"]
 

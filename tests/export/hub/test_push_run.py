@@ -282,12 +282,14 @@ def test_the_adapter_names_backbone_and_hash():
 
 
 def test_no_path_of_this_machine_is_published(tmp_path):
+    """Adapters are, and the card names them."""
     backbone = backbone_of(write_backbone(tmp_path / "private" / "vit.safetensors"))
-    spec = spec_for(backbone)
+    spec = spec_for(backbone, adapter_width=2)
     save_task(tmp_path / "task.safetensors", model_for(backbone, spec), spec)
     files = repository_files(tmp_path / "task.safetensors", "ada/birds")
     for name, content in files.items():
         assert str(tmp_path).encode() not in content, name
+    assert b"holds the prompts, the adapters and the classifier" in files["README.md"]
     published = tmp_path / "published.safetensors"
     published.write_bytes(files["task.safetensors"])
     assert read_spec(published).backbone.name == "vit.safetensors"
@@ -295,4 +297,5 @@ def test_no_path_of_this_machine_is_published(tmp_path):
         safe_open(published, "pt") as copy,
         safe_open(tmp_path / "task.safetensors", "pt") as own,
     ):
+        assert copy.metadata()["lpt_task"] == "3"
         assert all(copy.get_tensor(n).equal(own.get_tensor(n)) for n in own.keys())  # noqa: SIM118

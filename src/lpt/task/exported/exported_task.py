@@ -12,20 +12,20 @@ from torch import Tensor
 from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError, ParameterError
-from lpt.files.regular_files import is_file
 from lpt.machine.devices import choose_device
 from lpt.records import Output, Predictions
 from lpt.task.call_checks import OnBatch, check_run, check_split
 from lpt.task.class_prior import adjust_predictions
-from lpt.task.exported.input_file import graph_path, is_input_file, read_inputs
+from lpt.task.exported.input_file import graph_path, read_inputs
 from lpt.task.exported.onnx_file import read_onnx
 from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
 from lpt.task.inference.image_inputs import Images
 from lpt.task.inference.run_split import run_split
+from lpt.task.path_kinds import is_input_file
 from lpt.task.trained_task import Floats, Task
 from lpt.task_spec import TaskSpec
 
-__all__ = ["ExportedTask", "is_exported"]
+__all__ = ["ExportedTask"]
 
 _sessions: "WeakValueDictionary[tuple[str, str], OnnxSession]" = WeakValueDictionary()
 
@@ -117,12 +117,6 @@ class ExportedTask(Task):
             on_batch=on_batch,
         )
         return found if self.prior is None else adjust_predictions(self.spec, found, self.prior)
-
-
-def is_exported(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is a file of `lpt export`: an ONNX graph, or a task that shares one."""
-    file = Path(path)
-    return file.suffix.lower() == ".onnx" or (is_file(file) and is_input_file(file))
 
 
 def _session(path: Path, device: torch.device) -> OnnxSession:
