@@ -27,16 +27,9 @@ from lpt.task.class_prior import source_prior
 from lpt.task.task_digest import task_digest
 
 from ..tiny import backbone_of
-from .many_tasks import classes, save, task_of, write_lively
+from .many_tasks import classes, png, save, task_of, write_lively
 
 TASKS = ("ant", "bee", "cat")
-
-
-def png(seed: int = 0, side: int = 24) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,9 @@ from typing import Literal
 from lpt.arguments import path_text
 from lpt.errors import ParameterError
 from lpt.export.check_images import check_images
-from lpt.export.graph_builder import Dtype
+from lpt.export.onnx_options import Dtype, check_onnx
 from lpt.export.parity import Parity
 from lpt.export.source_task import source_task
-from lpt.export.write_graph import check_onnx, checked_graph
 from lpt.files.atomic_files import write_atomic, write_bytes
 from lpt.progress import Reporter, SilentReporter
 from lpt.task.path_kinds import HUB_PREFIX
@@ -89,6 +88,8 @@ def export_task(
         parity, write = checked_program(task, check)
         write_atomic(target, write)
     else:
+        from lpt.export.write_graph import checked_graph
+
         graph = checked_graph(task, check, target, dtype=dtype, opset=opset)
         parity = graph.parity
         write_bytes(target, graph.content)

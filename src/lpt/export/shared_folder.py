@@ -6,12 +6,11 @@ from pathlib import Path
 from lpt.arguments import path_text
 from lpt.errors import ConfigError
 from lpt.export.check_images import check_images
-from lpt.export.graph_builder import Dtype
 from lpt.export.one_file import Exported
+from lpt.export.onnx_options import Dtype, check_onnx
 from lpt.export.parity import compare
 from lpt.export.public_spec import public_spec
 from lpt.export.source_task import source_task
-from lpt.export.write_graph import check_onnx, checked_graph
 from lpt.files.atomic_files import write_bytes
 from lpt.progress import Reporter, SilentReporter
 from lpt.task.exported.graph_inputs import TaskInputs
@@ -62,6 +61,8 @@ def export_shared(
     inputs = TaskInputs.of(task.model, task.spec.temperature)
     if not graph.exists():
         told.message("compare   the onnx graph with the task")
+        from lpt.export.write_graph import checked_graph
+
         made = checked_graph(task, check, graph, dtype=dtype, opset=opset, form="shared")
         write_bytes(graph, made.content)
         parity = made.parity

@@ -16,16 +16,20 @@ __all__ = [
     "BadImage",
     "DeadlineExceeded",
     "Draining",
+    "NearestImages",
+    "NearestState",
     "QueueFull",
     "ServingError",
     "TaskCard",
     "TaskState",
     "TaskUnavailable",
     "TooLarge",
+    "TrainingImage",
     "UnknownTask",
 ]
 
 TaskState = Literal["resident", "registered", "loading", "failed"]
+NearestState = Literal["ready", "preparing", "unavailable"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,37 @@ class TaskCard:
     state: TaskState
     reason: str | None
     metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """A training image that is near to an image, as the classifier sees both.
+
+    Attributes:
+        index: of its class.
+        similarity: cosine of the two features, in [-1, 1].
+        thumbnail: a JPEG that the server has encoded.
+    """
+
+    index: int
+    similarity: float
+    thumbnail: bytes
+
+
+@dataclass(frozen=True)
+class NearestImages:
+    """The training images nearest to an image.
+
+    Attributes:
+        state: "ready"; "preparing" while they are being read; "unavailable" where the task has no
+            run folder, its data is gone, or the server does not offer them.
+        searched: number of training images among which they are the nearest.
+        images: nearest first; () unless the state is "ready".
+    """
+
+    state: NearestState
+    searched: int = 0
+    images: tuple[TrainingImage, ...] = ()
 
 
 class ServingError(LptError):

@@ -8,7 +8,6 @@ probabilities of a task reflect the training frequencies was measured on its val
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from lpt.errors import DataError, ParameterError
 from lpt.escape import shortened
 from lpt.evaluation.priors import PriorEstimate, effective_prior, estimate_prior
+from lpt.files.json_files import json_value
 from lpt.files.regular_files import read_regular
 from lpt.progress import percent, plural
 from lpt.records import Predictions
@@ -191,13 +191,14 @@ def _normalised(
 def _read(path: Path) -> dict[str, float]:
     text = read_regular(path, MAX_BYTES).decode("utf-8-sig", "replace")
     if text.lstrip().startswith("{"):
-        try:
-            loaded = json.loads(text)
-        except (ValueError, RecursionError) as fault:
-            raise DataError(
-                f"{path}: not valid JSON. Give an object: class names and numbers."
-            ) from fault
-        return dict(loaded)
+        return dict(
+            json_value(
+                text,
+                lambda reason: DataError(
+                    f"{path}: not valid JSON ({reason}). Give an object: class names and numbers."
+                ),
+            )
+        )
     try:
         rows = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as fault:
