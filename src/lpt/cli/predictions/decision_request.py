@@ -1,6 +1,6 @@
 """The options of `lpt predict` that turn probabilities into decisions: sets, and what is unsure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -60,7 +60,7 @@ class DecisionRequest:
         by: SetsBy | None,
         precision: float | None,
         keep: float | None,
-        others: dict[str, object],
+        others: Mapping[str, object],
     ) -> "DecisionRequest | None":
         """Return the request; None if nothing of it was asked for.
 

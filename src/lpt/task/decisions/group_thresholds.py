@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lpt.arguments import fraction
 from lpt.data.class_groups import ClassGroups
@@ -16,6 +17,8 @@ from lpt.task_records import GroupScores
 from lpt.task_spec import TaskSpec
 
 __all__ = ["GroupThreshold", "GroupThresholds"]
+
+Floats = npt.NDArray[np.float64]
 
 SMALLEST = 10
 """Predictions that a threshold must keep; fewer say little about its precision."""
@@ -68,13 +71,13 @@ class GroupThresholds:
             raise ParameterError("`precision`, `keep`: give one of them.")
         fraction("precision" if keep is None else "keep", precision if keep is None else keep)
         names = ClassGroups(spec.many_above, spec.few_below).of(spec.class_counts)
-        found = {
+        found: dict[str, GroupThreshold] = {
             group: _precise(scores, precision)
             if precision is not None
             else _keeping(scores, keep or 0.0)
             for group, scores in spec.validation.items()
         }
-        return cls(dict(found), dict(zip(spec.class_names, names.tolist(), strict=True)))
+        return cls(found, dict(zip(spec.class_names, names.tolist(), strict=True)))
 
     def unsure(self, prediction: Prediction) -> bool:
         """Whether the most probable class is below the threshold of its group."""
@@ -104,9 +107,7 @@ def _keeping(scores: GroupScores, share: float) -> GroupThreshold:
     return GroupThreshold(lowest, kept, correct, len(both))
 
 
-def _kept(
-    right: "np.typing.NDArray[np.float64]", wrong: "np.typing.NDArray[np.float64]", lowest: float
-) -> tuple[int, int]:
+def _kept(right: Floats, wrong: Floats, lowest: float) -> tuple[int, int]:
     correct = int((right >= lowest).sum())
     return correct, correct + int((wrong >= lowest).sum())
 

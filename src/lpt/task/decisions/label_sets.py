@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lpt.arguments import fraction
 from lpt.data.class_groups import ClassGroups
@@ -13,6 +14,8 @@ from lpt.task.prediction import Prediction
 from lpt.task_spec import TaskSpec
 
 __all__ = ["LabelSets"]
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,9 @@ class LabelSets:
         fraction("coverage", coverage)
         names = ClassGroups(spec.many_above, spec.few_below).of(spec.class_counts)
         lowest, notes = np.zeros(len(names)), []
-        parts = {group: np.array(scores.own) for group, scores in spec.validation.items()}
+        parts: dict[str, Floats] = {
+            group: np.array(scores.own) for group, scores in spec.validation.items()
+        }
         if not by_group:
             parts = {"all classes": np.concatenate(list(parts.values()))}
         for title, scores in parts.items():

@@ -98,7 +98,7 @@ class TaskParts:
         return (*self.spec.history, entry)[-MOST_EDITS:]
 
 
-def read_parts(path: str | Path) -> TaskParts:
+def read_parts(path: str | os.PathLike[str]) -> TaskParts:
     """Read a task file without its backbone.
 
     Args:
@@ -121,7 +121,7 @@ def read_parts(path: str | Path) -> TaskParts:
     return TaskParts(spec, tensors, task_digest(file))
 
 
-def check_new_file(out: str | Path) -> Path:
+def check_new_file(out: str | os.PathLike[str]) -> Path:
     """Check where a task file will be written, before any work is done.
 
     Raises: ParameterError if the name is taken, or does not end in .safetensors; RunError if the

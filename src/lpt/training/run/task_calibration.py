@@ -1,6 +1,5 @@
 """What the validation images of a run say about the probabilities of its task."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scipy.special import softmax
@@ -31,7 +30,7 @@ class TaskCalibration:
 
     temperature: float = DEFAULT_TEMPERATURE
     prior_power: float | None = None
-    validation: Mapping[ShotGroup, GroupScores] = field(default_factory=dict)
+    validation: dict[ShotGroup, GroupScores] = field(default_factory=dict)
 
     @classmethod
     def on(cls, found: Predictions, context: TrainingContext) -> "TaskCalibration":
