@@ -13,6 +13,7 @@ from lpt.config import RunConfig, load_config
 from lpt.errors import RunError
 from lpt.files.atomic_files import (
     UNFINISHED,
+    check_no_links,
     check_writable,
     remove_unfinished,
     write_atomic,
@@ -135,7 +136,8 @@ class RunFolder:
         return config
 
     def read_config(self) -> RunConfig:
-        """Read the configuration of the run, which may have been written by an older lpt."""
+        """Read the configuration, also of an older lpt. Raises: RunError if it is damaged."""
+        check_no_links(self.path)
         return load_config(self.config_file, warn=False)
 
     def check_identity(self, identity: Mapping[str, Any]) -> str | None:
@@ -143,8 +145,7 @@ class RunFolder:
 
         Args:
             identity: current fingerprints, or some of them.
-        Returns: a warning if image files have other sizes or times than at the start, so that some
-            may have been replaced.
+        Returns: a warning if image files have other sizes or times than at the start.
         Raises: RunError naming what changed.
         """
         recorded = read_identity(self.identity_file)
