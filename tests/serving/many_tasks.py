@@ -39,10 +39,15 @@ def task_of(backbone: FrozenViT, seed: int = 0, **changes: Any) -> Task:
     spec: TaskSpec = spec_for(backbone, **changes)
     torch.manual_seed(seed)
     model = LongTailedPromptModel(
-        backbone, len(spec.class_names), spec.shape, phases=spec.phases
+        backbone,
+        len(spec.class_names),
+        spec.shape,
+        phases=spec.phases,
+        adapter_width=spec.adapter_width,
     ).eval()
+    adapters = () if model.adapters is None else model.adapters.parameters()
     with torch.no_grad():
-        for parameter in (model.shared.prompts, model.pool.prompts, model.pool.keys):
+        for parameter in (model.shared.prompts, model.pool.prompts, model.pool.keys, *adapters):
             parameter.normal_()
     return Task(model, spec)
 

@@ -8,13 +8,13 @@ import numpy as np
 from lpt.data.check.quarantine import data_root
 from lpt.data.image_stores import FileStore
 from lpt.data.manifest import Manifest, Split
+from lpt.data.sampling import sample_per_class
 from lpt.data.sources.data_string import same_data
 from lpt.data.sources.open_data import open_data, open_test
 from lpt.errors import DataError, RunError
 from lpt.escape import shell_command
 from lpt.task import Task
 from lpt.training.run.run_data import data_of_run, left_out_of_run, source_of_run
-from lpt.training.run.training_context import sample_per_class
 
 __all__ = ["AnalysisData", "open_analysis_data", "sample_bank"]
 

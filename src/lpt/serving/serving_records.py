@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 from jaxtyping import Float
 from torch import Tensor
 
@@ -45,6 +47,8 @@ class Answer:
         embedding: (D,) the feature that the classifier saw, if it was asked for.
         timings: seconds by stage: "decode", "wait" (from acceptance to the batch, without
             decoding) and "compute" (of the whole batch).
+        class_counts: (C,) training images per class; None if they are not known.
+        source_prior: (C,) class frequencies that the probabilities reflect; None if all alike.
     """
 
     task: str
@@ -55,6 +59,8 @@ class Answer:
     threshold: float | None
     embedding: Float[Tensor, " D"] | None
     timings: Mapping[str, float]
+    class_counts: tuple[int, ...] | None = None
+    source_prior: npt.NDArray[np.floating[Any]] | None = None
 
 
 @dataclass(frozen=True)

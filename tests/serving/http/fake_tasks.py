@@ -121,6 +121,7 @@ class FakeTasks:
             0.5 if two_phases else None,
             torch.arange(3.0) if embedding else None,
             {"decode": 0.001, "wait": 0.002, "compute": 0.003},
+            found.class_counts,
         )
 
     def cards(self):

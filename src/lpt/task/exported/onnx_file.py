@@ -17,6 +17,7 @@ from lpt.errors import ConfigError, TaskFileError
 from lpt.files.json_files import Record, validated_json
 from lpt.files.regular_files import read_regular
 from lpt.task.exported.onnx_check import check_graph
+from lpt.task.exported.onnx_parts import PartsError, check_parts
 from lpt.task_file import parse_spec
 from lpt.task_spec import TaskSpec
 
@@ -25,13 +26,17 @@ __all__ = [
     "ExportRecord",
     "OnnxFile",
     "checked_onnx",
+    "format_version",
     "input_sizes",
     "needed_module",
     "read_onnx",
 ]
 
-EXPORT_FORMAT = 1
-"""The format version that `lpt export` writes. Every version up to it is read."""
+EXPORT_FORMAT = 2
+"""The latest format version. Every version up to it is read.
+
+2 adds adapters. A file without adapters is written in version 1.
+"""
 
 MAX_BYTES = 2**31 - 1
 """Of a file: the most that one protobuf message may have."""
@@ -101,6 +106,11 @@ def needed_module(name: str) -> ModuleType:
         ) from error
 
 
+def format_version(spec: TaskSpec) -> str:
+    """Return the version of the format in which a task is exported: the oldest that can hold it."""
+    return str(EXPORT_FORMAT if spec.adapter_width else EXPORT_FORMAT - 1)
+
+
 def input_sizes(spec: TaskSpec, record: ExportRecord) -> dict[str, tuple[int, ...]]:
     """Return the sizes of every input of a graph, for one image."""
     side = spec.backbone.image_size
@@ -115,7 +125,9 @@ def input_sizes(spec: TaskSpec, record: ExportRecord) -> dict[str, tuple[int, ..
     if spec.phases == 2:
         sizes["group_prompts"] = (shape.pool_size, suffix, shape.length, width)
         sizes["keys"] = (shape.pool_size, width)
-    return sizes
+    folded = {"adapter_scale"}  # it is part of the weights here
+    own = spec.tensor_sizes(record.depth, width)
+    return sizes | {n: own[n] for n in own if n.startswith("adapter_") and n not in folded}
 
 
 def read_onnx(path: Path) -> OnnxFile:
@@ -133,6 +145,12 @@ def checked_onnx(path: Path, content: bytes) -> OnnxFile:
         files, other operators or too much memory; ConfigError if onnx is not installed.
     """
     onnx = needed_module("onnx")
+    try:
+        check_parts(content)
+    except PartsError as error:
+        raise TaskFileError(
+            f"{path}: not a graph that lpt writes ({error}). Obtain it again."
+        ) from error
     try:
         model = onnx.ModelProto.FromString(content)
         metadata = {entry.key: entry.value for entry in model.metadata_props}

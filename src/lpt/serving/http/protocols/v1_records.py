@@ -1,6 +1,6 @@
 """Bodies of the calls under /v1."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +10,7 @@ __all__ = [
     "TASK_PATTERN",
     "ClassProbability",
     "ImagePrediction",
+    "NamedPrior",
     "NearestImage",
     "NearestTrainingImages",
     "NumberNearest",
@@ -32,6 +33,21 @@ Threshold = Annotated[
     Field(ge=0, le=1, description="Probability below which the most probable class is not sure."),
 ]
 
+NamedPrior = Annotated[
+    Literal["uniform", "training"],
+    Field(description="Class frequencies of the images: all alike, or as in training."),
+]
+ClassName = Annotated[str, Field(max_length=10_000)]
+Frequency = Annotated[float, Field(ge=0, le=1e15)]
+GivenPrior = Annotated[
+    dict[ClassName, Frequency],
+    Field(
+        min_length=1,
+        max_length=100_000,
+        description="Class frequencies of the images by class name; other classes have 0.",
+    ),
+]
+
 
 NumberNearest = Annotated[
     int, Field(ge=0, le=12, description="Number of nearest training images per image.")
@@ -48,6 +64,7 @@ class PredictBody(BaseModel):
     threshold: Threshold | None = None
     embedding: bool | None = None
     nearest: NumberNearest | None = None
+    prior: NamedPrior | GivenPrior | None = None
 
 
 class ClassProbability(BaseModel):

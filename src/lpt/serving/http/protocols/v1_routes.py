@@ -15,6 +15,7 @@ from lpt.serving.http.protocols.v1_records import (
     TASK_PATTERN,
     ClassProbability,
     ImagePrediction,
+    NamedPrior,
     NearestImage,
     NearestTrainingImages,
     NumberNearest,
@@ -34,6 +35,7 @@ from lpt.serving.http.request_body import (
     parse_parts,
     parse_record,
 )
+from lpt.serving.http.request_prior import PriorGiven
 from lpt.serving.http.served_tasks import ServedTasks
 from lpt.serving.serving_records import Answer, NearestImages, TaskCard
 
@@ -72,9 +74,10 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
             bool, Query(description="Whether to return the feature of each image.")
         ] = False,
         nearest: Annotated[NumberNearest, Query()] = 0,
+        prior: Annotated[NamedPrior | None, Query()] = None,
     ) -> PredictAnswer:
         """Predict the classes of one image (raw bytes) or of several (multipart, JSON)."""
-        kind = media_type(request.headers)
+        kind, frequencies = media_type(request.headers), PriorGiven(prior)
         body = await read_body(request.receive)
         if kind == "application/json":
             given = await run_in_threadpool(parse_record, PredictBody, body)
@@ -82,6 +85,7 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
             threshold = threshold if given.threshold is None else given.threshold
             embedding = embedding if given.embedding is None else given.embedding
             nearest = nearest if given.nearest is None else given.nearest
+            frequencies = PriorGiven(prior if given.prior is None else given.prior)
             check_number(len(given.images), settings.max_images)
             images = await run_in_threadpool(_from_base64, given.images)
         elif kind == "multipart/form-data":
@@ -96,6 +100,7 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
                 "application/json.",
             )
         check_number(len(images), settings.max_images)
+        await run_in_threadpool(frequencies.check, tasks, task)
         answers = await answer_images(
             request,
             tasks,
@@ -105,7 +110,7 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
         )
         predictions = [
             _prediction(answer, image.name, top, threshold, embedding)
-            for answer, image in zip(answers, images, strict=True)
+            for answer, image in zip(frequencies.applied(answers), images, strict=True)
         ]
         if nearest:
             for prediction, answer in zip(predictions, answers, strict=True):
