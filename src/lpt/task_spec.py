@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
@@ -19,6 +17,7 @@ from lpt.errors import DataError, TaskFileError
 from lpt.escape import shell_command
 from lpt.files.json_files import problem
 from lpt.files.tensor_files import TensorFile, TensorLimits
+from lpt.task_records import MOST_EDITS, FrozenRecord, GroupScores, Images, ShotGroup, TaskEdit
 
 if TYPE_CHECKING:
     from lpt.model.two_pass import PromptShape
@@ -41,11 +40,11 @@ __all__ = [
 FORMAT = 3
 """The latest format version. Every version up to it is read.
 
-2 adds `prior_power` to the metadata, 3 adds adapters.
+2 adds `prior_power` to the metadata, 3 adds adapters, `history` and `validation`.
 """
 
-FORMAT_WITHOUT_ADAPTERS = 2
-"""The version of a file without adapters, so that older versions of lpt read it."""
+BEFORE_3 = 2
+"""The version of a file that uses nothing of 3, so that older versions of lpt read it."""
 
 MAX_SHOWN = 100
 """Maximum number of characters of a file that an error message quotes."""
@@ -60,7 +59,6 @@ MAX_NAME_BYTES = 4 * 2**20
 
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Pixels = Annotated[int, Field(ge=1, le=4096)]
-Images = Annotated[int, Field(ge=0, le=2**53)]
 Score = Annotated[float, Field(ge=-1e9, le=1e9)]
 Temperature = Annotated[float, Field(ge=1e-4, le=1e4)]
 Name = Annotated[str, Field(max_length=MAX_NAME)]
@@ -80,11 +78,7 @@ PARAMETERS: Mapping[str, str] = {
 """The parameter of `LongTailedPromptModel` that each tensor of a task file holds."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class BackboneRecord(_Record):
+class BackboneRecord(FrozenRecord):
     """The backbone that a task was trained on, and how its inputs are prepared."""
 
     name: Annotated[str, Field(min_length=1, max_length=4096)]
@@ -96,7 +90,7 @@ class BackboneRecord(_Record):
     interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
-class TaskSpec(_Record):
+class TaskSpec(FrozenRecord):
     """Metadata of a task file.
 
     Attributes:
@@ -108,7 +102,12 @@ class TaskSpec(_Record):
         prior_power: probabilities reflect the training frequencies to this power
             (`lpt.evaluation.priors.effective_prior`); None if it was not measured, read as 0.
         many_above, few_below: bounds of the shot groups (`lpt.data.class_groups`).
-        metrics: at the end of training, by phase, split ("val", "test") and name.
+        metrics: at the end of training, by phase, split ("val", "test") and name; empty once the
+            classes were changed.
+        history: changes after the training, oldest first.
+        validation: probabilities on validation images by shot group, from which sets and thresholds
+            are computed (`lpt.task.decisions`); empty without validation images, and once the
+            classes were changed.
     """
 
     name: Name
@@ -127,7 +126,9 @@ class TaskSpec(_Record):
     few_below: Images = FEW_BELOW
     temperature: Temperature = 0.05
     prior_power: Annotated[float, Field(ge=0, le=2)] | None = None
-    metrics: dict[str, dict[str, dict[str, Score | None]]] = {}
+    metrics: dict[str, dict[str, dict[str, Score | None]]] = Field(default_factory=dict)
+    history: Annotated[tuple[TaskEdit, ...], Field(max_length=MOST_EDITS)] = ()
+    validation: dict[ShotGroup, GroupScores] = Field(default_factory=dict)
 
     @property
     def shape(self) -> "PromptShape":
@@ -158,12 +159,18 @@ class TaskSpec(_Record):
             sizes["adapter_scale"] = (depth,)
         return sizes
 
+    @property
+    def has_newer_fields(self) -> bool:
+        """Whether it uses a field that format 2 does not have."""
+        return any(getattr(self, name) for name in _NEWER)
+
     @model_serializer(mode="wrap")
     def _readable_by_older_versions(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the width of adapters where there are none: older versions refuse the field."""
+        """Leave out newer fields that are not in use: older versions refuse them."""
         fields: dict[str, Any] = write(self)
-        if not self.adapter_width:
-            fields.pop("adapter_width", None)
+        for name in _NEWER:
+            if not getattr(self, name):
+                fields.pop(name, None)
         return fields
 
     @property
@@ -172,9 +179,12 @@ class TaskSpec(_Record):
         return self.metrics.get(f"phase{self.phases}", {}).get("test", {}).get("overall")
 
 
+_NEWER = ("adapter_width", "history", "validation")
+
+
 def file_metadata(spec: TaskSpec) -> dict[str, str]:
     """Return the metadata entries of a task file: the version of its format, and the spec."""
-    version = FORMAT if spec.adapter_width else FORMAT_WITHOUT_ADAPTERS
+    version = FORMAT if spec.has_newer_fields else BEFORE_3
     return {"lpt_task": str(version), "spec": spec.model_dump_json()}
 
 

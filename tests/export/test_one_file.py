@@ -1,7 +1,8 @@
 """An exported file predicts as the task does, whatever its backbone and form."""
 
 import json
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 
 import onnx
@@ -16,6 +17,7 @@ from lpt.backbones import FrozenViT
 from lpt.errors import BackboneError, ConfigError, LptError, ParameterError, TaskFileError
 from lpt.export import export_task, write_graph
 from lpt.export.check_images import CheckImages
+from lpt.export.source_task import export_place
 from lpt.export.torch_program import checked_program
 from lpt.export.write_graph import checked_graph
 from lpt.task import Task
@@ -207,12 +209,40 @@ def test_arguments_are_checked_before_anything_is_loaded(arguments, said):
         export_task("no/such/run", **arguments)
 
 
-def test_without_onnx_the_remedy_is_one_line(monkeypatch):
-    from lpt.task.exported import onnx_file
+@pytest.mark.parametrize(
+    ("run", "place"),
+    [
+        ("runs/birds.v2", ("runs", "birds")),  # no folder: a task file
+        ("hf:ada/birds.v2", ("", "birds.v2")),
+        ("hf:ada/birds@v1.0", ("", "birds")),
+        ("hf:ada/birds@feature/x", ("", "birds")),
+    ],
+)
+def test_an_export_is_named_after_its_run_or_repository(run, place):
+    assert export_place(Path(run)) == (Path(place[0]), place[1])
 
-    def missing(name: str) -> Callable[..., None]:
-        raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr(onnx_file, "import_module", missing)
-    with pytest.raises(ConfigError, match=r"pip install 'lpt\[onnx\]'"):
-        export_task(GOLDEN / "run")
+def test_a_run_folder_keeps_its_exports_and_its_whole_name(tmp_path):
+    (tmp_path / "birds.v2").mkdir()
+    assert export_place(tmp_path / "birds.v2") == (tmp_path / "birds.v2" / "export", "birds.v2")
+
+
+WITHOUT_ONNX = """
+import sys
+sys.modules["onnx"] = sys.modules["onnxruntime"] = None  # as if they were not installed
+import lpt.export.torch_program
+from lpt.errors import ConfigError
+from lpt.export import export_shared, export_task
+for call in (export_task, export_shared):
+    try:
+        call("no/such/run", "out.onnx")
+    except ConfigError as error:
+        print(error)
+"""
+
+
+def test_without_onnx_the_remedy_is_one_line_and_torch_programs_are_written():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_ONNX], capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2, done.stderr
+    assert all("pip install 'lpt[onnx]'" in line for line in lines)

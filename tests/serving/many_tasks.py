@@ -1,9 +1,12 @@
 """Task files of all kinds on one tiny backbone, for the tests of serving."""
 
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from lpt.backbones import FrozenViT
@@ -21,6 +24,14 @@ def write_lively(path: Path, depth: int = 4) -> Path:
     large = {n: 12 * t if t.dim() > 1 and n != "cls_token" else t for n, t in tensors.items()}
     save_file(large, path, {"num_heads": "2"})
     return path
+
+
+def png(seed: int = 0, side: int = 24) -> bytes:
+    """Return an encoded image of noise."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def task_of(backbone: FrozenViT, seed: int = 0, **changes: Any) -> Task:

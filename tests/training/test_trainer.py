@@ -110,6 +110,16 @@ def test_a_run_with_both_phases_counts_every_tensor_of_its_task_file(
     assert task.spec.phases == 2
 
 
+def test_a_task_stores_scores_of_its_validation_images(
+    photos: Path, backbone: FrozenViT, tmp_path: Path
+) -> None:
+    task, result = train(config(photos), tmp_path / "run", backbone)
+    scores = task.spec.validation.values()
+    right, wrong = (sum(len(getattr(s, name)) for s in scores) for name in ("right", "wrong"))
+    assert right + wrong == sum(len(s.own) for s in scores) > 0
+    assert right / (right + wrong) == pytest.approx(result.metrics["phase2"]["val"]["overall"])
+
+
 def test_adapters_are_trained_in_phase_1_kept_in_phase_2_and_stored_in_the_task(
     photos: Path, backbone: FrozenViT, tmp_path: Path
 ) -> None:

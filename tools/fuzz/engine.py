@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import stat
 import tempfile
 import time
 import traceback
@@ -23,11 +22,16 @@ __all__ = ["Finding", "Report", "Target", "reproduce", "run_target"]
 SLOW_SECONDS = 1.0
 """Of the processor."""
 ENDLESS_SECONDS = 20
+_IDLE = 0.001
+"""Processor time of a process that waits for something, in `ENDLESS_SECONDS`."""
 SMALL_BYTES = 2**20
 """Of inputs up to this size, the memory is watched."""
 MEMORY_FACTOR = 3
 MEMORY_FREE = 64 * 2**20
-"""Memory that any load may take: buffers and libraries that are loaded late."""
+"""Memory that any load may take, such as buffers of a fixed size."""
+
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) and "TMPDIR" not in os.environ else None
+"""Folder of files that need no disk."""
 
 
 class Target(Protocol):
@@ -36,6 +40,8 @@ class Target(Protocol):
     Attributes:
         name: of the target on the command line.
         slow_seconds: optional; longest time of a case that computes, whose memory is not watched.
+        stated_bytes: optional; called with the folder of a case that took much memory: bytes that
+            it may take because its header states them, within a limit of the product.
     """
 
     name: str
@@ -106,33 +112,24 @@ def run_target(
         progress: called with the number of cases done.
     """
     report, began = Report(target.name), time.monotonic()
-    for index in range(cases):
-        if seconds is not None and time.monotonic() - began > seconds:
-            break
-        with tempfile.TemporaryDirectory(prefix="fuzz-") as root:
-            case = Path(root) / "case"
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY) as root:
+        case = Path(root) / "case"
+        for index in range(cases):
+            if seconds is not None and time.monotonic() - began > seconds:
+                break
             case.mkdir()
             target.make(_rng(target, seed, index), case)
-            pristine = Path(root) / "pristine"
-            shutil.copytree(case, pristine, symlinks=True, copy_function=_copy)
             kind, text, took = _outcome(target, case)
             report.slowest = max(report.slowest, took)
             if kind in ("loaded", "refused"):
                 report.loaded += kind == "loaded"
                 report.refused += kind == "refused"
             else:
-                kept = _keep(out, target, seed, index, pristine, f"{kind}: {text}\n")
+                kept = _keep(out, target, seed, index, f"{kind}: {text}\n")
                 report.findings.append(Finding(target.name, seed, index, kind, text, kept))
-        progress(index + 1)
+            shutil.rmtree(case)
+            progress(index + 1)
     return report
-
-
-def _copy(source: str, target: str) -> None:
-    """Copy a file; a named pipe becomes one, since it has no content."""
-    if stat.S_ISFIFO(Path(source).lstat().st_mode):
-        os.mkfifo(target)
-    else:
-        shutil.copy2(source, target)
 
 
 def reproduce(target: Target, seed: int, index: int, folder: Path) -> None:
@@ -151,7 +148,7 @@ def _outcome(target: Target, case: Path) -> tuple[str, str, float]:
     watched = size <= SMALL_BYTES and not hasattr(target, "slow_seconds")
     if watched:
         reset_peak_memory("cpu")
-    before, began = peak_memory("cpu"), time.process_time()
+    before, began = peak_memory("cpu") if watched else 0, time.process_time()
     kind, text = "loaded", ""
     try:
         with _alarm(_limit(target)), warnings.catch_warnings():
@@ -166,19 +163,20 @@ def _outcome(target: Target, case: Path) -> tuple[str, str, float]:
         kind = "error"
         text = f"{type(error).__name__}: {error!s:.200} ({place.filename}:{place.lineno})"
     took = time.process_time() - began  # a busy machine makes no case slow
-    grown = peak_memory("cpu") - before
+    grown = peak_memory("cpu") - before if watched else 0
     if kind == "refused" and (len(text) > 3000 or len(text.splitlines()) > 3):
         kind = "message"
     if kind in ("loaded", "refused"):
-        if (
-            watched
-            and not hasattr(target, "slow_seconds")
-            and grown > MEMORY_FACTOR * size + MEMORY_FREE
-        ):
+        if watched and grown > MEMORY_FACTOR * size + MEMORY_FREE + _stated(target, case, grown):
             kind, text = "memory", f"{grown / 2**20:.0f} MB for {size:,} bytes; {text}"
         elif took > getattr(target, "slow_seconds", SLOW_SECONDS):
             kind, text = "slow", f"{took:.1f} s; {text}"
     return kind, text, took
+
+
+def _stated(target: Target, case: Path, grown: int) -> int:
+    states = getattr(target, "stated_bytes", None)
+    return int(states(case)) if states is not None and grown > MEMORY_FREE else 0
 
 
 def _limit(target: Target) -> int:
@@ -187,8 +185,16 @@ def _limit(target: Target) -> int:
 
 @contextlib.contextmanager
 def _alarm(seconds: int) -> Iterator[None]:
+    """Raise `_Endless` after so many seconds, of the processor unless the process only waits."""
+    began = seen = time.process_time()
+
     def ring(*_: object) -> None:
-        raise _Endless
+        nonlocal seen
+        now = time.process_time()
+        if now - began >= seconds or now - seen < _IDLE:
+            raise _Endless
+        seen = now
+        signal.alarm(seconds)
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.alarm(seconds)
@@ -199,14 +205,14 @@ def _alarm(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _keep(
-    out: Path | None, target: Target, seed: int, index: int, case: Path, text: str
-) -> Path | None:
+def _keep(out: Path | None, target: Target, seed: int, index: int, text: str) -> Path | None:
+    """Write the files of a case again, as loading may have changed them."""
     if out is None:
         return None
     folder = out / f"{target.name}-{seed}-{index}"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(case, folder, symlinks=True, copy_function=_copy)
+    folder.mkdir(parents=True)
+    target.make(_rng(target, seed, index), folder)
     (folder / "FINDING.txt").write_text(
         f"{text}Again: python -m tools.fuzz --target {target.name} --seed {seed} --only {index}\n",
         encoding="utf-8",

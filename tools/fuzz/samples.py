@@ -1,5 +1,6 @@
 """Sound inputs that targets damage: pictures, a tiny backbone, and a finished run; made once."""
 
+import copy
 import io
 import tempfile
 from functools import cache
@@ -12,6 +13,8 @@ from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 
 import lpt
+from lpt.config import recipes
+from lpt.config.strict_yaml import Document, read_yaml
 
 __all__ = ["backbone_file", "picture", "run_folder"]
 
@@ -52,7 +55,11 @@ def backbone_file() -> Path:
 
 @cache
 def run_folder() -> Path:
-    """Return a finished run on twelve pictures of two classes."""
+    """Return a finished run on twelve pictures of two classes.
+
+    From then on, its config.yaml is not parsed again where it is unchanged, which would take most
+    of the time of damage to other files.
+    """
     root = Path(_KEPT.name)
     for c, name in enumerate(("ant", "bee")):
         (root / "photos" / name).mkdir(parents=True)
@@ -60,4 +67,13 @@ def run_folder() -> Path:
             (root / "photos" / name / f"{i}.png").write_bytes(picture(100 * c + i))
     settings = {**SETTINGS, "backbone": str(backbone_file())}
     lpt.train(root / "photos", out=root / "run", settings=settings, device="cpu")
+    text = (root / "run" / "config.yaml").read_text(encoding="utf-8")
+    known = read_yaml(text)
+
+    def read(given: str) -> Document:
+        if given == text:
+            return Document(copy.deepcopy(known.value), known.lines)
+        return read_yaml(given)
+
+    vars(recipes)["read_yaml"] = read
     return root / "run"

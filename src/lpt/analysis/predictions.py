@@ -1,6 +1,7 @@
 """The prediction of each analysed image, as a file that later comparisons pair by image."""
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,12 @@ from lpt.data.manifest import Split
 from lpt.errors import RunError
 from lpt.escape import csv_text, printable, shell_command
 from lpt.files.atomic_files import write_text
+from lpt.files.regular_files import open_regular
 
 __all__ = ["FILE", "ImagePrediction", "read_predictions", "write_predictions"]
 
 FILE = "predictions.csv"
+_MOST_BYTES = 2**30
 _COLUMNS = ("image", "class", "predicted", "probability", "own")
 
 
@@ -74,14 +77,16 @@ def read_predictions(folder: Path) -> tuple[ImagePrediction, ...] | None:
     Raises: RunError naming the file and line if it is damaged.
     """
     path = folder / FILE
+    if not path.exists():
+        return None
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
+        with io.TextIOWrapper(
+            open_regular(path, max_bytes=_MOST_BYTES, error=RunError), "utf-8", newline=""
+        ) as stream:
             reader = csv.DictReader(stream)
             return tuple(
                 ImagePrediction(row["image"], row["class"], row["predicted"]) for row in reader
             )
-    except FileNotFoundError:
-        return None
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise RunError(
             f"{path}: not the predictions of an analysis. "

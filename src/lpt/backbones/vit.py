@@ -159,7 +159,8 @@ class FrozenViT(nn.Module):
 def _paired(
     prompts: Sequence[BlockPrompts], adapters: Sequence[Bottleneck]
 ) -> Iterable[tuple[BlockPrompts, Bottleneck | None]]:
-    return zip(prompts, adapters or [None] * len(prompts), strict=True)
+    beside: Sequence[Bottleneck | None] = adapters or [None] * len(prompts)
+    return zip(prompts, beside, strict=True)
 
 
 def _checked(model: nn.Module) -> VisionTransformer:

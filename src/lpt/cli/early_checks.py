@@ -5,15 +5,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lpt.data.sources.data_string import parse_spec, path_exists, same_data
-from lpt.errors import DataError, LptError, TaskFileError
+from lpt.errors import DataError, LptError, ParameterError, TaskFileError
 from lpt.machine.device_name import check_device_name
 
 if TYPE_CHECKING:
     from lpt.data.sources.shifted_sets import ShiftedSet
 
-__all__ = ["given_device", "given_paths", "given_run", "given_runs", "open_local_sets"]
+__all__ = [
+    "given_device",
+    "given_paths",
+    "given_prior",
+    "given_run",
+    "given_runs",
+    "open_local_sets",
+]
 
 STDIN = "-"
+WORDS = ("uniform", "training", "estimate")
+"""Class frequencies that are no file (`lpt.task.class_prior`)."""
 HUB_PREFIX = "hf:"
 
 
@@ -32,6 +41,16 @@ def given_device(device: str | None) -> str | None:
     if device is not None:
         check_device_name(device)
     return device
+
+
+def given_prior(prior: str | None) -> str | None:
+    """Return class frequencies. Raises: ParameterError for a text that is no word and no file."""
+    if prior is not None and prior not in WORDS and not path_exists(prior):
+        raise ParameterError(
+            f"`prior` {prior}: no such file. Give a CSV file with the columns class and count, or "
+            f"one of: {', '.join(WORDS)}."
+        )
+    return prior
 
 
 def open_local_sets(run: Path, sources: Mapping[str, str]) -> "dict[str, tuple[ShiftedSet, ...]]":

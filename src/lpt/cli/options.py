@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo, ParameterInfo
 
-from lpt.cli.early_checks import given_device, given_run
+from lpt.cli.early_checks import given_device, given_prior, given_run
 from lpt.errors import ConfigError, LptError, TemplateError
 from lpt.escape import described
 from lpt.machine.threads import MAX_THREADS, use_threads
@@ -83,6 +83,7 @@ Prior = Annotated[
         "CSV file with the columns class and count, a JSON object, the same for all classes, those "
         "of the training images, or those estimated from these images without their labels.",
         show_default="the task's own",
+        callback=given_prior,
     ),
 ]
 Workers = Annotated[

@@ -77,6 +77,15 @@ def train(
             show_default="stop when a bad image is reached",
         ),
     ] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TASK",
+            help="Start both phases from a run or task file: prompts, keys, and the classes of the "
+            "same names.",
+            show_default="none",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, max=MAX_SEED, help="Random seed.", show_default="the recipe's, 0"),
@@ -114,6 +123,7 @@ def train(
         budget=budget,
         group_by=group_by,
         bad_images=bad_images,
+        init_from=init_from,
         resume=resume,
         device=device,
         log=log,

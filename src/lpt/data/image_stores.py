@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from lpt.data.file_identity import resolved
 from lpt.data.images.limits import MAX_FILE_BYTES
-from lpt.data.parquet_reader import RowGroupReader
+from lpt.data.parquet.parquet_reader import RowGroupReader
 from lpt.files.regular_files import read_regular
 
 __all__ = ["FileStore", "ImageRef", "ImageStore", "MemoryStore", "Strings"]

@@ -4,7 +4,8 @@ import onnx
 from torch import Tensor
 
 from lpt.export.block_graph import AdapterValues, BlockGraph, KeyValue, norm
-from lpt.export.graph_builder import Dtype, GraphBuilder
+from lpt.export.graph_builder import GraphBuilder
+from lpt.export.onnx_options import Dtype
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task.exported.graph_inputs import TaskInputs
 

@@ -13,7 +13,7 @@ from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.linear import torch_products
 from lpt.export.check_images import CheckImages
 from lpt.export.parity import Parity, compare
-from lpt.export.write_graph import export_metadata
+from lpt.export.public_spec import export_metadata
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.records import Output
 from lpt.task import Task

@@ -18,6 +18,7 @@ __all__ = [
     "UNFINISHED",
     "append_line",
     "cache_folder",
+    "check_no_links",
     "check_writable",
     "remove_unfinished",
     "write_atomic",
@@ -124,6 +125,20 @@ def check_writable(folder: Path) -> None:
         reason = getattr(error, "strerror", None) or str(error)
     if reason:
         raise RunError(f"{folder}: cannot be written ({reason}). Choose another folder with `out`.")
+
+
+def check_no_links(folder: Path) -> None:
+    """Check that a folder from elsewhere has no links to folders, whose files would be replaced.
+
+    Raises: RunError naming the link.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink() and entry.is_dir():
+                raise RunError(
+                    f"{entry.path}: is a link to another folder, which would be written. Put a "
+                    "folder in its place."
+                )
 
 
 def remove_unfinished(folder: Path) -> None:

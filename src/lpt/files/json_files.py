@@ -1,9 +1,10 @@
 """Read JSON files from outside against a schema: no field of them is believed."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -11,7 +12,16 @@ from lpt.errors import LptError, RunError
 from lpt.escape import shortened
 from lpt.files.regular_files import read_regular
 
-__all__ = ["MAX_JSON_BYTES", "Count", "Number", "Record", "problem", "read_json", "validated_json"]
+__all__ = [
+    "MAX_JSON_BYTES",
+    "Count",
+    "Number",
+    "Record",
+    "json_value",
+    "problem",
+    "read_json",
+    "validated_json",
+]
 
 MAX_JSON_BYTES = 64 * 2**20
 """Largest JSON file of a run or a study."""
@@ -43,6 +53,25 @@ def problem(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
     return shortened(f"{place}: {first['msg']}" if place else first["msg"], _SHOWN)
+
+
+def json_value(data: bytes | str, damaged: Callable[[str], LptError]) -> Any:
+    """Parse JSON of any shape, whose values the caller checks.
+
+    Args:
+        data: the JSON.
+        damaged: makes the error from the reason.
+    Raises: the error that `damaged` makes, also for JSON that is nested too deeply.
+
+    >>> json_value('{"a": [1, null]}', LptError)
+    {'a': [1, None]}
+    """
+    try:
+        return json.loads(data)
+    except RecursionError as error:
+        raise damaged("nested too deeply") from error
+    except ValueError as error:  # not JSON, not UTF-8, or a number of thousands of digits
+        raise damaged(shortened(str(error).partition(";")[0], _SHOWN)) from error
 
 
 def validated_json(

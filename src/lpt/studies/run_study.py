@@ -10,8 +10,10 @@ from typing import Any
 from lpt.backbones import warn_if_leaky
 from lpt.config import load_config
 from lpt.data.class_groups import ClassGroups
-from lpt.errors import ConfigError
+from lpt.errors import ConfigError, LptError, RunError
 from lpt.files.atomic_files import write_json, write_text
+from lpt.files.json_files import MAX_JSON_BYTES, json_value
+from lpt.files.regular_files import read_regular
 from lpt.machine.devices import choose_device
 from lpt.progress import Reporter, plural
 from lpt.studies.define.definition import Study
@@ -257,10 +259,11 @@ def _keep_other_tables(out: Path, name: str, asked: Mapping[str, Any]) -> None:
 def _asked_for(file: Path) -> Mapping[str, Any] | None:
     """The request of an earlier table; None if it cannot be read."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8")).get("asked")
-    except (OSError, ValueError, AttributeError):
+        found = json_value(read_regular(file, MAX_JSON_BYTES), RunError)
+    except LptError:
         return None
-    return found if isinstance(found, dict) else None
+    asked = found.get("asked") if isinstance(found, dict) else None
+    return asked if isinstance(asked, dict) else None
 
 
 def _extends(before: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:

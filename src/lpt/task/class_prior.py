@@ -8,10 +8,8 @@ probabilities of a task reflect the training frequencies was measured on its val
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +19,11 @@ import numpy.typing as npt
 from lpt.errors import DataError, ParameterError
 from lpt.escape import shortened
 from lpt.evaluation.priors import PriorEstimate, effective_prior, estimate_prior
+from lpt.files.json_files import json_value
 from lpt.files.regular_files import read_regular
 from lpt.progress import percent, plural
 from lpt.records import Predictions
+from lpt.task.class_names import unknown_class
 from lpt.task_spec import TaskSpec
 
 __all__ = [
@@ -32,7 +32,9 @@ __all__ = [
     "PriorRule",
     "adjust_predictions",
     "estimate_task_prior",
+    "named_prior",
     "prior_shift",
+    "source_prior",
     "task_prior",
 ]
 
@@ -43,6 +45,7 @@ PriorInput = str | Path | Mapping[str, float] | Sequence[float] | npt.NDArray[np
 
 MAX_BYTES = 2**24
 SHOWN = 3
+LARGEST = 1e300  # of a frequency; JSON holds integers beyond any float
 FLOOR = 1e-30
 """Lowest frequency: a class of frequency 0 gets a logit far below all others, but a finite one."""
 
@@ -67,19 +70,35 @@ def task_prior(spec: TaskSpec, given: PriorInput) -> Floats:
         value that is not a number of at least 0.
     """
     names = spec.class_names
-    if isinstance(given, str) and given == "uniform":
-        return np.full(len(names), 1 / len(names))
-    if isinstance(given, str) and given == "training":
-        counts = np.asarray(spec.class_counts, dtype=np.float64)
-        return np.asarray(counts / max(counts.sum(), 1.0))
+    if isinstance(given, Mapping) or (isinstance(given, str) and given in ("uniform", "training")):
+        return named_prior(names, spec.class_counts, given)
     if isinstance(given, str | Path):
         return _of_mapping(names, _read(Path(given)), str(given), DataError)
-    if isinstance(given, Mapping):
-        return _of_mapping(names, given, "`prior`", ParameterError)
     values = np.asarray(given, dtype=np.float64)
     if values.shape != (len(names),):
         raise ParameterError(f"`prior`: {values.shape} numbers for {len(names):,} classes.")
     return _normalised(values, "`prior`", ParameterError)
+
+
+def named_prior(
+    names: Sequence[str], counts: Sequence[int], given: str | Mapping[str, float]
+) -> Floats:
+    """Return class frequencies from a word or a mapping; nothing is read from a file.
+
+    Args:
+        names, counts: (C,) class names, and training images per class.
+        given: "uniform", "training" or a mapping from names.
+    Raises: ParameterError as `task_prior`.
+
+    >>> named_prior(["wren", "robin"], [30, 10], "training").tolist()
+    [0.75, 0.25]
+    """
+    if isinstance(given, Mapping):
+        return _of_mapping(names, given, "`prior`", ParameterError)
+    if given == "training":
+        total = np.asarray(counts, dtype=np.float64)
+        return np.asarray(total / max(total.sum(), 1.0))
+    return np.full(len(names), 1 / len(names))
 
 
 def adjust_predictions(spec: TaskSpec, found: Predictions, target: Floats) -> Predictions:
@@ -150,14 +169,12 @@ def _of_mapping(
     values = np.zeros(len(names))
     for name, value in given.items():
         if name not in place:
-            close = get_close_matches(str(name), names, n=3)
-            hint = f"Nearest: {', '.join(close)}." if close else "See them with: lpt info RUN"
-            raise error(f"{where}: the task has no class {shortened(str(name), 100)!r}. {hint}")
+            raise unknown_class(names, str(name), where, error)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise error(
                 f"{where}: class {name!r} needs a number, not {shortened(repr(value), 40)}."
             )
-        values[place[name]] = value
+        values[place[name]] = value if abs(value) < LARGEST else np.inf
     return _normalised(values, where, error)
 
 
@@ -174,13 +191,14 @@ def _normalised(
 def _read(path: Path) -> dict[str, float]:
     text = read_regular(path, MAX_BYTES).decode("utf-8-sig", "replace")
     if text.lstrip().startswith("{"):
-        try:
-            loaded = json.loads(text)
-        except (ValueError, RecursionError) as fault:
-            raise DataError(
-                f"{path}: not valid JSON. Give an object: class names and numbers."
-            ) from fault
-        return dict(loaded)
+        return dict(
+            json_value(
+                text,
+                lambda reason: DataError(
+                    f"{path}: not valid JSON ({reason}). Give an object: class names and numbers."
+                ),
+            )
+        )
     try:
         rows = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as fault:

@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scipy.special import softmax
 from torch import Tensor, nn
 
 from lpt.config import RunConfig
 from lpt.errors import RunError
-from lpt.evaluation import fit_temperature
-from lpt.evaluation.priors import fit_prior_power
 from lpt.machine.devices import peak_memory, reset_peak_memory
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
@@ -32,7 +29,8 @@ from lpt.training.run.data_identity import data_identity, files_identity
 from lpt.training.run.memory_check import check_run_memory
 from lpt.training.run.phase_cache import phase_cache
 from lpt.training.run.run_folder import RunFolder
-from lpt.training.run.task_metadata import DEFAULT_TEMPERATURE, task_metadata
+from lpt.training.run.task_calibration import TaskCalibration
+from lpt.training.run.task_metadata import task_metadata
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["Trainer"]
@@ -241,7 +239,7 @@ class Trainer:
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
         metrics: dict[str, dict[str, Summary]] = {}
-        temperature, prior_power = DEFAULT_TEMPERATURE, None
+        calibration = TaskCalibration()
         for phase in self._trained_phases:
             weights = self.folder.load_best(_selected(phase))
             load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
@@ -253,20 +251,12 @@ class Trainer:
                 )
                 metrics[phase.name][name] = self.context.score(predictions).summary()
                 if name == "val":
-                    temperature = fit_temperature(
-                        predictions.logits, predictions.labels, DEFAULT_TEMPERATURE
-                    )
-                    prior_power = fit_prior_power(
-                        softmax(predictions.logits / temperature, axis=1),
-                        predictions.labels,
-                        self.context.counts.tolist(),
-                    )
+                    calibration = TaskCalibration.on(predictions, self.context)
         spec = task_metadata(
             self.folder.path.resolve().name,
             self.context,
             self.model,
-            temperature=temperature,
-            prior_power=prior_power,
+            calibration=calibration,
             metrics=metrics,
         )
         size = save_task(self.folder.intact().task_file, self.model, spec)

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 from tools.fuzz.mutations import damaged
 
-from lpt.data.images.decode import decode
+from lpt.data.images.decode import ImageError, decode, read_header
+from lpt.data.images.limits import BYTES_PER_PIXEL
 
 __all__ = ["Images"]
 
@@ -53,3 +54,11 @@ class Images:
     def load(self, folder: Path) -> None:
         """Decode the picture."""
         decode((folder / "image").read_bytes(), name="image", target=64)
+
+    def stated_bytes(self, folder: Path) -> int:
+        """Memory for the pixels that the header states, which are at most the pixel limit."""
+        try:
+            header = read_header((folder / "image").read_bytes(), name="image")
+        except ImageError:
+            return 0
+        return BYTES_PER_PIXEL * header.width * header.height

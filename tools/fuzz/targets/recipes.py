@@ -41,7 +41,7 @@ class Recipes:
         tree: Any = RunConfig().model_dump(mode="json")
         if rng.random() < 0.8:
             tree = damaged_json(rng, tree)
-        text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+        text = yaml.dump(tree, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
         lines = text.splitlines()
         for _ in range(rng.choice([0, 0, 1, 3])):
             lines.insert(rng.randrange(len(lines) + 1), rng.choice(LINES))

@@ -42,7 +42,11 @@ class RunFolders:
             lines[at] = damaged_text(rng, json.loads(lines[at]))
             file.write_text("\n".join(lines))
         else:
-            file.write_text(yaml.safe_dump(damaged_json(rng, yaml.safe_load(text))))
+            file.write_text(
+                yaml.dump(
+                    damaged_json(rng, yaml.load(text, yaml.CSafeLoader)), Dumper=yaml.CSafeDumper
+                )
+            )
 
     def load(self, folder: Path) -> None:
         """Read the folder as resuming and reporting do."""
@@ -95,7 +99,7 @@ class Resumes:
         run = folder / "run"
         shutil.copytree(run_folder(), run)
         os.mkfifo(folder / "pipe")
-        tree = yaml.safe_load((run / "config.yaml").read_text())
+        tree = yaml.load((run / "config.yaml").read_text(), yaml.CSafeLoader)
         for section, key in (
             (tree, "backbone"),
             (tree["data"], "source"),
@@ -106,9 +110,9 @@ class Resumes:
         if rng.random() < 0.3:
             epochs = [[rng.choice([0, 0, 1, -1, 10**6]), rng.choice([1, True, 10**9])]]
             tree[rng.choice(["phase1", "phase2"])]["short_epochs"] = epochs * rng.choice(
-                [1, 2, 3000]
+                [1, 2, 2, 3, 3, 5, 9, 3000]
             )
-        (run / "config.yaml").write_text(yaml.safe_dump(tree))
+        (run / "config.yaml").write_text(yaml.dump(tree, Dumper=yaml.CSafeDumper))
         last = run / "checkpoints" / "last.safetensors"
         action = rng.randrange(4)
         if action < 3:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lpt.errors import RunError
+from lpt.files.regular_files import open_regular
 
 __all__ = ["check_destination", "destination", "generator"]
 
@@ -47,7 +48,7 @@ def check_destination(path: Path, mark: str | None, *, overwrite: bool) -> None:
         return
     if path.is_dir():
         raise RunError(f"{path}: is a folder. Give a file name, such as {path / 'report.html'}.")
-    with path.open("rb") as stream:
+    with open_regular(path, error=RunError) as stream:
         found = _MARK.search(stream.read(4096))
     if found is None or (mark is not None and found[1].decode("utf-8", "replace") != mark):
         what = "another report" if found else "not a report of lpt"

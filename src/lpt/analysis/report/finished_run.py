@@ -14,6 +14,7 @@ from lpt.analysis.thumbnails import thumbnail_file
 from lpt.config import RunConfig
 from lpt.errors import RunError
 from lpt.escape import printable, shell_command
+from lpt.files.regular_files import read_regular
 from lpt.progress import plural
 from lpt.task.run_result import read_result
 from lpt.task_file import TaskSpec, read_spec
@@ -31,6 +32,8 @@ __all__ = [
     "read_finished_run",
     "read_unfinished_run",
 ]
+
+_THUMBNAIL = 2**20  # bytes of the largest file; they have some thousands
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class FinishedRun:
         file = thumbnail_file(self.path / "analysis", index, prefix)
         if not file.is_file():
             return None
-        return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()
+        data = read_regular(file, _THUMBNAIL, error=RunError)
+        return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
 @dataclass(frozen=True)

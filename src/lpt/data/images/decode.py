@@ -16,7 +16,13 @@ from lpt.data.images.containers.examine import examine
 from lpt.data.images.containers.tiff_layout import explain_tiff
 from lpt.data.images.formats import FORMATS, SUFFIXES
 from lpt.data.images.image_error import ImageError
-from lpt.data.images.limits import MAX_PIXELS, check_memory, check_pixels, pixel_limit
+from lpt.data.images.limits import (
+    MAX_PIXELS,
+    check_memory,
+    check_pixels,
+    check_stored,
+    pixel_limit,
+)
 from lpt.data.images.pixels.deep_colours import rawmode_of, with_low_bits
 from lpt.data.images.pixels.orientation import read_orientation, turned
 from lpt.data.images.pixels.to_rgb import to_rgb
@@ -105,6 +111,7 @@ def decode(
             scale = target / min(stored)
             opened.draft(None, (math.ceil(stored[0] * scale), math.ceil(stored[1] * scale)))
         check_memory(name, file, stored, opened.size, limit)
+        check_stored(name, opened.tile, len(file.data))
         rawmode = rawmode_of(opened)
         opened.load()
         orientation = _orientation(file, opened.info)

@@ -6,6 +6,8 @@ need several times the memory of the pixels, so the need is computed before anyt
 """
 
 import os
+from collections.abc import Sequence
+from typing import Any
 
 from lpt.data.images.containers.encoded_image import EncodedImage
 from lpt.data.images.image_error import ImageError
@@ -19,6 +21,7 @@ __all__ = [
     "MAX_SCANS",
     "check_memory",
     "check_pixels",
+    "check_stored",
     "pixel_limit",
 ]
 
@@ -94,6 +97,30 @@ def check_memory(
             else f"{size} of 16 bits take too long to decode. Save it in 8 bits.",
             "too-large",
         )
+
+
+def check_stored(name: str, tiles: Sequence[Any], available: int) -> None:
+    """Check that the pixels of an image that are stored without compression are in its file.
+
+    Without this, memory would be taken for pixels that a file of a few bytes only claims.
+
+    Args:
+        name: the image, for messages.
+        tiles: Pillow's parts of the image: codec, box, offset and arguments.
+        available: bytes of the file.
+    Raises: ImageError if bytes are missing.
+    """
+    for codec, box, offset, given in tiles:
+        if codec != "raw" or not isinstance(given, tuple) or box is None:
+            continue
+        height = box[3] - box[1]
+        line = given[1] if len(given) > 1 and given[1] else (box[2] - box[0] + 7) // 8
+        if offset + (height - 1) * line >= available:
+            raise ImageError(
+                f"{name}: cannot be decoded, truncated: its {height:,} rows have "
+                f"{size_text(height * line)}, and the file has {size_text(available)}. "
+                "Replace the file, or leave it out."
+            )
 
 
 def _raised(pixels: int) -> str:

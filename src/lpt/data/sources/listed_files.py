@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.image_stores import FileStore, Strings
-from lpt.data.parquet_reader import row_count
+from lpt.data.parquet.parquet_reader import row_count
 from lpt.data.sources.label_rules import integer_value
 from lpt.data.sources.table_columns import Table, clean
 from lpt.errors import DataError

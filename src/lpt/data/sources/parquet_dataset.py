@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from lpt.data.image_stores import FileStore, Strings
-from lpt.data.parquet_limits import read_bounded
-from lpt.data.parquet_reader import binary_columns, image_column, open_parquet, path_field
+from lpt.data.parquet.parquet_limits import read_bounded
+from lpt.data.parquet.parquet_reader import binary_columns, image_column, open_parquet, path_field
 from lpt.data.sources.listed_files import FILE_ROLES, file_store
 from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.table_columns import Column, Table

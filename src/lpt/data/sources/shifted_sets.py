@@ -1,6 +1,5 @@
 """Shifted test sets: data from other sources with classes of a trained model."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,8 @@ from lpt.data.sources.label_rules import class_places
 from lpt.data.sources.listing import Listing
 from lpt.data.sources.open_data import open_test
 from lpt.errors import DataError
+from lpt.files.json_files import MAX_JSON_BYTES, json_value
+from lpt.files.regular_files import read_regular
 
 __all__ = ["ShiftedSet", "open_shifted"]
 
@@ -212,15 +213,15 @@ def _corruption_folders(root: Path, class_names: Sequence[str]) -> dict[tuple[st
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}). Unpack ObjectNet with its mappings."
-        ) from error
+        return read_regular(path, MAX_JSON_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8. Unpack ObjectNet with its mappings.") from error
 
 
 def _json(path: Path) -> Any:
-    try:
-        return json.loads(_text(path))
-    except ValueError as error:
-        raise DataError(f"{path}: not readable as JSON. Unpack ObjectNet again.") from error
+    return json_value(
+        _text(path),
+        lambda reason: DataError(
+            f"{path}: not readable as JSON ({reason}). Unpack ObjectNet again."
+        ),
+    )

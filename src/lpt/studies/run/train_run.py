@@ -4,13 +4,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file
-
 from lpt.baselines import EncoderStage, TrainedBaseline, train_baseline
 from lpt.baselines.encoder import Fixed
+from lpt.errors import RunError
+from lpt.files.tensor_files import TensorFile
 from lpt.model.classifier import CosineClassifier
 from lpt.studies.define.variants import JointTrainer, PlainQueryTrainer
 from lpt.studies.plan.plan_runs import StudyRun
+from lpt.task_file import LIMITS
 from lpt.training.phases.class_means import means_of
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.training_context import TrainingContext
@@ -75,8 +76,10 @@ def _train(
             shutil.rmtree(run_folder.path, ignore_errors=True)  # killed before it was complete
             run_folder.create(trainer.config, trainer.identity())
         if start is not None:
+            with TensorFile(start.task_file, LIMITS, RunError) as file:
+                found = file.read_all()
             trainer.take_phase1(
-                load_file(start.task_file),
+                found,
                 seconds=start.seconds,
                 peak_memory=start.peak_memory_bytes,
             )

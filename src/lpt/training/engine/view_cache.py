@@ -21,11 +21,11 @@ from torch import Tensor
 
 from lpt.data.loading import Draw
 from lpt.errors import ConfigError, RunError, TrainingError
-from lpt.files.atomic_files import write_json
 from lpt.progress import Reporter, plural
 from lpt.training.engine.loop import Source
 from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Inputs, Stage
+from lpt.training.engine.view_files import StoredRows, ViewFiles, ViewLayout
 
 __all__ = ["NoRoomError", "ViewCache", "build_cache"]
 
@@ -52,17 +52,17 @@ class NoRoomError(Exception):
 
 @dataclass(frozen=True)
 class ViewCache:
-    """A `Source` for the loop that reads inputs of the stage from memory-mapped files.
+    """A `Source` for the loop that reads inputs of the stage from files.
 
     Attributes:
         folder: folder of the files.
         labels: (n,) labels of the training images.
-        arrays: arrays (V * n, ...) by name of the tensor; row `view * n + index`.
+        tensors: rows (V * n, ...) by name of the tensor; row `view * n + index`.
     """
 
     folder: Path
     labels: npt.NDArray[np.int64]
-    arrays: Mapping[str, npt.NDArray[Any]]
+    tensors: Mapping[str, StoredRows]
 
     def __call__(self, steps: Iterator[list[Draw]]) -> Iterator[tuple[Inputs, Tensor]]:
         """Yield (inputs, labels) of each step, in float32, exactly in the order of the draws."""
@@ -70,14 +70,14 @@ class ViewCache:
             images = np.array([draw.index for draw in draws])
             rows = np.array([_view(draw) for draw in draws]) * len(self.labels) + images
             yield (
-                {name: torch.from_numpy(a[rows]).float() for name, a in self.arrays.items()},
+                {name: torch.from_numpy(t.read(rows)).float() for name, t in self.tensors.items()},
                 torch.from_numpy(self.labels[images]),
             )
 
     @property
     def bytes(self) -> int:
         """Size on disk in bytes."""
-        return sum(array.nbytes for array in self.arrays.values())
+        return sum(stored.bytes for stored in self.tensors.values())
 
     def remove(self) -> None:
         """Delete the files; they can be computed again."""
@@ -130,12 +130,12 @@ def build_cache(
             return stage.frozen(inputs["images"].to(device))
 
     first, _ = next(iter(images(iter([[plan.view_of(0, 0)]]))))
-    layout = {name: _Layout.of(value, dtype) for name, value in frozen(first).items()}
+    layout = {name: ViewLayout.of(value, dtype) for name, value in frozen(first).items()}
     rows = len(plan.labels) * plan.views
     size = rows * sum(part.bytes for part in layout.values())
-    store = _Store(folder, layout)
+    store = ViewFiles(folder, layout)
     fingerprint = _fingerprint(stage, plan, upstream, layout)
-    done = store.open(fingerprint, reporter)
+    done = min(store.open(fingerprint, reporter), rows)
     shape = f"{plural(plan.views, 'view')} of {plural(len(plan.labels), 'image')}"
     free = shutil.disk_usage(folder).free + done * size // max(rows, 1) - FREE_BYTES
     room = min(limit_gb * 1e9, free)
@@ -149,73 +149,15 @@ def build_cache(
     if done < rows:
         reporter.begin("cache", rows, done, unit="views")
         try:
-            _fill(store, plan, images, frozen, done, reporter)
+            _fill(store, fingerprint, plan, images, frozen, done, reporter)
         finally:
             reporter.end()
-    return ViewCache(folder, plan.labels, store.arrays(rows))
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Shape and type of one named tensor per image."""
-
-    shape: tuple[int, ...]
-    dtype: str
-
-    @classmethod
-    def of(cls, value: Tensor, dtype: str) -> "_Layout":
-        return cls(tuple(value.shape[1:]), dtype if value.dim() > 2 else "float32")
-
-    @property
-    def bytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
-
-
-@dataclass(frozen=True)
-class _Store:
-    """The files: one per tensor, with consecutive rows, and a mark that counts complete rows."""
-
-    folder: Path
-    layout: Mapping[str, _Layout]
-
-    @property
-    def mark(self) -> Path:
-        return self.folder / "cache.json"
-
-    def file(self, name: str) -> Path:
-        return self.folder / f"{name}.bin"
-
-    def open(self, fingerprint: Mapping[str, Any], reporter: Reporter) -> int:
-        """Return the number of complete rows; files with another fingerprint are deleted first."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        mark = _read_mark(self.mark)
-        done = int(mark.get("rows", 0))
-        complete = all(
-            self.file(name).is_file() and self.file(name).stat().st_size >= done * part.bytes
-            for name, part in self.layout.items()
-        )
-        if mark.get("fingerprint") == fingerprint and complete:
-            return done
-        if mark:
-            old = mark.get("fingerprint", {})
-            changed = sorted(k for k in fingerprint if old.get(k) != fingerprint[k])
-            reporter.message(
-                f"cache     computed again: {', '.join(changed) or 'its files'} changed"
-            )
-        for name in self.layout:
-            self.file(name).unlink(missing_ok=True)
-        write_json(self.mark, {"fingerprint": fingerprint, "rows": 0})
-        return 0
-
-    def arrays(self, rows: int) -> dict[str, npt.NDArray[Any]]:
-        return {
-            name: np.memmap(self.file(name), part.dtype, "r", shape=(rows, *part.shape))
-            for name, part in self.layout.items()
-        }
+    return ViewCache(folder, plan.labels, store.rows(rows))
 
 
 def _fill(
-    store: _Store,
+    store: ViewFiles,
+    fingerprint: Mapping[str, Any],
     plan: EpochPlan,
     images: Source,
     frozen: Callable[[Inputs], Inputs],
@@ -227,13 +169,11 @@ def _fill(
     batches: Sequence[list[Draw]] = [
         draws[i : i + FILL_BATCH] for i in range(0, len(draws), FILL_BATCH)
     ]
-    fingerprint = _read_mark(store.mark)["fingerprint"]
     try:
         with ExitStack() as stack:
             files = {}
             for name, part in store.layout.items():
-                path = store.file(name)
-                files[name] = stack.enter_context(path.open("r+b" if path.exists() else "wb"))
+                files[name] = stack.enter_context(store.writable(name))
                 files[name].truncate(done * part.bytes)
                 files[name].seek(done * part.bytes)
             for number, (inputs, labels) in enumerate(images(iter(batches)), start=1):
@@ -251,7 +191,7 @@ def _fill(
                     for file in files.values():
                         file.flush()
                         os.fsync(file.fileno())
-                    write_json(store.mark, {"fingerprint": fingerprint, "rows": done})
+                    store.write_mark(fingerprint, done)
     except OSError as error:
         raise RunError(
             f"{store.folder}: the cache cannot be written ({error.strerror or error}). "
@@ -260,7 +200,7 @@ def _fill(
 
 
 def _fingerprint(
-    stage: Stage, plan: EpochPlan, upstream: Mapping[str, Any], layout: Mapping[str, _Layout]
+    stage: Stage, plan: EpochPlan, upstream: Mapping[str, Any], layout: Mapping[str, ViewLayout]
 ) -> dict[str, Any]:
     """Everything that determines the contents, as JSON reads it back."""
     facts = {
@@ -273,14 +213,6 @@ def _fingerprint(
     }
     result: dict[str, Any] = json.loads(json.dumps(facts))
     return result
-
-
-def _read_mark(path: Path) -> dict[str, Any]:
-    try:
-        mark = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return mark if isinstance(mark, dict) else {}
 
 
 def _view(draw: Draw) -> int:

@@ -1,6 +1,5 @@
 """The JSON files of a run folder: what may stand in each, and reading them."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lpt.config.ranges import MAX_EPOCHS
 from lpt.errors import RunError
-from lpt.files.json_files import MAX_JSON_BYTES, Count, Number, Record, read_json, validated_json
+from lpt.files.json_files import (
+    MAX_JSON_BYTES,
+    Count,
+    Number,
+    Record,
+    json_value,
+    read_json,
+    validated_json,
+)
 from lpt.files.regular_files import read_regular
 
 __all__ = ["read_environment", "read_identity", "read_metrics"]
@@ -79,5 +86,5 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
 
     for line in read_regular(path, MAX_JSON_BYTES, error=RunError).splitlines():
         validated_json(_EPOCH, line, damaged)
-        records.append(json.loads(line))
+        records.append(json_value(line, damaged))
     return records

@@ -18,12 +18,13 @@ from PIL import Image
 
 from lpt.data.image_stores import FileStore
 from lpt.data.longtail import profile_counts
-from lpt.data.parquet_reader import row_count
+from lpt.data.parquet.parquet_reader import row_count
 from lpt.data.sources.data_string import DataSpec
 from lpt.data.sources.listing import Listing
 from lpt.data.sources.parquet_dataset import read_parquet
 from lpt.errors import DataError
 from lpt.files.atomic_files import cache_folder, write_atomic
+from lpt.files.regular_files import open_regular
 from lpt.random_streams import random_stream
 
 __all__ = ["CIFAR10", "CIFAR100", "Archive", "read_cifar"]
@@ -133,7 +134,7 @@ def _convert(archive: Archive, root: Path) -> None:
     if not path.exists():
         _download(archive.url, path)
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while block := stream.read(2**20):
             digest.update(block)
     if digest.hexdigest() != archive.sha256:

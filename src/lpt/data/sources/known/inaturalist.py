@@ -1,6 +1,5 @@
 """iNaturalist 2018: images that the user has, split by the JSON files of the competition."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from lpt.data.sources.known.published_lists import (
 )
 from lpt.data.sources.listing import Listing
 from lpt.errors import DataError
+from lpt.files.json_files import json_value
+from lpt.files.regular_files import read_regular
 
 __all__ = ["INATURALIST_2018", "read_inaturalist"]
 
@@ -31,6 +32,10 @@ INATURALIST_2018 = PublishedLists(
     lists_from=_SITE,
     images_from=_SITE,
 )
+
+
+_MOST_BYTES = 2**29
+"""Largest list; that of the training images has 125 MB."""
 
 
 def read_inaturalist(known: PublishedLists, spec: DataSpec) -> Listing:
@@ -70,18 +75,17 @@ def read_inaturalist(known: PublishedLists, spec: DataSpec) -> Listing:
 
 
 def _load(path: Path, known: PublishedLists) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.exists():
         raise DataError(
             f"{known.name}: the list {path} is missing. Get it from {known.lists_from}, or give "
             "its folder: lists=DIR."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path}: not readable as JSON ({str(error)[:80]}). Download it again from "
-            f"{known.lists_from}."
-        ) from error
+        )
+    return json_value(
+        read_regular(path, _MOST_BYTES),
+        lambda reason: DataError(
+            f"{path}: not readable as JSON ({reason}). Download it again from {known.lists_from}."
+        ),
+    )
 
 
 def _species(path: Path, numbers: list[int], known: PublishedLists) -> tuple[str, ...]:

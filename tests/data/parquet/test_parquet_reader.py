@@ -7,10 +7,10 @@ import sys
 import pyarrow as pa
 import pytest
 
-from lpt.data.parquet_reader import RowGroupReader, image_column, open_parquet, row_count
+from lpt.data.parquet.parquet_reader import RowGroupReader, image_column, open_parquet, row_count
 from lpt.errors import DataError
 
-from .conftest import encoded, write_parquet
+from ..conftest import encoded, write_parquet
 
 
 def test_row_groups_are_dropped_when_they_exceed_the_cache(tmp_path):

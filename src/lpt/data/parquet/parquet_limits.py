@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lpt.data.parquet.page_headers import check_pages
 from lpt.errors import DataError
-from lpt.files.regular_files import size_text
+from lpt.files.regular_files import open_regular, size_text
 
 __all__ = ["FileState", "check_total", "check_unchanged", "file_state", "read_bounded"]
 
@@ -49,12 +50,16 @@ def check_total(path: Path, state: FileState, total: int) -> None:
 
     Raises: DataError if they are more than images of a file of this size have.
     """
-    most = _FREE + _TIMES * state[0]
+    most = _most(state)
     if total > most:
         raise DataError(
             f"{path}: decodes to more than {size_text(most)}, although the file has "
             f"{size_text(state[0])}. Leave it out."
         )
+
+
+def _most(state: FileState) -> int:
+    return _FREE + _TIMES * state[0]
 
 
 def read_bounded(
@@ -86,7 +91,8 @@ def read_bounded(
             f"{path}: has {rows:,} rows in {size_text(now[0])}, which is not a table of images. "
             "Leave it out."
         )
-    check_total(path, now, _stated(file, groups, columns))  # the file may lie, but need not
+    check_total(path, now, _stated(file, groups, columns))  # the footer may lie, but need not
+    _check_pages(file, path, now, groups, columns)
     pieces, total = [], 0
     try:
         for piece in file.iter_batches(
@@ -107,6 +113,22 @@ def read_bounded(
     if pieces:
         return pa.Table.from_batches(pieces)
     return file.schema_arrow.empty_table().select([c.partition(".")[0] for c in columns])
+
+
+def _check_pages(
+    file: Any, path: Path, state: FileState, groups: Sequence[int], columns: Sequence[str]
+) -> None:
+    """Check the columns of each row group by the headers of its pages, which `pyarrow` follows."""
+    schema = file.metadata.schema
+    with open_regular(path) as stream:
+        for group in map(file.metadata.row_group, groups):
+            for place in range(group.num_columns):
+                chunk, column = group.column(place), schema.column(place)
+                if chunk.path_in_schema in columns:
+                    levels = (column.max_repetition_level, column.max_definition_level)
+                    values, most = _CELLS + state[0], _most(state)
+                    found = check_pages(stream, path, chunk, levels, values=values, most=most)
+                    check_total(path, state, found)
 
 
 def _stated(file: Any, groups: Sequence[int], columns: Sequence[str]) -> int:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from lpt.data.parquet_limits import (
+from lpt.data.parquet.parquet_footer import footer_limits
+from lpt.data.parquet.parquet_limits import (
     FileState,
     check_total,
     check_unchanged,
@@ -21,7 +22,7 @@ from lpt.data.parquet_limits import (
     read_bounded,
 )
 from lpt.errors import DataError
-from lpt.files.regular_files import open_regular, read_regular
+from lpt.files.regular_files import read_regular
 
 __all__ = [
     "RowGroupReader",
@@ -47,10 +48,10 @@ def open_parquet(path: Path) -> Any:
 
     if not path.exists():
         raise DataError(f"{path}: no such Parquet file. Check the path.")
-    open_regular(path).close()  # a named pipe would block
+    limits = footer_limits(path)
     try:
         # Not mapped: a file that is cut off while it is mapped would end the process.
-        return pq.ParquetFile(path, memory_map=False)
+        return pq.ParquetFile(path, memory_map=False, **limits)
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             f"{path}: not a readable Parquet file ({' '.join(str(error).split())[:120]}). "

@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lpt.data import parquet_limits
-from lpt.data.parquet_limits import file_state, read_bounded
-from lpt.data.parquet_reader import RowGroupReader, open_parquet
+from lpt.data.parquet import parquet_limits
+from lpt.data.parquet.parquet_limits import file_state, read_bounded
+from lpt.data.parquet.parquet_reader import RowGroupReader, open_parquet
 from lpt.data.sources.open_data import open_data
 from lpt.errors import DataError
 
-from .conftest import write_parquet
+from ..conftest import write_parquet
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_one_huge_value_is_refused_before_it_is_decoded(tmp_path: Path, small: N
 def test_a_file_that_is_cut_off_after_its_rows_were_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lpt.data.parquet_reader._CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("lpt.data.parquet.parquet_reader._CHECK_SECONDS", 0.0)
     path = write_parquet(tmp_path / "x.parquet", [0] * 16)
     reader = RowGroupReader()
     reader.read(path, 0)

@@ -1,0 +1,1 @@
+"""Parquet files: nothing that a file states about itself is believed."""
