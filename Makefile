@@ -17,6 +17,9 @@ VERSIONS ?= -c constraints.txt
 # Types are checked against the tested versions: `make test STATIC=` leaves that out.
 STATIC ?= static
 
+# Tests start hundreds of processes: each compiles torch again where bytecode is not kept.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test check docs dist fuzz examples lock audit sbom setup format clean
 
 demo: $(READY)

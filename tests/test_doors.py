@@ -31,7 +31,13 @@ WEIRD: tuple[Any, ...] = (
     *([], {}, [1], {"a": 1}, object(), print),
 )
 
+CHANGE: dict[str, Any] = {"task": "no/such/run", "out": "new.safetensors"}
+
 GOOD: dict[str, dict[str, Any]] = {
+    "add_class": {**CHANGE, "name": "wren", "photos": []},
+    "merge_classes": {**CHANGE, "names": ["wren", "robin"], "into": "bird"},
+    "remove_classes": {**CHANGE, "names": ["wren"]},
+    "rename_class": {**CHANGE, "old": "wren", "new": "robin"},
     "train": {"data": "no/such/folder"},
     "evaluate": {"task": "no/such/run"},
     "load": {"path": "no/such/run"},

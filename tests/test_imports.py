@@ -106,6 +106,11 @@ LIGHT = {
     "predict task.safetensors photos --accuracy 0.9": 2,
     "predict task.safetensors photos --output xml": 2,
     "evaluate task.safetensors photos": 2,
+    "info task.safetensors": 0,
+    "info run": 0,
+    "info run --json": 0,
+    "info nosuch": 2,
+    "info photos": 2,
     "backbones": 0,
     "settings": 0,
     "settings lr": 0,
@@ -124,6 +129,7 @@ def photos(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("light")
     shutil.copy(GOLDEN / "run" / "task.safetensors", folder)  # digits: other classes than photos
+    shutil.copytree(GOLDEN / "run", folder / "run")
     for name in ("cat", "dog"):
         for number in range(8):
             path = folder / "photos" / name / f"{number}.png"

@@ -64,9 +64,17 @@ def spec_for(backbone: FrozenViT, **changes: Any) -> TaskSpec:
 
 def model_for(backbone: FrozenViT, spec: TaskSpec) -> LongTailedPromptModel:
     torch.manual_seed(1)
-    model = LongTailedPromptModel(backbone, len(spec.class_names), spec.shape).eval()
-    model.phases = spec.phases
-    return model
+    model = LongTailedPromptModel(
+        backbone,
+        len(spec.class_names),
+        spec.shape,
+        phases=spec.phases,
+        adapter_width=spec.adapter_width,
+    )
+    if model.adapters is not None:
+        for parameter in model.adapters.parameters():
+            torch.nn.init.normal_(parameter)
+    return model.eval()
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +111,9 @@ def edited(file: Path, tmp_path: Path) -> Edit:
     return edit
 
 
-@pytest.mark.parametrize("phases", [1, 2])
-def test_saved_and_loaded_it_gives_identical_logits(phases, backbone, tmp_path):
-    spec = spec_for(backbone, phases=phases)
+@pytest.mark.parametrize(("phases", "adapters"), [(1, 0), (2, 0), (1, 3), (2, 3)])
+def test_saved_and_loaded_it_gives_identical_logits(phases, adapters, backbone, tmp_path):
+    spec = spec_for(backbone, phases=phases, adapter_width=adapters)
     model = model_for(backbone, spec)
     images = torch.randn(5, 3, 16, 16, generator=torch.Generator().manual_seed(2))
     path = tmp_path / "task.safetensors"
@@ -195,6 +203,41 @@ def test_it_holds_float32_and_two_entries_of_metadata(file):
     }
 
 
+def test_adapters_are_five_more_tensors_of_a_file_of_version_3(backbone, tmp_path):
+    spec = spec_for(backbone, adapter_width=2)
+    path = tmp_path / "task.safetensors"
+    save_task(path, model_for(backbone, spec), spec)
+    with safe_open(path, framework="pt") as opened:
+        assert opened.metadata()["lpt_task"] == "3"
+    sizes = {name: tuple(tensor.shape) for name, tensor in load_file(path).items()}
+    assert {name: size for name, size in sizes.items() if name.startswith("adapter")} == {
+        "adapter_down": (3, 16, 2),
+        "adapter_down_bias": (3, 2),
+        "adapter_up": (3, 2, 16),
+        "adapter_up_bias": (3, 16),
+        "adapter_scale": (3,),
+    }
+
+
+def test_a_file_without_adapters_is_one_of_version_2(file):
+    """So that older versions of lpt read it: they refuse fields that they do not know."""
+    with safe_open(file, framework="pt") as opened:
+        metadata = opened.metadata()
+    assert metadata["lpt_task"] == "2"
+    assert "adapter" not in metadata["spec"]
+
+
+def test_values_of_adapters_are_checked_like_all_others(backbone, tmp_path):
+    spec = spec_for(backbone, adapter_width=2)
+    for value, found in ((math.nan, "not finite"), (1e38, "beyond")):
+        model = model_for(backbone, spec)
+        with torch.no_grad():
+            model.adapters.up[1, 1, 1] = value
+        save_task(tmp_path / "task.safetensors", model, spec)
+        with pytest.raises(TaskFileError, match=f"adapter_up holds values .*{found}"):
+            load_task(tmp_path / "task.safetensors", backbone)
+
+
 HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "wrong shape": ({"tensors": {"keys": torch.zeros(5, 16)}}, "tensor keys"),
     "wrong width": ({"tensors": {"classifier": torch.zeros(3, 17)}}, "tensor classifier"),
@@ -221,7 +264,10 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "unknown field": ({"spec": {"run_me": "rm -rf"}}, "run_me"),
     "field missing": ({"spec": {"resize": None}}, "resize"),
     "metrics that are none": ({"spec": {"metrics": {"phase2": {"test": "x"}}}}, "metrics"),
-    "future version": ({"metadata": {"lpt_task": "3"}}, "format 3; .* reads up to 2. Upgrade"),
+    "future version": ({"metadata": {"lpt_task": "4"}}, "format 4; .* reads up to 3. Upgrade"),
+    "adapters without tensors": ({"spec": {"adapter_width": 2}}, "tensor adapter_down is None"),
+    "huge adapters": ({"spec": {"adapter_width": 10**6}}, "adapter_width"),
+    "adapters without width": ({"tensors": {"adapter_scale": torch.ones(3)}}, "adapter_scale"),
     "no version": ({"metadata": {"lpt_task": "new"}}, "damaged metadata"),
     "version of many digits": ({"metadata": {"lpt_task": "9" * 5000}}, "damaged metadata"),
     "no spec": ({"metadata": {"spec": None}}, "damaged metadata"),

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 from lpt.lazy import find_name
 
 if TYPE_CHECKING:
-    from lpt.api import evaluate, train, train_baseline, trust_run
+    from lpt.api import (
+        add_class,
+        evaluate,
+        merge_classes,
+        remove_classes,
+        rename_class,
+        train,
+        train_baseline,
+        trust_run,
+    )
     from lpt.backbones import register_backbone
     from lpt.baselines import register_baseline
     from lpt.data.sampling import register_sampler
@@ -30,14 +39,18 @@ __all__ = [
     "LptError",
     "Prediction",
     "Task",
+    "add_class",
     "evaluate",
     "load",
+    "merge_classes",
     "open_data",
     "register_backbone",
     "register_baseline",
     "register_dataset",
     "register_loss",
     "register_sampler",
+    "remove_classes",
+    "rename_class",
     "train",
     "train_baseline",
     "trust_run",
@@ -47,14 +60,18 @@ _HOMES = {
     "LptError": "lpt.errors",
     "Prediction": "lpt.task",
     "Task": "lpt.task",
+    "add_class": "lpt.api",
     "evaluate": "lpt.api",
     "load": "lpt.task",
+    "merge_classes": "lpt.api",
     "open_data": "lpt.data.sources.open_data",
     "register_backbone": "lpt.backbones",
     "register_baseline": "lpt.baselines",
     "register_dataset": "lpt.data.sources.known.known_datasets",
     "register_loss": "lpt.losses",
     "register_sampler": "lpt.data.sampling",
+    "remove_classes": "lpt.api",
+    "rename_class": "lpt.api",
     "train": "lpt.api",
     "train_baseline": "lpt.api",
     "trust_run": "lpt.api",

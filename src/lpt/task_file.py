@@ -4,31 +4,39 @@ A file may come from anyone, so it is validated completely before any tensor is 
 backbone that it names is fetched, or opened by its path, only if the user asks for it
 (`lpt.backbones.named_by_file`).
 
-It is a safetensors file with the float32 tensors shared_prompts (L, P, D),
-group_prompts (M, L-K, P, D), keys (M, D) and classifier (C, D), and two metadata entries:
-`lpt_task` (format version) and `spec` (JSON, the fields of `TaskSpec`). A task of phase 1 only has
-neither group_prompts nor keys.
+It is a safetensors file with the float32 tensors of `TaskSpec.tensor_sizes`, and two metadata
+entries: `lpt_task` (format version) and `spec` (JSON, the fields of `TaskSpec`). A task of phase 1
+only has neither group_prompts nor keys; a task without adapters has none of their tensors.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.catalog import EMBEDDED
 from lpt.backbones.named_by_file import check_named
 from lpt.errors import ConfigError, TaskFileError
-from lpt.escape import shell_command
 from lpt.files.atomic_files import write_bytes
-from lpt.files.json_files import problem
 from lpt.files.made_here import is_marked
-from lpt.files.tensor_files import Kind, TensorFile, TensorLimits, tensor_bytes
+from lpt.files.tensor_files import Kind, TensorFile, tensor_bytes
 from lpt.model.two_pass import LongTailedPromptModel
-from lpt.task_spec import BackboneRecord, TaskSpec
+from lpt.task_spec import (
+    FORMAT,
+    LIMITS,
+    MAX_SHOWN,
+    PARAMETERS,
+    BackboneRecord,
+    TaskSpec,
+    file_metadata,
+    open_task_file,
+    parse_spec,
+    read_spec,
+    spec_of,
+)
 
 __all__ = [
     "FORMAT",
@@ -36,24 +44,13 @@ __all__ = [
     "BackboneRecord",
     "TaskSpec",
     "backbone_of",
+    "file_metadata",
     "load_task",
     "parse_spec",
     "read_spec",
     "read_task",
     "save_task",
 ]
-
-FORMAT = 2
-"""The format version that this code writes. It reads every version up to this one.
-
-2 adds `prior_power` to the metadata.
-"""
-
-MAX_SHOWN = 100
-"""Maximum number of characters of a file that an error message quotes."""
-
-LIMITS = TensorLimits(file_bytes=2**32, header_bytes=2**23)
-"""Of a task file; what is larger is refused before it is parsed."""
 
 LARGEST_VALUE = 1e6
 """Of a trained tensor. Larger values would overflow in products."""
@@ -66,22 +63,10 @@ def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
     """
     tensors = {
         name: tensor.detach().to("cpu", torch.float32).contiguous()
-        for name, tensor in _tensors(model, spec.phases).items()
+        for name, tensor in _parameters(model, spec).items()
     }
-    metadata = {"lpt_task": str(FORMAT), "spec": spec.model_dump_json()}
-    write_bytes(path, tensor_bytes(tensors, metadata))
+    write_bytes(path, tensor_bytes(tensors, file_metadata(spec)))
     return path.stat().st_size
-
-
-def read_spec(path: Path, data: bytes | None = None) -> TaskSpec:
-    """Read and validate the metadata of a task file without loading a tensor.
-
-    Args:
-        data: the bytes of the file, if they were read already; `path` only names it then.
-    Raises: TaskFileError naming the file and what is wrong with it.
-    """
-    with _open(path, data) as file:
-        return _spec(file)
 
 
 def load_task(
@@ -108,9 +93,15 @@ def load_task(
     chosen, spec, tensors = read_task(path, choose)
     # A task of phase 1 has no pool; the model gets the smallest possible one.
     shape = spec.shape if spec.phases == 2 else replace(spec.shape, pool_size=1, top_k=1)
-    model = LongTailedPromptModel(chosen, len(spec.class_names), shape, phases=spec.phases)
+    model = LongTailedPromptModel(
+        chosen,
+        len(spec.class_names),
+        shape,
+        phases=spec.phases,
+        adapter_width=spec.adapter_width,
+    )
     with torch.no_grad():
-        for name, target in _tensors(model, spec.phases).items():
+        for name, target in _parameters(model, spec).items():
             target.copy_(tensors[name])
     return model.eval(), spec
 
@@ -129,8 +120,8 @@ def read_task(
     Returns: the chosen backbone, the metadata, and the tensors by name.
     Raises: as `load_task`, and what `choose` raises.
     """
-    with _open(path, data) as file:
-        spec = _spec(file)
+    with open_task_file(path, data) as file:
+        spec = spec_of(file)
         depth, width = _outer_sizes(file)
         _check_tensors(file, spec, depth, width)
         backbone = choose(spec, (depth, width))
@@ -151,8 +142,8 @@ def backbone_of(path: Path) -> FrozenViT:
 
     Raises: as `load_task`.
     """
-    with _open(path) as file:
-        spec, sizes = _spec(file), _outer_sizes(file)
+    with open_task_file(path) as file:
+        spec, sizes = spec_of(file), _outer_sizes(file)
     return _load_backbone(path, spec, None, sizes, resized=False)
 
 
@@ -178,63 +169,9 @@ def _load_backbone(
     )
 
 
-def _tensors(model: LongTailedPromptModel, phases: int) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {
-        "shared_prompts": model.shared.prompts,
-        "classifier": model.classifier.weight,
-    }
-    if phases == 2:
-        tensors |= {"group_prompts": model.pool.prompts, "keys": model.pool.keys}
-    return tensors
-
-
-def _instead(path: Path) -> str:
-    run = path.parent
-    if (run / "config.yaml").is_file():
-        again = shell_command("lpt", "train", "--out", run, "--resume")
-        return f"The run is not finished. Resume it: {again}"
-    return "Give a task file, or the folder of a run."
-
-
-def _open(path: Path, data: bytes | None = None) -> TensorFile:
-    if data is None and (not path.exists() or path.is_dir()):
-        raise TaskFileError(f"{path}: no such file. {_instead(path)}")
-    return TensorFile(path, LIMITS, TaskFileError, data=data)
-
-
-def _spec(file: TensorFile) -> TaskSpec:
-    return parse_spec(file.path, file.metadata, "lpt_task", FORMAT)
-
-
-def parse_spec(path: Path, metadata: Mapping[str, str], version: str, latest: int) -> TaskSpec:
-    """Read and validate the metadata of a file that holds a task.
-
-    Args:
-        path: the file, for messages.
-        metadata: text by name; `spec` is JSON with the fields of `TaskSpec`.
-        version: name of the entry that holds the version of the format.
-        latest: latest version that is read.
-    Raises: TaskFileError naming the file and what is wrong with it.
-    """
-    if version not in metadata:
-        raise TaskFileError(f"{path}: not a task file of lpt (its metadata has no '{version}').")
-    try:
-        written = int(metadata[version])
-        if not 1 <= written <= latest:
-            raise TaskFileError(
-                f"{path}: written in format {written}; this lpt reads up to {latest}. Upgrade lpt."
-            )
-        spec = TaskSpec.model_validate_json(metadata["spec"])
-    except ValidationError as error:
-        raise TaskFileError(f"{path}: damaged metadata ({problem(error)}).") from error
-    except (KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())[:MAX_SHOWN]
-        raise TaskFileError(f"{path}: damaged metadata ({reason}).") from error
-    if len(spec.class_counts) != len(spec.class_names):
-        raise TaskFileError(
-            f"{path}: damaged: {len(spec.class_names)} names for {len(spec.class_counts)} counts."
-        )
-    return spec
+def _parameters(model: LongTailedPromptModel, spec: TaskSpec) -> dict[str, nn.Parameter]:
+    names = spec.tensor_sizes(model.backbone.depth, model.backbone.width)
+    return {name: model.get_parameter(PARAMETERS[name]) for name in names}
 
 
 def _outer_sizes(file: TensorFile) -> tuple[int, int]:
@@ -251,18 +188,13 @@ def _outer_sizes(file: TensorFile) -> tuple[int, int]:
 
 def _check_tensors(file: TensorFile, spec: TaskSpec, depth: int, width: int) -> None:
     """Check all tensors against the metadata and the depth and width of the backbone."""
-    path, found, blocks = file.path, file.kinds, spec.shared_blocks
+    path, found = file.path, file.kinds
     try:
-        shape = spec.shape.resolved(depth)
+        spec.shape.resolved(depth)
     except ConfigError as error:
         raise TaskFileError(f"{path}: damaged metadata ({error}).") from error
-    wanted: dict[str, Kind] = {
-        "shared_prompts": ("F32", depth, shape.length, width),
-        "classifier": ("F32", len(spec.class_names), width),
-    }
-    if spec.phases == 2:
-        wanted["group_prompts"] = ("F32", shape.pool_size, depth - blocks, shape.length, width)
-        wanted["keys"] = ("F32", shape.pool_size, width)
+    sizes = spec.tensor_sizes(depth, width)
+    wanted: dict[str, Kind] = {name: ("F32", *size) for name, size in sizes.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             held = str(found.get(name))[:MAX_SHOWN]

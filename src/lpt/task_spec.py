@@ -1,18 +1,56 @@
-"""The metadata of a task file: what is allowed in each field."""
+"""The metadata of a task file: what is allowed in each field, and reading it without torch."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from lpt.backbones.preprocessing import Mean, Std
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
-from lpt.errors import DataError
+from lpt.errors import DataError, TaskFileError
+from lpt.escape import shell_command
+from lpt.files.json_files import problem
+from lpt.files.tensor_files import TensorFile, TensorLimits
+from lpt.task_records import MOST_EDITS, FrozenRecord, GroupScores, Images, ShotGroup, TaskEdit
 
 if TYPE_CHECKING:
     from lpt.model.two_pass import PromptShape
 
-__all__ = ["BackboneRecord", "TaskSpec", "check_class_names"]
+__all__ = [
+    "FORMAT",
+    "LIMITS",
+    "MAX_SHOWN",
+    "PARAMETERS",
+    "BackboneRecord",
+    "TaskSpec",
+    "check_class_names",
+    "file_metadata",
+    "open_task_file",
+    "parse_spec",
+    "read_spec",
+    "spec_of",
+]
+
+FORMAT = 3
+"""The latest format version. Every version up to it is read.
+
+2 adds `prior_power` to the metadata, 3 adds adapters, `history` and `validation`.
+"""
+
+BEFORE_3 = 2
+"""The version of a file that uses nothing of 3, so that older versions of lpt read it."""
+
+MAX_SHOWN = 100
+"""Maximum number of characters of a file that an error message quotes."""
+
+LIMITS = TensorLimits(file_bytes=2**32, header_bytes=2**23)
+"""Of a task file; what is larger is refused before it is parsed."""
 
 MAX_CLASSES = 100_000
 MAX_NAME = 10_000
@@ -21,17 +59,26 @@ MAX_NAME_BYTES = 4 * 2**20
 
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Pixels = Annotated[int, Field(ge=1, le=4096)]
-Images = Annotated[int, Field(ge=0, le=2**53)]
 Score = Annotated[float, Field(ge=-1e9, le=1e9)]
 Temperature = Annotated[float, Field(ge=1e-4, le=1e4)]
 Name = Annotated[str, Field(max_length=MAX_NAME)]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+PARAMETERS: Mapping[str, str] = {
+    "shared_prompts": "shared.prompts",
+    "classifier": "classifier.weight",
+    "group_prompts": "pool.prompts",
+    "keys": "pool.keys",
+    "adapter_down": "adapters.down",
+    "adapter_down_bias": "adapters.down_bias",
+    "adapter_up": "adapters.up",
+    "adapter_up_bias": "adapters.up_bias",
+    "adapter_scale": "adapters.scale",
+}
+"""The parameter of `LongTailedPromptModel` that each tensor of a task file holds."""
 
 
-class BackboneRecord(_Record):
+class BackboneRecord(FrozenRecord):
     """The backbone that a task was trained on, and how its inputs are prepared."""
 
     name: Annotated[str, Field(min_length=1, max_length=4096)]
@@ -43,18 +90,24 @@ class BackboneRecord(_Record):
     interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
-class TaskSpec(_Record):
+class TaskSpec(FrozenRecord):
     """Metadata of a task file.
 
     Attributes:
         class_names, class_counts: (C,) names in index order, and training images per class.
+        adapter_width: hidden neurons of the adapter of each block; 0 for no adapters.
         phases: 2, or 1 for a model with shared prompts only.
         resize_rule, resize: how images are resized, in pixels, before the centre crop.
         temperature: softmax(cosine / temperature) gives probabilities.
         prior_power: probabilities reflect the training frequencies to this power
             (`lpt.evaluation.priors.effective_prior`); None if it was not measured, read as 0.
         many_above, few_below: bounds of the shot groups (`lpt.data.class_groups`).
-        metrics: at the end of training, by phase, split ("val", "test") and name.
+        metrics: at the end of training, by phase, split ("val", "test") and name; empty once the
+            classes were changed.
+        history: changes after the training, oldest first.
+        validation: probabilities on validation images by shot group, from which sets and thresholds
+            are computed (`lpt.task.decisions`); empty without validation images, and once the
+            classes were changed.
     """
 
     name: Name
@@ -65,6 +118,7 @@ class TaskSpec(_Record):
     prompt_length: Count
     pool_size: Count
     top_k: Count
+    adapter_width: Annotated[int, Field(ge=0, le=8192)] = 0
     phases: Literal[1, 2] = 2
     resize_rule: Literal["squash", "short-side"]
     resize: Pixels
@@ -72,7 +126,9 @@ class TaskSpec(_Record):
     few_below: Images = FEW_BELOW
     temperature: Temperature = 0.05
     prior_power: Annotated[float, Field(ge=0, le=2)] | None = None
-    metrics: dict[str, dict[str, dict[str, Score | None]]] = {}
+    metrics: dict[str, dict[str, dict[str, Score | None]]] = Field(default_factory=dict)
+    history: Annotated[tuple[TaskEdit, ...], Field(max_length=MOST_EDITS)] = ()
+    validation: dict[ShotGroup, GroupScores] = Field(default_factory=dict)
 
     @property
     def shape(self) -> "PromptShape":
@@ -81,10 +137,112 @@ class TaskSpec(_Record):
 
         return PromptShape(self.prompt_length, self.shared_blocks, self.pool_size, self.top_k)
 
+    def tensor_sizes(self, depth: int, width: int) -> dict[str, tuple[int, ...]]:
+        """Return the sizes of the tensors of the task file, by name.
+
+        Args:
+            depth, width: L and D of the backbone.
+        """
+        length, pool, hidden = self.prompt_length, self.pool_size, self.adapter_width
+        sizes: dict[str, tuple[int, ...]] = {
+            "shared_prompts": (depth, length, width),
+            "classifier": (len(self.class_names), width),
+        }
+        if self.phases == 2:
+            sizes["group_prompts"] = (pool, depth - self.shared_blocks, length, width)
+            sizes["keys"] = (pool, width)
+        if hidden:
+            sizes["adapter_down"] = (depth, width, hidden)
+            sizes["adapter_down_bias"] = (depth, hidden)
+            sizes["adapter_up"] = (depth, hidden, width)
+            sizes["adapter_up_bias"] = (depth, width)
+            sizes["adapter_scale"] = (depth,)
+        return sizes
+
+    @property
+    def has_newer_fields(self) -> bool:
+        """Whether it uses a field that format 2 does not have."""
+        return any(getattr(self, name) for name in _NEWER)
+
+    @model_serializer(mode="wrap")
+    def _readable_by_older_versions(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out newer fields that are not in use: older versions refuse them."""
+        fields: dict[str, Any] = write(self)
+        for name in _NEWER:
+            if not getattr(self, name):
+                fields.pop(name, None)
+        return fields
+
     @property
     def source_accuracy(self) -> float | None:
         """Overall accuracy on the test images of the training data; None if it has none."""
         return self.metrics.get(f"phase{self.phases}", {}).get("test", {}).get("overall")
+
+
+_NEWER = ("adapter_width", "history", "validation")
+
+
+def file_metadata(spec: TaskSpec) -> dict[str, str]:
+    """Return the metadata entries of a task file: the version of its format, and the spec."""
+    version = FORMAT if spec.has_newer_fields else BEFORE_3
+    return {"lpt_task": str(version), "spec": spec.model_dump_json()}
+
+
+def read_spec(path: Path, data: bytes | None = None) -> TaskSpec:
+    """Read and validate the metadata of a task file without loading a tensor.
+
+    Args:
+        data: the bytes of the file, if they were read already; `path` only names it then.
+    Raises: TaskFileError naming the file and what is wrong with it.
+    """
+    with open_task_file(path, data) as file:
+        return spec_of(file)
+
+
+def open_task_file(path: Path, data: bytes | None = None) -> TensorFile:
+    """Open a task file, of which only the header is read.
+
+    Args, Raises: as `read_spec`.
+    """
+    if data is None and (not path.exists() or path.is_dir()):
+        raise TaskFileError(f"{path}: no such file. {_instead(path)}")
+    return TensorFile(path, LIMITS, TaskFileError, data=data)
+
+
+def spec_of(file: TensorFile) -> TaskSpec:
+    """Return the metadata of an open task file. Raises: as `read_spec`."""
+    return parse_spec(file.path, file.metadata, "lpt_task", FORMAT)
+
+
+def parse_spec(path: Path, metadata: Mapping[str, str], version: str, latest: int) -> TaskSpec:
+    """Read and validate the metadata of a file that holds a task.
+
+    Args:
+        path: the file, for messages.
+        metadata: text by name; `spec` is JSON with the fields of `TaskSpec`.
+        version: name of the entry that holds the version of the format.
+        latest: latest version that is read.
+    Raises: TaskFileError naming the file and what is wrong with it.
+    """
+    if version not in metadata:
+        raise TaskFileError(f"{path}: not a task file of lpt (its metadata has no '{version}').")
+    try:
+        written = int(metadata[version])
+        if not 1 <= written <= latest:
+            raise TaskFileError(
+                f"{path}: written in format {written}; this lpt reads up to {latest}. Upgrade lpt."
+            )
+        spec = TaskSpec.model_validate_json(metadata["spec"])
+    except ValidationError as error:
+        raise TaskFileError(f"{path}: damaged metadata ({problem(error)}).") from error
+    except (KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:MAX_SHOWN]
+        raise TaskFileError(f"{path}: damaged metadata ({reason}).") from error
+    if len(spec.class_counts) != len(spec.class_names):
+        raise TaskFileError(
+            f"{path}: damaged: {len(spec.class_names)} names for {len(spec.class_counts)} counts."
+        )
+    return spec
 
 
 def check_class_names(names: Sequence[str], origin: str) -> None:
@@ -114,3 +272,11 @@ def check_class_names(names: Sequence[str], origin: str) -> None:
         raise DataError(
             f"{origin}: its class names have more than {MAX_NAME_BYTES:,} bytes. Shorten them."
         )
+
+
+def _instead(path: Path) -> str:
+    run = path.parent
+    if (run / "config.yaml").is_file():
+        again = shell_command("lpt", "train", "--out", run, "--resume")
+        return f"The run is not finished. Resume it: {again}"
+    return "Give a task file, or the folder of a run."

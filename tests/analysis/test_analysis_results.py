@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,13 @@ from lpt.errors import RunError
 def test_written_results_are_read_back(found: Analysis, tmp_path: Path) -> None:
     write_analysis(tmp_path, found, found.confusions)
     assert read_analysis(tmp_path) == found
+
+
+def test_an_image_whose_name_is_not_utf_8_is_read_back_as_it_is_shown(found, tmp_path):
+    image = replace(found.mistakes[0], name="dog/Gr\udcf6\udcdfe.jpg")
+    write_analysis(tmp_path, replace(found, mistakes=(image,)), found.confusions)
+    assert read_analysis(tmp_path).mistakes[0].name == r"dog/Gr\xf6\xdfe.jpg"
+    assert b"dog/Gr\xf6\xdfe.jpg" in (tmp_path / "images.csv").read_bytes()  # the name itself
 
 
 def test_tables_name_classes(found: Analysis, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lpt import LptError
 from lpt.api.run_info import read_info, render_info
+from lpt.export import export_shared, export_task
 
 RUN = Path(__file__).parents[1] / "golden" / "v0_1" / "run"
 
@@ -35,6 +37,15 @@ def test_a_finished_run_shows_classes_backbone_sizes_scores_and_history():
         assert name in text
     assert len(info.history) == len((RUN / "metrics.jsonl").read_text().splitlines())
     assert json.loads(json.dumps(info.to_json()))["task"]["name"] == info.task.name
+
+
+@pytest.mark.usefixtures("no_backbone")
+def test_adapters_are_shown_where_there_are_any():
+    info = read_info(RUN)
+    assert "\nadapters " not in render_info(info)
+    adapted = info.task.model_copy(update={"adapter_width": 4})
+    text = render_info(replace(info, task=adapted))
+    assert "adapters   4 neurons beside the MLP of each block" in text
 
 
 @pytest.mark.usefixtures("no_backbone")
@@ -78,3 +89,26 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
         read_info(tmp_path)
     with pytest.raises(LptError, match="no such file"):
         read_info(tmp_path / "none")
+
+
+def test_an_export_shows_its_task_and_how_it_was_compared(tmp_path, request):
+    path = export_task(RUN, tmp_path / "digits.onnx", dtype="int8").path
+    request.getfixturevalue("no_backbone")
+    info = read_info(path)
+    assert info.task is not None
+    assert info.task.class_names == read_info(RUN).task.class_names
+    assert info.export.dtype == "int8"
+    assert json.loads(json.dumps(info.to_json()))["export"]["form"] == "task"
+    text = render_info(info)
+    for shown in ("ONNX, int8", "validation images: logits within", "of the task", "in %"):
+        assert shown in text
+
+
+def test_a_shared_graph_shows_no_classes_and_its_tasks_do(tmp_path):
+    task = export_shared(RUN, tmp_path / "served").path
+    (graph,) = (tmp_path / "served").glob("*.onnx")
+    text = render_info(read_info(graph))
+    assert "graph that exported tasks share" in text
+    assert "ONNX, float32" in text
+    assert "training images" not in text
+    assert "10 classes, training images" in render_info(read_info(task))

@@ -1,5 +1,7 @@
 """The cost model, by hand and by the sizes of a real model."""
 
+from dataclasses import replace
+
 import pytest
 
 from lpt.bench.cost import Sizes, block_runs, needed_flops, sizes_of
@@ -22,7 +24,17 @@ def test_operations_of_vit_s_16_by_hand():
     needed = needed_flops(VIT_S)
     assert needed["bare"] / 2 == pytest.approx(4.6e9, rel=0.01)
     assert 1.3 < needed["inference"] / needed["bare"] < 1.4
+    assert needed["phase1_adapters"] == needed["phase1"]
     assert needed["phase2"] > needed["inference"] > needed["phase2_cached"]
+
+
+def test_adapters_of_four_neurons_add_a_third_of_a_percent_to_phase_1():
+    """4 D r operations per token and block, three times, beside 24 D^2 + 4 (N + P) D forward."""
+    phase1 = needed_flops(VIT_S)["phase1"]
+    adapted = needed_flops(replace(VIT_S, adapter=4))["phase1_adapters"]
+    by_hand = 3 * (11 * 197 + 1) * 4 * 384 * 4
+    assert adapted - phase1 == by_hand
+    assert 0.002 < by_hand / phase1 < 0.006
 
 
 def test_block_runs_of_twelve_blocks_with_six_shared():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from lpt.bench import serve_bench
 from lpt.bench.serve_bench import bench_serving, render_serving
 from lpt.errors import ParameterError
 
@@ -12,10 +13,15 @@ from ..tiny import write_backbone
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
+    """All but the memory and HTTP, which run other programs and have tests of their own."""
     backbone = str(write_backbone(tmp_path_factory.mktemp("vit") / "vit.safetensors"))
-    return bench_serving(
-        backbone, batch=4, repeats=2, device="cpu", tasks=3, registered=12, resident=4
-    )
+    memory = {"bytes_per_task": 1.5e6, "memory_ratio": 1.25}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serve_bench, "memory_per_task", lambda *_: memory)
+        patch.setattr(serve_bench, "bench_http", lambda *_, **__: None)
+        return bench_serving(
+            backbone, batch=4, repeats=2, device="cpu", tasks=3, registered=12, resident=4
+        )
 
 
 def test_the_result_is_json_with_every_ratio(result):
@@ -37,6 +43,7 @@ def test_more_tasks_than_fit_are_served_within_the_budget(result):
 def test_the_table_states_what_was_measured(result):
     table = render_serving(result)
     assert f"{result['mixed_share']:.3f} of the speed of one task's" in table
+    assert "a further task takes 1.50 MB, 1.25 times its tables" in table
     assert "12 tasks, 4 of them in memory" in table
 
 

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -10,17 +9,20 @@ from lpt.bench.serve_http import bench_http, read_load, render_http
 from lpt.errors import LptError
 from lpt.serving.service import Service
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "v0_1"
-CLIENT = """#!{python}
-import sys, time, urllib.request
+from ..serving.many_tasks import png, save, task_of
+from ..tiny import backbone_of, write_backbone
+
+CLIENT = """#!{python} -SE
+import http.client, sys, time
 words = sys.argv[1:]
 count, body, url = int(words[1]), open(words[words.index("-D") + 1], "rb").read(), words[-1]
 print("response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read,status-code,offset")
+host, slash, path = url.removeprefix("http://").partition("/")
 began = time.perf_counter()
 for _ in range(count):
-    start = time.perf_counter()
-    request = urllib.request.Request(url, body, {{"Content-Type": "image/jpeg"}})
-    status = urllib.request.urlopen(request).status
+    start, connection = time.perf_counter(), http.client.HTTPConnection(host)
+    connection.request("POST", "/" + path, body, {{"Content-Type": "image/jpeg"}})
+    status = connection.getresponse().status
     print(f"{{time.perf_counter() - start}},0,0,0,0,0,{{status}},{{start - began}}")
 """
 """A client with the options and the answer of `hey`, one image at a time."""
@@ -48,9 +50,10 @@ def test_the_service_is_measured_with_and_without_http(tmp_path, monkeypatch):
     client.write_text(CLIENT.format(python=sys.executable))
     client.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    photo = (GOLDEN / "images" / "7.png").read_bytes()
-    with Service([f"digits={GOLDEN / 'run'}"], device="cpu") as service:
-        found = bench_http(service, photo, clients=2, repeats=1)
+    backbone = backbone_of(write_backbone(tmp_path / "vit.safetensors"))
+    task = save(task_of(backbone), tmp_path / "digits.safetensors")
+    with Service([task], backbone=backbone, device="cpu") as service:
+        found = bench_http(service, png(), clients=2, repeats=1)
     assert found["http_images"] == 6
     assert found["http_share"] > 0
     assert found["http_seconds"]["p50"] <= found["http_seconds"]["p99"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from lpt.bench.regression import HIGHER
 from lpt.cli import app
 
 
@@ -71,6 +72,23 @@ def test_bench_prints_json(monkeypatch: pytest.MonkeyPatch) -> None:
     printed = invoke("bench", "--json", "--batch", "2")
     assert json.loads(printed) == {"inference_speedup": 1.5}
     assert calls[0]["args"] == ("random:vit_small_patch16_224", 2, 7, None, "auto")
+
+
+def test_bench_check_measures_as_its_file_says_and_fails_where_a_ratio_is_worse(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ratios = dict.fromkeys(HIGHER, 2.0)
+    facts = {"backbone": "vit", "batch": 4, "precision": "float32", "machine": "a CPU"}
+    file = tmp_path / "baseline.json"
+    file.write_text(json.dumps({**ratios, "structure_only": ratios, **facts}))
+    calls: list[dict[str, Any]] = []
+    slower = {**ratios, "phase2_speedup": 1.0, "structure_only": ratios, **facts}
+    monkeypatch.setattr("lpt.bench.ratios.bench", recorder(calls, slower))
+    ended = CliRunner().invoke(app, ["bench", "--check", str(file)])
+    assert (ended.exit_code, ended.output.count("worse")) == (1, 1)
+    assert calls[0]["args"] == ("vit", 4, 7, None, "float32")
+    tolerant = CliRunner().invoke(app, ["bench", "--check", str(file), "--tolerance", "0.6"])
+    assert tolerant.exit_code == 0
 
 
 def test_help_shows_defaults() -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,9 @@ from PIL import Image
 
 from lpt.data.images.corruptions import CORRUPTIONS, SEVERITIES
 from lpt.data.manifest import Split
+from lpt.data.sources import read_source
+from lpt.data.sources.class_folders import read_folder
+from lpt.data.sources.listing import Listing
 from lpt.data.sources.open_data import open_data
 from lpt.data.sources.shifted_sets import open_shifted
 from lpt.records import Predictions
@@ -171,6 +175,18 @@ def test_scores_are_kept_until_something_changes(lpt, home, tmp_path, monkeypatc
     code, _, err = lpt(*arguments)
     assert "predicted before: test; the other 1 set predicted now" in err
     assert len(scored) == 3
+
+
+def test_each_data_set_is_read_from_disk_once(lpt, home, monkeypatch):
+    read: list[str] = []
+
+    def spy(root: Path, **options: Any) -> Listing:
+        read.append(root.name)
+        return read_folder(root, **options)
+
+    monkeypatch.setattr(read_source, "read_folder", spy)
+    assert lpt("evaluate", "run", str(home / "half"), "photos")[0] == 0
+    assert sorted(read) == ["half", "photos"]
 
 
 def test_one_image_per_class_leaves_nothing_to_score(lpt, tmp_path):

@@ -10,13 +10,18 @@ from lpt.errors import ConfigError
 from .settings import PRINTABLE, value_at
 
 
-def test_there_are_three_recipes_and_all_load():
-    assert recipe_names() == ("default", "paper", "released")
+def test_there_are_four_recipes_and_all_load():
+    assert recipe_names() == ("adapters", "default", "paper", "released")
     assert [load_config(name).recipe for name in recipe_names()] == list(recipe_names())
 
 
 def test_the_default_recipe_is_the_defaults():
     assert load_config() == RunConfig()
+
+
+def test_the_recipe_adapters_is_the_default_with_adapters():
+    added = {"adapters.width": 4, "phase1.optim.adapter_lr": 0.003}
+    assert load_config("adapters") == RunConfig().changed({"recipe": "adapters", **added})
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -60,8 +65,14 @@ TABLE = {
     },
 }
 WHOLE = {
-    "paper": {"augment.flip": 0.0, "classifier.dropout": 0.0, "phase2.weight_key_term": False},
+    "paper": {
+        "adapters.width": 0,
+        "augment.flip": 0.0,
+        "classifier.dropout": 0.0,
+        "phase2.weight_key_term": False,
+    },
     "released": {
+        "adapters.width": 0,
         "augment.flip": 0.5,
         "augment.mixup": 0.0,
         "augment.resize_rule": "squash",
@@ -158,7 +169,7 @@ def test_nothing_of_a_file_that_is_no_recipe_is_repeated(text, tmp_path):
 
 
 def test_an_unknown_recipe_names_those_there_are(tmp_path):
-    with pytest.raises(ConfigError, match=r"'papre'.*Recipes: default, paper, released"):
+    with pytest.raises(ConfigError, match=r"'papre'.*Recipes: adapters, default, paper, released"):
         load_config("papre")
     with pytest.raises(ConfigError, match="no such recipe or readable YAML file"):
         load_config(tmp_path)

@@ -14,9 +14,10 @@ from timm.models.vision_transformer import ParallelThingsBlock, VisionTransforme
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT, hash_weights, load_backbone
+from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.errors import BackboneError
 
-WIDTH, DEPTH, PREFIX, PROMPTS = 32, 4, 2, 3
+WIDTH, DEPTH, PREFIX, PROMPTS, HIDDEN = 32, 4, 2, 3, 8
 
 
 def make(kind: type[VisionTransformer] = VisionTransformer, **changes: object) -> nn.Module:
@@ -83,6 +84,19 @@ def prompts() -> Tensor:
     return torch.randn(DEPTH, PROMPTS, WIDTH, generator=torch.Generator().manual_seed(2))
 
 
+def adapters_of(*images: int) -> list[Bottleneck]:
+    """Random adapters of every block: one for all images, or one for each."""
+    generator = torch.Generator().manual_seed(3)
+
+    def drawn(*size: int) -> Tensor:
+        return torch.randn(*images, *size, generator=generator)
+
+    return [
+        Bottleneck(drawn(WIDTH, HIDDEN), drawn(HIDDEN), drawn(HIDDEN, WIDTH), drawn(WIDTH))
+        for _ in range(DEPTH)
+    ]
+
+
 def features_of_timm(model: nn.Module, images: Tensor) -> Tensor:
     return model.fc_norm(model.forward_features(images)[:, 0])
 
@@ -105,42 +119,63 @@ def test_prompts_act_like_appended_tokens_whose_outputs_are_dropped(backbone, im
     assert (actual - backbone(images)).abs().max() > 1e-3
 
 
-def test_a_pass_split_after_the_prefix_equals_two_full_passes(backbone, images, prompts):
+def test_an_adapter_adds_its_bottleneck_to_the_mlp_of_its_block(backbone, images):
+    """x + MLP(n) + ReLU(n W_down + b) W_up + c, with n = norm(x); scaled as the MLP is."""
+    x, adapters = backbone.embed(images), adapters_of()
+    for block, (down, down_bias, up, up_bias) in zip(backbone.model.blocks, adapters, strict=True):
+        x = x + block.ls1(block.attn(block.norm1(x)))
+        n = block.norm2(x)
+        x = x + block.ls2(block.mlp(n) + (n @ down + down_bias).relu() @ up + up_bias)
+    expected = backbone.final_norm(x[:, 0])
+    actual = backbone.finish(backbone.embed(images), [()] * DEPTH, adapters)
+    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=0)
+    assert (actual - backbone(images)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("adapters", [[], adapters_of()], ids=["prompts", "and adapters"])
+def test_a_pass_split_after_the_prefix_equals_two_full_passes(backbone, images, prompts, adapters):
     shared = [(kv,) for kv in backbone.prompts_kv(prompts)]
     group = backbone.prompts_kv(prompts[PREFIX:].flip(1) * 0.5, first=PREFIX)
     both = [(*ours, kv) for ours, kv in zip(shared[PREFIX:], group, strict=True)]
 
-    tokens = backbone.run(backbone.embed(images), shared[:PREFIX])
-    query = backbone.finish(tokens, shared[PREFIX:])
-    feature = backbone.finish(tokens, both)
+    tokens = backbone.run(backbone.embed(images), shared[:PREFIX], adapters[:PREFIX])
+    query = backbone.finish(tokens, shared[PREFIX:], adapters[PREFIX:])
+    feature = backbone.finish(tokens, both, adapters[PREFIX:])
 
     full = backbone.embed(images)
-    torch.testing.assert_close(query, backbone.finish(full, shared), atol=1e-6, rtol=0)
+    torch.testing.assert_close(query, backbone.finish(full, shared, adapters), atol=1e-6, rtol=0)
     torch.testing.assert_close(
-        feature, backbone.finish(full, shared[:PREFIX] + both), atol=1e-6, rtol=0
+        feature, backbone.finish(full, shared[:PREFIX] + both, adapters), atol=1e-6, rtol=0
     )
     assert (query - feature).abs().max() > 1e-4
 
 
-def test_prompts_of_each_image_act_on_that_image_alone(backbone, images, prompts):
-    own = torch.stack([prompts, prompts + 1, prompts - 1], dim=1)
-    together = backbone.finish(backbone.embed(images), [(kv,) for kv in backbone.prompts_kv(own)])
+def test_prompts_and_adapters_of_each_image_act_on_that_image_alone(backbone, images, prompts):
+    own, adapters = torch.stack([prompts, prompts + 1, prompts - 1], dim=1), adapters_of(3)
+    together = backbone.finish(
+        backbone.embed(images), [(kv,) for kv in backbone.prompts_kv(own)], adapters
+    )
     for i in range(3):
         single = backbone.finish(
-            backbone.embed(images[i : i + 1]), [(kv,) for kv in backbone.prompts_kv(own[:, i])]
+            backbone.embed(images[i : i + 1]),
+            [(kv,) for kv in backbone.prompts_kv(own[:, i])],
+            [Bottleneck(*(tensor[i] for tensor in adapter)) for adapter in adapters],
         )
         torch.testing.assert_close(together[i : i + 1], single, atol=1e-5, rtol=0)
 
 
-def test_gradients_reach_every_prompt_and_never_the_backbone(backbone, images, prompts):
+def test_gradients_reach_every_prompt_and_adapter_and_never_the_backbone(backbone, images, prompts):
     before = hash_weights(backbone.model.state_dict())
     backbone.train()
     prompts.requires_grad_()
+    adapters = adapters_of()
+    tensors = [tensor.requires_grad_() for adapter in adapters for tensor in adapter]
     feature = backbone.finish(
-        backbone.embed(images), [(kv,) for kv in backbone.prompts_kv(prompts)]
+        backbone.embed(images), [(kv,) for kv in backbone.prompts_kv(prompts)], adapters
     )
     feature.square().sum().backward()
     assert (prompts.grad.abs().amax(dim=-1) > 0).all()
+    assert all((tensor.grad != 0).any() for tensor in tensors)
     assert not any(p.requires_grad or p.grad is not None for p in backbone.parameters())
     assert not any(module.training for module in backbone.modules())
     assert hash_weights(backbone.model.state_dict()) == before

@@ -35,8 +35,8 @@ OTHER = {**CHANGED, "data.many_above": 50}  # each is valid without the others
 
 PHASE_1_ONLY = {"phase2.epochs": 0}
 JOINT_OPTIM = {f"phase1.optim.{name}" for name in (
-    "name", "lr", "classifier_lr", "scale_lr", "momentum", "weight_decay", "warmup_epochs",
-    "clip_norm",
+    "name", "lr", "classifier_lr", "adapter_lr", "scale_lr", "momentum", "weight_decay",
+    "warmup_epochs", "clip_norm",
 )}  # fmt: skip
 SCORING = {
     "image_size", "layer_norm_eps", "data.many_above", "data.few_below", "augment.resize_rule",
@@ -70,7 +70,7 @@ def sections(*names: str) -> set[str]:
 
 def expected_reads(method: str, phase_1_only: bool = False) -> set[str]:
     """What a method reads, stated once more from its definition in the paper."""
-    trained = SCORING | sections("augment", "classifier") | {"compile"}
+    trained = SCORING | sections("adapters", "augment", "classifier") | {"compile"}
     if method == "plain":
         return SCORING | {"classifier.init_images_per_class"}
     if method == "joint":  # phase 1's optimiser, except that keys have their own learning rate

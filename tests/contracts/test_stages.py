@@ -1,11 +1,12 @@
 """The contract of stages with the loop; every listed stage is tested."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT, hash_weights
 from lpt.baselines.encoder import EncoderStage, Fixed
@@ -28,16 +29,22 @@ def vit() -> FrozenViT:
     return FrozenViT(model)
 
 
-def shared(sampler: str, mixup: float) -> Stage:
+def model_of(top: int, adapters: int = 0) -> LongTailedPromptModel:
+    model = LongTailedPromptModel(vit(), 3, PromptShape(2, 1, 4, top), adapter_width=adapters)
+    if model.adapters is not None:
+        nn.init.normal_(model.adapters.up)  # starts at zero, which stops gradients
+    return model
+
+
+def shared(sampler: str, mixup: float, adapters: int = 0) -> Stage:
     loss = build_loss("agcl", COUNTS)
-    model = LongTailedPromptModel(vit(), 3, PromptShape(2, 1, 4, 2))
-    return SharedStage(model, branches_of(sampler, loss, loss), mixup)
+    return SharedStage(model_of(2, adapters), branches_of(sampler, loss, loss), mixup)
 
 
-def group(sampler: str, mixup: float) -> Stage:
+def group(sampler: str, mixup: float, adapters: int = 0) -> Stage:
     settings = PHASE2_RELEASED
     loss = build_loss("agcl", COUNTS)
-    model = LongTailedPromptModel(vit(), 3, PromptShape(2, 1, 4, 4))
+    model = model_of(4, adapters)
     branches = branches_of(sampler, loss, instance_loss(loss, settings))
     return GroupStage(model, branches, settings, mixup)
 
@@ -51,6 +58,8 @@ def probe(sampler: str, mixup: float) -> Stage:
 STAGES: dict[str, Callable[[str, float], Stage]] = {
     "phase 1": shared,
     "phase 2": group,
+    "phase 1 with adapters": partial(shared, adapters=2),
+    "phase 2 with adapters": partial(group, adapters=2),
     "linear probe": probe,
 }
 """Stages by name; add one here to test it against the contract."""

@@ -1,7 +1,8 @@
 """An exported file predicts as the task does, whatever its backbone and form."""
 
 import json
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 
 import onnx
@@ -16,6 +17,8 @@ from lpt.backbones import FrozenViT
 from lpt.errors import BackboneError, ConfigError, LptError, ParameterError, TaskFileError
 from lpt.export import export_task, write_graph
 from lpt.export.check_images import CheckImages
+from lpt.export.source_task import export_place
+from lpt.export.torch_program import checked_program
 from lpt.export.write_graph import checked_graph
 from lpt.task import Task
 
@@ -62,6 +65,17 @@ def test_a_file_predicts_as_the_run_and_names_what_it_gives(exported):
     assert json.loads(metadata["class_names"]) == list(run.class_names)
     assert json.loads(metadata["preprocessing"])["size"] == 64
     assert json.loads(metadata["export"])["real_images"]
+
+
+def test_an_exported_task_takes_other_class_frequencies(exported):
+    prior = {"7": 1, "5": 99}
+    run = lpt.load(GOLDEN / "run", device="cpu").with_prior(prior)
+    file = lpt.load(exported)
+    rare = file.with_prior(prior)
+    assert rare.predict_proba(SEVEN) == pytest.approx(run.predict_proba(SEVEN), abs=1e-5)
+    assert rare.predict(SEVEN)[0].labels == run.predict(SEVEN)[0].labels
+    assert rare.onnx is file.onnx
+    assert file.prior is None
 
 
 def test_an_exported_task_says_what_it_lacks(exported):
@@ -132,6 +146,24 @@ def test_any_number_of_matches_and_a_task_of_phase_1(task, tmp_path, top):
     assert names == ["logits", "probabilities"]
 
 
+@pytest.mark.parametrize("phases", [1, 2])
+def test_adapters_are_part_of_every_form(task, tmp_path, phases):
+    """Also in a backbone with layer scale, and as a program of torch."""
+    for number, backbone in enumerate((task.model.backbone, vit(init_values=0.3))):
+        backbone.spec = task.model.backbone.spec
+        spec = spec_for(backbone, phases=phases, adapter_width=3)
+        own = Task(model_for(backbone, spec), spec)
+        path, images = tmp_path / f"{number}.onnx", noise(task, 5)
+        made = checked_graph(own, images, path, dtype="float32")
+        assert made.parity.logit_error < 1e-5
+        path.write_bytes(made.content)
+        assert lpt.load(path).spec.adapter_width == 3
+        metadata = onnx.ModelProto.FromString(made.content).metadata_props
+        assert {"lpt_export": "2"}.items() <= {e.key: e.value for e in metadata}.items()
+    parity, _ = checked_program(own, images)
+    assert parity.logit_error < 1e-5
+
+
 def test_a_graph_that_differs_is_not_written(tmp_path, monkeypatch):
     method_graph = write_graph.method_graph
 
@@ -177,12 +209,40 @@ def test_arguments_are_checked_before_anything_is_loaded(arguments, said):
         export_task("no/such/run", **arguments)
 
 
-def test_without_onnx_the_remedy_is_one_line(monkeypatch):
-    from lpt.task.exported import onnx_file
+@pytest.mark.parametrize(
+    ("run", "place"),
+    [
+        ("runs/birds.v2", ("runs", "birds")),  # no folder: a task file
+        ("hf:ada/birds.v2", ("", "birds.v2")),
+        ("hf:ada/birds@v1.0", ("", "birds")),
+        ("hf:ada/birds@feature/x", ("", "birds")),
+    ],
+)
+def test_an_export_is_named_after_its_run_or_repository(run, place):
+    assert export_place(Path(run)) == (Path(place[0]), place[1])
 
-    def missing(name: str) -> Callable[..., None]:
-        raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr(onnx_file, "import_module", missing)
-    with pytest.raises(ConfigError, match=r"pip install 'lpt\[onnx\]'"):
-        export_task(GOLDEN / "run")
+def test_a_run_folder_keeps_its_exports_and_its_whole_name(tmp_path):
+    (tmp_path / "birds.v2").mkdir()
+    assert export_place(tmp_path / "birds.v2") == (tmp_path / "birds.v2" / "export", "birds.v2")
+
+
+WITHOUT_ONNX = """
+import sys
+sys.modules["onnx"] = sys.modules["onnxruntime"] = None  # as if they were not installed
+import lpt.export.torch_program
+from lpt.errors import ConfigError
+from lpt.export import export_shared, export_task
+for call in (export_task, export_shared):
+    try:
+        call("no/such/run", "out.onnx")
+    except ConfigError as error:
+        print(error)
+"""
+
+
+def test_without_onnx_the_remedy_is_one_line_and_torch_programs_are_written():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_ONNX], capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2, done.stderr
+    assert all("pip install 'lpt[onnx]'" in line for line in lines)

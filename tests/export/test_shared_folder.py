@@ -18,22 +18,27 @@ from ..tiny import backbone_of, write_backbone
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two tasks of other classes, pools and prompts, and their exports in `shared`."""
+    """Tasks of other classes, pools, prompts and adapters, and their exports in `shared`."""
     root = tmp_path_factory.mktemp("shared")
     vit = write_backbone(root / "vit.safetensors")
     backbone = backbone_of(vit)
     few = {"class_names": ("wren", "owl"), "class_counts": (4, 5)}
-    for name, changes in {"birds": {}, "more": {**few, "pool_size": 6, "prompt_length": 3}}.items():
+    kinds = {"birds": {}, "more": {**few, "pool_size": 6, "prompt_length": 3}}
+    kinds |= {"narrow": {"adapter_width": 2}, "wide": {"adapter_width": 5, "pool_size": 6}}
+    for name, changes in kinds.items():
         spec = spec_for(backbone, name=name, **changes)
         save_task(root / f"{name}.safetensors", model_for(backbone, spec), spec)
         export_shared(root / f"{name}.safetensors", root / "shared", backbone=str(vit))
     return root
 
 
-def test_the_graph_is_written_once_and_both_tasks_predict_as_before(folder):
-    assert len(list((folder / "shared").glob("*.onnx"))) == 1
+def test_a_graph_is_written_once_and_all_tasks_predict_as_before(folder):
+    """One for tasks without adapters, one for tasks with adapters of any width."""
+    graphs = sorted(path.stem for path in (folder / "shared").glob("*.onnx"))
+    assert len(graphs) == 2
+    assert graphs[1] == f"{graphs[0]}-adapters"
     images = torch.rand(3, 3, 18, 18)
-    for name in ("birds", "more"):
+    for name in ("birds", "more", "narrow", "wide"):
         own = lpt.load(
             folder / f"{name}.safetensors", backbone=str(folder / "vit.safetensors"), device="cpu"
         )
@@ -59,7 +64,7 @@ def test_a_task_is_not_overwritten_and_a_folder_has_one_data_type(folder):
 
 
 def test_the_graph_alone_is_no_task(folder):
-    (graph,) = (folder / "shared").glob("*.onnx")
+    (graph,) = (folder / "shared").glob("*-t2.onnx")
     with pytest.raises(TaskFileError, match=r"Give the \.safetensors file of one"):
         lpt.load(graph)
 

@@ -1,5 +1,6 @@
 """JSON from outside fits its schema, or is refused in one line that names file and field."""
 
+import json
 import os
 from pathlib import Path
 
@@ -28,6 +29,24 @@ def test_valid_json_is_read(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text('{"count": 3, "values": {"a": 1, "b": null}}')
     assert read(path).values == {"a": 1.0, "b": None}
+
+
+class Names(Record):
+    names: list[str]
+
+
+NAMES = TypeAdapter(Names)
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_names_that_are_not_utf_8_are_read_as_they_are_shown(ascii_only, tmp_path):
+    names = ["k\udcf6nig", "Ωμέγα", r"a\udcf6 \\", "\U0001f4f6", "\U0001f4f6\udcff", 'q"\n']
+    path = tmp_path / "x.json"
+    text = json.dumps({"names": names}, ensure_ascii=ascii_only)
+    path.write_bytes(text.encode("utf-8", "backslashreplace"))  # as write_json does
+    assert read_json(path, NAMES, remedy="").names == [
+        *(r"k\xf6nig", "Ωμέγα", r"a\udcf6 \\", "\U0001f4f6", "\U0001f4f6\\xff", 'q"\n')
+    ]
 
 
 @pytest.mark.parametrize(

@@ -58,13 +58,17 @@ def sizes(**changes: int | None) -> PromptShape:
     return replace(paper, **changes)
 
 
-def build(shape: PromptShape | None = None, dropout: float = 0.0, **changes: object):
+def build(
+    shape: PromptShape | None = None, dropout: float = 0.0, adapters: int = 0, **changes: object
+):
     """Prompts as large as tokens, so that their effect is."""
     backbone = FrozenViT(vit(**changes))
     shape = shape or sizes(length=3, pool_size=6)
-    model = LongTailedPromptModel(backbone, CLASSES, shape, dropout=dropout)
+    model = LongTailedPromptModel(backbone, CLASSES, shape, dropout=dropout, adapter_width=adapters)
     for trainable in (model.shared, model.pool, model.classifier):
         randomise(trainable, 1.0)
+    if model.adapters is not None:
+        randomise(model.adapters, 1.0)
     return model
 
 
@@ -83,6 +87,8 @@ def step(
         loss = loss - out.match.similarity.mean()
     torch.autograd.backward(loss)
     trainable = {"shared": model.shared, "pool": model.pool, "classifier": model.classifier}
+    if model.adapters is not None:
+        trainable["adapters"] = model.adapters
     gradients = {
         f"{role}.{name}": parameter.grad
         for role, module in trainable.items()
@@ -101,15 +107,17 @@ def assert_same(actual: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
         )
 
 
+@pytest.mark.parametrize("adapters", [0, 2])
 @pytest.mark.parametrize("kind", KINDS)
-def test_phase_one_equals_appended_tokens_with_their_gradients(kind):
-    model = build(**KINDS[kind])
+def test_phase_one_equals_appended_tokens_with_their_gradients(kind, adapters):
+    model = build(adapters=adapters, **KINDS[kind])
     assert_same(step(model, model.phase1), step(model, PlainModel(model).phase1))
 
 
+@pytest.mark.parametrize("adapters", [0, 2])
 @pytest.mark.parametrize("kind", KINDS)
-def test_phase_two_equals_two_full_passes_with_their_gradients(kind):
-    model = build(**KINDS[kind])
+def test_phase_two_equals_two_full_passes_with_their_gradients(kind, adapters):
+    model = build(adapters=adapters, **KINDS[kind])
     assert_same(step(model, model), step(model, PlainModel(model)))
 
 
@@ -191,6 +199,32 @@ def test_released_tables_are_computed_again_with_the_same_bits():
     assert torch.equal(model.predict(images()).logits, before.logits)
 
 
+def test_adapters_change_both_passes_and_predictions_follow_them():
+    model = build(adapters=3).eval()
+    without = build().eval()
+    assert (model.phase1(images()).logits - without.phase1(images()).logits).abs().max() > 1e-2
+    assert_predicts(model, model(images()))
+    before = model.predict(images())
+    with torch.no_grad():
+        model.adapters.up[-1].neg_()  # of the last block: the query changes, the prefix does not
+    after = model.predict(images())
+    assert (after.logits - before.logits).abs().max() > 1e-4
+    assert (after.query - before.query).abs().max() > 1e-4
+    assert_predicts(model, model(images()))
+
+
+def test_adapters_leave_the_start_of_everything_else_as_it_is():
+    """A seed gives the same prompts, keys and classifier with and without adapters."""
+    drawn = []
+    for width in (0, 3):
+        torch.manual_seed(0)
+        model = LongTailedPromptModel(FrozenViT(vit()), CLASSES, sizes(), adapter_width=width)
+        assert model.adapter_width == width
+        drawn.append({n: p for n, p in model.named_parameters() if not n.startswith("adapters")})
+    assert drawn[0].keys() == drawn[1].keys()
+    assert all(torch.equal(drawn[0][name], drawn[1][name]) for name in drawn[0])
+
+
 def assert_predicts(model: LongTailedPromptModel, expected: Output) -> None:
     found = model.predict(images())
     torch.testing.assert_close(found.logits, expected.logits.detach(), atol=1e-6, rtol=0)
@@ -205,6 +239,26 @@ def test_phase_one_trains_only_shared_prompts_and_classifier():
     found = step(model, model.phase1)
     assert found.keys() - {"logits", "query"} == {"shared.prompts", "classifier.weight"}
     assert (found["shared.prompts"].abs().amax(dim=-1) > 0).all()
+
+
+def test_phase_one_also_trains_every_adapter_and_its_scale_if_asked():
+    model = build(adapters=3)
+    weights = {f"adapters.{n}" for n in ("down", "down_bias", "up", "up_bias")}
+    prompts = {"logits", "query", "shared.prompts", "classifier.weight"}
+    found = step(model, model.phase1)
+    assert found.keys() - prompts == weights
+    assert all((found[name].flatten(1).abs().amax(1) > 0).all() for name in weights)
+    model.adapters.scale.requires_grad_(True)
+    found = step(model, model.phase1)
+    assert found.keys() - prompts == weights | {"adapters.scale"}
+    assert (found["adapters.scale"] != 0).all()
+
+
+def test_phase_two_trains_no_adapter():
+    model = build(adapters=3)
+    model.adapters.scale.requires_grad_(True)
+    found = step(model, model)
+    assert found.keys() - {"logits", "query"} == {"pool.prompts", "pool.keys", "classifier.weight"}
 
 
 def test_phase_two_trains_only_matched_prompts_their_keys_and_the_classifier():

@@ -1,9 +1,12 @@
 """Task files of all kinds on one tiny backbone, for the tests of serving."""
 
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from lpt.backbones import FrozenViT
@@ -23,15 +26,28 @@ def write_lively(path: Path, depth: int = 4) -> Path:
     return path
 
 
+def png(seed: int = 0, side: int = 24) -> bytes:
+    """Return an encoded image of noise."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
 def task_of(backbone: FrozenViT, seed: int = 0, **changes: Any) -> Task:
     """Make a task whose prompts, keys and classes are large enough to matter, drawn from a seed."""
     spec: TaskSpec = spec_for(backbone, **changes)
     torch.manual_seed(seed)
     model = LongTailedPromptModel(
-        backbone, len(spec.class_names), spec.shape, phases=spec.phases
+        backbone,
+        len(spec.class_names),
+        spec.shape,
+        phases=spec.phases,
+        adapter_width=spec.adapter_width,
     ).eval()
+    adapters = () if model.adapters is None else model.adapters.parameters()
     with torch.no_grad():
-        for parameter in (model.shared.prompts, model.pool.prompts, model.pool.keys):
+        for parameter in (model.shared.prompts, model.pool.prompts, model.pool.keys, *adapters):
             parameter.normal_()
     return Task(model, spec)
 

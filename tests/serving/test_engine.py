@@ -12,6 +12,7 @@ from lpt.serving.backbone_views import BackboneViews
 from lpt.serving.engine import Engine, Query, Result
 from lpt.serving.task_tables import build_tables
 from lpt.task import Task
+from lpt.task_spec import PARAMETERS
 
 from .many_tasks import classes, task_of, write_lively
 
@@ -24,6 +25,9 @@ KINDS: list[dict[str, Any]] = [
     {"phases": 1, **classes(2)},
     {"phases": 1, "prompt_length": 1},
     {"pool_size": 1, "top_k": 1, **classes(11)},
+    {"adapter_width": 2},
+    {"adapter_width": 5, "shared_blocks": 2},
+    {"adapter_width": 1, "phases": 1},
 ]
 SIZES = (16, 32)
 
@@ -51,12 +55,8 @@ def engine(backbones) -> Engine:
 def tables(engine, tasks):
     def tensors_of(task: Task) -> dict[str, torch.Tensor]:
         model = task.model
-        return {
-            "shared_prompts": model.shared.prompts.detach(),
-            "classifier": model.classifier.weight.detach(),
-            "group_prompts": model.pool.prompts.detach(),
-            "keys": model.pool.keys.detach(),
-        }
+        names = task.spec.tensor_sizes(model.backbone.depth, model.backbone.width)
+        return {name: model.get_parameter(PARAMETERS[name]).detach() for name in names}
 
     return [
         build_tables(engine.views.of(task.spec.backbone), task.spec, tensors_of(task))
@@ -90,6 +90,21 @@ def test_a_mixed_batch_gives_each_image_what_its_task_gives(engine, tasks, table
         torch.testing.assert_close(result.probabilities, wanted.probabilities, atol=1e-5, rtol=0)
         torch.testing.assert_close(result.feature, wanted.feature, atol=1e-5, rtol=0)
         assert result.matched == wanted.matched
+
+
+def test_adapters_of_every_width_share_a_batch_with_tasks_that_have_none(
+    engine, tasks, tables, monkeypatch
+):
+    """Tasks of one P: one part, hence one pass over the backbone, and the results of each alone."""
+    mixed = [i for i, task in enumerate(tasks) if tables[i].view[0] == 16 and tables[i].length == 2]
+    assert {tasks[i].spec.adapter_width for i in mixed} == {0, 1, 2, 5}
+    passes, embed = [], FrozenViT.embed
+    monkeypatch.setattr(FrozenViT, "embed", lambda *given: passes.append(1) or embed(*given))
+    found = engine.run([Query(tables[i], images_for(tasks[i], i)) for i in mixed])
+    assert len(passes) == 1
+    for i, result in zip(mixed, found, strict=True):
+        wanted = alone(tasks[i], images_for(tasks[i], i))
+        torch.testing.assert_close(result.probabilities, wanted.probabilities, atol=1e-5, rtol=0)
 
 
 def test_prompts_and_their_matching_matter_in_these_tasks(engine, tasks, tables):

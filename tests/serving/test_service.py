@@ -23,19 +23,13 @@ from lpt.serving.serving_records import (
     UnknownTask,
 )
 from lpt.task import Task
+from lpt.task.class_prior import source_prior
 from lpt.task.task_digest import task_digest
 
 from ..tiny import backbone_of
-from .many_tasks import classes, save, task_of, write_lively
+from .many_tasks import classes, png, save, task_of, write_lively
 
 TASKS = ("ant", "bee", "cat")
-
-
-def png(seed: int = 0, side: int = 24) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +72,8 @@ def test_answers_are_those_of_the_task_alone(service, made, folder):
         assert answer.embedding.numpy() == pytest.approx(task.embed(png(seed))[0], abs=1e-5)
         assert answer.embedding.untyped_storage().nbytes() == answer.embedding.nbytes
         assert set(answer.timings) == {"decode", "wait", "compute"}
+        assert answer.class_counts == task.spec.class_counts
+        assert np.array_equal(answer.source_prior, source_prior(task.spec))
 
 
 def test_a_transformed_array_gives_the_answer_of_its_image(service, made):

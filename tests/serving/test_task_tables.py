@@ -17,7 +17,13 @@ def backbone(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "kind",
-    [{}, {"phases": 1}, {"shared_blocks": 3, "prompt_length": 5, "pool_size": 7}, classes(50)],
+    [
+        {},
+        {"phases": 1},
+        {"shared_blocks": 3, "prompt_length": 5, "pool_size": 7},
+        classes(50),
+        {"adapter_width": 3},
+    ],
 )
 def test_the_bytes_of_tables_are_known_before_they_are_built(backbone, tmp_path, kind):
     path = save(task_of(backbone, **kind), tmp_path / "task.safetensors")
@@ -26,6 +32,7 @@ def test_the_bytes_of_tables_are_known_before_they_are_built(backbone, tmp_path,
     assert tables.nbytes == table_bytes(backbone.depth, backbone.width, spec)
     assert tables.nbytes < 2 * path.stat().st_size
     assert tables.length == spec.prompt_length
+    assert tables.adapter_width == spec.adapter_width
     assert tables.top == (spec.top_k if spec.phases == 2 else 0)
 
 
@@ -35,5 +42,5 @@ def test_moving_tables_keeps_every_number(backbone, tmp_path):
     tables = build_tables(backbone, spec, tensors)
     moved = tables.to(torch.device("meta"))
     assert moved.shared.shape == tables.shared.shape
-    assert moved.classes.device.type == "meta"
+    assert {moved.classes.device.type, moved.adapters.up.device.type} == {"meta"}
     assert tables.to(torch.device("cpu")).shared is tables.shared

@@ -5,6 +5,7 @@ import tempfile
 
 import numpy as np
 import pytest
+import skops.io
 from PIL import Image
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -115,6 +116,16 @@ def test_a_pickle_holds_the_task_file_and_gives_the_same_bits(model, tmp_path, m
     assert np.array_equal(again.predict_proba(X), before)
     assert again.classes_.tolist() == ["ant", "dog"]
     assert not list(tmp_path.iterdir())
+
+
+def test_skops_saves_it_in_a_pipeline_and_asks_for_trust_in_its_class_only(model):
+    fitted = make_pipeline(model).fit(X, Y)
+    content = skops.io.dumps(fitted)
+    unknown = skops.io.get_untrusted_types(data=content)
+    assert unknown == ["lpt.sklearn.prompt_classifier.LongTailedPromptClassifier"]
+    again = skops.io.loads(content, trusted=unknown)
+    assert np.array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    assert again.classes_.tolist() == ["ant", "dog"]
 
 
 def test_a_damaged_task_in_a_pickle_is_refused(model):

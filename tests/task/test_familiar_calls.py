@@ -52,6 +52,14 @@ def test_the_module_gives_the_probabilities_of_the_task(task):
     assert not module.training
 
 
+def test_the_module_keeps_the_class_frequencies_of_the_task(task):
+    rare = task.with_prior({"7": 1, "5": 99})
+    pixels = rare.transform(Image.open(SEVEN).convert("RGB")).unsqueeze(0)
+    found = rare.as_module()(pixels).softmax(1).numpy()
+    assert np.allclose(found, rare.predict_proba(SEVEN), atol=1e-6)
+    assert not np.allclose(found, task.predict_proba(SEVEN), atol=0.1)
+
+
 def test_the_transform_that_timm_makes_from_the_module_is_that_of_the_task(task):
     from timm.data import create_transform, resolve_model_data_config
 

@@ -14,6 +14,7 @@ from lpt.backbones import FrozenViT
 from lpt.errors import RunError
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.progress import SilentReporter
+from lpt.task_spec import PARAMETERS
 from lpt.training.phases.phase1 import PHASE1
 from lpt.training.phases.phase2 import PHASE2
 from lpt.training.run.run_folder import RunFolder
@@ -23,16 +24,19 @@ from lpt.training.trainer import Trainer
 
 from ..tiny import config, opened, tensors_of, train
 
+OF_PHASE_2 = {"group_prompts", "keys"}
+
 
 def test_a_run_that_takes_phase_1_ends_like_the_one_that_trained_it(
     photos: Path, backbone: FrozenViT, tmp_path: Path
 ) -> None:
-    train(config(photos), tmp_path / "both", backbone)
-    first = load_file(tmp_path / "both/checkpoints/best-phase1-selected.safetensors")
-    with opened(config(photos), tmp_path / "second", backbone) as trainer:
-        trainer.take_phase1(
-            first["shared.prompts"], first["classifier.weight"], seconds=7.0, peak_memory=1
-        )
+    """Adapters included."""
+    both = config(photos, adapters__width=2, adapters__train_scale=True)
+    train(both, tmp_path / "both", backbone)
+    kept = load_file(tmp_path / "both/checkpoints/best-phase1-selected.safetensors")
+    first = {name: kept[PARAMETERS[name]] for name in PARAMETERS if name not in OF_PHASE_2}
+    with opened(both, tmp_path / "second", backbone) as trainer:
+        trainer.take_phase1(first, seconds=7.0, peak_memory=1)
         _, result = trainer.run()
     ours, theirs = tensors_of(tmp_path / "second"), tensors_of(tmp_path / "both")
     kept = [name for name in theirs if name.startswith(("task", "best-phase2"))]
@@ -58,20 +62,22 @@ def test_a_run_with_a_checkpoint_keeps_its_own_phase_1(
     train(config(photos), tmp_path / "run", backbone)
     before = tensors_of(tmp_path / "run")
     with opened(config(photos), tmp_path / "run", backbone) as trainer:
-        zero = {name: torch.zeros_like(value) for name, value in trainer.model.named_parameters()}
-        trainer.take_phase1(zero["shared.prompts"], zero["classifier.weight"])
+        model = trainer.model
+        prompts, classifier = model.shared.prompts, model.classifier.weight
+        trainer.take_phase1({"shared_prompts": 0 * prompts, "classifier": 0 * classifier})
         trainer.run()
     after = tensors_of(tmp_path / "run")
     assert all(torch.equal(after[name], before[name]) for name in before)
 
 
-def test_prompts_of_another_shape_are_refused(
+def test_prompts_of_another_shape_and_adapters_without_place_are_refused(
     photos: Path, backbone: FrozenViT, tmp_path: Path
 ) -> None:
     with opened(config(photos), tmp_path / "run", backbone) as trainer:
         prompts = trainer.model.shared.prompts
-        with pytest.raises(RunError, match=r"^phase 1: its weights do not fit"):
-            trainer.take_phase1(prompts[:, :1], trainer.model.classifier.weight)
+        for found in ({"shared_prompts": prompts[:, :1]}, {"adapter_up_bias": prompts[:, 0]}):
+            with pytest.raises(RunError, match=r"^phase 1: its weights do not fit"):
+                trainer.take_phase1(found)
         assert not trainer.folder.last_file.exists()
 
 
@@ -102,6 +108,41 @@ def test_a_run_with_both_phases_counts_every_tensor_of_its_task_file(
     assert result.prompt_parameters == 3 * 2 * 16 + 4 * 2 * 2 * 16
     assert task.spec.metrics == result.metrics
     assert task.spec.phases == 2
+
+
+def test_a_task_stores_scores_of_its_validation_images(
+    photos: Path, backbone: FrozenViT, tmp_path: Path
+) -> None:
+    task, result = train(config(photos), tmp_path / "run", backbone)
+    scores = task.spec.validation.values()
+    right, wrong = (sum(len(getattr(s, name)) for s in scores) for name in ("right", "wrong"))
+    assert right + wrong == sum(len(s.own) for s in scores) > 0
+    assert right / (right + wrong) == pytest.approx(result.metrics["phase2"]["val"]["overall"])
+
+
+def test_adapters_are_trained_in_phase_1_kept_in_phase_2_and_stored_in_the_task(
+    photos: Path, backbone: FrozenViT, tmp_path: Path
+) -> None:
+    """Without `adapters.train_scale`, the scale keeps its value."""
+    wanted = config(photos, adapters__width=2, adapters__scale=0.5)
+    with opened(wanted, tmp_path / "run", backbone) as trainer:
+        start = trainer.model.adapters.down.detach().clone()
+        described = describe(trainer)
+        task, result = trainer.run()
+    tensors = load_file(tmp_path / "run/task.safetensors")
+    first = load_file(tmp_path / "run/checkpoints/best-phase1-selected.safetensors")
+    adapters = {name: value for name, value in tensors.items() if name.startswith("adapter")}
+    assert len(adapters) == 5
+    assert all(torch.equal(first[PARAMETERS[name]], value) for name, value in adapters.items())
+    assert not torch.equal(adapters["adapter_down"], start)
+    trained = adapters.keys() - {"adapter_scale"}
+    assert all(adapters[name].abs().amax() > 0 for name in trained)
+    assert adapters["adapter_scale"].tolist() == [0.5] * 3
+    numbers = sum(adapters[name].numel() for name in trained)
+    others = 4 * 16 + 4 * 16 + numbers  # keys and classifier
+    assert result.other_parameters == others
+    assert f"{others} others" in described
+    assert task.spec.adapter_width == 2
 
 
 def test_another_first_phase_is_a_replaced_description(

@@ -8,15 +8,15 @@ import numpy as np
 from lpt.data.check.quarantine import data_root
 from lpt.data.image_stores import FileStore
 from lpt.data.manifest import Manifest, Split
+from lpt.data.sampling import sample_per_class
 from lpt.data.sources.data_string import same_data
 from lpt.data.sources.open_data import open_data, open_test
 from lpt.errors import DataError, RunError
 from lpt.escape import shell_command
 from lpt.task import Task
 from lpt.training.run.run_data import data_of_run, left_out_of_run, source_of_run
-from lpt.training.run.training_context import sample_per_class
 
-__all__ = ["AnalysisData", "open_analysis_data"]
+__all__ = ["AnalysisData", "open_analysis_data", "sample_bank"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def open_analysis_data(
     else:
         assert own is not None
         name, images, root = own.name, _own_images(run, own), own_root
-    bank, per_class = (None, None) if own is None else _bank(own.split("train"), most_bank)
+    bank, per_class = (None, None) if own is None else sample_bank(own.split("train"), most_bank)
     other = None if source is None else _other(source)
     left_out = () if own is None else left_out_of_run(run, own)
     return AnalysisData(name, images, bank, per_class, other, own_root, root, left_out)
@@ -86,7 +86,14 @@ def _own_images(run: Path, own: Manifest) -> Split:
     return held
 
 
-def _bank(train: Split, most: int) -> tuple[Split, int | None]:
+def sample_bank(train: Split, most: int) -> tuple[Split, int | None]:
+    """Sample the training images that neighbours are searched in.
+
+    Args:
+        train: all training images.
+        most: number of images; an equal number per class is sampled, at least one.
+    Returns: the images, and the largest number per class; None if all were taken.
+    """
     if len(train) <= most:
         return train, None
     counts = np.bincount(train.labels)

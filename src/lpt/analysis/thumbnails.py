@@ -9,7 +9,7 @@ from lpt.data.manifest import Split
 from lpt.errors import DataError
 from lpt.files.atomic_files import write_bytes
 
-__all__ = ["SIDE", "TRAINING", "save_thumbnails", "thumbnail_file"]
+__all__ = ["SIDE", "TRAINING", "save_thumbnails", "thumbnail", "thumbnail_file"]
 
 SIDE = 112
 """Longer side of a thumbnail, in pixels."""
@@ -35,15 +35,24 @@ def save_thumbnails(folder: Path, split: Split, indices: Iterable[int], prefix: 
     """Write a JPEG thumbnail of each image; an image that cannot be decoded is skipped."""
     for index in sorted(set(indices)):
         try:
-            image = decode(
-                split.read(index),
-                name=split.name_of(index),
-                max_pixels=split.max_pixels,
-                target=SIDE,
-            )
+            small = thumbnail(split.read(index), split, index)
         except DataError:
             continue
-        image.thumbnail((SIDE, SIDE))
-        data = io.BytesIO()
-        image.save(data, "JPEG", quality=QUALITY)
-        write_bytes(thumbnail_file(folder, index, prefix), data.getvalue())
+        write_bytes(thumbnail_file(folder, index, prefix), small)
+
+
+def thumbnail(data: bytes, split: Split, index: int) -> bytes:
+    """Return a JPEG of an image, at most SIDE pixels on each side.
+
+    Args:
+        data: the image as it is stored.
+        split: that it belongs to.
+        index: its position there.
+    Raises: DataError if it cannot be decoded.
+    """
+    name = split.name_of(index)
+    image = decode(data, name=name, max_pixels=split.max_pixels, target=SIDE)
+    image.thumbnail((SIDE, SIDE))
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=QUALITY)
+    return stream.getvalue()

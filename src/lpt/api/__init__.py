@@ -1,10 +1,11 @@
-"""The package as functions: train a task, score a task. Names are loaded on first use."""
+"""The package as functions: train, score and change a task. Names are loaded on first use."""
 
 from typing import TYPE_CHECKING, Any
 
 from lpt.lazy import find_name
 
 if TYPE_CHECKING:
+    from lpt.api.edit_task import add_class, merge_classes, remove_classes, rename_class
     from lpt.api.evaluate_task import evaluate
     from lpt.api.run_baseline import train_baseline
     from lpt.api.run_trust import trust_run
@@ -13,9 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TrainRequest",
+    "add_class",
     "evaluate",
     "finish",
+    "merge_classes",
     "prepare",
+    "remove_classes",
+    "rename_class",
     "run_name",
     "train",
     "train_baseline",
@@ -24,6 +29,10 @@ __all__ = [
 
 _HOMES = {
     "TrainRequest": "lpt.api.train_request",
+    "add_class": "lpt.api.edit_task",
+    "merge_classes": "lpt.api.edit_task",
+    "remove_classes": "lpt.api.edit_task",
+    "rename_class": "lpt.api.edit_task",
     "evaluate": "lpt.api.evaluate_task",
     "finish": "lpt.api.train_task",
     "prepare": "lpt.api.train_task",

@@ -1,18 +1,23 @@
-"""Facts about a task file or a run folder, read without its backbone or data."""
+"""Facts about a run, a task file, an export or a task of the hub, read without backbone or data."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lpt.data.class_groups import ClassGroups
 from lpt.errors import RunError
 from lpt.escape import printable
 from lpt.evaluation import COLUMNS, render_table
 from lpt.progress import human_time, percent, plural
+from lpt.task.exported.path_kinds import HUB_PREFIX, is_exported, is_input_file
 from lpt.task.run_result import Result, read_result
-from lpt.task_file import TaskSpec, read_spec
-from lpt.training.run.run_folder import RunFolder, read_metrics
+from lpt.task_spec import TaskSpec, read_spec
+from lpt.training.run.run_files import RunFiles
+from lpt.training.run.run_records import read_metrics
+
+if TYPE_CHECKING:
+    from lpt.task.exported.onnx_file import ExportRecord
 
 __all__ = ["RunInfo", "read_info", "render_info"]
 
@@ -22,13 +27,15 @@ class RunInfo:
     """What is known about a task.
 
     Attributes:
-        path: task file or run folder, as given.
+        path: run folder, task file, export or name on the hub, as given.
         finished: whether there is a task file.
         task: metadata of the task file; None if the run is not finished.
         file_bytes: size of the task file; None if there is none.
         settings: configuration of the run as nested sections; None for a task file on its own.
         result: record of the finished run; None for a task file on its own.
         history: the records of all epochs so far.
+        export: how an exported graph was written; None for anything else. A graph that tasks share
+            has the metadata of the first of them as `task`.
     """
 
     path: str
@@ -38,6 +45,7 @@ class RunInfo:
     settings: Mapping[str, Any] | None
     result: Result | None
     history: tuple[Mapping[str, Any], ...]
+    export: "ExportRecord | None" = None
 
     def to_json(self) -> dict[str, Any]:
         """All attributes as plain JSON values."""
@@ -49,18 +57,26 @@ class RunInfo:
             "settings": self.settings,
             "result": None if self.result is None else asdict(self.result),
             "history": list(self.history),
+            "export": None if self.export is None else self.export.model_dump(mode="json"),
         }
 
 
 def read_info(path: str | Path) -> RunInfo:
-    """Read what a task file or a run folder records about itself.
+    """Read what a run folder, a task file, an export or a task of the hub records about itself.
 
-    Raises: TaskFileError or RunError naming the file that is missing or damaged.
+    Args:
+        path: as for `lpt.load`.
+    Raises: TaskFileError or RunError naming the file that is missing or damaged; ConfigError for an
+        .onnx file if onnx is not installed.
     """
     given = Path(path)
+    if str(path).startswith(HUB_PREFIX):
+        from lpt.task.hub_files import fetch_task
+
+        return _file_info(str(path), fetch_task(str(path)))
     if not given.is_dir():
-        return RunInfo(str(path), True, read_spec(given), given.stat().st_size, None, None, ())
-    folder = RunFolder(given)
+        return _file_info(str(path), given)
+    folder = RunFiles(given)
     finished = folder.task_file.is_file()
     if not folder.config_file.is_file():
         if not finished:
@@ -77,15 +93,38 @@ def read_info(path: str | Path) -> RunInfo:
     )
 
 
+def _file_info(name: str, file: Path) -> RunInfo:
+    """Facts of a single file; `name` is how the user calls it."""
+    record = None
+    if not is_exported(file):
+        spec = read_spec(file)
+    elif is_input_file(file):
+        from lpt.task.exported.input_file import read_inputs
+
+        spec = read_inputs(file).spec
+    else:
+        from lpt.task.exported.onnx_file import read_onnx
+
+        graph = read_onnx(file)
+        spec, record = graph.spec, graph.record
+    return RunInfo(name, True, spec, file.stat().st_size, None, None, (), record)
+
+
 def render_info(info: RunInfo, *, classes: int = 20) -> str:
     """Render the facts as text.
 
     Args:
         classes: most classes to list: the most frequent and the rarest.
     """
-    lines = [f"{printable(info.path)}: {'task' if info.finished else 'unfinished run'}"]
+    shared = info.export is not None and info.export.form == "shared"
+    kind = "task" if info.finished else "unfinished run"
+    lines = [f"{printable(info.path)}: {'graph that exported tasks share' if shared else kind}"]
     if info.task is not None:
         lines += _task_lines(info.task, info.file_bytes or 0)
+    if info.export is not None:
+        lines += _export_lines(info.export)
+    if shared:
+        return "\n".join(lines)
     if info.settings is not None:
         data = printable(str(info.settings["data"]["source"]))
         lines.append(f"data       {data}")
@@ -117,8 +156,30 @@ def _task_lines(task: TaskSpec, size: int) -> list[str]:
         f"backbone   {printable(task.backbone.name)}, {task.backbone.image_size} px, "
         f"weights {task.backbone.sha256[:12]}",
         f"prompts    {prompts}",
+        *_adapters(task),
         f"answers    softmax(cosine / {task.temperature:.3g})",
     ]
+
+
+def _adapters(task: TaskSpec) -> list[str]:
+    if not task.adapter_width:
+        return []
+    return [f"adapters   {plural(task.adapter_width, 'neuron')} beside the MLP of each block"]
+
+
+def _export_lines(record: "ExportRecord") -> list[str]:
+    kind = "validation images" if record.real_images else "images of noise"
+    lines = [
+        f"export     ONNX, {record.dtype}",
+        f"compared   with the task on {record.images:,} {kind}: logits within "
+        f"{record.logit_error:.1e}, {record.same_classes:.2%} have the same class",
+    ]
+    if record.accuracy is not None and record.eager_accuracy is not None:
+        lines.append(
+            f"accuracy   {percent(record.accuracy)} %, of the task "
+            f"{percent(record.eager_accuracy)} %, on these images"
+        )
+    return lines
 
 
 def _scores(task: TaskSpec) -> list[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from lpt.arguments import path_text
 from lpt.errors import RunError
 from lpt.files.made_here import is_marked, key_file, mark
-from lpt.task_file import read_spec
-from lpt.training.run.run_folder import RunFolder
+from lpt.task_spec import read_spec
+from lpt.training.run.run_files import RunFiles
 from lpt.training.run.run_origin import BACKBONE, named_places
 
 __all__ = ["trust_run"]
@@ -29,7 +29,7 @@ def trust_run(run: str | os.PathLike[str]) -> dict[str, str]:
     >>> lpt.trust_run("runs/digits")
     {'backbone': 'vit_tiny_patch8_64', 'data': 'digits'}
     """
-    folder = RunFolder(Path(path_text("run", run)))
+    folder = RunFiles(Path(path_text("run", run)))
     if not folder.config_file.is_file():
         raise RunError(f"{folder.path}: holds no run (no config.yaml). Give a run folder.")
     names = named_places(folder.read_config())

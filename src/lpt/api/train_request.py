@@ -28,8 +28,17 @@ PathLike = str | os.PathLike[str]
 LONGEST_BUDGET = 1e9
 """Seconds."""
 
-_PATHS = ("data", "backbone", "out", "recipe", "bad_images")
-_OWN_CONFIGURATION = ("backbone", "recipe", "settings", "seed", "budget", "group_by", "bad_images")
+_PATHS = ("data", "backbone", "out", "recipe", "bad_images", "init_from")
+_OWN_CONFIGURATION = (
+    "backbone",
+    "recipe",
+    "settings",
+    "seed",
+    "budget",
+    "group_by",
+    "bad_images",
+    "init_from",
+)
 """Parameters that decide the configuration, which a resumed run has already."""
 
 
@@ -57,6 +66,7 @@ class TrainRequest:
     budget: str | float | None = None
     group_by: str | None = None
     bad_images: PathLike | None = None
+    init_from: PathLike | None = None
     resume: bool = False
     device: Any = None  # str or torch.device
     log: str | None = None
@@ -102,10 +112,20 @@ class TrainRequest:
             "data.bad_images": self.bad_images,
         }
         changes = {
+            **self._of_start,
             **(self.settings or {}),
             **{k: str(v) for k, v in named.items() if v is not None},
         }
         return changes if self.seed is None else {**changes, "seed": self.seed.__index__()}
+
+    @property
+    def _of_start(self) -> dict[str, Any]:
+        """Settings that a run takes from the task that it starts from."""
+        if self.init_from is None:
+            return {}
+        from lpt.training.phases.start_settings import start_settings
+
+        return start_settings(self.init_from, backbone_given=self.backbone is not None)
 
     @property
     def run_path(self) -> Path | None:

@@ -17,6 +17,7 @@ from lpt.progress import Reporter, SilentReporter
 from lpt.reporters import reporter_for
 from lpt.task import Task
 from lpt.training.budget_watch import keep_budget
+from lpt.training.phases.task_start import TaskStart
 from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
 from lpt.training.run.run_folder import RunFolder, free_run_path
@@ -39,6 +40,7 @@ def train(
     budget: str | float | None = None,
     group_by: str | None = None,
     bad_images: PathLike | None = None,
+    init_from: PathLike | None = None,
     resume: bool = False,
     device: str | torch.device | None = None,
     log: str | None = None,
@@ -52,7 +54,7 @@ def train(
             (see `lpt.open_data`).
         backbone: a name that `lpt backbones` lists, or a local file; None takes the recipe's.
         out: run folder; None creates a new one below runs/.
-        recipe: "default", "paper", "released", or the path of a YAML file.
+        recipe: "default", "adapters", "paper", "released", or the path of a YAML file.
         settings: dotted settings that replace the recipe's, such as {"phase1.epochs": 5}.
         seed: random seed; None takes the recipe's (0).
         budget: time limit of the whole run: seconds, or text such as "20m". Epochs are reduced to
@@ -62,6 +64,9 @@ def train(
         bad_images: "error" reads all images first and stops if any would spoil training; "skip"
             leaves those images out; a path leaves out the images of that quarantine list. None
             stops when a bad image is reached.
+        init_from: run folder or task file that both phases start from: prompts, keys and the
+            directions of classes with the same names. Its sizes of prompts and its backbone are
+            used, too.
         resume: resume the run in `out` with its own configuration. `data` is needed only if the
             data has moved.
         device: "cpu", "cuda", "mps" or a `torch.device`; None takes a CUDA GPU if there is one.
@@ -89,6 +94,7 @@ def train(
         budget=budget,
         group_by=group_by,
         bad_images=bad_images,
+        init_from=init_from,
         resume=resume,
         device=device,
         log=log,
@@ -183,11 +189,17 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     folder = RunFolder(request.run_path or free_run_path(run_name(str(request.data))))
     folder.check_free()
     context = TrainingContext(config, reporter, device=request.device_name)
-    trainer = Trainer(context, folder)
+    trainer, start = Trainer(context, folder), None
     reporter.message(describe(trainer))
+    if request.init_from is not None:
+        start = TaskStart.read(request.init_from)
+        trainer.phases = start.prepare(context, trainer.model, trainer.phases)
+        reporter.message(start.describe(context.data.class_names))
     with _bad_images_explained(config.data.source):
         trainer.fit_budget(request.budget_seconds, request.began)
-    folder.create(trainer.config, trainer.identity())
+    folder.create(trainer.config, {**trainer.identity(), **(start.identity if start else {})})
+    if start is not None:
+        start.save(folder.path)
     if trainer.watch is not None:
         keep_budget(folder.path, trainer.watch)
     reporter.message(f"run       {printable(str(folder.path))}")
@@ -207,6 +219,8 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         now = config.changed({"data.source": data}) if moved else config
         context = TrainingContext(now, reporter, device=request.device_name)
         trainer = Trainer(context, folder)
+        if (start := TaskStart.of_run(folder)) is not None:
+            trainer.phases = start.prepare(context, trainer.model, trainer.phases)
         try:
             identity = trainer.identity()
             if moved:  # a copy has times of its own

@@ -5,7 +5,7 @@ a prompt's query, output projection and MLP never reach the image's tokens. Only
 and only they are computed. The result equals that of appending full tokens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jaxtyping import Float
@@ -13,7 +13,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from lpt.backbones.attention import BlockPrompts, PromptKV
-from lpt.backbones.blocks.adapters import adapt
+from lpt.backbones.blocks.bottleneck import Bottleneck
+from lpt.backbones.blocks.families import wrap
 from lpt.backbones.blocks.protocol import PromptedBlock
 from lpt.backbones.linear import FrozenLinear
 from lpt.backbones.spec import BackboneSpec
@@ -54,7 +55,7 @@ class FrozenViT(nn.Module):
         super().__init__()
         one_thread_in_forks()
         self.model = _checked(model)
-        self.prompted: list[PromptedBlock] = [_adapted(model, b) for b in self.model.blocks]
+        self.prompted: list[PromptedBlock] = [_wrapped(model, b) for b in self.model.blocks]
         self.model.requires_grad_(False)
         for name, module in list(self.model.named_modules()):
             if type(module) is nn.Linear:
@@ -108,6 +109,7 @@ class FrozenViT(nn.Module):
         self,
         tokens: Float[Tensor, "B tokens D"],
         prompts: Sequence[BlockPrompts],
+        adapters: Sequence[Bottleneck] = (),
         *,
         first: int = 0,
     ) -> Float[Tensor, "B tokens D"]:
@@ -117,25 +119,31 @@ class FrozenViT(nn.Module):
 
         Args:
             prompts: for each block, its prompt sets; () for a block without prompts.
+            adapters: for each block, its adapter; () for no adapters.
             first: index of the first block, 0..L-1.
         """
-        for offset, extra in enumerate(prompts):
-            tokens = self.prompted[first + offset].run(tokens, extra)
+        for offset, (extra, adapter) in enumerate(_paired(prompts, adapters)):
+            tokens = self.prompted[first + offset].run(tokens, extra, adapter)
         return tokens
 
     def finish(
         self,
         tokens: Float[Tensor, "B tokens D"],
         prompts: Sequence[BlockPrompts],
+        adapters: Sequence[Bottleneck] = (),
     ) -> Float[Tensor, "B D"]:
         """Run the last `len(prompts)` blocks and return the class token after the final norm.
 
         Nothing reads the patch tokens after the last block, so that block computes the class token
         only: one query and one row of the MLP.
+
+        Args:
+            prompts, adapters: as for `run`.
         """
         first = self.depth - len(prompts)
-        tokens = self.run(tokens, prompts[:-1], first=first)
-        class_token = self.prompted[-1].run_class_token(tokens, prompts[-1])
+        *_, (extra, adapter) = _paired(prompts, adapters)
+        tokens = self.run(tokens, prompts[:-1], adapters[:-1], first=first)
+        class_token = self.prompted[-1].run_class_token(tokens, extra, adapter)
         return self.final_norm(class_token[:, 0])
 
     def final_norm(self, class_token: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
@@ -148,6 +156,13 @@ class FrozenViT(nn.Module):
         return self.finish(self.embed(images), [()] * self.depth)
 
 
+def _paired(
+    prompts: Sequence[BlockPrompts], adapters: Sequence[Bottleneck]
+) -> Iterable[tuple[BlockPrompts, Bottleneck | None]]:
+    beside: Sequence[Bottleneck | None] = adapters or [None] * len(prompts)
+    return zip(prompts, beside, strict=True)
+
+
 def _checked(model: nn.Module) -> VisionTransformer:
     name = type(model).__name__
     if not isinstance(model, VisionTransformer):
@@ -157,12 +172,12 @@ def _checked(model: nn.Module) -> VisionTransformer:
     return model
 
 
-def _adapted(model: nn.Module, block: nn.Module) -> PromptedBlock:
-    adapted = adapt(block)
-    if adapted is None:
+def _wrapped(model: nn.Module, block: nn.Module) -> PromptedBlock:
+    wrapped = wrap(block)
+    if wrapped is None:
         attention = type(getattr(block, "attn", None)).__name__
         raise BackboneError(
             f"{type(model).__name__}: its blocks ({type(block).__name__} with {attention}) "
             f"cannot take prompts. Supported: {SUPPORTED}."
         )
-    return adapted
+    return wrapped

@@ -24,6 +24,7 @@ class Sizes:
         length: P.
         heads: attention heads.
         patch_inputs: numbers per patch (3 * size * size).
+        adapter: hidden neurons of the adapter of each block, in "phase1_adapters" only.
     """
 
     tokens: int
@@ -34,6 +35,7 @@ class Sizes:
     length: int
     heads: int
     patch_inputs: int
+    adapter: int = 0
 
 
 def sizes_of(model: LongTailedPromptModel) -> Sizes:
@@ -49,6 +51,7 @@ def sizes_of(model: LongTailedPromptModel) -> Sizes:
         length=model.shape.length,
         heads=model.backbone.heads,
         patch_inputs=vit.patch_embed.proj.weight[0].numel(),
+        adapter=model.adapter_width,
     )
 
 
@@ -59,6 +62,7 @@ def needed_flops(sizes: Sizes) -> Mapping[str, float]:
     its last block for the class token only. In the backward pass, a block costs its products once
     (for its input; frozen weights have no gradient) and its attention twice. The first block with
     trainable prompts needs neither its query, key and value products nor attention to its tokens.
+    A product of an adapter costs three times its forward pass, since its weights are trained too.
     """
     n, d, h, p = sizes.tokens, sizes.width, sizes.hidden, sizes.length
     suffix = sizes.depth - sizes.split
@@ -82,10 +86,13 @@ def needed_flops(sizes: Sizes) -> Mapping[str, float]:
     second = (suffix - 1) * block(2 * p) + class_block
     prompts_kv = suffix * project
     cached = second + prompts_kv + backward(suffix, 2 * p, p) + prompts_kv
+    phase1 = one_pass + backward(sizes.depth, p, p)
+    adapters = 3 * ((sizes.depth - 1) * n + 1) * 4 * d * sizes.adapter
     return {
         "bare": embed + sizes.depth * block(0),
         "inference": one_pass + second,
-        "phase1": one_pass + backward(sizes.depth, p, p),
+        "phase1": phase1,
+        "phase1_adapters": phase1 + adapters,
         "phase2": one_pass + cached,
         "phase2_cached": cached,
     }

@@ -8,7 +8,7 @@ from lpt.backbones import FrozenViT
 from lpt.files.atomic_files import write_bytes
 from lpt.files.tensor_files import tensor_bytes
 from lpt.model.two_pass import PromptShape
-from lpt.task_file import FORMAT, BackboneRecord, TaskSpec
+from lpt.task_file import BackboneRecord, TaskSpec, file_metadata
 
 __all__ = ["random_spec", "write_random_task"]
 
@@ -37,16 +37,7 @@ def random_spec(
 def write_random_task(path: Path, backbone: FrozenViT, spec: TaskSpec, seed: int) -> Path:
     """Write a task file with weights that a seed determines."""
     generator = torch.Generator().manual_seed(seed)
-    depth, width = backbone.depth, backbone.width
-    sizes = {
-        "shared_prompts": (depth, spec.prompt_length, width),
-        "classifier": (len(spec.class_names), width),
-    }
-    if spec.phases == 2:
-        suffix = depth - spec.shared_blocks
-        sizes["group_prompts"] = (spec.pool_size, suffix, spec.prompt_length, width)
-        sizes["keys"] = (spec.pool_size, width)
+    sizes = spec.tensor_sizes(backbone.depth, backbone.width)
     tensors = {name: torch.randn(*size, generator=generator) for name, size in sizes.items()}
-    metadata = {"lpt_task": str(FORMAT), "spec": spec.model_dump_json()}
-    write_bytes(path, tensor_bytes(tensors, metadata))
+    write_bytes(path, tensor_bytes(tensors, file_metadata(spec)))
     return path

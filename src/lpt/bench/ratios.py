@@ -20,7 +20,7 @@ __all__ = ["LOGIT_TOLERANCE", "bench", "render"]
 
 LOGIT_TOLERANCE = 1e-5
 GRADIENT_TOLERANCE = 1e-4
-TASKS = ("inference", "phase1", "phase2", "phase2_cached")
+TASKS = ("inference", "phase1", "phase1_adapters", "phase2", "phase2_cached")
 
 
 def bench(
@@ -67,7 +67,7 @@ def bench(
     products = _product_speeds(device, torch.bfloat16 if bf16 else torch.float32)
     peak = max(products.values())
     seconds = in_turn(work.variants(), repeats, device)
-    sizes = sizes_of(work.model)
+    sizes = sizes_of(work.adapted)
     needed = needed_flops(sizes)
     speeds = {name: batch / statistics.median(times) for name, times in seconds.items()}
     result: dict[str, Any] = {

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lpt.backbones import load_backbone
+from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.linear import torch_products
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel, Prefix, PromptShape
@@ -24,6 +24,8 @@ __all__ = ["CLASSES", "Workload"]
 CLASSES = 100
 SHAPE = PromptShape(length=10, shared_blocks=None, pool_size=20, top_k=2)
 """The paper's sizes."""
+ADAPTERS = 4
+"""Hidden neurons of each adapter in the variants with adapters, as in the recipe `adapters`."""
 COMPARED = 32
 SCALE = 20.0
 LR = 1e-4
@@ -47,7 +49,9 @@ class Workload:
         own = OwnGenerator(0)
         with own:
             self.model = LongTailedPromptModel(frozen, CLASSES, SHAPE).to(device)
+            self.adapted = _with_adapters(frozen).to(device)
         self.plain = PlainModel(self.model, self.vit)
+        self.plain_adapted = PlainModel(self.adapted, self.vit)
         size = frozen.spec.image_size
         with own:
             self.images = torch.randn(batch, 3, size, size).to(device)
@@ -59,6 +63,11 @@ class Workload:
                 self.model.pool.prompts,
                 self.model.pool.keys,
                 self.model.classifier.weight,
+            ],
+            "phase1_adapters": [
+                self.adapted.shared.prompts,
+                *(t for n, t in self.adapted.named_parameters() if n.startswith("adapters.")),
+                self.adapted.classifier.weight,
             ],
         }
         self.optimizers = {
@@ -83,12 +92,15 @@ class Workload:
             "phase1": lambda: self._step("phase1", self.model.phase1),
             "phase2": lambda: self._step("phase2", self.model),
             "phase2_cached": lambda: self._step("phase2", lambda _: self._suffix(self.prefix)),
+            "phase1_adapters": lambda: self._step("phase1_adapters", self.adapted.phase1),
         }
+        plain_adapted = self.plain_adapted.phase1
         return {
             "bare": lambda: self._infer(self.vit),
             "plain_inference": lambda: self._infer(self.plain),
             "plain_phase1": lambda: self._step("phase1", self.plain.phase1),
             "plain_phase2": lambda: self._step("phase2", self.plain),
+            "plain_phase1_adapters": lambda: self._step("phase1_adapters", plain_adapted),
             **{f"lpt_{name}": work for name, work in own.items()},
             **{f"torch_{name}": _without_onednn(work) for name, work in own.items()},
         }
@@ -109,6 +121,7 @@ class Workload:
             ("phase1", self.model.phase1, self.plain.phase1),
             ("phase2", self.model, self.plain),
             ("phase2", lambda _: self._suffix(prefix), self.plain),
+            ("phase1_adapters", self.adapted.phase1, self.plain_adapted.phase1),
         ):
             found, found_gradients = self._gradients(phase, own, images)
             wanted, wanted_gradients = self._gradients(phase, plain, images)
@@ -133,7 +146,7 @@ class Workload:
 
     def _suffix(self, prefix: Prefix) -> Output:
         with torch.no_grad():
-            shared = self.model.shared_kv()
+            shared = self.model.shared_parts()
         return self.model.phase2(prefix, shared)
 
     def _gradients(
@@ -146,6 +159,15 @@ class Workload:
     def _loss(self, output: Output) -> Tensor:
         loss = F.cross_entropy(SCALE * output.logits, self.labels[: len(output.logits)])
         return loss if output.match is None else loss - output.match.similarity.mean()
+
+
+def _with_adapters(frozen: FrozenViT) -> LongTailedPromptModel:
+    """Adapters that start at zero would hide errors, so these do not; their scale is trained."""
+    model = LongTailedPromptModel(frozen, CLASSES, SHAPE, adapter_width=ADAPTERS)
+    assert model.adapters is not None
+    nn.init.normal_(model.adapters.up, std=0.1)
+    model.adapters.scale.requires_grad_(True)
+    return model
 
 
 def _as_timm_made_it(model: nn.Module) -> nn.Module:

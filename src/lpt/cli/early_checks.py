@@ -2,14 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lpt.data.sources.data_string import parse_spec, path_exists
-from lpt.errors import DataError, LptError, TaskFileError
+from lpt.data.sources.data_string import parse_spec, path_exists, same_data
+from lpt.errors import DataError, LptError, ParameterError, TaskFileError
 from lpt.machine.device_name import check_device_name
 
-__all__ = ["check_classes", "given_device", "given_paths", "given_run", "given_runs"]
+if TYPE_CHECKING:
+    from lpt.data.sources.shifted_sets import ShiftedSet
+
+__all__ = [
+    "given_device",
+    "given_paths",
+    "given_prior",
+    "given_run",
+    "given_runs",
+    "open_local_sets",
+]
 
 STDIN = "-"
+WORDS = ("uniform", "training", "estimate")
+"""Class frequencies that are no file (`lpt.task.class_prior`)."""
 HUB_PREFIX = "hf:"
 
 
@@ -30,28 +43,40 @@ def given_device(device: str | None) -> str | None:
     return device
 
 
-def check_classes(run: Path, sources: Mapping[str, str]) -> None:
-    """Check that local data has only classes of a task.
+def given_prior(prior: str | None) -> str | None:
+    """Return class frequencies. Raises: ParameterError for a text that is no word and no file."""
+    if prior is not None and prior not in WORDS and not path_exists(prior):
+        raise ParameterError(
+            f"`prior` {prior}: no such file. Give a CSV file with the columns class and count, or "
+            f"one of: {', '.join(WORDS)}."
+        )
+    return prior
 
-    What cannot be checked without torch is left to the command: a damaged task file, say.
 
+def open_local_sets(run: Path, sources: Mapping[str, str]) -> "dict[str, tuple[ShiftedSet, ...]]":
+    """Open local test data, and check that it has only classes of a task.
+
+    What cannot be opened without torch is left to the command: a damaged task file, say. So is the
+    data of the run itself.
+
+    Returns: the sets by name, as `lpt.shift.open_sets.open_sets` returns them.
     Raises: DataError as `lpt.shift.open_sets.open_sets`.
     """
-    from pydantic import ValidationError
-
-    from lpt.files.tensor_files import TensorFile, TensorLimits
     from lpt.shift.open_sets import open_sets
-    from lpt.task_spec import TaskSpec
+    from lpt.task_spec import read_spec
+    from lpt.training.run.run_files import RunFiles
 
-    file = run / "task.safetensors" if run.is_dir() else run
+    files = RunFiles(run)
     try:
-        with TensorFile(file, TensorLimits(), TaskFileError) as opened:
-            spec = TaskSpec.model_validate_json(opened.metadata["spec"])
-    except (LptError, KeyError, ValidationError):
-        return
-    for name, source in sources.items():
-        if path_exists(parse_spec(source).source):
-            open_sets(name, source, spec.class_names)
+        spec = read_spec(files.task_file if run.is_dir() else run)
+        own = files.read_config().data.source if files.config_file.is_file() else None
+    except LptError:
+        return {}
+    return {
+        name: open_sets(name, source, spec.class_names)
+        for name, source in sources.items()
+        if path_exists(parse_spec(source).source) and not (own and same_data(source, own))
+    }
 
 
 def given_runs(runs: Sequence[Path]) -> list[Path]:

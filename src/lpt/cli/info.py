@@ -55,7 +55,10 @@ def settings(
         ),
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="Show the values of a recipe: default, paper, released or a file.")
+        str,
+        typer.Option(
+            help="Show the values of a recipe: default, adapters, paper, released or a file."
+        ),
     ] = "default",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

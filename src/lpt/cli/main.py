@@ -18,7 +18,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from lpt.cli import data, info, predict, reports, study, train, use
+from lpt.cli import data, info, predict, reports, study, task, train, use
 from lpt.cli.health.doctor import doctor
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import command_of, message_of, usage_message, with_metavars, with_quiet
@@ -83,6 +83,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(data.app)
+app.add_typer(task.app)
 with_metavars(app)
 
 

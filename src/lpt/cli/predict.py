@@ -2,21 +2,21 @@
 
 import sys
 from collections.abc import Iterator
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lpt.cli.early_checks import given_paths
-from lpt.cli.options import Backbone, Device, Run, Threads, Workers
+from lpt.cli.options import Backbone, Device, Prior, Run, Threads, Workers
+from lpt.cli.predictions.accuracy_threshold import chosen_threshold
 from lpt.cli.predictions.bulk_request import BulkRequest
+from lpt.cli.predictions.decision_request import DecisionRequest, MakeRow, SetsBy, plain_row
 from lpt.cli.predictions.prediction_rows import Output, PredictionRow, formatter
+from lpt.cli.predictions.prior_request import PriorRequest
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
-from lpt.escape import shell_command
 from lpt.machine.threads import use_threads
-from lpt.progress import percent
 
 if TYPE_CHECKING:
     from lpt.cli.predictions.given_images import GivenImage
@@ -69,6 +69,43 @@ def predict(
             show_default="none",
         ),
     ] = None,
+    sets: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.999,
+            help="Add a set of labels to each row that holds the true class for this share of "
+            "images, from the validation scores in the task.",
+            show_default="none",
+        ),
+    ] = None,
+    sets_by: Annotated[
+        SetsBy | None,
+        typer.Option(
+            help="Promise the coverage of --sets for all images together, or within each group of "
+            "many-, medium- and few-shot classes.",
+            show_default="all",
+        ),
+    ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.999,
+            help="Mark predictions as unsure so that this share of the others is correct in each "
+            "group of classes, from the validation scores in the task.",
+            show_default="none",
+        ),
+    ] = None,
+    keep: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.999,
+            help="Mark predictions as unsure so that this share is kept in each group of classes.",
+            show_default="none",
+        ),
+    ] = None,
     null: Annotated[
         bool,
         typer.Option(
@@ -97,6 +134,7 @@ def predict(
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy the images of --sort-into instead.")
     ] = False,
+    prior: Prior = None,
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
@@ -106,7 +144,8 @@ def predict(
 
     Each image has one row, in order. An image that cannot be read has an error in its row; the exit
     code is then 2. Rows are printed as soon as they are known. With --out, any number of images
-    takes little memory, and images that cannot be read do not change the exit code.
+    takes little memory, and images that cannot be read do not change the exit code. With --prior
+    estimate, every image is computed twice.
     """
     use_threads(threads)
     bulk = BulkRequest.of_options(out, embeddings, sort_into, copy)
@@ -117,23 +156,39 @@ def predict(
     if as_json and output not in (None, Output.JSONL):
         raise ConfigError(f"--json, --output {output}: choose one of them.")
     chosen = Output.JSONL if as_json else output or Output.TABLE
-    limit = _threshold(run, threshold, accuracy)
+    frequencies = PriorRequest.of_options(prior, accuracy, paths)
+    others = {"threshold": threshold, "accuracy": accuracy, "prior": prior}
+    decisions = DecisionRequest.of_options(top, sets, sets_by, precision, keep, others)
+    limit = chosen_threshold(run, threshold, accuracy)
     from lpt.task import load
 
     task = load(run, backbone=backbone, device=device)
+    if frequencies is not None:
+        task = frequencies.applied(task, workers=workers)
     if bulk is not None:
         from lpt.cli.predictions.write_predictions import write_predictions
 
         write_predictions(
-            task, run, paths, bulk, top=top, threshold=limit, null=null, workers=workers
+            task,
+            run,
+            paths,
+            bulk,
+            top=top,
+            threshold=limit,
+            null=null,
+            workers=workers,
+            prior=None if frequencies is None else frequencies.identity(task),
+            decisions=decisions,
         )
         return
-    head, line = formatter(chosen, min(top, len(task.class_names)))
+    head, line = formatter(chosen, min(top, len(task.class_names)), sets=sets is not None)
+    make_row = plain_row(limit) if decisions is None else decisions.rule(task)
+    classes = top if decisions is None else decisions.classes(task)
     write = _write_csv if chosen is Output.CSV else say
     if head:
         write(head)
     bad = total = 0
-    for row in _rows(task, paths, top, limit, null, workers):
+    for row in _rows(task, paths, classes, make_row, null, workers):
         write(line(row))
         total += 1
         bad += row.prediction is None
@@ -142,7 +197,7 @@ def predict(
 
 
 def _rows(
-    task: "Task", paths: list[Path], top: int, limit: float | None, null: bool, workers: int
+    task: "Task", paths: list[Path], top: int, make_row: MakeRow, null: bool, workers: int
 ) -> Iterator[PredictionRow]:
     from lpt.cli.predictions.given_images import STDIN, given_images
     from lpt.progress import SilentReporter
@@ -157,7 +212,7 @@ def _rows(
         try:
             for start in range(0, len(group), chunk):
                 some = group[start : start + chunk]
-                yield from _predicted(task, some, top, limit, chunk, workers)
+                yield from _predicted(task, some, top, make_row, chunk, workers)
                 reporter.advance(len(some))
         finally:
             reporter.end()
@@ -167,7 +222,7 @@ def _predicted(
     task: "Task",
     images: "list[GivenImage]",
     top: int,
-    limit: float | None,
+    make_row: MakeRow,
     chunk: int,
     workers: int,
 ) -> Iterator[PredictionRow]:
@@ -181,62 +236,7 @@ def _predicted(
             name = path if image.content is None else "images[0]"
             yield PredictionRow.unreadable(path, result, name)
         else:
-            unsure = None if limit is None else result.probabilities[0] < limit
-            yield PredictionRow(path, result, unsure=unsure)
-
-
-def _threshold(run: Path, given: str | None, accuracy: float | None) -> float | None:
-    """The threshold: a number, or that of a file for an accuracy, which is reported."""
-    number = _number(given)
-    if given is None and accuracy is None:
-        return None
-    if number is not None:
-        if accuracy is not None:
-            raise ParameterError(
-                f"`accuracy`: needs a file of thresholds, not `threshold` {given}. Leave one out."
-            )
-        if not (isfinite(number) and 0 <= number <= 1):
-            raise ParameterError(f"`threshold` {given}: give a probability from 0 to 1, or a file.")
-        return number
-    file = Path(given) if given is not None else _own_thresholds(run)
-    if accuracy is None:
-        if not file.is_file():
-            raise ParameterError(f"`threshold` {file}: neither a probability nor a file.")
-        raise ParameterError(
-            f"`threshold` {file}: give the accuracy that kept predictions must have, such as "
-            "`accuracy` 0.95."
-        )
-    if not file.is_file():
-        raise ParameterError(f"`threshold` {file}: no such file. An analysis writes one.")
-    from lpt.evaluation.thresholds import read_thresholds
-    from lpt.task.task_digest import task_digest
-
-    table = read_thresholds(file, task_digest(run))
-    row = table.for_accuracy(accuracy, file)
-    note = (
-        f"threshold {row.threshold:.3f}: keeps {percent(row.coverage)} % of {table.images:,} "
-        f"{table.split} images of {table.data}; {percent(row.accuracy)} % of the "
-        f"{row.kept:,} kept ones are correct"
-    )
-    say_note(note)
-    return row.threshold
-
-
-def _own_thresholds(run: Path) -> Path:
-    file = (run if run.is_dir() else run.parent) / "analysis" / "thresholds.json"
-    if not file.is_file():
-        raise ParameterError(
-            f"`accuracy`: {file} does not exist. Give a `threshold`, or run: "
-            f"{shell_command('lpt', 'analyze', run)}"
-        )
-    return file
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return None
+            yield make_row(path, result)
 
 
 def _write_csv(line: str) -> None:

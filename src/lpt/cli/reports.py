@@ -159,6 +159,17 @@ def bench(
     precision: Annotated[
         str, typer.Option(help="float32, bf16, or auto: bf16 on a GPU, float32 on a CPU.")
     ] = "auto",
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="Compare ratios with those of an earlier lpt bench --json, of the same backbone, "
+            "batch size and precision; exit code 1 if one is worse.",
+        ),
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=1, help="Relative loss that --check accepts.")
+    ] = 0.1,
 ) -> None:
     """Measure speed relative to a plain implementation and to the bare backbone.
 
@@ -166,6 +177,11 @@ def bench(
     """
     use_threads(threads)
     check_precision_name(precision)
+    if check is not None:
+        if what != "speed" or backbone or batch or precision != "auto":
+            raise ParameterError("`check`: takes backbone, batch and precision from its file.")
+        _check_speed(check, tolerance, repeats, device)
+        return
     if what == "serve":
         from lpt.bench.serve_bench import bench_serving, render_serving
 
@@ -196,3 +212,20 @@ def bench(
         say_json(result)
     else:
         say(render(result))
+
+
+def _check_speed(file: Path, tolerance: float, repeats: int, device: str | None) -> None:
+    """Measure as an earlier time did, and exit with code 1 if a ratio is worse."""
+    from lpt.bench.regression import compare, read_baseline, render_check
+
+    before = read_baseline(file)
+    from lpt.bench.ratios import bench as measure
+
+    memory = before.memory_ratio is not None
+    result = measure(
+        before.backbone, before.batch, repeats, device, before.precision, memory=memory
+    )
+    found = compare(result, before, tolerance)
+    say(render_check(found, result, before))
+    if any(one.worse for one in found):
+        raise typer.Exit(1)

@@ -18,7 +18,8 @@ def study(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="Name of the study; without it, all studies are listed.", show_default=False
+            help="Name of a study, or a YAML file of rows; without it, all studies are listed.",
+            show_default=False,
         ),
     ] = None,
     data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
@@ -61,7 +62,7 @@ def study(
     recipe: Annotated[
         str,
         typer.Option(
-            help="Recipe of rows that do not name one: default, paper, released or a file."
+            help="Recipe of rows that name none: default, adapters, paper, released or a file."
         ),
     ] = "default",
     only: Annotated[
@@ -119,9 +120,10 @@ def study(
     from lpt.studies.define.definition import load_study, study_names
     from lpt.studies.define.lr_grid import parse_lrs
     from lpt.studies.define.row_labels import label_of
+    from lpt.studies.define.study_file import find_study, study_title
 
     if name is not None and as_list:
-        say("\n".join(row.label for row in load_study(name, recipe).rows))
+        say("\n".join(row.label for row in find_study(name, recipe).rows))
         return
     if name is None:
         width = max(map(len, study_names()))
@@ -129,7 +131,7 @@ def study(
             found = load_study(known)
             say(f"{known:<{width}}  {found.about} ({found.source})")
         return
-    labels = [row.label for row in load_study(name, recipe).rows]
+    labels = [row.label for row in find_study(name, recipe).rows]
     for asked in only or ():
         label_of(asked, labels, "--only")
     if reference:
@@ -172,6 +174,7 @@ def study(
         say_stopped("Run the same command again to continue.")
         raise
     say(render_study(table))
-    say(f"files  {printable(str(folder))}: {name}.md, .csv, .json, .svg; runs in runs/")
+    title = printable(study_title(name))
+    say(f"files  {printable(str(folder))}: {title}.md, .csv, .json, .svg; runs in runs/")
     if any(row.failed for row in table.rows):
         raise SystemExit(1)

@@ -47,9 +47,9 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Run folder.", show_default="a new one below runs/")
     ] = None,
-    recipe: Annotated[str, typer.Option(help="default, paper, released, or a YAML file.")] = (
-        "default"
-    ),
+    recipe: Annotated[
+        str, typer.Option(help="default, adapters, paper, released, or a YAML file.")
+    ] = ("default"),
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -75,6 +75,15 @@ def train(
             help="error: read all images first and stop if any would spoil training; skip: leave "
             "those images out; LIST: leave out the images of a quarantine list.",
             show_default="stop when a bad image is reached",
+        ),
+    ] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TASK",
+            help="Start both phases from a run or task file: prompts, keys, and the classes of the "
+            "same names.",
+            show_default="none",
         ),
     ] = None,
     seed: Annotated[
@@ -114,6 +123,7 @@ def train(
         budget=budget,
         group_by=group_by,
         bad_images=bad_images,
+        init_from=init_from,
         resume=resume,
         device=device,
         log=log,

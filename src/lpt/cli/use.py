@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.early_checks import check_classes
+from lpt.cli.early_checks import open_local_sets
 from lpt.cli.options import Backbone, Device, Prior, Run, Threads, Workers, named_data
 from lpt.cli.printing import say, say_error, say_json
 from lpt.escape import printable
@@ -60,7 +60,7 @@ def evaluate(
     named = named_data(data or [])
     for source in named.values():
         check_exists(parse_spec(source))
-    check_classes(run, named)
+    opened = open_local_sets(run, named)
     from lpt.reporters import reporter_for
     from lpt.shift.score_sets import score_sets
     from lpt.shift.set_tables import render_scores, trained_warnings
@@ -79,6 +79,7 @@ def evaluate(
         keep=True,
         again=again,
         prior=prior,
+        opened=opened,
     )
     for warning in trained_warnings(scores):
         say_error(f"warning: {warning}")

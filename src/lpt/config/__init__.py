@@ -6,6 +6,7 @@ Imports nothing of training.
 from lpt.config.recipes import load_config, parse_settings, recipe_names
 from lpt.config.run_config import RunConfig, automatic_batch
 from lpt.config.sections import (
+    AdapterConfig,
     AugmentConfig,
     ClassifierConfig,
     DataConfig,
@@ -16,6 +17,7 @@ from lpt.config.sections import (
 )
 
 __all__ = [
+    "AdapterConfig",
     "AugmentConfig",
     "ClassifierConfig",
     "DataConfig",

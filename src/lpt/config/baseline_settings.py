@@ -6,8 +6,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from lpt.config.old_names import BASELINE_SETTINGS, current_names
-from lpt.config.ranges import BatchSize, CachedViews, Dropout, Epochs, Factor, LearningRate, Share
-from lpt.config.sections import Sampler, Section
+from lpt.config.ranges import (
+    BatchSize,
+    CachedViews,
+    Dropout,
+    Epochs,
+    Factor,
+    LearningRate,
+    Sampler,
+    Share,
+)
+from lpt.config.sections import Section
 from lpt.config.validation import validated
 
 __all__ = ["BaselineSettings"]

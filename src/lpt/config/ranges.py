@@ -11,24 +11,30 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PlainValidator
 from pydantic_core import PydanticKnownError
 
+from lpt.data.sampling import DUAL, SAMPLERS
+
 __all__ = [
     "LARGEST_SEED",
     "LONGEST_TEXT",
     "MAX_BATCH",
+    "MAX_EPOCHS",
     "MAX_WORKERS",
     "BatchSize",
     "CachedViews",
     "Count",
     "Dropout",
+    "DualSampler",
     "Epochs",
     "Factor",
     "LearningRate",
     "Length",
     "Natural",
     "NonNegative",
+    "OptionalWidth",
     "PoolSize",
     "Positive",
     "PositiveEpochs",
+    "Sampler",
     "Seed",
     "Share",
     "ShortEpochs",
@@ -38,6 +44,8 @@ __all__ = [
 ]
 
 MAX_BATCH = 16_384
+MAX_EPOCHS = 1_000_000
+"""Of a stage, in the files of a run."""
 MAX_WORKERS = 256
 LARGEST_SEED = 2**32 - 1
 """scikit-learn takes no larger seeds."""
@@ -68,6 +76,21 @@ def _each_once(short: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...
     return short
 
 
+def _one_of(name: str, *known: str) -> str:
+    if name not in known:
+        expected = f"{', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
+        raise PydanticKnownError("literal_error", {"expected": expected})
+    return name
+
+
+def _dual_sampler(name: str) -> str:
+    return _one_of(name, *(known for known in SAMPLERS if known != "instance"))
+
+
+def _sampler(name: str) -> str:
+    return _one_of(name, *SAMPLERS, DUAL)
+
+
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
@@ -90,6 +113,10 @@ PoolSize = Annotated[int, Field(ge=1, le=10_000)]
 Workers = Annotated[int, Field(ge=0, le=MAX_WORKERS)]
 Width = Annotated[int, Field(ge=1, le=8192)]
 """Neurons or channels of an added layer."""
+OptionalWidth = Annotated[int, Field(ge=0, le=8192)]
+"""As `Width`; 0 for no layer."""
+Sampler = Annotated[str, AfterValidator(_sampler)]
+DualSampler = Annotated[str, AfterValidator(_dual_sampler)]
 Text = Annotated[str, PlainValidator(_text)]
 """A name or a path."""
 ShortEpochs = Annotated[

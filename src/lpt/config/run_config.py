@@ -10,6 +10,7 @@ from lpt.config.merging import merged
 from lpt.config.old_names import current_names
 from lpt.config.ranges import Count, NonNegative, Seed, Text
 from lpt.config.sections import (
+    AdapterConfig,
     AugmentConfig,
     ClassifierConfig,
     DataConfig,
@@ -48,6 +49,7 @@ class RunConfig(Section):
         data: see `lpt.config.sections.DataConfig`.
         augment: see `lpt.config.sections.AugmentConfig`.
         prompts: see `lpt.config.sections.PromptConfig`.
+        adapters: see `lpt.config.sections.AdapterConfig`.
         classifier: see `lpt.config.sections.ClassifierConfig`.
         phase1: see `lpt.config.sections.PhaseConfig`.
         phase2: see `lpt.config.sections.GroupPhaseConfig`.
@@ -67,6 +69,7 @@ class RunConfig(Section):
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     prompts: PromptConfig = PromptConfig()
+    adapters: AdapterConfig = AdapterConfig()
     classifier: ClassifierConfig = ClassifierConfig()
     phase1: PhaseConfig = PhaseConfig()
     phase2: GroupPhaseConfig = GroupPhaseConfig()

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -19,21 +18,24 @@ from lpt.config.ranges import (
     CachedViews,
     Count,
     Dropout,
+    DualSampler,
     Epochs,
     Factor,
     LearningRate,
     Length,
+    OptionalWidth,
     PoolSize,
     Positive,
+    Sampler,
     Share,
     ShortEpochs,
     Text,
     Workers,
 )
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
-from lpt.data.sampling import DUAL, SAMPLERS
 
 __all__ = [
+    "AdapterConfig",
     "AugmentConfig",
     "ClassifierConfig",
     "DataConfig",
@@ -44,25 +46,6 @@ __all__ = [
     "PromptConfig",
     "Section",
 ]
-
-
-def _one_of(name: str, *known: str) -> str:
-    if name not in known:
-        expected = f"{', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
-        raise PydanticKnownError("literal_error", {"expected": expected})
-    return name
-
-
-def _dual_sampler(name: str) -> str:
-    return _one_of(name, *(known for known in SAMPLERS if known != "instance"))
-
-
-def _sampler(name: str) -> str:
-    return _one_of(name, *SAMPLERS, DUAL)
-
-
-Sampler = Annotated[str, AfterValidator(_sampler)]
-DualSampler = Annotated[str, AfterValidator(_dual_sampler)]
 
 
 class Section(BaseModel):
@@ -180,6 +163,20 @@ class PromptConfig(Section):
     group_init: Literal["shared", "normal"] = "shared"
 
 
+class AdapterConfig(Section):
+    """Adapters beside the MLP of every block, learned with the shared prompts in phase 1.
+
+    Attributes:
+        width: hidden neurons of each adapter; 0 for no adapters, as in the paper.
+        scale: factor of what an adapter adds, at the start.
+        train_scale: whether this factor is trained.
+    """
+
+    width: OptionalWidth = 0
+    scale: Positive = 0.1
+    train_scale: bool = False
+
+
 class ClassifierConfig(Section):
     """Initialisation of the classifier, interpolation after training, dropout before it.
 
@@ -221,6 +218,7 @@ class OptimConfig(Section):
         lr: peak learning rate of the prompts.
         classifier_lr: peak learning rate of the classifier; null for `lr`.
         key_lr: peak learning rate of the keys; null for `lr`.
+        adapter_lr: peak learning rate of the adapters; null for `lr`.
         scale_lr: learning rates refer to a batch size of 256 (lr * batch_size / 256).
         momentum: momentum of SGD.
         weight_decay: weight decay of all trainable parameters.
@@ -232,6 +230,7 @@ class OptimConfig(Section):
     lr: LearningRate = 0.01
     classifier_lr: LearningRate | None = None
     key_lr: LearningRate | None = None
+    adapter_lr: LearningRate | None = None
     scale_lr: bool = False
     momentum: Share = 0.9
     weight_decay: Factor = 0.0
@@ -241,7 +240,7 @@ class OptimConfig(Section):
     @property
     def role_lrs(self) -> dict[str, float | None]:
         """Learning rates by role (see `optim.ROLES`) that may differ from `lr`."""
-        return {"classifier": self.classifier_lr, "keys": self.key_lr}
+        return {"adapters": self.adapter_lr, "classifier": self.classifier_lr, "keys": self.key_lr}
 
 
 class PhaseConfig(Section):

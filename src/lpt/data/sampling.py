@@ -25,6 +25,7 @@ __all__ = [
     "instance_sampler",
     "register_sampler",
     "sample_epoch",
+    "sample_per_class",
     "square_root_sampler",
     "steps_per_epoch",
 ]
@@ -224,3 +225,20 @@ def _images(y: Ids, drawn: Ids, rng: np.random.Generator) -> Ids:
         shuffles = [rng.permutation(pool) for _ in range(-(-len(wanted) // len(pool)))]
         out[wanted] = np.concatenate(shuffles)[: len(wanted)]
     return out
+
+
+def sample_per_class(labels: Ids, most: int, seed: int) -> Ids:
+    """Draw at most `most` images of each class at random.
+
+    Args:
+        labels: (n,) class indices.
+    Returns: sorted indices into `labels`.
+
+    >>> sample_per_class(np.array([0, 0, 0, 1]), most=1, seed=0).tolist()[1:]
+    [3]
+    """
+    shuffled = random_stream(seed, Stream.CLASS_MEAN_IMAGES).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    sorted_labels = labels[by_class]
+    rank = np.arange(len(labels)) - np.searchsorted(sorted_labels, sorted_labels, side="left")
+    return np.sort(by_class[rank < most])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from lpt.arguments import fraction
 from lpt.errors import ParameterError, ShapeError
 
-__all__ = ["ConformalThresholds", "conformal_thresholds"]
+__all__ = ["ConformalThresholds", "conformal_threshold", "conformal_thresholds"]
 
 Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.integer[Any]]
@@ -48,14 +48,27 @@ class ConformalThresholds:
         return np.asarray(members)
 
 
+def conformal_threshold(scores: Floats, coverage: float) -> float:
+    """Return the k-th smallest of n scores, k = floor((n + 1) * (1 - coverage)); 0 if k is 0.
+
+    Args:
+        scores: (n,) probabilities of the true class of labelled images, in any order.
+        coverage: wanted probability that the score of a new image is at least the result.
+
+    >>> conformal_threshold(np.linspace(0.1, 0.9, 9), coverage=0.8)
+    0.2
+    """
+    rank = math.floor((len(scores) + 1) * (1 - coverage) + 1e-9)
+    return float(np.sort(scores)[rank - 1]) if rank > 0 else 0.0
+
+
 def conformal_thresholds(
     probabilities: Floats, labels: Indices, coverage: float, groups: Indices | None = None
 ) -> ConformalThresholds:
     """Choose thresholds whose sets hold the true class of a new image with a wanted probability.
 
-    The threshold is the k-th smallest probability of the true class among n calibration images,
-    with k = floor((n + 1) * (1 - coverage)). Where k is 0 the images are too few to promise this
-    coverage, and every class enters the set.
+    The threshold is `conformal_threshold` of the probabilities of the true class. Where it is 0 the
+    images are too few to promise this coverage, and every class enters the set.
 
     Args:
         probabilities: (n, C) of labelled images that the model was not trained on.
@@ -83,7 +96,6 @@ def conformal_thresholds(
     true = values[np.arange(len(values)), labels]
     lowest = np.zeros(classes)
     for group in np.unique(group_of):
-        scores = np.sort(true[group_of[labels] == group])
-        rank = math.floor((len(scores) + 1) * (1 - coverage) + 1e-9)
-        lowest[group_of == group] = scores[rank - 1] if rank > 0 else 0.0
+        scores = true[group_of[labels] == group]
+        lowest[group_of == group] = conformal_threshold(scores, coverage)
     return ConformalThresholds(lowest, coverage)

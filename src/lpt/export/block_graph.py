@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lpt.errors import BackboneError
 from lpt.export.graph_builder import GraphBuilder
 
-__all__ = ["BlockGraph", "KeyValue", "norm"]
+__all__ = ["AdapterValues", "BlockGraph", "KeyValue", "norm"]
 
 
 class KeyValue(NamedTuple):
@@ -18,6 +18,15 @@ class KeyValue(NamedTuple):
 
     key: str
     value: str
+
+
+class AdapterValues(NamedTuple):
+    """Names of the weights of an adapter, as in `lpt.backbones.blocks.bottleneck.Bottleneck`."""
+
+    down: str
+    down_bias: str
+    up: str
+    up_bias: str
 
 
 class BlockGraph:
@@ -30,6 +39,9 @@ class BlockGraph:
         graph: receives the nodes.
         block: timm's block.
         name: prefix of its constants.
+
+    Attributes:
+        adapter: added to the MLP; None for no adapter.
     Raises: BackboneError for a part that has no form in ONNX here.
     """
 
@@ -38,6 +50,7 @@ class BlockGraph:
             raise _unsupported(name, type(block).__name__)
         self.graph, self.block, self.name = graph, block, name
         self.heads: int = block.attn.num_heads
+        self.adapter: AdapterValues | None = None
         self._scales_weights = isinstance(block.attn.q_norm, nn.Identity)
 
     def keys_values(self, prompts: str) -> KeyValue:
@@ -138,7 +151,7 @@ class BlockGraph:
         return graph.node("Add", added, graph.node("Unsqueeze", mixed, graph.numbers(2)))
 
     def _rest(self, x: str, normed: str, mixed: str) -> str:
-        """Everything after attention: output projection, residuals and MLP."""
+        """Everything after attention: output projection, residuals, MLP and adapter."""
         graph, block, name = self.graph, self.block, self.name
         flat = graph.reshape(graph.transpose(mixed, 0, 2, 1, 3), 0, -1, block.attn.attn_dim)
         flat = norm(graph, flat, f"{name}.attn.norm", block.attn.norm)
@@ -149,7 +162,20 @@ class BlockGraph:
         proj, scale = block.attn.proj, _scale(block.ls1, f"{name}.ls1")
         x = graph.node("Add", x, self._scaled(flat, f"{name}.attn.proj", proj, scale))
         inner = norm(graph, x, f"{name}.norm2", block.norm2)
-        return graph.node("Add", x, self._mlp(inner, _scale(block.ls2, f"{name}.ls2")))
+        scale = _scale(block.ls2, f"{name}.ls2")
+        change = self._mlp(inner, scale)
+        if self.adapter is not None:
+            change = graph.node("Add", change, self._bottleneck(inner, self.adapter, scale))
+        return graph.node("Add", x, change)
+
+    def _bottleneck(self, x: str, adapter: AdapterValues, scale: Tensor | None) -> str:
+        graph = self.graph
+        hidden = graph.node("Add", graph.node("MatMul", x, adapter.down), adapter.down_bias)
+        hidden = graph.node("Relu", hidden)
+        added = graph.node("Add", graph.node("MatMul", hidden, adapter.up), adapter.up_bias)
+        if scale is None:
+            return added
+        return graph.node("Mul", added, graph.constant(f"{self.name}.ls2", scale))
 
     def _mlp(self, x: str, scale: Tensor | None) -> str:
         graph, mlp, name = self.graph, self.block.mlp, f"{self.name}.mlp"

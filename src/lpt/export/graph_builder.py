@@ -5,8 +5,6 @@ onnxscript, and separates queries from keys and values, as training needs it. A 
 written directly takes a second and runs faster (docs/sharing.md).
 """
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -14,13 +12,14 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
-__all__ = ["Dtype", "GraphBuilder"]
+from lpt.export.onnx_options import Dtype
+
+__all__ = ["GraphBuilder"]
 
 MOST_INT8 = 127
 """Largest quantised weight."""
 
 Array = npt.NDArray[np.generic]
-Dtype = Literal["float32", "float16", "int8"]
 
 
 class GraphBuilder:

@@ -3,8 +3,9 @@
 import onnx
 from torch import Tensor
 
-from lpt.export.block_graph import BlockGraph, KeyValue, norm
-from lpt.export.graph_builder import Dtype, GraphBuilder
+from lpt.export.block_graph import AdapterValues, BlockGraph, KeyValue, norm
+from lpt.export.graph_builder import GraphBuilder
+from lpt.export.onnx_options import Dtype
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task.exported.graph_inputs import TaskInputs
 
@@ -50,9 +51,13 @@ class _Passes:
         graph, model = self.graph, self.model
         size = self.vit.patch_embed.img_size[0]
         pixels = graph.input("pixel_values", "batch", 3, size, size)
-        sources = {name: self._source(name) for name in TaskInputs.names(model.phases)}
+        names = TaskInputs.names(model.phases, adapters=model.adapters is not None)
+        sources = {name: self._source(name) for name in names}
         self.batch = graph.node("Shape", pixels, start=0, end=1)
         shared = [self._shared(sources, i) for i in range(len(self.blocks))]
+        if model.adapters is not None:
+            for index, block in enumerate(self.blocks):
+                block.adapter = self._adapter(sources, index)
         split = model.split
         tokens = self._embed(pixels)
         for block, prompts in zip(self.blocks[:split], shared[:split], strict=True):
@@ -85,6 +90,10 @@ class _Passes:
             "keys": ("pool", backbone.width),
             "classifier": ("classes", backbone.width),
             "temperature": (1,),
+            "adapter_down": (backbone.depth, backbone.width, "adapter"),
+            "adapter_down_bias": (backbone.depth, "adapter"),
+            "adapter_up": (backbone.depth, "adapter", backbone.width),
+            "adapter_up_bias": (backbone.depth, backbone.width),
         }
         return self.graph.input(name, *sizes[name])
 
@@ -100,6 +109,15 @@ class _Passes:
         own = graph.part(table, 0, block, block + 1)
         sizes = graph.node("Concat", self.batch, graph.numbers(1, 1, 1), axis=0)
         return graph.node("Expand", own, sizes)
+
+    def _adapter(self, sources: dict[str, str], block: int) -> AdapterValues:
+        """Weights of the adapter of one block."""
+        graph = self.graph
+        own = (
+            graph.part(sources[f"adapter_{name}"], 0, block, block + 1)
+            for name in AdapterValues._fields
+        )
+        return AdapterValues(*(graph.node("Squeeze", value, graph.numbers(0)) for value in own))
 
     def _embed(self, pixels: str) -> str:
         """Patches, position embeddings and class token, as `FrozenViT.embed`."""

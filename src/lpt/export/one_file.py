@@ -8,13 +8,11 @@ from typing import Literal
 from lpt.arguments import path_text
 from lpt.errors import ParameterError
 from lpt.export.check_images import check_images
-from lpt.export.graph_builder import Dtype
+from lpt.export.onnx_options import Dtype, check_onnx
 from lpt.export.parity import Parity
-from lpt.export.source_task import source_task
-from lpt.export.write_graph import check_onnx, checked_graph
+from lpt.export.source_task import export_place, source_task
 from lpt.files.atomic_files import write_atomic, write_bytes
 from lpt.progress import Reporter, SilentReporter
-from lpt.task.load_path import HUB_PREFIX
 
 __all__ = ["Exported", "Format", "export_task"]
 
@@ -89,6 +87,8 @@ def export_task(
         parity, write = checked_program(task, check)
         write_atomic(target, write)
     else:
+        from lpt.export.write_graph import checked_graph
+
         graph = checked_graph(task, check, target, dtype=dtype, opset=opset)
         parity = graph.parity
         write_bytes(target, graph.content)
@@ -97,7 +97,5 @@ def export_task(
 
 def _default(run: Path, format: Format, dtype: Dtype) -> Path:
     mark = "" if dtype == "float32" else f"-{dtype}"
-    if str(run).startswith(HUB_PREFIX):  # from the hub: into the current folder
-        run = Path(run.name.partition("@")[0])
-    folder, stem = (run / "export", run.absolute().name) if run.is_dir() else (run.parent, run.stem)
-    return folder / f"{stem}{mark}{SUFFIXES[format]}"
+    folder, name = export_place(run)
+    return folder / f"{name}{mark}{SUFFIXES[format]}"

@@ -6,12 +6,11 @@ from pathlib import Path
 from lpt.arguments import path_text
 from lpt.errors import ConfigError
 from lpt.export.check_images import check_images
-from lpt.export.graph_builder import Dtype
 from lpt.export.one_file import Exported
+from lpt.export.onnx_options import Dtype, check_onnx
 from lpt.export.parity import compare
 from lpt.export.public_spec import public_spec
-from lpt.export.source_task import source_task
-from lpt.export.write_graph import check_onnx, checked_graph
+from lpt.export.source_task import export_place, source_task
 from lpt.files.atomic_files import write_bytes
 from lpt.progress import Reporter, SilentReporter
 from lpt.task.exported.graph_inputs import TaskInputs
@@ -34,9 +33,9 @@ def export_shared(
     """Write a task as NAME.safetensors beside the graph of its backbone.
 
     The graph is written with the first task and used by all that have the same backbone, image
-    size, K, T and phases. Its inputs are `pixel_values` and the tensors of a task's file: keys and
-    values of the shared prompts of every block, group prompts and their keys, class directions and
-    temperature.
+    size, K, T and phases, and adapters (of any width) or none. Its inputs are `pixel_values` and
+    the tensors of a task's file: keys and values of the shared prompts of every block, group
+    prompts and their keys, class directions, temperature, and weights of the adapters.
 
     Args:
         run: run folder or task file.
@@ -53,8 +52,7 @@ def export_shared(
     attention = task.model.backbone.blocks[0].attn
     if attention.attn_dim != task.model.backbone.width:
         raise ConfigError(f"{path}: the heads of its backbone are too wide for a shared graph.")
-    stem = path.absolute().name if path.is_dir() else path.stem
-    target = where / f"{stem}.safetensors"
+    target = where / f"{export_place(path)[1]}.safetensors"
     if target.exists():
         raise ConfigError(f"{target}: exists already. Remove it first, or rename the run.")
     check = check_images(path, task, dtype)
@@ -62,6 +60,8 @@ def export_shared(
     inputs = TaskInputs.of(task.model, task.spec.temperature)
     if not graph.exists():
         told.message("compare   the onnx graph with the task")
+        from lpt.export.write_graph import checked_graph
+
         made = checked_graph(task, check, graph, dtype=dtype, opset=opset, form="shared")
         write_bytes(graph, made.content)
         parity = made.parity

@@ -9,10 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones.attention import PromptKV
+from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.linear import torch_products
 from lpt.export.check_images import CheckImages
 from lpt.export.parity import Parity, compare
-from lpt.export.write_graph import export_metadata
+from lpt.export.public_spec import export_metadata
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.records import Output
 from lpt.task import Task
@@ -45,6 +46,7 @@ class TorchTask(nn.Module):
         super().__init__()
         self.backbone = model.backbone
         self.split, self.top, self.both = model.split, model.shape.top_k, model.phases == 2
+        self.adapted = [f"adapter_{name}" for name in Bottleneck._fields if model.adapter_width]
         for name, value in TaskInputs.of(model, temperature).tensors().items():
             self.register_buffer(name, value)
 
@@ -55,17 +57,24 @@ class TorchTask(nn.Module):
             PromptKV(self.shared_keys[i : i + 1], self.shared_values[i : i + 1])
             for i in range(backbone.depth)
         ]
-        tokens = backbone.run(backbone.embed(pixel_values), [(kv,) for kv in shared[:split]])
-        feature = backbone.finish(tokens, [(kv,) for kv in shared[split:]])
+        adapters = self._adapters()
+        first, rest = [(kv,) for kv in shared[:split]], [(kv,) for kv in shared[split:]]
+        tokens = backbone.run(backbone.embed(pixel_values), first, adapters[:split])
+        feature = backbone.finish(tokens, rest, adapters[split:])
         matched: Outputs = ()
         if self.both:
             ids = (F.normalize(feature, dim=1) @ self.keys.T).topk(self.top, dim=1).indices
             means = self.group_prompts[ids].mean(1)
             group = backbone.prompts_kv(means.unbind(1), first=split)
-            feature = backbone.finish(tokens, list(zip(shared[split:], group, strict=True)))
+            both = list(zip(shared[split:], group, strict=True))
+            feature = backbone.finish(tokens, both, adapters[split:])
             matched = (ids,)
         logits = F.normalize(feature, dim=1) @ self.classifier.T
         return logits, (logits / self.temperature).softmax(1), *matched
+
+    def _adapters(self) -> list[Bottleneck]:
+        of_blocks = [self.get_buffer(name) for name in self.adapted]
+        return [Bottleneck(*block) for block in zip(*of_blocks, strict=True)]
 
 
 def checked_program(task: Task, check: CheckImages) -> tuple[Parity, Callable[[Path], None]]:

@@ -1,45 +1,23 @@
 """Build an ONNX graph, compare it with its task, and return its bytes."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from onnx import helper
 
-from lpt.errors import LptError, ParameterError
+from lpt.errors import LptError
 from lpt.export.check_images import CheckImages
-from lpt.export.graph_builder import Dtype
 from lpt.export.method_graph import method_graph
-from lpt.export.parity import TOLERANCE, Parity, compare
-from lpt.export.public_spec import public_spec
+from lpt.export.onnx_options import DEFAULT_OPSET, Dtype, Form
+from lpt.export.parity import Parity, compare
+from lpt.export.public_spec import export_metadata
 from lpt.files.regular_files import size_text
 from lpt.task import Task
 from lpt.task.exported.graph_inputs import TaskInputs
-from lpt.task.exported.onnx_file import (
-    EXPORT_FORMAT,
-    MAX_BYTES,
-    ExportRecord,
-    checked_onnx,
-    needed_module,
-)
+from lpt.task.exported.onnx_file import MAX_BYTES, checked_onnx
 from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
 
-__all__ = [
-    "DEFAULT_OPSET",
-    "OPSETS",
-    "CheckedGraph",
-    "check_onnx",
-    "checked_graph",
-    "export_metadata",
-]
-
-DEFAULT_OPSET = 17
-"""LayerNormalization is an operator since then, and most programs read it."""
-
-OPSETS = range(DEFAULT_OPSET, 24)
-
-Form = Literal["task", "shared"]
+__all__ = ["CheckedGraph", "checked_graph"]
 
 
 @dataclass(frozen=True)
@@ -48,16 +26,6 @@ class CheckedGraph:
 
     content: bytes
     parity: Parity
-
-
-def check_onnx(dtype: str, opset: int | None) -> None:
-    """Check arguments and installation. Raises: ParameterError, ConfigError."""
-    if dtype not in TOLERANCE:
-        raise ParameterError(f"`dtype` {dtype}: choose float32, float16 or int8.")
-    if opset is not None and opset not in OPSETS:
-        raise ParameterError(f"`opset` {opset}: choose {OPSETS[0]} to {OPSETS[-1]}.")
-    needed_module("onnx")
-    needed_module("onnxruntime")
 
 
 def checked_graph(
@@ -101,44 +69,3 @@ def checked_graph(
     parity.check(dtype)
     helper.set_model_props(model, export_metadata(task, form, dtype, parity))
     return CheckedGraph(model.SerializeToString(deterministic=True), parity)
-
-
-def export_metadata(
-    task: Task, form: Form, dtype: Dtype, parity: Parity | None = None
-) -> dict[str, str]:
-    """Return the metadata of an export: for lpt, and for programs that do not know lpt.
-
-    `class_names` is a JSON list in the order of the logits. `preprocessing` is a JSON object:
-    resize to `resize` pixels by `resize_rule`, crop the centre to `size`, scale to [0, 1], subtract
-    `mean` and divide by `std`.
-
-    Args:
-        task: the task.
-        form: of the graph.
-        dtype: of products with weights of the backbone.
-        parity: how far it differs from the task; None while that is not known.
-    """
-    spec, backbone = public_spec(task.spec), task.model.backbone
-    record = ExportRecord(
-        form=form,
-        dtype=dtype,
-        depth=backbone.depth,
-        heads=backbone.heads,
-        width=backbone.width,
-        **({} if parity is None else asdict(parity)),
-    )
-    preprocessing = {
-        "resize_rule": spec.resize_rule,
-        "resize": spec.resize,
-        "size": spec.backbone.image_size,
-        "mean": spec.backbone.mean,
-        "std": spec.backbone.std,
-        "interpolation": spec.backbone.interpolation,
-    }
-    return {
-        "lpt_export": str(EXPORT_FORMAT),
-        "spec": spec.model_dump_json(),
-        "export": record.model_dump_json(),
-        "class_names": json.dumps(spec.class_names, ensure_ascii=False),
-        "preprocessing": json.dumps(preprocessing),
-    }

@@ -1,6 +1,7 @@
 """Read JSON files from outside against a schema: no field of them is believed."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -26,6 +27,11 @@ MAX_JSON_BYTES = 64 * 2**20
 """Largest JSON file of a run or a study."""
 
 _SHOWN = 160  # characters
+
+_ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][cC]([89a-fA-F][0-9a-fA-F])|.)", re.DOTALL
+)
+"""Escapes of JSON strings; the group is a byte of a file name that is not UTF-8."""
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 """A whole number from 0 of 63 bits."""
@@ -95,7 +101,7 @@ def read_json(
     max_bytes: int = MAX_JSON_BYTES,
     error: type[LptError] = RunError,
 ) -> T:
-    """Read a JSON file.
+    r"""Read a JSON file. Bytes of names that are not UTF-8 are read as they are shown: `\xHH`.
 
     Args:
         path: the file.
@@ -108,7 +114,11 @@ def read_json(
     """
     if not path.exists():
         raise error(f"{path}: no such file. {remedy}")
-    data = read_regular(path, max_bytes, error=error)
+    data = _ESCAPES.sub(_shown_byte, read_regular(path, max_bytes, error=error))
     return validated_json(
         schema, data, lambda reason: error(f"{path}: cannot be read ({reason}). {remedy}")
     )
+
+
+def _shown_byte(escape: re.Match[bytes]) -> bytes:
+    return escape[0] if escape[1] is None else b"\\\\x" + escape[1].lower()

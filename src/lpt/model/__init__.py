@@ -1,15 +1,18 @@
-"""The model: prompts, matching, cosine classifier, and the two passes that use them."""
+"""The model: prompts, adapters, matching, cosine classifier, and the two passes."""
 
+from lpt.model.adapters import Adapters
 from lpt.model.classifier import CosineClassifier
 from lpt.model.prompt_pool import PromptPool
 from lpt.model.shared_prompts import SharedPrompts
-from lpt.model.two_pass import LongTailedPromptModel, Prefix, PromptShape
+from lpt.model.two_pass import LongTailedPromptModel, Prefix, PromptShape, SharedParts
 
 __all__ = [
+    "Adapters",
     "CosineClassifier",
     "LongTailedPromptModel",
     "Prefix",
     "PromptPool",
     "PromptShape",
+    "SharedParts",
     "SharedPrompts",
 ]

@@ -1,4 +1,4 @@
-"""The whole method in one file: two passes of a frozen ViT with prompts.
+"""The whole method in one file: two passes of a frozen ViT with prompts, and adapters if wanted.
 
     images -> embed -> blocks 1..K with shared prompts -> tokens                    (prefix, once)
     tokens -> blocks K+1..L with shared prompts -> class token = query              (phase 1)
@@ -6,26 +6,30 @@
     tokens -> blocks K+1..L with shared + matched prompts -> class token = feature  (phase 2)
     feature -> cosine classifier -> logits
 
-The prefix is reused, not recomputed, so an image takes K + 2 (L-K) block runs.
+Adapters belong to every block of both passes. The prefix is reused, not recomputed, so an image
+takes K + 2 (L-K) block runs.
 Source: LPT (Dong et al., ICLR 2023), sections 4.1 and 4.2.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
+from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.vit import PromptKV
 from lpt.errors import ConfigError
+from lpt.model.adapters import Adapters
 from lpt.model.classifier import CosineClassifier
 from lpt.model.kv_table import PromptTable, tables_of
 from lpt.model.prompt_pool import PromptPool
 from lpt.model.shared_prompts import SharedPrompts
 from lpt.records import Output
 
-__all__ = ["LongTailedPromptModel", "Prefix", "PromptShape"]
+__all__ = ["LongTailedPromptModel", "Prefix", "PromptShape", "SharedParts"]
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,33 @@ class Prefix:
     query: Float[Tensor, "B D"]
 
 
+class SharedParts(NamedTuple):
+    """What all images share in each block, computed once per batch.
+
+    Attributes:
+        prompts: keys and values of the shared prompts, one entry per block.
+        adapters: one per block; empty without adapters.
+    """
+
+    prompts: list[PromptKV]
+    adapters: list[Bottleneck]
+
+    def first(self, blocks: int) -> "SharedParts":
+        """Return the parts of the leading blocks."""
+        return SharedParts(self.prompts[:blocks], self.adapters[:blocks])
+
+    def after(self, blocks: int) -> "SharedParts":
+        """Return the parts of the blocks behind the leading ones."""
+        return SharedParts(self.prompts[blocks:], self.adapters[blocks:])
+
+    @property
+    def sets(self) -> list[tuple[PromptKV]]:
+        """The shared prompts alone, as the prompt sets of each block."""
+        return [(kv,) for kv in self.prompts]
+
+
 class LongTailedPromptModel(nn.Module):
-    """Frozen backbone, shared prompts, prompt pool and cosine classifier.
+    """Frozen backbone, shared prompts, prompt pool, cosine classifier, and adapters if wanted.
 
     Args:
         backbone: any `FrozenViT`; never changed.
@@ -94,6 +123,11 @@ class LongTailedPromptModel(nn.Module):
         shape: sizes of the prompts.
         dropout: on the feature before the classifier, in training only; never on the query.
         phases: 1 for a model that was trained in phase 1 only, 2 for both phases; see `phases`.
+        adapter_width: hidden neurons of the adapter of every block; 0 for no adapters.
+        adapter_scale: s of `Adapters` at the start.
+
+    Attributes:
+        adapters: None for no adapters.
     Raises: ConfigError if the sizes do not fit the backbone.
     """
 
@@ -105,6 +139,8 @@ class LongTailedPromptModel(nn.Module):
         *,
         dropout: float = 0.0,
         phases: int = 2,
+        adapter_width: int = 0,
+        adapter_scale: float = 0.1,
     ) -> None:
         super().__init__()
         self.shape = shape.resolved(backbone.depth)
@@ -116,7 +152,15 @@ class LongTailedPromptModel(nn.Module):
         self.shared = SharedPrompts(backbone.depth, length, width)
         self.pool = PromptPool(self.shape.pool_size, suffix, length, width)
         self.classifier = CosineClassifier(num_classes, width, dropout=dropout)
+        self.adapters: Adapters | None = None  # drawn last: the rest starts alike without them
+        if adapter_width:
+            self.adapters = Adapters(backbone.depth, width, adapter_width, adapter_scale)
         self.phases = phases
+
+    @property
+    def adapter_width(self) -> int:
+        """Hidden neurons of each adapter; 0 for no adapters."""
+        return 0 if self.adapters is None else self.adapters.down.shape[-1]
 
     @property
     def phases(self) -> int:
@@ -136,13 +180,13 @@ class LongTailedPromptModel(nn.Module):
     def phase1(
         self,
         images: Float[Tensor, "B 3 H H"],
-        shared: list[PromptKV] | None = None,
+        shared: SharedParts | None = None,
         dropout_mask: Bool[Tensor, "B D"] | None = None,
     ) -> Output:
         """Run one pass with shared prompts in every block, then the classifier (section 4.1).
 
         Args:
-            shared: keys and values of the shared prompts, if already computed.
+            shared: from `shared_parts`, if already computed.
             dropout_mask: from `CosineClassifier.draw_dropout_mask`; None draws one.
         """
         query = self.prefix(images, shared).query
@@ -151,7 +195,7 @@ class LongTailedPromptModel(nn.Module):
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Output:
         """Run both passes (section 4.2); gradients reach only the pool and the classifier."""
         with torch.no_grad():
-            shared = self.shared_kv()
+            shared = self.shared_parts()
             prefix = self.prefix(images, shared)
         return self.phase2(prefix, shared)
 
@@ -163,55 +207,58 @@ class LongTailedPromptModel(nn.Module):
         models on one backbone share (`lpt.model.kv_table`).
         """
         table = self._prompt_table(images.device)
+        shared = SharedParts(table.shared, self._bottlenecks())
         if self.phases == 1:
-            return self.phase1(images, table.shared)
-        return self.phase2(self.prefix(images, table.shared), table.shared, table)
+            return self.phase1(images, shared)
+        return self.phase2(self.prefix(images, shared), shared, table)
 
-    def prefix(
-        self, images: Float[Tensor, "B 3 H H"], shared: list[PromptKV] | None = None
-    ) -> Prefix:
+    def prefix(self, images: Float[Tensor, "B 3 H H"], shared: SharedParts | None = None) -> Prefix:
         """Compute what phase 2 needs of an image: the tokens after block K, and the query."""
-        shared = self.shared_kv() if shared is None else shared
-        tokens = self.backbone.run(self.backbone.embed(images), _each(shared[: self.split]))
-        return Prefix(tokens, self.backbone.finish(tokens, _each(shared[self.split :])))
+        shared = self.shared_parts() if shared is None else shared
+        first, rest = shared.first(self.split), shared.after(self.split)
+        tokens = self.backbone.run(self.backbone.embed(images), first.sets, first.adapters)
+        return Prefix(tokens, self.backbone.finish(tokens, rest.sets, rest.adapters))
 
     def phase2(
         self,
         prefix: Prefix,
-        shared: list[PromptKV] | None = None,
+        shared: SharedParts | None = None,
         table: PromptTable | None = None,
         dropout_mask: Bool[Tensor, "B D"] | None = None,
     ) -> Output:
         """Match group prompts to the queries, and run the last L-K blocks again with them.
 
         Args:
-            shared: keys and values of the shared prompts, if already computed.
+            shared: from `shared_parts`, if already computed.
             table: keys and values of matched prompts, if no prompt is being trained.
             dropout_mask: from `CosineClassifier.draw_dropout_mask`; None draws one.
         """
-        shared = self.shared_kv() if shared is None else shared
+        rest = (self.shared_parts() if shared is None else shared).after(self.split)
         match = self.pool.match(prefix.query, self.shape.top_k)
         group = table.of(match.ids) if table else None
         if group is None:
             group = self.backbone.prompts_kv(match.prompts.unbind(1), first=self.split)
-        both = list(zip(shared[self.split :], group, strict=True))
-        feature = self.backbone.finish(prefix.tokens, both)
+        both = list(zip(rest.prompts, group, strict=True))
+        feature = self.backbone.finish(prefix.tokens, both, rest.adapters)
         return Output(self.classifier(feature, dropout_mask), feature, prefix.query, match)
 
-    def shared_kv(self) -> list[PromptKV]:
-        """Project the shared prompts to keys and values of all L blocks: once per batch."""
-        return self.backbone.prompts_kv(self.shared.prompts.unbind(0))
+    def shared_parts(self) -> SharedParts:
+        """Compute what all images share: project the shared prompts, and scale the adapters.
+
+        Parts that are computed without gradient stay fixed where they are used, as in phase 2.
+        """
+        prompts = self.backbone.prompts_kv(self.shared.prompts.unbind(0))
+        return SharedParts(prompts, self._bottlenecks())
 
     def release_tables(self) -> None:
         """Release the cached keys and values of the prompts; the next prediction computes them."""
         tables_of(self.backbone).release(self)
+
+    def _bottlenecks(self) -> list[Bottleneck]:
+        return [] if self.adapters is None else self.adapters.bottlenecks()
 
     def _prompt_table(self, device: torch.device) -> PromptTable:
         if torch.is_autocast_enabled(device.type):  # other calls may use another precision
             return PromptTable(self.backbone, self.shared.prompts)
         shared, group = self.shared.prompts, self.pool.prompts if self.phases == 2 else None
         return tables_of(self.backbone).get(self, self.backbone, shared, group, self.shape.top_k)
-
-
-def _each(prompts: list[PromptKV]) -> list[tuple[PromptKV]]:
-    return [(kv,) for kv in prompts]

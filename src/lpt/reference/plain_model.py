@@ -34,6 +34,7 @@ class PlainModel(nn.Module):
         super().__init__()
         self.vit: Any = model.backbone.model if vit is None else vit
         self.shared, self.pool, self.classifier = model.shared, model.pool, model.classifier
+        self.adapters = model.adapters
         self.split, self.top_k = model.split, model.shape.top_k
 
     def phase1(self, images: Float[Tensor, "B 3 H H"]) -> Output:
@@ -49,22 +50,39 @@ class PlainModel(nn.Module):
         appended = [[prompts.detach()] for prompts in self.shared.prompts]
         for block, group in enumerate(match.prompts.unbind(1), start=self.split):
             appended[block].append(group)
-        feature = self._pass(images, appended)
+        feature = self._pass(images, appended, fixed=True)
         return Output(self.classifier(feature), feature, query, match)
 
-    def _pass(self, images: Tensor, appended: Sequence[Sequence[Tensor]]) -> Float[Tensor, "B D"]:
+    def _pass(
+        self, images: Tensor, appended: Sequence[Sequence[Tensor]], *, fixed: bool = False
+    ) -> Float[Tensor, "B D"]:
+        """Run the backbone with appended prompts; `fixed` adapters get no gradient."""
         vit = self.vit
         x = vit.norm_pre(vit._pos_embed(vit.patch_embed(images)))
-        for block, prompts in zip(vit.blocks, appended, strict=True):
+        for index, (block, prompts) in enumerate(zip(vit.blocks, appended, strict=True)):
             full = torch.cat([x, *(p.expand(len(x), -1, -1) for p in prompts)], dim=1)
-            x = _block(block, full)[:, : x.shape[1]]
+            adapter = self._adapter(index, fixed=fixed)
+            x = _block(block, full, adapter)[:, : x.shape[1]]
         feature: Tensor = vit.fc_norm(vit.norm(x)[:, 0])
         return feature
 
+    def _adapter(self, index: int, *, fixed: bool) -> tuple[Tensor, ...] | None:
+        """Weights of the adapter of a block: W_down, b, W_up, c and s."""
+        own = self.adapters
+        if own is None:
+            return None
+        tensors = (own.down, own.down_bias, own.up, own.up_bias, own.scale)
+        return tuple(t[index].detach() if fixed else t[index] for t in tensors)
 
-def _block(block: Any, x: Tokens) -> Tokens:
+
+def _block(block: Any, x: Tokens, adapter: tuple[Tensor, ...] | None) -> Tokens:
     x = x + block.ls1(_attention(block.attn, block.norm1(x)))
-    result: Tensor = x + block.ls2(block.mlp(block.norm2(x)))
+    normed = block.norm2(x)
+    change = block.mlp(normed)
+    if adapter is not None:
+        down, down_bias, up, up_bias, scale = adapter
+        change = change + scale * (F.relu(normed @ down + down_bias) @ up + up_bias)
+    result: Tensor = x + block.ls2(change)
     return result
 
 

@@ -1,7 +1,7 @@
 """One forward pass for images of any tasks: the method of `lpt.model.two_pass`, task by image.
 
 Images of all tasks share the products with the frozen weights, which are nearly all of the work.
-Only prompts, matching, classifier and temperature differ by image:
+Only prompts, adapters, matching, classifier and temperature differ by image:
 
     images -> embed -> blocks 1..L with the shared prompts of each image's task -> query
     tokens after block K of the image's task -> blocks K+1..L again, with matched prompts -> feature
@@ -10,7 +10,8 @@ An image enters the second pass at block K of its own task, and one whose task h
 never enters it, so any K are computed together without extra work. A batch is computed in separate
 parts only where tensors of one shape are required: for each input size, eps and prompt length P.
 Prompts of other lengths could be padded and masked instead; parts need no mask, and keep the sums
-of each image those of its task alone. The results equal those of each task alone, to rounding.
+of each image those of its task alone. Adapters of other widths are padded with zeros, which add
+nothing. The results equal those of each task alone, to rounding.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,8 +24,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lpt.backbones import FrozenViT
+from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.vit import PromptKV
 from lpt.serving.backbone_views import BackboneViews
+from lpt.serving.gathered_adapters import gathered_adapters, of_first
 from lpt.serving.task_tables import TaskTables
 
 __all__ = ["Engine", "Query", "Result"]
@@ -100,18 +103,20 @@ class Engine:
         backbone = self.views[queries[0].tables.view]
         images = torch.stack([query.image for query in queries]).to(self.device)
         shared = _shared_prompts(runs)
+        adapters = gathered_adapters([(run.tables, run.size) for run in runs])
         entering = _entering(runs)
         tokens, kept, first = backbone.embed(images), [], 0
         for block, rows in entering:
-            tokens = backbone.run(tokens, _sets(shared, first, block), first=first)
+            sets = _sets(shared, first, block)
+            tokens = backbone.run(tokens, sets, adapters[first:block], first=first)
             kept.append(tokens[rows])
             first = block
-        query = backbone.finish(tokens, _sets(shared, first, backbone.depth))
+        query = backbone.finish(tokens, _sets(shared, first, backbone.depth), adapters[first:])
         if not entering:
             return _results(runs, query, [])
         del tokens
         matched, means = _match(runs, query)
-        feature = _second_pass(backbone, shared, entering, kept, means)
+        feature = _second_pass(backbone, shared, adapters, entering, kept, means)
         return _results(runs, torch.cat([feature, query[len(feature) :]]), matched)
 
 
@@ -180,6 +185,7 @@ def _match(
 def _second_pass(
     backbone: FrozenViT,
     shared: Tensor,
+    adapters: Sequence[Bottleneck],
     entering: Sequence[tuple[int, slice]],
     kept: Sequence[Tensor],
     means: Sequence[Float[Tensor, "_ _ P D"]],
@@ -195,9 +201,10 @@ def _second_pass(
         )
         own = _sets(shared, first, stop, len(tokens))
         both = [(*one, other) for one, other in zip(own, group, strict=True)]
+        beside = of_first(adapters[first:stop], len(tokens))
         if stop < backbone.depth:
-            tokens = backbone.run(tokens, both, first=first)
-    return backbone.finish(tokens, both)
+            tokens = backbone.run(tokens, both, beside, first=first)
+    return backbone.finish(tokens, both, beside)
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

@@ -15,6 +15,7 @@ from lpt.files.regular_files import size_text
 from lpt.machine.devices import choose_device
 from lpt.serving.backbone_views import BackboneViews
 from lpt.serving.engine import Engine
+from lpt.serving.examples.training_images import TrainingImages
 from lpt.serving.flow.batcher import Batcher
 from lpt.serving.flow.decode_pool import DecodePool
 from lpt.serving.flow.request import Request
@@ -23,6 +24,7 @@ from lpt.serving.guarded_observer import guarded
 from lpt.serving.serving_records import (
     Answer,
     Draining,
+    NearestImages,
     QueueFull,
     ServingError,
     TaskCard,
@@ -87,6 +89,9 @@ class Service:
         self._keeper = Keeper(self._store, self.settings.watch_s)
         self._decoders = DecodePool(self._queue, self._store, self.settings, self._observer)
         self._batcher = Batcher(self._queue, engine, self._observer)
+        self._examples = TrainingImages(
+            self._store.file_of, self.submit, self.settings.training_images
+        )
 
     def __enter__(self) -> "Service":
         return self
@@ -129,6 +134,17 @@ class Service:
             outcomes = {QueueFull: "queue_full", Draining: "draining", TooLarge: "too_large"}
             self._observer.request(task.partition("@")[0], outcomes[type(error)], 0.0)
             raise
+
+    def nearest(self, answer: Answer, number: int) -> NearestImages:
+        """Find the training images nearest to an image.
+
+        The first call for a version starts to read them in the background.
+
+        Args:
+            answer: to the image, with its embedding.
+            number: of training images, or fewer if there are fewer.
+        """
+        return self._examples.nearest(answer, number)
 
     def cards(self) -> list[TaskCard]:
         """Describe all tasks, by name."""
@@ -192,6 +208,7 @@ class Service:
     def close(self) -> None:
         """End every thread, and fail the requests that have not ended. Closing twice is allowed."""
         self._draining = True
+        self._examples.close()
         self._keeper.close()
         for request in self._queue.close():
             request.fail(Draining("The server is shutting down. Ask another one."))

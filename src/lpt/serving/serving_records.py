@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,16 +16,20 @@ __all__ = [
     "BadImage",
     "DeadlineExceeded",
     "Draining",
+    "NearestImages",
+    "NearestState",
     "QueueFull",
     "ServingError",
     "TaskCard",
     "TaskState",
     "TaskUnavailable",
     "TooLarge",
+    "TrainingImage",
     "UnknownTask",
 ]
 
 TaskState = Literal["resident", "registered", "loading", "failed"]
+NearestState = Literal["ready", "preparing", "unavailable"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Answer:
         embedding: (D,) the feature that the classifier saw, if it was asked for.
         timings: seconds by stage: "decode", "wait" (from acceptance to the batch, without
             decoding) and "compute" (of the whole batch).
+        class_counts: (C,) training images per class; None if they are not known.
+        source_prior: (C,) class frequencies that the probabilities reflect; None if all alike.
     """
 
     task: str
@@ -51,6 +59,8 @@ class Answer:
     threshold: float | None
     embedding: Float[Tensor, " D"] | None
     timings: Mapping[str, float]
+    class_counts: tuple[int, ...] | None = None
+    source_prior: npt.NDArray[np.floating[Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,37 @@ class TaskCard:
     state: TaskState
     reason: str | None
     metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """A training image that is near to an image, as the classifier sees both.
+
+    Attributes:
+        index: of its class.
+        similarity: cosine of the two features, in [-1, 1].
+        thumbnail: a JPEG that the server has encoded.
+    """
+
+    index: int
+    similarity: float
+    thumbnail: bytes
+
+
+@dataclass(frozen=True)
+class NearestImages:
+    """The training images nearest to an image.
+
+    Attributes:
+        state: "ready"; "preparing" while they are being read; "unavailable" where the task has no
+            run folder, its data is gone, or the server does not offer them.
+        searched: number of training images among which they are the nearest.
+        images: nearest first; () unless the state is "ready".
+    """
+
+    state: NearestState
+    searched: int = 0
+    images: tuple[TrainingImage, ...] = ()
 
 
 class ServingError(LptError):

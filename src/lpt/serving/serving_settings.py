@@ -32,6 +32,8 @@ class ServingSettings:
         max_bytes: of one encoded image.
         accuracy: a task is not sure below the probability from which on this share of predictions
             is correct, as `lpt analyze` has measured it.
+        training_images: images of a run among which `Service.nearest` searches; 0 offers none. Who
+            may ask then sees thumbnails of training images.
     Raises: ParameterError for a setting that is out of range.
     """
 
@@ -48,11 +50,13 @@ class ServingSettings:
     max_pixels: int | None = None
     max_bytes: int = 2**25
     accuracy: float = 0.9
+    training_images: int = 0
 
     def __post_init__(self) -> None:
         whole = ("max_batch", "max_queue", "max_queue_bytes", "decode_threads", "device_bytes")
         for name in (*whole, "memory_bytes", "max_bytes"):
             at_least(name, getattr(self, name), 1)
+        at_least("training_images", self.training_images, 0)
         for name in ("max_per_task", "max_pixels"):
             if getattr(self, name) is not None:
                 at_least(name, getattr(self, name), 1)

@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lpt.backbones import FrozenViT
+from lpt.backbones.blocks.bottleneck import Bottleneck
+from lpt.model.adapters import scaled_bottlenecks
 from lpt.serving.backbone_views import ViewKey
 from lpt.task_spec import TaskSpec
 
@@ -31,6 +33,7 @@ class TaskTables:
         temperature: softmax(cosine / temperature) gives probabilities.
         shared: keys and values of the shared prompts in each block.
         classes: directions of the classes, of unit length.
+        adapters: of all blocks: the first axis of every tensor is L; r is 0 for no adapters.
         group: the group prompts; None for a task of phase 1 only.
         keys: of the group prompts, of unit length; None for a task of phase 1 only.
     """
@@ -41,6 +44,7 @@ class TaskTables:
     temperature: float
     shared: Float[Tensor, "L 2 heads P head_width"]
     classes: Float[Tensor, "C D"]
+    adapters: Bottleneck
     group: Float[Tensor, "M suffix P D"] | None = None
     keys: Float[Tensor, "M D"] | None = None
 
@@ -50,14 +54,20 @@ class TaskTables:
         return self.shared.shape[3]
 
     @property
+    def adapter_width(self) -> int:
+        """r, the hidden neurons of the adapter of each block."""
+        return self.adapters.down.shape[2]
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all tensors."""
-        return sum(tensor.nbytes for tensor in self._tensors().values())
+        return sum(tensor.nbytes for tensor in (*self._tensors().values(), *self.adapters))
 
     def to(self, device: torch.device) -> "TaskTables":
         """Return the tables on a device; these, if they are there already."""
         moved: dict[str, Any] = {name: t.to(device) for name, t in self._tensors().items()}
-        return replace(self, **moved)
+        adapters = Bottleneck(*(tensor.to(device) for tensor in self.adapters))
+        return replace(self, **moved, adapters=adapters)
 
     def _tensors(self) -> dict[str, Tensor]:
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
@@ -86,6 +96,7 @@ def build_tables(backbone: FrozenViT, spec: TaskSpec, tensors: Mapping[str, Tens
         temperature=spec.temperature,
         shared=torch.stack(shared).cpu(),
         classes=F.normalize(tensors["classifier"], dim=1),
+        adapters=_adapters(tensors, backbone.depth, backbone.width),
         group=tensors["group_prompts"] if both else None,
         keys=F.normalize(tensors["keys"], dim=1) if both else None,
     )
@@ -105,4 +116,13 @@ def table_bytes(depth: int, width: int, spec: TaskSpec) -> int:
     rows = 2 * depth * spec.prompt_length + len(spec.class_names)
     if spec.phases == 2:
         rows += spec.pool_size * ((depth - spec.shared_blocks) * spec.prompt_length + 1)
-    return 4 * rows * width
+    adapter = spec.adapter_width * (2 * width + 1) + width
+    return 4 * (rows * width + depth * adapter)
+
+
+def _adapters(tensors: Mapping[str, Tensor], depth: int, width: int) -> Bottleneck:
+    own = {n.removeprefix("adapter_"): t for n, t in tensors.items() if n.startswith("adapter_")}
+    if own:
+        return scaled_bottlenecks(**own)
+    sizes = ((width, 0), (0,), (0, width), (width,))
+    return Bottleneck(*(torch.zeros(depth, *size) for size in sizes))

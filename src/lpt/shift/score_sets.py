@@ -92,6 +92,7 @@ def score_sets(
     keep: bool = False,
     again: bool = False,
     prior: PriorInput | None = None,
+    opened: Mapping[str, tuple[ShiftedSet, ...]] | None = None,
 ) -> list[SetScore]:
     """Score a task on its own test images, and on other data next to them.
 
@@ -110,16 +111,17 @@ def score_sets(
         prior: class frequencies that the images are predicted under
             (`lpt.task.class_prior.task_prior`), or "estimate" for those estimated from each set's
             images without their labels; None for the task's own.
+        opened: sets that are opened already, by name in `sources`.
     Returns: the score on the own test images first (left out if they cannot be opened), then the
         others in their order.
     Raises: RunError if the own data is needed but not known, or has changed since training (its
         test images could be training images); DataError for data that cannot be opened.
     """
-    progress, named = reporter or SilentReporter(), dict(sources or {})
+    progress, named, ready = reporter or SilentReporter(), dict(sources or {}), opened or {}
     own_source = None if run is None else source_of_run(run)
     own_name = next((name for name, data in named.items() if _is_same(data, own_source)), None)
     sets = {
-        name: open_sets(name, data, task.class_names)
+        name: ready.get(name) or open_sets(name, data, task.class_names)
         for name, data in named.items()
         if name != own_name
     }
@@ -133,15 +135,15 @@ def score_sets(
     rule = PriorRule(task.spec, prior)
     scorer = _Scorer(task, test, folder, batch_size, workers, progress, rule, cache, again)
     scores = [] if test is None else [scorer.own(own_name)]
-    for name, opened in sets.items():
-        for note in named_notes(name, opened):
+    for name, members in sets.items():
+        for note in named_notes(name, members):
             progress.message(note)
-        family = name if len(opened) > 1 else ""
+        family = name if len(members) > 1 else ""
         train = None if own is None else own.splits.get("train")
         if train is None and run is not None:
             train = _moved(run, named[name], task)
         scores += [
-            replace(scorer.shifted(one, family), trained=_trained(train, one)) for one in opened
+            replace(scorer.shifted(one, family), trained=_trained(train, one)) for one in members
         ]
     if corruptions:
         for kind in CORRUPTIONS:

@@ -60,7 +60,7 @@ class LongTailedPromptClassifier(
     Args:
         backbone: a name that `lpt backbones` lists, or a local file; None takes the recipe's.
         budget: time limit of `fit`: seconds, or text such as "20m"; None for none.
-        recipe: "default", "paper", "released", or the path of a YAML file.
+        recipe: "default", "adapters", "paper", "released", or the path of a YAML file.
         settings: dotted settings that replace the recipe's, such as {"phase1.epochs": 5}.
         image_shape: (H, W) or (H, W, 3) of images that are given as rows of pixels. None takes
             squares where the number of pixels is a square number, and otherwise strips of height 1.

@@ -54,8 +54,8 @@ def run_demo(out: Path, seed: int, reporter: Reporter) -> str:
         task, result = trainer.run()
     finally:
         folder.release()
-    own = trainer.model
-    shared = own.shared.prompts.numel() + own.classifier.weight.numel()
+    first = trainer.stage(trainer.phases[0]).param_groups().values()
+    shared = sum(parameter.numel() for group in first for parameter in group)
     parameters = {"phase1": shared, "phase2": result.parameters}
     rows = [
         {

@@ -16,10 +16,11 @@ from lpt.files.json_files import MAX_JSON_BYTES, json_value
 from lpt.files.regular_files import read_regular
 from lpt.machine.devices import choose_device
 from lpt.progress import Reporter, plural
-from lpt.studies.define.definition import Study, load_study
+from lpt.studies.define.definition import Study
 from lpt.studies.define.lr_grid import DEFAULT_LRS, LearningRate
 from lpt.studies.define.overrides import Overrides
 from lpt.studies.define.row_labels import label_of
+from lpt.studies.define.study_file import find_study, study_title
 from lpt.studies.plan.plan_runs import Line, lines_of
 from lpt.studies.plan.run_store import RunStore
 from lpt.studies.plan.study_data import SELECTION_SHARE, StudyData
@@ -39,7 +40,7 @@ class Request:
     """Arguments of `lpt study`.
 
     Attributes:
-        name: of the study.
+        name: of the study, or a YAML file of rows.
         data: in the form that `lpt.data.sources.open_data.open_data` accepts.
         out: folder of the results; runs are in its subfolder `runs`.
         backbones: in place of the study's own.
@@ -79,11 +80,12 @@ def run_study(request: Request, reporter: Reporter) -> StudyTable:
     reporter.message(_summary(runner))
     groups = ClassGroups(study_data.config.data.many_above, study_data.config.data.few_below)
     asked = _asked(request)
-    _keep_other_tables(request.out, request.name, asked)
+    title = study_title(request.name)
+    _keep_other_tables(request.out, title, asked)
 
     def table(row_results: list[RowResult]) -> StudyTable:
         made = make_table(
-            request.name,
+            title,
             study,
             row_results,
             runner.store,
@@ -130,7 +132,7 @@ def _summary(runner: StudyRunner) -> str:
 
 def _prepared(request: Request, reporter: Reporter) -> tuple[Study, StudyRunner, StudyData, str]:
     """The checked study, its runner and data, and the label of the reference row."""
-    study = load_study(request.name, request.overrides.recipe)
+    study = find_study(request.name, request.overrides.recipe)
     lines = _lines(study, request)
     reference = _reference(study, lines, request.reference)
     overrides = request.overrides

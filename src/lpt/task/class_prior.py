@@ -10,7 +10,6 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from lpt.files.json_files import json_value
 from lpt.files.regular_files import read_regular
 from lpt.progress import percent, plural
 from lpt.records import Predictions
+from lpt.task.class_names import unknown_class
 from lpt.task_spec import TaskSpec
 
 __all__ = [
@@ -32,6 +32,9 @@ __all__ = [
     "PriorRule",
     "adjust_predictions",
     "estimate_task_prior",
+    "named_prior",
+    "prior_shift",
+    "source_prior",
     "task_prior",
 ]
 
@@ -42,6 +45,7 @@ PriorInput = str | Path | Mapping[str, float] | Sequence[float] | npt.NDArray[np
 
 MAX_BYTES = 2**24
 SHOWN = 3
+LARGEST = 1e300  # of a frequency; JSON holds integers beyond any float
 FLOOR = 1e-30
 """Lowest frequency: a class of frequency 0 gets a logit far below all others, but a finite one."""
 
@@ -66,26 +70,47 @@ def task_prior(spec: TaskSpec, given: PriorInput) -> Floats:
         value that is not a number of at least 0.
     """
     names = spec.class_names
-    if isinstance(given, str) and given == "uniform":
-        return np.full(len(names), 1 / len(names))
-    if isinstance(given, str) and given == "training":
-        counts = np.asarray(spec.class_counts, dtype=np.float64)
-        return np.asarray(counts / max(counts.sum(), 1.0))
+    if isinstance(given, Mapping) or (isinstance(given, str) and given in ("uniform", "training")):
+        return named_prior(names, spec.class_counts, given)
     if isinstance(given, str | Path):
         return _of_mapping(names, _read(Path(given)), str(given), DataError)
-    if isinstance(given, Mapping):
-        return _of_mapping(names, given, "`prior`", ParameterError)
     values = np.asarray(given, dtype=np.float64)
     if values.shape != (len(names),):
         raise ParameterError(f"`prior`: {values.shape} numbers for {len(names):,} classes.")
     return _normalised(values, "`prior`", ParameterError)
 
 
+def named_prior(
+    names: Sequence[str], counts: Sequence[int], given: str | Mapping[str, float]
+) -> Floats:
+    """Return class frequencies from a word or a mapping; nothing is read from a file.
+
+    Args:
+        names, counts: (C,) class names, and training images per class.
+        given: "uniform", "training" or a mapping from names.
+    Raises: ParameterError as `task_prior`.
+
+    >>> named_prior(["wren", "robin"], [30, 10], "training").tolist()
+    [0.75, 0.25]
+    """
+    if isinstance(given, Mapping):
+        return _of_mapping(names, given, "`prior`", ParameterError)
+    if given == "training":
+        total = np.asarray(counts, dtype=np.float64)
+        return np.asarray(total / max(total.sum(), 1.0))
+    return np.full(len(names), 1 / len(names))
+
+
 def adjust_predictions(spec: TaskSpec, found: Predictions, target: Floats) -> Predictions:
     """Return predictions whose probabilities hold under the frequencies `target` (C,)."""
+    return replace(found, logits=found.logits + prior_shift(spec, target))
+
+
+def prior_shift(spec: TaskSpec, target: Floats) -> npt.NDArray[np.float32]:
+    """Return (C,) what is added to cosines so that their softmax holds under `target` (C,)."""
     ratio = np.log(np.maximum(target, FLOOR)) - np.log(source_prior(spec))
-    shift = (spec.temperature * (ratio - ratio.mean())).astype(np.float32)
-    return replace(found, logits=found.logits + shift)
+    shift: npt.NDArray[np.float32] = (spec.temperature * (ratio - ratio.mean())).astype(np.float32)
+    return shift
 
 
 def estimate_task_prior(spec: TaskSpec, found: Predictions) -> PriorEstimate:
@@ -144,14 +169,12 @@ def _of_mapping(
     values = np.zeros(len(names))
     for name, value in given.items():
         if name not in place:
-            close = get_close_matches(str(name), names, n=3)
-            hint = f"Nearest: {', '.join(close)}." if close else "See them with: lpt info RUN"
-            raise error(f"{where}: the task has no class {shortened(str(name), 100)!r}. {hint}")
+            raise unknown_class(names, str(name), where, error)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise error(
                 f"{where}: class {name!r} needs a number, not {shortened(repr(value), 40)}."
             )
-        values[place[name]] = value
+        values[place[name]] = value if abs(value) < LARGEST else np.inf
     return _normalised(values, where, error)
 
 

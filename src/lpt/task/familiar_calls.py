@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.errors import at_least
+from lpt.task.class_prior import prior_shift
 
 if TYPE_CHECKING:
     from lpt.model.two_pass import LongTailedPromptModel
+    from lpt.task.class_prior import Floats
     from lpt.task.inference.image_inputs import Images
     from lpt.task.prediction import Prediction
     from lpt.task_file import TaskSpec
@@ -30,7 +33,11 @@ class TaskModule(nn.Module):
         pretrained_cfg: how images are prepared, as `timm.data.resolve_model_data_config` reads it.
     """
 
-    def __init__(self, model: "LongTailedPromptModel", spec: "TaskSpec") -> None:
+    offset: Tensor
+
+    def __init__(
+        self, model: "LongTailedPromptModel", spec: "TaskSpec", prior: "Floats | None" = None
+    ) -> None:
         super().__init__()
         self.model = model
         self.temperature = spec.temperature
@@ -46,13 +53,18 @@ class TaskModule(nn.Module):
             "crop_mode": "squash" if spec.resize_rule == "squash" else "center",
             "label_names": spec.class_names,
         }
+        shift = np.zeros(self.num_classes) if prior is None else prior_shift(spec, prior)
+        on = next(model.parameters()).device
+        self.register_buffer(
+            "offset", torch.as_tensor(shift, dtype=torch.float32, device=on), persistent=False
+        )
         self.eval()
 
     def forward(self, pixel_values: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B C"]:
         """Return logits of transformed images."""
         with torch.no_grad():
             logits: Tensor = self.model.predict(pixel_values).logits
-        return logits.float() / self.temperature
+        return (logits.float() + self.offset) / self.temperature
 
 
 class FamiliarCalls:
@@ -60,6 +72,7 @@ class FamiliarCalls:
 
     model: "LongTailedPromptModel"
     spec: "TaskSpec"
+    prior: "Floats | None"
     predict: Callable[..., "list[Prediction]"]
 
     def __call__(
@@ -101,8 +114,10 @@ class FamiliarCalls:
     def as_module(self) -> TaskModule:
         """Return the task as an image model that takes transformed pixels, as those of timm do.
 
+        Its probabilities hold under the same class frequencies as those of the task (`with_prior`).
+
         >>> module = lpt.load("runs/digits", device="cpu").as_module()
         >>> module(torch.zeros(2, 3, 64, 64)).softmax(1).shape
         torch.Size([2, 10])
         """
-        return TaskModule(self.model, self.spec)
+        return TaskModule(self.model, self.spec, self.prior)

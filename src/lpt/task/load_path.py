@@ -9,13 +9,11 @@ from lpt.backbones import FrozenViT
 from lpt.errors import ParameterError, TaskFileError
 from lpt.machine.devices import choose_device
 from lpt.task.call_checks import check_load
+from lpt.task.exported.path_kinds import HUB_PREFIX, is_exported
 from lpt.task.trained_task import Task
 from lpt.task_file import load_task
 
-__all__ = ["HUB_PREFIX", "load"]
-
-HUB_PREFIX = "hf:"
-"""Before the name of a repository on the hub."""
+__all__ = ["load"]
 
 
 def load(
@@ -59,7 +57,7 @@ def load(
             f"{text}: a program of torch.export, which can run code when it is read. "
             "Load it with torch.export.load if you trust it, or give the .onnx file or the run."
         )
-    from lpt.task.exported.exported_task import ExportedTask, is_exported
+    from lpt.task.exported.exported_task import ExportedTask
 
     if not is_exported(text):
         return Task.load(path, backbone, device)

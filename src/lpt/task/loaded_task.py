@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any, Self
 
@@ -116,8 +117,9 @@ class LoadedTask:
         >>> bool(after[7] < before[7]), bool(after[0] < 1e-6)
         (True, True)
         """
-        found = task_prior(self.spec, prior)
-        return type(self)(self.model, self.spec, result=self._result, path=self.path, prior=found)
+        changed = copy(self)
+        changed.prior = task_prior(self.spec, prior)
+        return changed
 
     def transform_with(
         self,

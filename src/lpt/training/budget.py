@@ -1,13 +1,13 @@
 """Estimates the duration of a run and cuts the run to fit a time budget."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 
 from lpt.config import RunConfig
 from lpt.data.sampling import steps_per_epoch
 from lpt.errors import ParameterError
-from lpt.progress import human_time, plural
+from lpt.progress import plural
+from lpt.training.duration_text import budget_text
 from lpt.training.estimate import Pace, images_of, init_seconds, run_seconds, trained
 from lpt.training.phases.phase import Phase
 
@@ -60,8 +60,8 @@ def fit_budget(
     needed = run_seconds(cut_config, pace)
     if budget is not None and seconds is not None and needed > seconds:
         raise ParameterError(
-            f"`budget` {human_time(budget)}: too short; this data on this machine needs at least "
-            f"{human_time(math.ceil(needed + spent))}. Allow more time, or use a smaller data set."
+            f"`budget` {budget_text(budget)}: too short; this data on this machine needs at least "
+            f"{budget_text(needed + spent)}. Allow more time, or use a smaller data set."
         )
     return cut_config, cuts
 

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lpt.config import PhaseConfig, RunConfig
+from lpt.config.ranges import MAX_EPOCHS
 from lpt.errors import ParameterError
 from lpt.files.atomic_files import write_json
 from lpt.files.json_files import read_json
 from lpt.progress import human_time, plural
 from lpt.training.budget import fit_budget
 from lpt.training.deadline import Deadline, StageClock
-from lpt.training.engine.checkpoint import MAX_EPOCHS
+from lpt.training.duration_text import budget_text
 from lpt.training.engine.stage import Stage
 from lpt.training.estimate import (
     Pace,
@@ -198,7 +199,7 @@ def resumed_watch(
     left = max(0.0, kept.seconds - (time.monotonic() - began))
     pace = measure_pace(context, phases, make_stage, measuring_limit(left))
     context.reporter.message(
-        f"budget    {human_time(left)} of {human_time(kept.seconds)} left for the resumed run"
+        f"budget    {human_time(left)} of {budget_text(kept.seconds)} left for the resumed run"
     )
     return BudgetWatch(Deadline(kept.seconds, began), pace, kept.epochs)
 
@@ -223,7 +224,7 @@ def plan_time(
     over = 0.0 if began is None else start - began
     if seconds is not None and over >= seconds:
         raise ParameterError(
-            f"`budget` {human_time(seconds)}: too short; opening data and backbone took "
+            f"`budget` {budget_text(seconds)}: too short; opening data and backbone took "
             f"{human_time(over)}. Allow more time: minutes, not seconds."
         )
     pace = measure_pace(context, phases, make_stage, measuring_limit(seconds))
@@ -233,7 +234,7 @@ def plan_time(
         watch = BudgetWatch(Deadline(seconds, start if began is None else began), pace, asked)
         spent = human_time(watch.deadline.spent)
         message(
-            f"budget    {human_time(seconds)}, {spent} of it used so far; measuring the speed of "
+            f"budget    {budget_text(seconds)}, {spent} of it used so far; measuring the speed of "
             f"this machine took {measured}"
         )
     unplanned = 0.0 if watch is None else watch.unplanned

@@ -2,22 +2,21 @@
 
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scipy.special import softmax
 from torch import Tensor, nn
 
 from lpt.config import RunConfig
 from lpt.errors import RunError
-from lpt.evaluation import fit_temperature
-from lpt.evaluation.priors import fit_prior_power
 from lpt.machine.devices import peak_memory, reset_peak_memory
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
+from lpt.task_spec import PARAMETERS
 from lpt.training.budget_watch import BudgetWatch, clock_of, plan_time, report_cuts, resumed_watch
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
 from lpt.training.engine.loop import Loop, fit
@@ -30,7 +29,8 @@ from lpt.training.run.data_identity import data_identity, files_identity
 from lpt.training.run.memory_check import check_run_memory
 from lpt.training.run.phase_cache import phase_cache
 from lpt.training.run.run_folder import RunFolder
-from lpt.training.run.task_metadata import DEFAULT_TEMPERATURE, task_metadata
+from lpt.training.run.task_calibration import TaskCalibration
+from lpt.training.run.task_metadata import task_metadata
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["Trainer"]
@@ -78,7 +78,7 @@ class Trainer:
 
     @property
     def other_parameters(self) -> int:
-        """Number of the other trainable parameters: keys and classifier."""
+        """Number of the other trainable parameters: adapters, keys and classifier."""
         return sum(p.numel() for role, p in self._trainable() if role != "prompts")
 
     def identity(self) -> dict[str, Any]:
@@ -106,20 +106,20 @@ class Trainer:
         self.watch = plan_time(self.context, self.phases, self.stage, seconds, began)
 
     def take_phase1(
-        self, shared: Tensor, classifier: Tensor, *, seconds: float = 0.0, peak_memory: int = 0
+        self, tensors: Mapping[str, Tensor], *, seconds: float = 0.0, peak_memory: int = 0
     ) -> None:
         """Use a phase 1 that was trained in another run; ignored if this run has a checkpoint.
 
         Args:
-            shared: (L, P, D) shared prompts, trained on the same data and backbone.
-            classifier: (C, D) raw class weights at the end of that phase.
+            tensors: of the task file of that run, trained on the same data and backbone.
             seconds: duration of that training, for this run's record.
             peak_memory: its peak memory use in bytes, likewise.
-        Raises: RunError if the shapes differ from this run's.
+        Raises: RunError if a tensor has no place in this run's model, or another shape there.
         """
         if self.folder.last_file.is_file():
             return
-        phase, trained = self.phases[0], {"shared.prompts": shared, "classifier.weight": classifier}
+        phase = self.phases[0]
+        trained = {PARAMETERS[name]: tensor for name, tensor in tensors.items()}
         load_trainable(self.model, {**trainable_state(self.model), **trained}, "phase 1")
         checkpoint = Checkpoint(
             Position(phase.index, phase.section(self.config).epochs),
@@ -239,7 +239,7 @@ class Trainer:
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
         metrics: dict[str, dict[str, Summary]] = {}
-        temperature, prior_power = DEFAULT_TEMPERATURE, None
+        calibration = TaskCalibration()
         for phase in self._trained_phases:
             weights = self.folder.load_best(_selected(phase))
             load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
@@ -251,20 +251,12 @@ class Trainer:
                 )
                 metrics[phase.name][name] = self.context.score(predictions).summary()
                 if name == "val":
-                    temperature = fit_temperature(
-                        predictions.logits, predictions.labels, DEFAULT_TEMPERATURE
-                    )
-                    prior_power = fit_prior_power(
-                        softmax(predictions.logits / temperature, axis=1),
-                        predictions.labels,
-                        self.context.counts.tolist(),
-                    )
+                    calibration = TaskCalibration.on(predictions, self.context)
         spec = task_metadata(
             self.folder.path.resolve().name,
             self.context,
             self.model,
-            temperature=temperature,
-            prior_power=prior_power,
+            calibration=calibration,
             metrics=metrics,
         )
         size = save_task(self.folder.intact().task_file, self.model, spec)

@@ -24,6 +24,12 @@ def test_the_typed_command_is_quoted_and_its_folder_left_out() -> None:
     assert given_command({}) == given_command({"command": "lpt"}) == ""
 
 
+def test_control_characters_of_names_are_quoted() -> None:
+    config = RunConfig().changed({"data.source": "/my\x1b[31mphotos"})
+    assert repeat_command(config, Path("run")).startswith(r"lpt train $'/my\x1b[31mphotos' ")
+    assert given_command({"command": ["lpt", "train", "k\udcf6nig"]}) == r"lpt train $'k\xf6nig'"
+
+
 def test_images_are_left_out_with_the_configuration_of_the_run() -> None:
     config = RunConfig().changed({"data.source": "/my photos/birds"})
     command = without_command(config, Path("my run"), Path("my run/analysis/suspects.csv"))

@@ -1,10 +1,11 @@
-"""The adapter of timm's block: it equals the block, follows its changes, and refuses the rest."""
+"""The wrapper of timm's block: it equals the block, follows its changes, and refuses the rest."""
 
 import pytest
 import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
+from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.blocks.protocol import PromptedBlock
 from lpt.backbones.blocks.timm_vit import TimmViTBlock
 
@@ -29,29 +30,39 @@ CHANGES = [{}, {"init_values": 0.5}, {"qk_norm": True}, {"scale_attn_norm": True
 @pytest.mark.parametrize("changes", CHANGES, ids=str)
 def test_without_prompts_it_computes_the_block_of_timm(changes):
     wrapped, x = block(**changes), tokens()
-    adapter = TimmViTBlock.of(wrapped)
-    torch.testing.assert_close(adapter.run(x, ()), wrapped(x), atol=1e-5, rtol=0)
-    torch.testing.assert_close(adapter.run_class_token(x, ()), wrapped(x)[:, :1], atol=1e-5, rtol=0)
+    prompted = TimmViTBlock.of(wrapped)
+    torch.testing.assert_close(prompted.run(x, ()), wrapped(x), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        prompted.run_class_token(x, ()), wrapped(x)[:, :1], atol=1e-5, rtol=0
+    )
 
 
 @pytest.mark.parametrize("changes", CHANGES, ids=str)
 def test_prompts_equal_appended_tokens(changes):
     wrapped, x = block(**changes), tokens()
-    adapter, prompts = TimmViTBlock.of(wrapped), torch.randn(1, 3, WIDTH)
+    prompted, prompts = TimmViTBlock.of(wrapped), torch.randn(1, 3, WIDTH)
     expected = wrapped(torch.cat([x, prompts.expand(2, -1, -1)], dim=1))[:, :5]
-    extra = [adapter.prompt_kv(prompts)]
-    torch.testing.assert_close(adapter.run(x, extra), expected, atol=1e-5, rtol=0)
+    extra = [prompted.prompt_kv(prompts)]
+    torch.testing.assert_close(prompted.run(x, extra), expected, atol=1e-5, rtol=0)
     torch.testing.assert_close(
-        adapter.run_class_token(x, extra), expected[:, :1], atol=1e-5, rtol=0
+        prompted.run_class_token(x, extra), expected[:, :1], atol=1e-5, rtol=0
     )
+
+
+def test_an_adapter_acts_on_all_tokens_and_on_the_class_token_alike():
+    prompted, x = TimmViTBlock.of(block(init_values=0.5)), tokens()
+    adapter = Bottleneck(*(torch.randn(*size) for size in ((WIDTH, 2), (2,), (2, WIDTH), (WIDTH,))))
+    whole = prompted.run(x, (), adapter)
+    torch.testing.assert_close(prompted.run_class_token(x, (), adapter), whole[:, :1])
+    assert (whole - prompted.run(x, ())).abs().amin(dim=1).max() > 1e-2
 
 
 def test_a_replaced_submodule_takes_effect():
     wrapped, x = block(), tokens()
-    adapter = TimmViTBlock.of(wrapped)
-    before = adapter.run(x, ())
+    prompted = TimmViTBlock.of(wrapped)
+    before = prompted.run(x, ())
     wrapped.mlp = nn.Identity()
-    assert not torch.equal(adapter.run(x, ()), before)
+    assert not torch.equal(prompted.run(x, ()), before)
 
 
 def test_it_follows_the_protocol():

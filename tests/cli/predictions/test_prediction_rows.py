@@ -65,4 +65,5 @@ def test_any_name_of_a_file_or_a_class_stays_in_its_cell(path, label):
     assert len(row) == 5
     assert printable(row[0]).endswith(printable(path))
     assert row[1].endswith(printable(label))
-    assert "\n" not in formatter(Output.TABLE, 1)[1](found)
+    line = formatter(Output.TABLE, 1)[1](found)
+    assert line == f"{printable(path)}  {printable(label)} 50.0%"  # the path once

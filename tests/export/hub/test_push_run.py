@@ -127,6 +127,10 @@ def test_a_task_is_published_and_predicts_from_the_hub_and_offline(client, hub, 
     assert files["task.safetensors"] == (GOLDEN / "run" / "task.safetensors").read_bytes()
     code, out, err = predicted(client, "hf:ada/digits", token=None)
     assert (code, out) == (0, "7.png  7 36.4%\n"), err
+    code, out, err = client("info", "hf:ada/digits", token=None)
+    assert code == 0, err
+    assert out.startswith("hf:ada/digits: task\n")
+    assert "10 classes, training images" in out
     asked = len(hub.requests)
     with driver(hub, home, HF_HUB_OFFLINE="1") as offline:
         code, out, err = predicted(offline, f"hf:ada/digits@{revision}")
@@ -278,12 +282,14 @@ def test_the_adapter_names_backbone_and_hash():
 
 
 def test_no_path_of_this_machine_is_published(tmp_path):
+    """Adapters are, and the card names them."""
     backbone = backbone_of(write_backbone(tmp_path / "private" / "vit.safetensors"))
-    spec = spec_for(backbone)
+    spec = spec_for(backbone, adapter_width=2)
     save_task(tmp_path / "task.safetensors", model_for(backbone, spec), spec)
     files = repository_files(tmp_path / "task.safetensors", "ada/birds")
     for name, content in files.items():
         assert str(tmp_path).encode() not in content, name
+    assert b"holds the prompts, the adapters and the classifier" in files["README.md"]
     published = tmp_path / "published.safetensors"
     published.write_bytes(files["task.safetensors"])
     assert read_spec(published).backbone.name == "vit.safetensors"
@@ -291,4 +297,5 @@ def test_no_path_of_this_machine_is_published(tmp_path):
         safe_open(published, "pt") as copy,
         safe_open(tmp_path / "task.safetensors", "pt") as own,
     ):
+        assert copy.metadata()["lpt_task"] == "3"
         assert all(copy.get_tensor(n).equal(own.get_tensor(n)) for n in own.keys())  # noqa: SIM118

@@ -1,21 +1,25 @@
 """A service without a model: the content of an image decides its class, or what goes wrong."""
 
+import io
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
+from PIL import Image
 
 from lpt.serving.serving_records import (
     Answer,
     BadImage,
     DeadlineExceeded,
     Draining,
+    NearestImages,
     QueueFull,
     TaskCard,
     TaskUnavailable,
     TooLarge,
+    TrainingImage,
     UnknownTask,
 )
 
@@ -41,6 +45,12 @@ def card(name: str = "insects", **changes) -> TaskCard:
     return TaskCard(**{**facts, **changes})
 
 
+def small_photo() -> bytes:
+    stream = io.BytesIO()
+    Image.linear_gradient("L").resize((96, 64)).convert("RGB").save(stream, "JPEG")
+    return stream.getvalue()
+
+
 class FakeTasks:
     """Tasks "insects" (threshold 0.5) and "plain" (phase 1, none), "broken" fails its check.
 
@@ -54,7 +64,7 @@ class FakeTasks:
         self.draining, self.is_ready = False, True
         self.calls: list[tuple[str, ...]] = []
         self.seen: list[tuple[str, int, float | None]] = []
-        self.cancelled = 0
+        self.cancelled = self.asked_nearest = self.preparing = 0
         self.known = {
             "insects": card(),
             "plain": card("plain", class_counts=None, metrics={}, metadata={"phases": 1}),
@@ -111,6 +121,7 @@ class FakeTasks:
             0.5 if two_phases else None,
             torch.arange(3.0) if embedding else None,
             {"decode": 0.001, "wait": 0.002, "compute": 0.003},
+            found.class_counts,
         )
 
     def cards(self):
@@ -121,6 +132,15 @@ class FakeTasks:
         if name not in self.known or (at and version != VERSION):
             raise UnknownTask(f"{task}: no such task.")
         return self.known[name]
+
+    def nearest(self, answer, number):
+        self.asked_nearest += 1
+        if answer.task != "insects":
+            return NearestImages("unavailable")
+        if self.preparing >= self.asked_nearest:
+            return NearestImages("preparing")
+        images = [TrainingImage(i, 0.9 - 0.2 * i, small_photo()) for i in (3, 0, 2)]
+        return NearestImages("ready", 350, tuple(images[:number]))
 
     def load(self, name):
         self.card(name)

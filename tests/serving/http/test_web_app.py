@@ -23,6 +23,11 @@ APP = create_app(TASKS, HttpSettings(allow_public=True, host="0.0.0.0"))
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP)
 
 
+def cases(few: int, many: int) -> int:
+    """Number of examples: the many with `make examples`."""
+    return many if settings.get_current_profile_name() == "fuzz" else few
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _closed() -> Iterator[None]:
     yield
@@ -31,7 +36,7 @@ def _closed() -> Iterator[None]:
 
 @pytest.mark.slow
 @SCHEMA.parametrize()
-@settings(max_examples=4, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(3, 600), suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_that_the_document_states(case):
     if case.path_parameters and len(case.path_parameters.get("task", "")) % 2:
         case.path_parameters["task"] = "insects"
@@ -93,7 +98,7 @@ def test_no_name_or_path_from_outside_opens_a_file(opened_files):
             return client.request(method, url, content=b"image:0", headers=headers).status_code
 
         @given(st.sampled_from(ROUTES), names, st.booleans())
-        @settings(max_examples=200, database=None)
+        @settings(max_examples=cases(200, 10_000), database=None)
         def no_file(route: tuple[str, str], name: str, whole: bool) -> None:
             name = name.encode("utf-8", "replace").decode()
             path = route[1].format(quote(name, safe="" if whole else "/"))

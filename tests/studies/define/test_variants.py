@@ -34,14 +34,18 @@ def test_joint_training_predicts_as_phase_2_does(context, tmp_path):
     torch.testing.assert_close(stage.predict(images()).logits, trainer.model(images()).logits)
 
 
-def test_joint_training_trains_both_prompt_sets(context, tmp_path):
+def test_joint_training_trains_both_prompt_sets_and_adapters(context, tmp_path):
+    context.update(context.config.changed({"adapters.width": 2}))
     trainer = JointTrainer(context, RunFolder(tmp_path))
+    adapters = trainer.model.adapters
+    torch.nn.init.normal_(adapters.up)  # starts at zero, which stops gradients
     stage = trainer.stage(JointTrainer.phases[1]).train()
     labels = torch.tensor([0, 1, 2, 3] * 2)
     stage(stage.draw({"images": images()}, labels), Progress(0, 1)).total.backward()
     trainable = {id(p) for group in stage.param_groups().values() for p in group}
     model = trainer.model
-    expected = (model.shared.prompts, model.pool.prompts, model.pool.keys, model.classifier.weight)
+    expected = [model.shared.prompts, model.pool.prompts, model.pool.keys, model.classifier.weight]
+    expected += [adapters.down, adapters.down_bias, adapters.up, adapters.up_bias]
     assert trainable == {id(p) for p in expected}
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in expected)
     assert all(p.grad is None for p in model.backbone.parameters())

@@ -166,7 +166,8 @@ def test_a_method_sees_only_what_it_reads(plan):
 
 def test_learning_rates_of_both_phases_are_scaled(plan):
     own = load_config("default")
-    run = plan(lr=LearningRate(3.0))
+    run = plan(lr=LearningRate(3.0), settings={"phase1.optim.adapter_lr": 0.003})
+    assert run.config.phase1.optim.adapter_lr == pytest.approx(0.009)
     for phase in ("phase1", "phase2"):
         ours, theirs = getattr(run.config, phase).optim, getattr(own, phase).optim
         assert ours.lr == pytest.approx(3 * theirs.lr)

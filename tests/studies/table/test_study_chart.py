@@ -20,3 +20,10 @@ def test_the_chart_is_an_svg_with_one_bar_per_value():
     width = float(bars[0].attrib["width"])
     low, high = (float(whisker[end]) - float(bars[0].attrib["x"]) for end in ("x1", "x2"))
     assert (low / width, high / width) == pytest.approx((0.49 / 0.5, 0.51 / 0.5), abs=0.005)
+
+
+def test_a_shot_group_without_values_has_no_entry_in_the_legend():
+    text = [t.strip() for t in ET.fromstring(study_svg(table())).itertext() if t.strip()]
+    assert "few-shot" in text
+    assert "many-shot" not in text
+    assert "medium-shot" not in text

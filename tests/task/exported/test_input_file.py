@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 
 from lpt.errors import TaskFileError
 from lpt.task.exported.graph_inputs import TaskInputs
-from lpt.task.exported.input_file import is_input_file, read_inputs, write_inputs
+from lpt.task.exported.input_file import read_inputs, write_inputs
+from lpt.task.exported.path_kinds import is_exported, is_input_file
 
 from ...test_task_file import model_for, spec_for
 from ...tiny import backbone_of, write_backbone
@@ -42,6 +43,8 @@ def test_what_was_written_is_read(file):
     assert is_input_file(file)
     assert not is_input_file(file.with_name("vit.safetensors"))
     assert not is_input_file(file.parent)
+    assert is_exported(file)
+    assert not is_exported(file.with_name("vit.safetensors"))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from lpt.errors import TaskFileError
 from lpt.export.write_graph import checked_graph
 from lpt.task import Task
-from lpt.task.exported.onnx_file import read_onnx
+from lpt.task.exported.onnx_file import EXPORT_FORMAT, read_onnx
 
 from ...export.test_one_file import noise
 from ...test_task_file import model_for, spec_for
@@ -108,7 +108,7 @@ def test_the_written_graph_is_accepted(content, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("lpt_export", "2"),
+        ("lpt_export", str(EXPORT_FORMAT + 1)),
         ("lpt_export", "x"),
         ("spec", "{}"),
         ("export", "[]"),

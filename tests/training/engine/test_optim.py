@@ -50,16 +50,17 @@ def test_roles_without_their_own_learning_rate_share_one():
     assert peaks(OptimConfig(lr=0.1)) == dict.fromkeys(ROLES, 0.1)
 
 
-def test_classifier_and_keys_may_have_their_own_learning_rates():
-    config = OptimConfig(lr=0.1, classifier_lr=0.01, key_lr=0.5)
-    assert peaks(config) == {"prompts": 0.1, "keys": 0.5, "backbone": 0.1, "classifier": 0.01}
+def test_adapters_classifier_and_keys_may_have_their_own_learning_rates():
+    config = OptimConfig(lr=0.1, classifier_lr=0.01, key_lr=0.5, adapter_lr=0.2)
+    own = {"adapters": 0.2, "keys": 0.5, "classifier": 0.01}
+    assert peaks(config) == {"prompts": 0.1, "backbone": 0.1, **own}
 
 
 def test_learning_rates_scale_with_the_batch_of_one_branch_if_configured():
     """Method, section 6: 0.02 * B / 256."""
     config = OptimConfig(lr=0.02, classifier_lr=0.2, scale_lr=True)
     assert peaks(config, batch=64) == pytest.approx(
-        {"prompts": 0.005, "keys": 0.005, "backbone": 0.005, "classifier": 0.05}
+        {**dict.fromkeys(ROLES, 0.005), "classifier": 0.05}
     )
 
 
@@ -69,7 +70,7 @@ def test_decay_covers_every_group_and_set_lrs_sets_all(name):
     optimizer = build_optimizer(config, groups(), 8)
     set_lrs(optimizer, 0.5)
     assert {g["weight_decay"] for g in optimizer.param_groups} == {0.01}
-    assert sorted(g["lr"] for g in optimizer.param_groups) == pytest.approx([0.05, 0.05, 0.05, 0.2])
+    assert sorted(g["lr"] for g in optimizer.param_groups) == pytest.approx([*[0.05] * 4, 0.2])
 
 
 def test_sgd_has_the_momentum_that_is_configured():

@@ -30,6 +30,7 @@ def context(photos: Path, backbone, **settings) -> TrainingContext:
     ("settings", "named"),
     [
         ({"prompts__pool_size": 10_000, "prompts__length": 10_000}, "prompts.length=10000"),
+        ({"adapters__width": 8192, "prompts__length": 3000}, "adapters.width=8192 with 4 classes"),
         ({"phase1__batch_size": 16_384}, "phase1.batch_size=16384"),
         ({"phase2__batch_size": 16_384}, "phase2.batch_size=16384"),
     ],

@@ -1,6 +1,5 @@
 """Commands about a run: the one that was given, one that repeats it, one that leaves images out."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ def repeat_command(config: RunConfig, path: Path) -> str:
     """
     again = path.with_name(f"{path.resolve().name}-again")
     command = ["lpt", "train", config.data.source, "--recipe", str(path / "config.yaml")]
-    return shlex.join([*command, "--out", str(again)])
+    return shell_command(*command, "--out", again)
 
 
 def without_command(config: RunConfig, path: Path, bad_images: Path) -> str:
@@ -42,4 +41,4 @@ def given_command(environment: Mapping[str, Any]) -> str:
     words = [str(word) for word in command]
     program = Path(words[0]).name
     started = ["python", "-m", "lpt"] if program == "__main__.py" else [program]
-    return shlex.join([*started, *words[1:]])
+    return shell_command(*started, *words[1:])

@@ -1,1 +1,1 @@
-"""Transformer blocks that take prompts: one protocol, and one adapter per family of blocks."""
+"""Transformer blocks that take prompts and adapters: one protocol, one wrapper per family."""

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lpt.backbones.attention import BlockPrompts, PromptKV
+from lpt.backbones.blocks.bottleneck import Bottleneck
 
 __all__ = ["PromptedBlock"]
 
@@ -14,10 +15,10 @@ __all__ = ["PromptedBlock"]
 class PromptedBlock(Protocol):
     """One block of a frozen ViT, run with prompts as extra keys and values of its attention.
 
-    An adapter wraps the model's own block and reads its submodules at every call, so that a
-    baseline may replace them. It adds no parameters. Token order is [class, others, patches];
-    prompts have no position. Products with frozen weights go through
-    `lpt.backbones.linear.frozen_linear`, and gradients flow to tokens and prompts only.
+    It wraps the model's own block and reads its submodules at every call, so that a baseline may
+    replace them. It holds no parameters: prompts and adapters are arguments. Token order is [class,
+    others, patches]; prompts have no position. Products with frozen weights go through
+    `lpt.backbones.linear.frozen_linear`, and gradients flow to tokens, prompts and adapters only.
 
     Attributes:
         heads: number of attention heads.
@@ -33,13 +34,23 @@ class PromptedBlock(Protocol):
         ...
 
     def run(
-        self, tokens: Float[Tensor, "B tokens D"], prompts: BlockPrompts
+        self,
+        tokens: Float[Tensor, "B tokens D"],
+        prompts: BlockPrompts,
+        adapter: Bottleneck | None = None,
     ) -> Float[Tensor, "B tokens D"]:
-        """Run the block on all tokens, which attend to themselves and to the prompts."""
+        """Run the block on all tokens, which attend to themselves and to the prompts.
+
+        Args:
+            adapter: what it computes of the input of the MLP is added to the output of the MLP.
+        """
         ...
 
     def run_class_token(
-        self, tokens: Float[Tensor, "B tokens D"], prompts: BlockPrompts
+        self,
+        tokens: Float[Tensor, "B tokens D"],
+        prompts: BlockPrompts,
+        adapter: Bottleneck | None = None,
     ) -> Float[Tensor, "B 1 D"]:
-        """Run the block for the class token only; equals `run(tokens, prompts)[:, :1]`."""
+        """Run the block for the class token only; equals the first token of `run`."""
         ...

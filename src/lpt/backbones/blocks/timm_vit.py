@@ -1,4 +1,4 @@
-"""The adapter for timm's pre-norm ViT block (ViT, DeiT, DINO, DINOv2, CLIP, MAE)."""
+"""The wrapper of timm's pre-norm ViT block (ViT, DeiT, DINO, DINOv2, CLIP, MAE)."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from lpt.backbones.attention import (
     attend,
     attend_from_class_token,
 )
+from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.linear import frozen_linear
 
 __all__ = ["TimmViTBlock"]
@@ -22,10 +23,11 @@ __all__ = ["TimmViTBlock"]
 class TimmViTBlock:
     """timm's `Block` as a `PromptedBlock`.
 
-        x <- x + ls1(proj(norm(attention(norm1(x), prompts)))),    x <- x + ls2(mlp(norm2(x)))
+        x <- x + ls1(proj(norm(attention(norm1(x), prompts)))),
+        x <- x + ls2(mlp(norm2(x)) + adapter(norm2(x)))
 
     Layer scales, the norms of queries, keys and attention, and the gate are identities in most
-    models.
+    models. Without an adapter, its term is left out.
     """
 
     def __init__(self, block: Any) -> None:
@@ -47,17 +49,23 @@ class TimmViTBlock:
         return _keys_values(self.block.attn, self.block.norm1(prompts))
 
     def run(
-        self, tokens: Float[Tensor, "B tokens D"], prompts: BlockPrompts
+        self,
+        tokens: Float[Tensor, "B tokens D"],
+        prompts: BlockPrompts,
+        adapter: Bottleneck | None = None,
     ) -> Float[Tensor, "B tokens D"]:
         """Run the block on all tokens."""
         attention = self.block.attn
         normed = self.block.norm1(tokens)
         query, (key, value) = _queries(attention, normed), _keys_values(attention, normed)
         mixed = attend(query, key, value, prompts, attention.scale)
-        return self._rest(tokens, normed, mixed)
+        return self._rest(tokens, normed, mixed, adapter)
 
     def run_class_token(
-        self, tokens: Float[Tensor, "B tokens D"], prompts: BlockPrompts
+        self,
+        tokens: Float[Tensor, "B tokens D"],
+        prompts: BlockPrompts,
+        adapter: Bottleneck | None = None,
     ) -> Float[Tensor, "B 1 D"]:
         """Run the block for the class token only: one query and one row of the MLP."""
         attention = self.block.attn
@@ -70,16 +78,20 @@ class TimmViTBlock:
         else:  # keys of patch tokens must be formed before they can be normalised
             key, value = _keys_values(attention, normed)
             mixed = attend(query, key, value, prompts, attention.scale)
-        return self._rest(tokens[:, :1], normed[:, :1], mixed)
+        return self._rest(tokens[:, :1], normed[:, :1], mixed, adapter)
 
-    def _rest(self, x: Tensor, normed: Tensor, mixed: Tensor) -> Tensor:
-        """Everything after attention: output projection, residuals and MLP."""
+    def _rest(self, x: Tensor, normed: Tensor, mixed: Tensor, adapter: Bottleneck | None) -> Tensor:
+        """Everything after attention: output projection, residuals, MLP and adapter."""
         block = self.block
         mixed = block.attn.norm(mixed.transpose(1, 2).flatten(2))
         if block.attn.gate is not None:
             mixed = mixed * block.attn.gate(normed).sigmoid()
         x = x + block.ls1(block.attn.proj(mixed))
-        result: Tensor = x + block.ls2(_mlp(block.mlp, block.norm2(x)))
+        inner = block.norm2(x)
+        change = _mlp(block.mlp, inner)
+        if adapter is not None:
+            change = change + adapter.added(inner)
+        result: Tensor = x + block.ls2(change)
         return result
 
 

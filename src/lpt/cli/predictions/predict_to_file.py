@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lpt.cli.predictions.decision_request import MakeRow, plain_row
 from lpt.cli.predictions.given_images import GivenImage
 from lpt.cli.predictions.partial_file import PartialFile
 from lpt.cli.predictions.prediction_rows import PredictionRow
@@ -51,6 +52,7 @@ def predict_to_file(
     format_: RowBytes,
     *,
     threshold: float | None = None,
+    make_row: MakeRow | None = None,
     folders: SortedFolders | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> BulkSummary:
@@ -62,6 +64,7 @@ def predict_to_file(
         file: receives the rows.
         format_: of the rows.
         threshold: marks rows of a smaller confidence as unsure.
+        make_row: makes the rows, in place of `threshold`.
         folders: receives each image that can be read, before its row is written.
         say: receives a line of progress now and then.
     Raises: RunError as `PartialFile`, or if an image cannot be put into a folder.
@@ -72,7 +75,7 @@ def predict_to_file(
     left = (image for image in images if not file.skip(str(image.path)))
     began = shown = time.monotonic()
     while some := list(islice(left, CHUNK)):
-        rows = list(_rows(predict, some, threshold))
+        rows = list(_rows(predict, some, make_row or plain_row(threshold)))
         bad = [one.row.path for one in rows if one.row.prediction is None]
         examples += bad[: _NAMED - len(examples)]
         if folders is not None:
@@ -87,7 +90,7 @@ def predict_to_file(
     return BulkSummary(file.images, file.bad, continued, tuple(examples))
 
 
-def _rows(predict: Predict, images: list[GivenImage], threshold: float | None) -> Iterator[BulkRow]:
+def _rows(predict: Predict, images: list[GivenImage], make_row: MakeRow) -> Iterator[BulkRow]:
     found = predict([image.path for image in images if image.error is None])
     for image in images:
         result, path = image.error or next(found), str(image.path)
@@ -95,8 +98,7 @@ def _rows(predict: Predict, images: list[GivenImage], threshold: float | None) -
             yield BulkRow(PredictionRow.unreadable(path, result))
             continue
         prediction, feature = result if isinstance(result, tuple) else (result, None)
-        unsure = None if threshold is None else prediction.probabilities[0] < threshold
-        yield BulkRow(PredictionRow(path, prediction, unsure=unsure), feature)
+        yield BulkRow(make_row(path, prediction), feature)
 
 
 def _sort(row: PredictionRow, folders: SortedFolders) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Output", "PredictionRow", "formatter"]
 
 UNSURE = "unsure"
+SET = "set"
 
 
 class Output(StrEnum):
@@ -34,12 +35,14 @@ class PredictionRow:
         error: why it cannot be read; "" if it can.
         unsure: whether the confidence is below the threshold; None without a threshold or a
             prediction.
+        members: set of labels that holds the true class as often as asked; None without one.
     """
 
     path: str
     prediction: "Prediction | None"
     error: str = ""
     unsure: bool | None = None
+    members: tuple[str, ...] | None = None
 
     @classmethod
     def unreadable(cls, path: str, error: "DataError", named: str | None = None) -> "PredictionRow":
@@ -52,12 +55,15 @@ class PredictionRow:
         return cls(path, None, reason)
 
 
-def formatter(output: Output, classes: int) -> tuple[str, Callable[[PredictionRow], str]]:
+def formatter(
+    output: Output, classes: int, *, sets: bool = False
+) -> tuple[str, Callable[[PredictionRow], str]]:
     """Return the head and a function that formats a row; each ends without a newline.
 
     Args:
         output: the format. The head is "" unless it is CSV.
         classes: number of classes per row.
+        sets: whether rows have sets of labels; in CSV they are JSON lists.
 
     >>> from lpt.task import Prediction
     >>> _, row = formatter(Output.TABLE, 2)
@@ -67,20 +73,23 @@ def formatter(output: Output, classes: int) -> tuple[str, Callable[[PredictionRo
     b.jpg  error: no such file
     """
     if output is Output.CSV:
-        columns = _columns(classes)
+        columns = _columns(classes, sets=sets)
         return csv_text([], columns).rstrip("\n"), lambda row: _csv(row, columns)
-    return "", _json if output is Output.JSONL else _line
+    if output is Output.JSONL:
+        return "", lambda row: _json(row, sets=sets)
+    return "", _line
 
 
 def _line(row: PredictionRow) -> str:
     if row.prediction is None:
         return printable(f"{row.path}  error: {row.error}")
-    line = str(row.prediction).removeprefix(row.prediction.path)
+    line = str(row.prediction).removeprefix(printable(row.prediction.path))
     mark = f"  {UNSURE}" if row.unsure else ""
-    return printable(f"{row.path}{mark}{line}")
+    members = "" if row.members is None else f"  {{{', '.join(row.members)}}}"
+    return printable(f"{row.path}{mark}{line}{members}")
 
 
-def _json(row: PredictionRow) -> str:
+def _json(row: PredictionRow, *, sets: bool) -> str:
     found = row.prediction
     content = {
         "path": row.path,
@@ -88,15 +97,16 @@ def _json(row: PredictionRow) -> str:
         "probabilities": None if found is None else found.probabilities,
         "matched": None if found is None else found.matched,
         UNSURE: row.unsure,
+        **({SET: row.members} if sets else {}),
         "error": row.error or None,
     }
     return json_text(content)
 
 
-def _columns(classes: int) -> list[str]:
+def _columns(classes: int, *, sets: bool) -> list[str]:
     names = ("label", "probability")
     ranked = (f"{name}_{rank}" for rank in range(2, classes + 1) for name in names)
-    return ["path", *names, *ranked, UNSURE, "error"]
+    return ["path", *names, *ranked, UNSURE, *([SET] if sets else []), "error"]
 
 
 def _csv(row: PredictionRow, columns: list[str]) -> str:
@@ -105,6 +115,9 @@ def _csv(row: PredictionRow, columns: list[str]) -> str:
         found = zip(row.prediction.labels, row.prediction.probabilities, strict=True)
         cells = [cell for label, p in found for cell in (label, f"{p:.6f}")]
     unsure = None if row.unsure is None else "yes" if row.unsure else "no"
-    values: dict[str, str | None] = dict(zip(columns[1:-2], cells, strict=False))
+    named = columns[1 : columns.index(UNSURE)]
+    values: dict[str, str | None] = dict(zip(named, cells, strict=False))
     values |= {"path": row.path, UNSURE: unsure, "error": row.error or None}
+    if SET in columns:
+        values[SET] = None if row.members is None else json_text(row.members)
     return csv_text([values], columns, paths=["path"]).partition("\n")[2].removesuffix("\n")

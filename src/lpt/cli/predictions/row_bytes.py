@@ -41,18 +41,19 @@ class RowBytes:
     convert: Callable[[Path, Path], None] | None = None
 
 
-def format_of(out: Path, classes: int, width: int | None) -> RowBytes:
+def format_of(out: Path, classes: int, width: int | None, *, sets: bool = False) -> RowBytes:
     """Return the format that the suffix of a file names.
 
     Args:
         classes: number of classes per row.
         width: D, numbers of a feature; None without features.
+        sets: whether rows have sets of labels.
     """
     if out.suffix == ".parquet":
-        return _parquet(classes, width)
+        return _parquet(classes, width, sets=sets)
     assert out.suffix in FORMATS  # a checked request
     is_csv = out.suffix == ".csv"
-    head, line = formatter(Output.CSV if is_csv else Output.JSONL, classes)
+    head, line = formatter(Output.CSV if is_csv else Output.JSONL, classes, sets=sets)
     if is_csv:
         head += "".join(f",feature_{i}" for i in range(width or 0)) + "\n"
 
@@ -72,7 +73,7 @@ def format_of(out: Path, classes: int, width: int | None) -> RowBytes:
     return RowBytes(head.encode(), encode)
 
 
-def _parquet(classes: int, width: int | None) -> RowBytes:
+def _parquet(classes: int, width: int | None, *, sets: bool) -> RowBytes:
     """Arrow batches, which can be appended one by one, and are copied to Parquet at the end."""
     import pyarrow as pa
 
@@ -80,7 +81,9 @@ def _parquet(classes: int, width: int | None) -> RowBytes:
     for rank in range(1, classes + 1):
         mark = "" if rank == 1 else f"_{rank}"
         fields += [(f"label{mark}", pa.string()), (f"probability{mark}", pa.float32())]
-    fields += [("matched", pa.list_(pa.int32())), ("unsure", pa.bool_()), ("error", pa.string())]
+    fields += [("matched", pa.list_(pa.int32())), ("unsure", pa.bool_())]
+    fields += [("set", pa.list_(pa.string()))] if sets else []
+    fields.append(("error", pa.string()))
     if width is not None:
         fields.append(("feature", pa.list_(pa.float32(), width)))
     schema = pa.schema(fields)
@@ -102,6 +105,7 @@ def _cells(one: BulkRow, classes: int) -> dict[str, Any]:
         "path": os.fsencode(one.row.path).decode("utf-8", "backslashreplace"),
         "matched": None if found is None else found.matched,
         "unsure": one.row.unsure,
+        "set": one.row.members,
         "error": one.row.error or None,
         "feature": one.feature,
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lpt.cli.predictions.bulk_request import BulkRequest
+from lpt.cli.predictions.decision_request import DecisionRequest
 from lpt.cli.predictions.lazy_images import lazy_images
 from lpt.cli.predictions.partial_file import PartialFile
 from lpt.cli.predictions.predict_to_file import CHUNK, BulkSummary, predict_to_file
@@ -32,6 +33,8 @@ def write_predictions(
     threshold: float | None,
     null: bool,
     workers: int,
+    prior: str | None = None,
+    decisions: DecisionRequest | None = None,
 ) -> None:
     """Predict all images into a file, and report what it holds on standard error.
 
@@ -39,6 +42,8 @@ def write_predictions(
         task: loaded from `run`.
         top: number of classes per image.
         threshold, null, workers: as for `lpt predict`.
+        decisions: sets and thresholds, if they were asked for.
+        prior: identity of the class frequencies that `task` predicts under, if not its own.
     Raises: LptError if the file cannot be written or continued.
     """
     top = min(top, len(task.class_names))
@@ -49,8 +54,11 @@ def write_predictions(
         "--embeddings": request.embeddings,
         "--sort-into": None if request.sort_into is None else str(request.sort_into.absolute()),
         "--copy": request.copy,
+        "--prior": prior,
+        **({} if decisions is None else decisions.identity()),
     }
     width = task.model.backbone.width if request.embeddings else None
+    classes = top if decisions is None else decisions.classes(task)
     folders = None
     with PartialFile(request.out, arguments) as file:
         if request.sort_into is not None:
@@ -59,11 +67,12 @@ def write_predictions(
             say_note(f"continues {file.partial}: {plural(file.images, 'image')} are there already")
         try:
             summary = predict_to_file(
-                partial(_predict, task, top, workers, request.embeddings),
+                partial(_predict, task, classes, workers, request.embeddings),
                 lazy_images(paths, sys.stdin.buffer, null=null, left_out=say_note),
                 file,
-                format_of(request.out, top, width),
+                format_of(request.out, top, width, sets=bool(decisions and decisions.sets)),
                 threshold=threshold,
+                make_row=None if decisions is None else decisions.rule(task),
                 folders=folders,
                 say=say_note,
             )

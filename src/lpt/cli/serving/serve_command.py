@@ -11,6 +11,7 @@ from lpt.cli.early_checks import given_run
 from lpt.cli.options import Backbone, Device, Threads
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, LptError, ParameterError
+from lpt.machine.collector import settle_collector
 from lpt.machine.threads import use_threads
 
 __all__ = ["serve"]
@@ -78,6 +79,14 @@ def serve(
     memory: Annotated[int, typer.Option(min=1, help="MB of memory for prompts of tasks.")] = 1024,
     max_body: Annotated[int, typer.Option(min=1, help="MB of a request.")] = 32,
     decode_threads: Annotated[int, typer.Option(min=1, help="Threads that decode images.")] = 2,
+    training_images: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Training images of a run that the nearest ones on the page come from; 0: none.",
+            show_default="1000, or none with --allow-public",
+        ),
+    ] = None,
     backbone: Backbone = None,
     device: Device = None,
     threads: Threads = None,
@@ -126,12 +135,14 @@ def serve(
             memory_bytes=memory * 2**20,
             watch_s=watch,
             max_bytes=max_body * 2**20,
+            training_images=_shown_images(training_images, allow_public),
         ),
         observer=metrics,
     )
     start_log()
 
     def started(url: str, admin: str | None) -> None:
+        settle_collector()  # a full collection would make every request wait
         say(f"serving   {len(service.cards())} tasks at {url}")
         if admin is not None:
             say(f"admin     {admin}")
@@ -139,6 +150,13 @@ def serve(
     if not serve_until_signal(service, settings, metrics, on_start=started):
         say_note(f"lpt: stopped before every accepted image was answered (--grace {grace:g}).")
         raise typer.Exit(1)
+
+
+def _shown_images(given: int | None, allow_public: bool) -> int:
+    """Training images are private unless the operator offers them to other machines."""
+    if given is not None:
+        return given
+    return 0 if allow_public else 1000
 
 
 def _check_tasks(tasks: list[str], folder: Path | None) -> None:

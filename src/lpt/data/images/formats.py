@@ -130,5 +130,5 @@ def format_advice(suffix: str, content: str | None = None) -> str:
     'Convert the file to JPEG or PNG, or remove it.'
     """
     if (content or SUFFIXES.get(suffix)) in OPTIONAL:
-        return "Install lpt[heif], which reads HEIC and AVIF, or convert the file to JPEG."
+        return "Run: pip install 'lpt[heif]', or convert the file to JPEG."
     return "Convert the file to JPEG or PNG, or remove it."

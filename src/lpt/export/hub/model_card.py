@@ -71,12 +71,15 @@ def model_card(
     if scores:
         fields["model-index"] = [_index(spec, data, scores)]
     head = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
+    learned, held = "prompts", "prompts and the classifier"
+    if spec.adapter_width:
+        learned, held = "prompts and adapters", "prompts, the adapters and the classifier"
     parts = [
         f"# {markdown_text(spec.name)}",
-        f"A classifier of {len(spec.class_names):,} classes of images: prompts for a frozen Vision "
-        "Transformer, trained for long-tailed data with "
+        f"A classifier of {len(spec.class_names):,} classes of images: {learned} for a frozen "
+        "Vision Transformer, trained for long-tailed data with "
         "[lpt](https://github.com/lpt-project/lpt) (LPT, ICLR 2023). This repository holds the "
-        "prompts and the classifier, not the backbone.",
+        f"{held}, not the backbone.",
         _use(repository),
         _data(spec, data),
         _results(spec, data, scores),

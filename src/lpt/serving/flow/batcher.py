@@ -88,6 +88,8 @@ class Batcher:
                 threshold=version.threshold,
                 embedding=result.feature.clone() if request.embedding else None,
                 timings={"decode": request.decode_s, "wait": wait, "compute": seconds},
+                class_counts=version.spec.class_counts,
+                source_prior=version.source_prior,
             )
             request.answer(answer)
 

@@ -12,7 +12,7 @@ from lpt.serving.http.guards.request_gate import RequestGate
 from lpt.serving.http.http_settings import HttpSettings
 from lpt.serving.http.json_log import log_event
 from lpt.serving.http.protocols.v1_routes import TaskName
-from lpt.serving.http.served_tasks import ServedTasks
+from lpt.serving.http.served_tasks import ManagedTasks
 from lpt.serving.serving_records import TaskCard
 
 __all__ = ["IndexedTask", "create_admin_app"]
@@ -27,7 +27,7 @@ class IndexedTask(BaseModel):
     reason: str
 
 
-def create_admin_app(tasks: ServedTasks, settings: HttpSettings) -> FastAPI:
+def create_admin_app(tasks: ManagedTasks, settings: HttpSettings) -> FastAPI:
     """Return the application of the admin port.
 
     Args:

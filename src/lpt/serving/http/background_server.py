@@ -7,7 +7,7 @@ from types import TracebackType
 from lpt.serving.http.http_settings import HttpSettings
 from lpt.serving.http.prometheus_metrics import ServerMetrics
 from lpt.serving.http.run_server import serve
-from lpt.serving.http.served_tasks import ServedTasks
+from lpt.serving.http.served_tasks import ManagedTasks
 
 __all__ = ["BackgroundServer"]
 
@@ -29,7 +29,7 @@ class BackgroundServer:
 
     def __init__(
         self,
-        tasks: ServedTasks,
+        tasks: ManagedTasks,
         settings: HttpSettings | None = None,
         metrics: ServerMetrics | None = None,
     ) -> None:

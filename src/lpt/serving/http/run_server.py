@@ -17,7 +17,7 @@ from lpt.serving.http.guards.connection_guard import GuardedConnection
 from lpt.serving.http.http_settings import HttpSettings
 from lpt.serving.http.json_log import log_event
 from lpt.serving.http.prometheus_metrics import ServerMetrics
-from lpt.serving.http.served_tasks import ServedTasks
+from lpt.serving.http.served_tasks import ManagedTasks
 from lpt.serving.http.web_app import create_app
 
 __all__ = ["serve", "serve_until_signal"]
@@ -28,7 +28,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve_until_signal(
-    tasks: ServedTasks,
+    tasks: ManagedTasks,
     settings: HttpSettings,
     metrics: ServerMetrics | None = None,
     *,
@@ -66,7 +66,7 @@ def serve_until_signal(
 
 
 async def serve(
-    tasks: ServedTasks,
+    tasks: ManagedTasks,
     settings: HttpSettings,
     metrics: ServerMetrics | None,
     stop: asyncio.Event,
@@ -113,7 +113,7 @@ async def serve(
         return drained
 
 
-async def _drain(tasks: ServedTasks, grace_seconds: float, stop_now: asyncio.Event) -> bool:
+async def _drain(tasks: ManagedTasks, grace_seconds: float, stop_now: asyncio.Event) -> bool:
     """Wait in a thread of its own, which a second signal leaves behind."""
     loop = asyncio.get_running_loop()
     drained: asyncio.Future[bool] = loop.create_future()

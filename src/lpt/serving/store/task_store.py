@@ -12,6 +12,7 @@ task that does not fit beside those in use waits for them.
 
 import threading
 import time
+from pathlib import Path
 
 from lpt.errors import LptError
 from lpt.escape import described
@@ -24,6 +25,7 @@ from lpt.serving.store.task_reader import TaskReader
 from lpt.serving.store.task_versions import Lease, TaskEntry, TaskVersion, Ticket
 from lpt.serving.task_names import split_version
 from lpt.serving.task_tables import TaskTables
+from lpt.task_spec import TaskSpec
 
 __all__ = ["TaskStore"]
 
@@ -167,6 +169,15 @@ class TaskStore:
         if parts[1] and card.version != task:
             raise UnknownTask(f"{task}: no such version; now: {card.version}.")
         return card
+
+    def file_of(self, version: str) -> tuple[Path, TaskSpec] | None:
+        """Return file and metadata of a current version by its full name; None if it is not."""
+        with self._lock:
+            entry = self._entries.get(version.partition("@")[0])
+            current = None if entry is None else entry.current
+            if entry is None or current is None or current.name != version:
+                return None
+            return entry.path, current.spec
 
     def close(self) -> None:
         """Release all tables."""

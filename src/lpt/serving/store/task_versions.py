@@ -11,6 +11,7 @@ from lpt.serving.serving_records import TaskCard, TaskState
 from lpt.serving.store.task_files import Signature
 from lpt.serving.task_names import versioned
 from lpt.serving.task_tables import TaskTables
+from lpt.task.class_prior import Floats, source_prior
 from lpt.task.inference.run_split import transform_of
 from lpt.task_spec import TaskSpec
 
@@ -50,6 +51,11 @@ class TaskVersion:
     def transform(self) -> Transform:
         """From an upright RGB image to the input of the backbone."""
         return transform_of(self.spec)
+
+    @cached_property
+    def source_prior(self) -> Floats:
+        """(C,) class frequencies that its probabilities reflect."""
+        return source_prior(self.spec)
 
 
 @dataclass(eq=False)
@@ -94,7 +100,7 @@ class TaskEntry:
         if version is None:
             return TaskCard(self.name, self.name, (), None, {}, "", 0, 0, self.state, reason, {})
         spec = version.spec
-        shown = {"class_names", "class_counts", "metrics", "backbone"}
+        shown = {"class_names", "class_counts", "metrics", "backbone", "validation"}
         return TaskCard(
             name=self.name,
             version=version.name,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lpt.errors import ConfigError
 
-__all__ = ["OWN_METHODS", "Published", "Row", "Study", "load_study", "study_names"]
+__all__ = ["OWN_METHODS", "Published", "Row", "Study", "load_study", "study_names", "with_recipe"]
 
 OWN_METHODS = ("lpt", "plain", "joint", "plain-query")
 """Methods other than the baselines of `lpt.baselines`: long-tailed prompt tuning and its variants
@@ -70,11 +70,11 @@ class Row(_Strict):
 
 
 class Study(_Strict):
-    """A comparison of the paper.
+    """A comparison: of the paper, or of one's own.
 
     Attributes:
         about: the question in one line.
-        source: tables of the paper that it reproduces.
+        source: tables of the paper that it reproduces, or the file of its rows.
         rows: in the order of the table; the first is the default reference for differences.
         backbones: those it compares by default; empty for the recipe's.
         measures: columns in addition to the accuracies.
@@ -106,8 +106,15 @@ def load_study(name: str, recipe: str = "default") -> Study:
     Raises: ConfigError naming the known studies.
     """
     if name not in _tree():
-        raise ConfigError(f"study {name}: unknown. Known: {', '.join(_tree())}.")
-    study = Study.model_validate(_tree()[name])
+        raise ConfigError(
+            f"study {name}: unknown. Known: {', '.join(_tree())}. "
+            "A study of your own is a YAML file (docs/studies.md)."
+        )
+    return with_recipe(Study.model_validate(_tree()[name]), recipe)
+
+
+def with_recipe(study: Study, recipe: str) -> Study:
+    """Put the recipe's name into the labels of a study; of rows with one label, keep the first."""
     rows: dict[str, Row] = {}
     for row in study.rows:
         label = row.label.replace("{recipe}", Path(recipe).stem)

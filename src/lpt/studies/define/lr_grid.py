@@ -9,7 +9,7 @@ from lpt.errors import ConfigError
 
 __all__ = ["DEFAULT_LRS", "LearningRate", "parse_lrs", "scaled_baseline", "scaled_config"]
 
-_ROLES = ("lr", "classifier_lr", "key_lr")
+_ROLES = ("lr", "classifier_lr", "key_lr", "adapter_lr")
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,20 @@ from dataclasses import replace
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from lpt.backbones.vit import PromptKV
 from lpt.config import RunConfig
-from lpt.model.two_pass import LongTailedPromptModel, Prefix
+from lpt.model.two_pass import LongTailedPromptModel, Prefix, SharedParts
 from lpt.records import Output
 from lpt.training.engine.stage import Inputs, Stage
 from lpt.training.phases.phase1 import PHASE1
 from lpt.training.phases.phase2 import PHASE2
-from lpt.training.phases.prompt_stages import GroupStage
+from lpt.training.phases.prompt_stages import GroupStage, adapter_group
 from lpt.training.trainer import Trainer
 
 __all__ = ["JointStage", "JointTrainer", "PlainQueryModel", "PlainQueryTrainer"]
 
 
 class JointStage(GroupStage):
-    """Train shared prompts, group prompts, keys and classifier together.
+    """Train shared prompts, adapters, group prompts, keys and classifier together.
 
     As in phase 2, no gradient flows through the query; it does flow through the tokens after
     block K.
@@ -32,7 +31,7 @@ class JointStage(GroupStage):
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """The trainable parameters of both phases."""
-        groups = super().param_groups()
+        groups = {**super().param_groups(), **adapter_group(self.model)}
         return {**groups, "prompts": [self.model.shared.prompts, *groups["prompts"]]}
 
     def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
@@ -41,7 +40,7 @@ class JointStage(GroupStage):
 
     def output(self, inputs: Inputs) -> Output:
         """Both passes; the tokens between them keep their gradient."""
-        shared = self.model.shared_kv()
+        shared = self.model.shared_parts()
         prefix = self.model.prefix(inputs["images"], shared)
         matched = Prefix(prefix.tokens, prefix.query.detach())
         return self.model.phase2(matched, shared, dropout_mask=inputs.get("dropout_mask"))
@@ -71,16 +70,14 @@ class PlainQueryModel(LongTailedPromptModel):
     def phase1(
         self,
         images: Float[Tensor, "B 3 H H"],
-        shared: list[PromptKV] | None = None,
+        shared: SharedParts | None = None,
         dropout_mask: Bool[Tensor, "B D"] | None = None,
     ) -> Output:
         """The shared-prompt pass, classified by its own class token."""
         feature = super().prefix(images, shared).query
         return Output(self.classifier(feature, dropout_mask), feature, feature)
 
-    def prefix(
-        self, images: Float[Tensor, "B 3 H H"], shared: list[PromptKV] | None = None
-    ) -> Prefix:
+    def prefix(self, images: Float[Tensor, "B 3 H H"], shared: SharedParts | None = None) -> Prefix:
         """Tokens of the shared-prompt pass, query of the plain backbone."""
         return Prefix(super().prefix(images, shared).tokens, self.backbone(images))
 

@@ -21,7 +21,7 @@ _BY_EVERY_METHOD = (
 """Backbone, and how every method is scored on whole images."""
 
 _PLAIN = ("classifier.init_images_per_class",)
-_TRAINED = ("augment", "classifier", "compile")
+_TRAINED = ("adapters", "augment", "classifier", "compile")
 
 
 def settings_read(method: str, config: RunConfig) -> frozenset[str]:

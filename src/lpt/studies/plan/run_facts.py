@@ -43,6 +43,7 @@ def _phase(section: str, name: str, **omitted: Any) -> dict[str, Fact]:
             f"{name} learning rate of the classifier", omitted["classifier_lr"]
         ),
         f"{section}.optim.key_lr": Fact(f"{name} learning rate of the keys", omitted["key_lr"]),
+        f"{section}.optim.adapter_lr": Fact(f"{name} learning rate of the adapters", None),
         f"{section}.optim.scale_lr": Fact(f"{name} learning rate scales with batch", False),
         f"{section}.optim.momentum": Fact(f"{name} momentum", 0.9),
         f"{section}.optim.weight_decay": Fact(f"{name} weight decay", 0.0),
@@ -68,6 +69,9 @@ RUN_FACTS: Mapping[str, Fact] = {
     "prompts.top_k": Fact("group prompts per image", 2),
     "prompts.key_init": Fact("key initialization", "queries"),
     "prompts.group_init": Fact("group prompt initialization", "shared"),
+    "adapters.width": Fact("adapter width", 0),
+    "adapters.scale": Fact("adapter scale", 0.1),
+    "adapters.train_scale": Fact("adapter scale trained", False),
     "classifier.init": Fact("classifier initialization", "class-means"),
     "classifier.init_images_per_class": Fact("images per class of class means", 100),
     "classifier.mean_weight": Fact("weight of class means", 0.0),

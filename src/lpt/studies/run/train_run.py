@@ -79,8 +79,7 @@ def _train(
             with TensorFile(start.task_file, LIMITS, RunError) as file:
                 found = file.read_all()
             trainer.take_phase1(
-                found["shared_prompts"],
-                found["classifier"],
+                found,
                 seconds=start.seconds,
                 peak_memory=start.peak_memory_bytes,
             )

@@ -12,19 +12,20 @@ from torch import Tensor
 from lpt.data.images.transforms import Transform
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError, ParameterError
-from lpt.files.regular_files import is_file
 from lpt.machine.devices import choose_device
 from lpt.records import Output, Predictions
 from lpt.task.call_checks import OnBatch, check_run, check_split
-from lpt.task.exported.input_file import graph_path, is_input_file, read_inputs
+from lpt.task.class_prior import adjust_predictions
+from lpt.task.exported.input_file import graph_path, read_inputs
 from lpt.task.exported.onnx_file import read_onnx
 from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
+from lpt.task.exported.path_kinds import is_input_file
 from lpt.task.inference.image_inputs import Images
 from lpt.task.inference.run_split import run_split
 from lpt.task.trained_task import Floats, Task
 from lpt.task_spec import TaskSpec
 
-__all__ = ["ExportedTask", "is_exported"]
+__all__ = ["ExportedTask"]
 
 _sessions: "WeakValueDictionary[tuple[str, str], OnnxSession]" = WeakValueDictionary()
 
@@ -32,8 +33,8 @@ _sessions: "WeakValueDictionary[tuple[str, str], OnnxSession]" = WeakValueDictio
 class ExportedTask(Task):
     """A `Task` that ONNX Runtime runs; `lpt.load` makes it from a file of `lpt export`.
 
-    It predicts, gives probabilities and is scored as any task. Features are not part of the graph:
-    `embed` and `model` are refused.
+    It predicts, gives probabilities, takes another prior and is scored as any task. Features are
+    not part of the graph: `embed` and `model` are refused.
 
     Args:
         onnx: the graph with the tensors of the task.
@@ -45,6 +46,7 @@ class ExportedTask(Task):
         self.onnx = onnx
         self.spec = spec
         self.path = path
+        self.prior = None
         self._result = None
 
     def __getattr__(self, name: str) -> Any:
@@ -105,7 +107,7 @@ class ExportedTask(Task):
         """Return logits, labels and matched prompts of every image of a split, as `Task.run`."""
         check_split(split)
         check_run(batch_size, workers, on_batch)
-        return run_split(
+        found = run_split(
             model or self.onnx.predict,
             split,
             transform or self.transform,
@@ -114,12 +116,7 @@ class ExportedTask(Task):
             workers=workers,
             on_batch=on_batch,
         )
-
-
-def is_exported(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is a file of `lpt export`: an ONNX graph, or a task that shares one."""
-    file = Path(path)
-    return file.suffix.lower() == ".onnx" or (is_file(file) and is_input_file(file))
+        return found if self.prior is None else adjust_predictions(self.spec, found, self.prior)
 
 
 def _session(path: Path, device: torch.device) -> OnnxSession:

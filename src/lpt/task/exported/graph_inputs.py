@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.model.two_pass import LongTailedPromptModel
 
 __all__ = ["TaskInputs"]
@@ -23,6 +24,8 @@ class TaskInputs:
         temperature: (1,); softmax(logits / temperature) gives probabilities.
         group_prompts: (M, L-K, P, D); None for a task of phase 1.
         keys: (M, D) of unit length; None for a task of phase 1.
+        adapter_down, adapter_down_bias, adapter_up, adapter_up_bias: of every block, with the scale
+            in the last two (`lpt.backbones.blocks.bottleneck`); None for a task without adapters.
     """
 
     shared_keys: Float[Tensor, "L heads P head_width"]
@@ -31,13 +34,18 @@ class TaskInputs:
     temperature: Float[Tensor, "1"]
     group_prompts: Float[Tensor, "M suffix P D"] | None = None
     keys: Float[Tensor, "M D"] | None = None
+    adapter_down: Float[Tensor, "L D r"] | None = None
+    adapter_down_bias: Float[Tensor, "L r"] | None = None
+    adapter_up: Float[Tensor, "L r D"] | None = None
+    adapter_up_bias: Float[Tensor, "L D"] | None = None
 
     @classmethod
     @torch.no_grad()
     def of(cls, model: LongTailedPromptModel, temperature: float) -> Self:
         """Compute the tensors of a trained model, in float32 on the CPU."""
-        shared = model.shared_kv()
+        shared = model.shared_parts().prompts
         both = model.phases == 2
+        adapters = () if model.adapters is None else model.adapters.scaled()
         return cls(
             torch.cat([kv.key for kv in shared]).cpu(),
             torch.cat([kv.value for kv in shared]).cpu(),
@@ -45,13 +53,15 @@ class TaskInputs:
             torch.tensor([temperature]),
             model.pool.prompts.detach().cpu() if both else None,
             F.normalize(model.pool.keys, dim=1).cpu() if both else None,
+            *(tensor.detach().cpu() for tensor in adapters),
         )
 
     @staticmethod
-    def names(phases: int) -> tuple[str, ...]:
-        """Names of the tensors of a task of one phase or both."""
+    def names(phases: int, *, adapters: bool) -> tuple[str, ...]:
+        """Names of the tensors of a task of one phase or both, with adapters or without."""
         own = ("shared_keys", "shared_values", "classifier", "temperature")
-        return own if phases == 1 else (*own, "group_prompts", "keys")
+        groups = ("group_prompts", "keys") if phases == 2 else ()
+        return (*own, *groups, *(f"adapter_{name}" for name in Bottleneck._fields if adapters))
 
     @property
     def classes(self) -> int:

@@ -12,18 +12,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lpt.errors import LptError, TaskFileError
+from lpt.errors import TaskFileError
 from lpt.files.atomic_files import write_bytes
-from lpt.files.tensor_files import TensorFile, TensorLimits, tensor_bytes
+from lpt.files.tensor_files import TensorFile, tensor_bytes
 from lpt.task.exported.graph_inputs import TaskInputs
-from lpt.task.exported.onnx_file import ExportRecord, OnnxFile, input_sizes
+from lpt.task.exported.onnx_file import (
+    EXPORT_FORMAT,
+    ExportRecord,
+    OnnxFile,
+    format_version,
+    input_sizes,
+)
 from lpt.task_file import LARGEST_VALUE, parse_spec
-from lpt.task_spec import TaskSpec
+from lpt.task_spec import LIMITS, TaskSpec
 
-__all__ = ["InputFile", "graph_path", "is_input_file", "read_inputs", "write_inputs"]
-
-INPUT_FORMAT = 1
-LIMITS = TensorLimits(file_bytes=2**32, header_bytes=2**23)
+__all__ = ["InputFile", "graph_path", "read_inputs", "write_inputs"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class InputFile:
             and own.backbone.layer_norm_eps == other.backbone.layer_norm_eps
             and (own.phases, own.shared_blocks, own.top_k)
             == (other.phases, other.shared_blocks, other.top_k)
+            and bool(own.adapter_width) == bool(other.adapter_width)
         )
         if not same:
             raise TaskFileError(
@@ -64,27 +68,17 @@ class InputFile:
 
 
 def graph_path(folder: Path, spec: TaskSpec) -> Path:
-    """Return the path of the graph of a backbone, image size, K, T and phases."""
+    """Return the path of the graph of a backbone, image size, K, T, phases and adapters or none."""
     backbone = spec.backbone
     parts = [f"vit-{backbone.sha256[:12]}-{backbone.image_size}px"]
     parts += [f"k{spec.shared_blocks}-t{spec.top_k}"] if spec.phases == 2 else ["phase1"]
+    parts += ["adapters"] if spec.adapter_width else []
     return folder / f"{'-'.join(parts)}.onnx"
-
-
-def is_input_file(path: Path) -> bool:
-    """Whether a file says that it is a task that shares a graph."""
-    if path.suffix.lower() != ".safetensors":
-        return False
-    try:
-        with TensorFile(path, LIMITS, TaskFileError) as file:
-            return "lpt_inputs" in file.metadata
-    except LptError:
-        return False
 
 
 def write_inputs(path: Path, inputs: TaskInputs, spec: TaskSpec) -> None:
     """Write the file of a task atomically."""
-    metadata = {"lpt_inputs": str(INPUT_FORMAT), "spec": spec.model_dump_json()}
+    metadata = {"lpt_inputs": format_version(spec), "spec": spec.model_dump_json()}
     tensors = {name: value.contiguous() for name, value in inputs.tensors().items()}
     write_bytes(path, tensor_bytes(tensors, metadata))
 
@@ -95,7 +89,7 @@ def read_inputs(path: Path) -> InputFile:
     Raises: TaskFileError naming the file and what is wrong with it.
     """
     with TensorFile(path, LIMITS, TaskFileError) as file:
-        spec = parse_spec(path, file.metadata, "lpt_inputs", INPUT_FORMAT)
+        spec = parse_spec(path, file.metadata, "lpt_inputs", EXPORT_FORMAT)
         _check_kinds(file, spec)
         tensors = {name: file.read(name) for name in file.kinds}
     for name, value in tensors.items():

@@ -26,13 +26,17 @@ __all__ = [
     "ExportRecord",
     "OnnxFile",
     "checked_onnx",
+    "format_version",
     "input_sizes",
     "needed_module",
     "read_onnx",
 ]
 
-EXPORT_FORMAT = 1
-"""The format version that `lpt export` writes. Every version up to it is read."""
+EXPORT_FORMAT = 2
+"""The latest format version. Every version up to it is read.
+
+2 adds adapters. A file without adapters is written in version 1.
+"""
 
 MAX_BYTES = 2**31 - 1
 """Of a file: the most that one protobuf message may have."""
@@ -102,6 +106,11 @@ def needed_module(name: str) -> ModuleType:
         ) from error
 
 
+def format_version(spec: TaskSpec) -> str:
+    """Return the version of the format in which a task is exported: the oldest that can hold it."""
+    return str(EXPORT_FORMAT if spec.adapter_width else EXPORT_FORMAT - 1)
+
+
 def input_sizes(spec: TaskSpec, record: ExportRecord) -> dict[str, tuple[int, ...]]:
     """Return the sizes of every input of a graph, for one image."""
     side = spec.backbone.image_size
@@ -116,7 +125,9 @@ def input_sizes(spec: TaskSpec, record: ExportRecord) -> dict[str, tuple[int, ..
     if spec.phases == 2:
         sizes["group_prompts"] = (shape.pool_size, suffix, shape.length, width)
         sizes["keys"] = (shape.pool_size, width)
-    return sizes
+    folded = {"adapter_scale"}  # it is part of the weights here
+    own = spec.tensor_sizes(record.depth, width)
+    return sizes | {n: own[n] for n in own if n.startswith("adapter_") and n not in folded}
 
 
 def read_onnx(path: Path) -> OnnxFile:

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from lpt.config.ranges import MAX_EPOCHS
 from lpt.errors import RunError
 from lpt.files.atomic_files import write_atomic
 from lpt.files.json_files import Count, Number, Record, validated_json
@@ -34,7 +35,6 @@ __all__ = [
 VERSION = 1
 
 _LIMITS = TensorLimits(file_bytes=2**36)
-MAX_EPOCHS = 1_000_000
 _REMEDY = "Start a new run in another folder."
 
 

@@ -10,7 +10,7 @@ from lpt.config import OptimConfig
 
 __all__ = ["ROLES", "build_optimizer", "schedule", "set_lrs"]
 
-ROLES = ("prompts", "keys", "backbone", "classifier")
+ROLES = ("prompts", "adapters", "keys", "backbone", "classifier")
 """Roles of parameters (param groups); each role may have its own learning rate.
 
 "backbone" stands for trainable parameters in a copy of the backbone: its own or added ones.

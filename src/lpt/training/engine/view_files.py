@@ -150,7 +150,7 @@ class StoredRows:
     def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Return the rows of these numbers. Raises: RunError if the file is cut off."""
         found = np.empty((len(rows), *self.layout.shape), self.layout.dtype)
-        size, places = self.layout.bytes, memoryview(found.reshape(-1).view(np.uint8))
+        size, places = self.layout.bytes, found.reshape(-1).view(np.uint8).data
         for place, row in enumerate(rows.tolist()):
             into = places[place * size : (place + 1) * size]
             if os.preadv(self._handle, [into], row * size) < size:

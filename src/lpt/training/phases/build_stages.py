@@ -23,13 +23,23 @@ def build_model(
     num_classes: int,
     kind: type[LongTailedPromptModel] = LongTailedPromptModel,
 ) -> LongTailedPromptModel:
-    """Build a model with the prompt sizes P, K, M, T and the dropout of a configuration.
+    """Build a model with the prompt sizes P, K, M, T, adapters and dropout of a configuration.
 
     Raises: ConfigError if they do not fit the backbone.
     """
-    prompts = config.prompts
+    prompts, adapters = config.prompts, config.adapters
     shape = PromptShape(prompts.length, prompts.shared_blocks, prompts.pool_size, prompts.top_k)
-    return kind(backbone, num_classes, shape, dropout=config.classifier.dropout)
+    model = kind(
+        backbone,
+        num_classes,
+        shape,
+        dropout=config.classifier.dropout,
+        adapter_width=adapters.width,
+        adapter_scale=adapters.scale,
+    )
+    if model.adapters is not None:
+        model.adapters.scale.requires_grad_(adapters.train_scale)
+    return model
 
 
 def build_stage(

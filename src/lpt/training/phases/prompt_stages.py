@@ -20,7 +20,13 @@ from lpt.training.engine.stage import (
 )
 from lpt.training.engine.step_batch import Inputs, StepBatch
 
-__all__ = ["GroupStage", "SharedStage", "configured_branches", "configured_loss"]
+__all__ = [
+    "GroupStage",
+    "SharedStage",
+    "adapter_group",
+    "configured_branches",
+    "configured_loss",
+]
 
 
 def configured_loss(phase: PhaseConfig, counts: Tensor) -> Loss:
@@ -39,6 +45,13 @@ def configured_branches(phase: PhaseConfig, loss: Loss, instance: Loss) -> list[
         loss, instance: losses of the class-balanced and of the instance-balanced branch.
     """
     return branches_of(phase.sampler, loss, instance, phase.dual_sampler, phase.eta)
+
+
+def adapter_group(model: LongTailedPromptModel) -> dict[str, list[nn.Parameter]]:
+    """Return the adapters as a group of parameters by role; {} without adapters."""
+    if model.adapters is None:
+        return {}
+    return {"adapters": [p for p in model.adapters.parameters() if p.requires_grad]}
 
 
 def _lower_lr(phase: str) -> str:
@@ -65,7 +78,7 @@ class _PromptStage(Stage):
 
 
 class SharedStage(_PromptStage):
-    """Phase 1: shared prompts and classifier are trained.
+    """Phase 1: shared prompts, adapters (if the model has them) and classifier are trained.
 
     Source: LPT (ICLR 2023), section 4.1.
     """
@@ -75,9 +88,10 @@ class SharedStage(_PromptStage):
     remedy = _lower_lr(name)
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Return shared prompts and classifier."""
+        """Return shared prompts, adapters and classifier."""
         return {
             "prompts": [self.model.shared.prompts],
+            **adapter_group(self.model),
             "classifier": [self.model.classifier.weight],
         }
 
@@ -87,7 +101,9 @@ class SharedStage(_PromptStage):
 
 
 class GroupStage(_PromptStage):
-    """Phase 2: group prompts, keys and classifier are trained; the shared prompts are frozen.
+    """Phase 2: group prompts, keys and classifier are trained.
+
+    The shared prompts and the adapters are frozen.
 
     Source: LPT (ICLR 2023), section 4.2.
     """
@@ -122,7 +138,7 @@ class GroupStage(_PromptStage):
     def output(self, inputs: Inputs) -> Output:
         """Match group prompts, then run the last L-K blocks with them."""
         with torch.no_grad():
-            shared = self.model.shared_kv()
+            shared = self.model.shared_parts()
         prefix = Prefix(inputs["tokens"], inputs["query"])
         return self.model.phase2(prefix, shared, dropout_mask=inputs.get("dropout_mask"))
 

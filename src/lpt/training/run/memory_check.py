@@ -24,11 +24,12 @@ _KEPT = 6
 
 
 def prompt_bytes(config: RunConfig, backbone: FrozenViT, classes: int) -> int:
-    """Bytes of prompts, keys and classifier with their gradients and optimiser states."""
+    """Bytes of prompts, keys, classifier and adapters with gradients and optimiser states."""
     prompts, width = config.prompts, backbone.width
     first = backbone.depth // 2 if prompts.shared_blocks is None else prompts.shared_blocks
     group = max(backbone.depth - first, 0) * prompts.length + 1  # and a key
     numbers = backbone.depth * prompts.length + prompts.pool_size * group + classes
+    numbers += 2 * backbone.depth * config.adapters.width
     return _COPIES * _FLOAT * numbers * width
 
 
@@ -104,12 +105,14 @@ def check_run_memory(context: TrainingContext) -> None:
     """
     config, classes = context.config, context.data.num_classes
     prompts = config.prompts
+    sizes = {"prompts.length": prompts.length, "prompts.pool_size": prompts.pool_size}
+    if config.adapters.width:
+        sizes["adapters.width"] = config.adapters.width
     _check(
         prompt_bytes(config, context.backbone, classes),
         context.accelerator.device,
-        f"prompts.length={prompts.length}, prompts.pool_size={prompts.pool_size} with {classes:,} "
-        "classes",
-        "Lower prompts.length or prompts.pool_size.",
+        f"{', '.join(f'{name}={value}' for name, value in sizes.items())} with {classes:,} classes",
+        f"Lower {' or '.join(sizes)}.",
     )
     scored = max(map(len, context.evaluation_splits.values()), default=0)
     _check(

@@ -36,6 +36,7 @@ def phase_cache(
         "LayerNorm eps": spec.layer_norm_eps,
         "augmentation": config.augment.model_dump(mode="json"),
         "shared prompts": hash_weights({"shared": model.shared.prompts}),
+        **_adapters(model),
         "shared blocks": model.split,
         "precision": context.accelerator.mixed_precision,
     }
@@ -51,3 +52,10 @@ def phase_cache(
         device=context.accelerator.device,
         autocast=context.autocast,
     )
+
+
+def _adapters(model: LongTailedPromptModel) -> dict[str, str]:
+    """Their hash; nothing without adapters, so that caches of such runs stay valid."""
+    if model.adapters is None:
+        return {}
+    return {"adapters": hash_weights(dict(model.adapters.named_parameters()))}

@@ -9,11 +9,10 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lpt.config import RunConfig, load_config
+from lpt.config import RunConfig
 from lpt.errors import RunError
 from lpt.files.atomic_files import (
     UNFINISHED,
-    check_no_links,
     check_writable,
     remove_unfinished,
     write_atomic,
@@ -25,6 +24,7 @@ from lpt.files.made_here import ORIGIN, mark
 from lpt.training.engine.checkpoint import Checkpoint, read_tensors
 from lpt.training.run.data_identity import IMAGE_SIZES, IMAGE_TIMES
 from lpt.training.run.run_environment import environment
+from lpt.training.run.run_files import RunFiles
 from lpt.training.run.run_origin import named_places
 from lpt.training.run.run_records import read_identity, read_metrics
 
@@ -37,12 +37,10 @@ _BEFORE_CONFIG = (".lock", "environment.json", "identity.json", ORIGIN)
 """Files written before config.yaml, which makes a folder a run; without it there is no run yet."""
 
 
-class RunFolder:
-    """The files of one run. Finished files are never deleted.
+class RunFolder(RunFiles):
+    """The folder of a run that is written. Finished files are never deleted.
 
-    config.yaml, environment.json, identity.json, origin.json, metrics.jsonl, results.json,
-    task.safetensors, checkpoints/{last, best-PHASE, best-PHASE-selected}.safetensors. A lock on
-    `.lock` keeps other processes from writing.
+    A lock on `.lock` keeps other processes from writing.
 
     Args:
         path: the folder; created by `create`.
@@ -52,38 +50,9 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         self.records: list[dict[str, Any]] = []
         self._lock: FileLock | None = None
-
-    @property
-    def config_file(self) -> Path:
-        """The resolved configuration."""
-        return self.path / "config.yaml"
-
-    @property
-    def identity_file(self) -> Path:
-        """Fingerprints of the data and backbone of the run."""
-        return self.path / "identity.json"
-
-    @property
-    def metrics_file(self) -> Path:
-        """Metrics: one line of JSON per epoch."""
-        return self.path / "metrics.jsonl"
-
-    @property
-    def task_file(self) -> Path:
-        """The trained task, the result of the run."""
-        return self.path / "task.safetensors"
-
-    @property
-    def last_file(self) -> Path:
-        """The checkpoint to resume from."""
-        return self.path / "checkpoints" / "last.safetensors"
-
-    def best_file(self, stage: str) -> Path:
-        """Weights of a stage's best epoch, by macro accuracy on validation images."""
-        return self.path / "checkpoints" / f"best-{stage}.safetensors"
 
     def check_free(self) -> None:
         """Check, before anything is computed, that a new run can be written here.
@@ -134,11 +103,6 @@ class RunFolder:
         config = self.read_config()
         self._claim()
         return config
-
-    def read_config(self) -> RunConfig:
-        """Read the configuration, also of an older lpt. Raises: RunError if it is damaged."""
-        check_no_links(self.path)
-        return load_config(self.config_file, warn=False)
 
     def check_identity(self, identity: Mapping[str, Any]) -> str | None:
         """Check that data and backbone are those that the run started with.

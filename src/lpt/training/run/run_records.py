@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from lpt.config.ranges import MAX_EPOCHS
 from lpt.errors import RunError
 from lpt.files.json_files import (
     MAX_JSON_BYTES,
@@ -16,7 +17,6 @@ from lpt.files.json_files import (
     validated_json,
 )
 from lpt.files.regular_files import read_regular
-from lpt.training.engine.checkpoint import MAX_EPOCHS
 
 __all__ = ["read_environment", "read_identity", "read_metrics"]
 

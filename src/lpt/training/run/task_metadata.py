@@ -6,12 +6,10 @@ from lpt.escape import printable
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task.run_result import Summary
 from lpt.task_file import BackboneRecord, TaskSpec
+from lpt.training.run.task_calibration import TaskCalibration
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["DEFAULT_TEMPERATURE", "task_metadata"]
-
-DEFAULT_TEMPERATURE: float = TaskSpec.model_fields["temperature"].default
-"""Softmax temperature of a task without validation images."""
+__all__ = ["task_metadata"]
 
 
 def task_metadata(
@@ -19,8 +17,7 @@ def task_metadata(
     context: TrainingContext,
     model: LongTailedPromptModel,
     *,
-    temperature: float,
-    prior_power: float | None = None,
+    calibration: TaskCalibration,
     metrics: Mapping[str, Mapping[str, Summary]],
 ) -> TaskSpec:
     """Collect the metadata of a trained task.
@@ -28,8 +25,7 @@ def task_metadata(
     Args:
         name: name of the task.
         model: its `phases` says whether the task has group prompts.
-        temperature: calibrated softmax temperature of the cosine logits.
-        prior_power: from `lpt.evaluation.priors.fit_prior_power`; None if it was not measured.
+        calibration: measured on validation images.
         metrics: by phase and split, as in `Result.metrics`.
     """
     backbone, shape = context.backbone.spec, model.shape
@@ -43,13 +39,16 @@ def task_metadata(
         prompt_length=shape.length,
         pool_size=shape.pool_size,
         top_k=shape.top_k,
+        adapter_width=model.adapter_width,
         phases=2 if model.phases == 2 else 1,
         resize_rule=context.config.augment.resize_rule,
         resize=context.resize,
         many_above=context.groups.many_above,
         few_below=context.groups.few_below,
-        temperature=temperature,
-        prior_power=prior_power,
+        temperature=calibration.temperature,
+        prior_power=calibration.prior_power,
+        validation=calibration.validation,
+        history=context.history,
         metrics={
             phase: {split: dict(summary) for split, summary in scores.items()}
             for phase, scores in metrics.items()

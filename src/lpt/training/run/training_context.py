@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from PIL import Image
@@ -19,6 +18,7 @@ from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform, eval_transform, train_transform
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.manifest import Manifest, Split
+from lpt.data.sampling import sample_per_class
 from lpt.errors import DataError
 from lpt.evaluation import Metrics, evaluate
 from lpt.evaluation.inference import predict
@@ -26,13 +26,14 @@ from lpt.losses import check_loss
 from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
+from lpt.task_records import TaskEdit
 from lpt.task_spec import check_class_names
 from lpt.training.engine.stage import Inputs
 from lpt.training.run.device_setup import default_workers, make_accelerator
 from lpt.training.run.run_data import anchored_config, open_configured
 from lpt.training.run.run_state import RunState
 
-__all__ = ["TrainingContext", "sample_per_class"]
+__all__ = ["TrainingContext"]
 
 EVAL_BATCH = 64
 """Images per batch in evaluation."""
@@ -58,6 +59,7 @@ class TrainingContext:
         accelerator: device and precision.
         backbone: the frozen backbone, on the device.
         workers: number of loading processes.
+        history: changes of the task that the run starts from; they become part of its own task.
     Raises: DataError if the data cannot be opened or has a single class; ConfigError for settings
         that do not fit; BackboneError if the backbone cannot be loaded.
     """
@@ -96,6 +98,7 @@ class TrainingContext:
         self.state = RunState.resolved(config, train_images=len(self.train_split), backbone=name)
         self.backbone = backbone.to(self.accelerator.device)
         self.workers = default_workers(self.accelerator, config.data.workers)
+        self.history: tuple[TaskEdit, ...] = ()
 
     @property
     def config(self) -> RunConfig:
@@ -280,20 +283,3 @@ class TrainingContext:
         """The splits "val" (`validation`) and "test", those that have images."""
         splits = {"val": self.validation, "test": self.data.splits.get("test")}
         return {name: split for name, split in splits.items() if split is not None and len(split)}
-
-
-def sample_per_class(labels: npt.NDArray[np.int64], most: int, seed: int) -> npt.NDArray[np.int64]:
-    """Draw at most `most` images of each class at random.
-
-    Args:
-        labels: (n,) class indices.
-    Returns: sorted indices into `labels`.
-
-    >>> sample_per_class(np.array([0, 0, 0, 1]), most=1, seed=0).tolist()[1:]
-    [3]
-    """
-    shuffled = random_stream(seed, Stream.CLASS_MEAN_IMAGES).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    sorted_labels = labels[by_class]
-    rank = np.arange(len(labels)) - np.searchsorted(sorted_labels, sorted_labels, side="left")
-    return np.sort(by_class[rank < most])

@@ -5,8 +5,6 @@ import socket
 import threading
 import time
 
-import pytest
-
 PREDICT = "/v1/tasks/insects/predict"
 
 
@@ -141,23 +139,14 @@ def test_a_client_that_leaves_cancels_what_waits(server, tasks):
     assert tasks.cancelled == 1
 
 
-@pytest.mark.slow
-def test_slow_clients_do_not_slow_the_others(server):
-    def p99() -> float:
-        times = []
-        for _ in range(300):
-            began = time.perf_counter()
-            assert post(server, b"image:0")[0] == 200
-            times.append(time.perf_counter() - began)
-        return sorted(times)[int(0.99 * len(times))]
-
-    post(server, b"image:0")
-    alone = p99()
+def test_clients_that_do_not_finish_do_not_keep_the_others_from_an_answer(server):
     head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n".encode()
     slow = [socket.create_connection(server.address) for _ in range(300)]
     for one in slow:
         one.sendall(head + b"x")
-    crowded = p99()
+    for _ in range(5):
+        began = time.monotonic()
+        assert post(server, b"image:0")[0] == 200
+        assert time.monotonic() - began < 2
     for one in slow:
         one.close()
-    assert crowded < 3 * alone + 0.01

@@ -95,6 +95,23 @@ def test_below_the_threshold_the_page_is_not_sure(browser, server):
     assert "The best guess is dog" in text(browser, "article")
 
 
+def test_the_nearest_training_images_are_shown_once_they_are_read(browser, server, tasks):
+    tasks.preparing = 1
+    opened(browser, server)
+    give(browser, photo())
+    assert "reading the training images" in text(browser, ".near")
+    browser.value("document.querySelector('.near button').click()")
+    wait_for(browser, "document.querySelectorAll('.nearest img').length === 3")
+    wait_for(browser, "[...document.querySelectorAll('.nearest img')].every((i) => i.naturalWidth)")
+    assert "similarity 0.30" in text(browser, ".nearest")
+    alt = browser.value("document.querySelector('.nearest img').alt")
+    assert alt == "Training image of dog"
+    assert "Of 350 training images" in text(browser, ".near")
+    opened(browser, server, "?task=plain")
+    give(browser, photo())
+    assert browser.value("document.querySelectorAll('.near').length") == 0
+
+
 def test_names_of_classes_are_never_markup(browser, server):
     opened(browser, server)
     give(browser, photo())

@@ -22,6 +22,7 @@ def test_raw_bytes_give_classes_probabilities_prompts_and_the_version(client):
     assert found["classes"][0] == {"label": "bee", "index": 1, "probability": pytest.approx(0.7)}
     assert len(found["classes"]) == 4
     assert (found["matched"], found["sure"], found["embedding"]) == ([1, 3], True, None)
+    assert found["nearest"] is None
     assert found["seconds"] == {"decode": 0.001, "wait": 0.002, "compute": 0.003}
 
 
@@ -32,6 +33,20 @@ def test_the_query_sets_top_threshold_and_embedding(client):
     assert len(found["classes"]) == 2
     assert found["sure"] is False
     assert found["embedding"] == [0, 1, 2]
+
+
+def test_nearest_training_images_come_with_a_prediction_that_asks_for_them(client, tasks):
+    (found,) = client.post(PREDICT, params={"nearest": 2}, content=b"image:0").json()["predictions"]
+    near = found["nearest"]
+    assert (near["state"], near["searched"], len(near["images"])) == ("ready", 350, 2)
+    assert near["images"][0]["label"] == "dog"
+    assert base64.b64decode(near["images"][0]["thumbnail"])[:2] == b"\xff\xd8"
+    assert found["embedding"] is None
+    body = {"images": [encoded(b"image:0")], "nearest": 1, "embedding": True}
+    (other,) = client.post("/v1/tasks/plain/predict", json=body).json()["predictions"]
+    assert other["nearest"] == {"state": "unavailable", "searched": 0, "images": []}
+    assert other["embedding"] == [0, 1, 2]
+    assert client.post(PREDICT, params={"nearest": 13}, content=b"image:0").status_code == 422
 
 
 def test_a_task_without_a_threshold_is_neither_sure_nor_not(client):

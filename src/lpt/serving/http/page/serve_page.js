@@ -3,6 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const SHOTS = [["overall", "All"], ["many", "Frequent"], ["medium", "Medium"], ["few", "Rare"]];
 const MOST = 32; // photos of one selection
+const NEAREST = 6; // training images beside a result
 let details = null; // of the chosen task
 
 function element(tag, className, text) {
@@ -125,20 +126,58 @@ function card(file) {
   return text;
 }
 
-function showPrediction(text, found) {
+function trainingImage(one) {
+  const item = element("li");
+  const image = element("img");
+  const bytes = Uint8Array.from(atob(one.thumbnail), (character) => character.charCodeAt(0));
+  image.alt = "Training image of " + one.label;
+  image.src = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+  image.addEventListener("load", () => URL.revokeObjectURL(image.src));
+  const known = details.classes[one.index];
+  const rare = known && groupOf(known.training_images) === "few";
+  item.append(image, element("span", rare ? "rare" : "", one.label), element("span", "soft", "similarity " + one.similarity.toFixed(2)));
+  return item;
+}
+
+function showNearest(text, nearest, again) {
+  if (!nearest || nearest.state === "unavailable") return;
+  const part = element("div", "near");
+  if (nearest.state === "preparing") {
+    const button = element("button", "", "Show nearest training images");
+    button.type = "button";
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      try {
+        const found = await again();
+        part.remove();
+        showNearest(text, found.nearest, again);
+      } catch (error) { problem(error.message); button.disabled = false; }
+    });
+    part.append(element("p", "soft", "The server is reading the training images of this task."), button);
+  } else {
+    const list = element("ul", "nearest");
+    list.append(...nearest.images.map(trainingImage));
+    part.append(element("h4", "", "Nearest training images"), list,
+      element("p", "soft", "Of " + nearest.searched.toLocaleString() + " training images, as the task sees them."));
+  }
+  text.append(part);
+}
+
+function showPrediction(text, found, again) {
   const best = found.classes[0];
   text.firstChild.textContent = found.sure === false ? "Not sure" : best.label;
   if (found.sure === false) text.append(element("p", "", "The best guess is " + best.label + ", below the threshold."));
   const list = element("ol", "classes");
   list.append(...found.classes.map(classLine));
   text.append(list);
+  showNearest(text, found.nearest, again);
 }
 
 async function classify(files) {
   const photos = [...files].filter((file) => !file.type || file.type.startsWith("image/")).slice(0, MOST);
   if (!photos.length || !details) { if (files.length) problem("These files are not photos."); return; }
   problem("");
-  const query = new URLSearchParams({ top: "5" });
+  const query = new URLSearchParams({ top: "5", nearest: String(NEAREST) });
   const limit = $("threshold").value;
   if (limit !== "" && $("threshold").checkValidity()) query.set("threshold", String(Number(limit) / 100));
   const path = "/v1/tasks/" + encodeURIComponent(details.name) + "/predict?" + query;
@@ -147,10 +186,13 @@ async function classify(files) {
   const spoken = [];
   for (const photo of photos) { // one after the other: the server is shared
     const text = card(photo);
-    try {
+    const ask = async () => {
       const body = await call(path, { method: "POST", body: photo, headers: { "Content-Type": "application/octet-stream" } });
-      const found = body.predictions[0];
-      showPrediction(text, found);
+      return body.predictions[0];
+    };
+    try {
+      const found = await ask();
+      showPrediction(text, found, ask);
       spoken.push(text.firstChild.textContent + ", " + percent(found.classes[0].probability));
       done += 1;
     } catch (error) {

@@ -110,7 +110,7 @@ async def _infer(
     body = await read_body(request.receive)
     given, blobs = await run_in_threadpool(parse_infer, body, request.headers.get(_SIZES))
     wanted = _wanted(given)
-    card = tasks.card(task)
+    card = await run_in_threadpool(tasks.card, task)
     images = await run_in_threadpool(
         read_images, given, blobs, card.image_size, settings.max_images
     )

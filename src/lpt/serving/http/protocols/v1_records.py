@@ -1,13 +1,19 @@
 """Bodies of the calls under /v1."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from lpt.serving.serving_records import NearestState
 
 __all__ = [
     "TASK_PATTERN",
     "ClassProbability",
     "ImagePrediction",
+    "NamedPrior",
+    "NearestImage",
+    "NearestTrainingImages",
+    "NumberNearest",
     "PredictAnswer",
     "PredictBody",
     "ServedClass",
@@ -27,6 +33,26 @@ Threshold = Annotated[
     Field(ge=0, le=1, description="Probability below which the most probable class is not sure."),
 ]
 
+NamedPrior = Annotated[
+    Literal["uniform", "training"],
+    Field(description="Class frequencies of the images: all alike, or as in training."),
+]
+ClassName = Annotated[str, Field(max_length=10_000)]
+Frequency = Annotated[float, Field(ge=0, le=1e15)]
+GivenPrior = Annotated[
+    dict[ClassName, Frequency],
+    Field(
+        min_length=1,
+        max_length=100_000,
+        description="Class frequencies of the images by class name; other classes have 0.",
+    ),
+]
+
+
+NumberNearest = Annotated[
+    int, Field(ge=0, le=12, description="Number of nearest training images per image.")
+]
+
 
 class PredictBody(BaseModel):
     """Images in JSON. Fields that are not given are taken from the query."""
@@ -37,6 +63,8 @@ class PredictBody(BaseModel):
     top: Top | None = None
     threshold: Threshold | None = None
     embedding: bool | None = None
+    nearest: NumberNearest | None = None
+    prior: NamedPrior | GivenPrior | None = None
 
 
 class ClassProbability(BaseModel):
@@ -47,10 +75,32 @@ class ClassProbability(BaseModel):
     probability: float
 
 
+class NearestImage(BaseModel):
+    """A training image: cosine of the features, and a JPEG in base64."""
+
+    label: str
+    index: int
+    similarity: float
+    thumbnail: str
+
+
+class NearestTrainingImages(BaseModel):
+    """The nearest of the training images that were searched.
+
+    `state` is "preparing" while they are being read, and "unavailable" where the task has no run
+    folder, its data is gone, or the server does not offer them.
+    """
+
+    state: NearestState
+    searched: int
+    images: list[NearestImage]
+
+
 class ImagePrediction(BaseModel):
     """The prediction of one image.
 
-    `sure` is null where there is no threshold. `seconds` has the time of each stage.
+    `sure` is null where there is no threshold, `nearest` where it was not asked for. `seconds` has
+    the time of each stage.
     """
 
     image: str | None
@@ -59,6 +109,7 @@ class ImagePrediction(BaseModel):
     classes: list[ClassProbability]
     matched: list[int]
     embedding: list[float] | None
+    nearest: NearestTrainingImages | None
     seconds: dict[str, float]
 
 

@@ -1,5 +1,6 @@
 """The calls under /v1: predict, list the tasks, describe one."""
 
+import base64
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -14,6 +15,10 @@ from lpt.serving.http.protocols.v1_records import (
     TASK_PATTERN,
     ClassProbability,
     ImagePrediction,
+    NamedPrior,
+    NearestImage,
+    NearestTrainingImages,
+    NumberNearest,
     PredictAnswer,
     PredictBody,
     ServedClass,
@@ -30,8 +35,9 @@ from lpt.serving.http.request_body import (
     parse_parts,
     parse_record,
 )
+from lpt.serving.http.request_prior import PriorGiven
 from lpt.serving.http.served_tasks import ServedTasks
-from lpt.serving.serving_records import Answer, TaskCard
+from lpt.serving.serving_records import Answer, NearestImages, TaskCard
 
 __all__ = ["TaskName", "v1_routes"]
 
@@ -67,15 +73,19 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
         embedding: Annotated[
             bool, Query(description="Whether to return the feature of each image.")
         ] = False,
+        nearest: Annotated[NumberNearest, Query()] = 0,
+        prior: Annotated[NamedPrior | None, Query()] = None,
     ) -> PredictAnswer:
         """Predict the classes of one image (raw bytes) or of several (multipart, JSON)."""
-        kind = media_type(request.headers)
+        kind, frequencies = media_type(request.headers), PriorGiven(prior)
         body = await read_body(request.receive)
         if kind == "application/json":
             given = await run_in_threadpool(parse_record, PredictBody, body)
             top = top if given.top is None else given.top
             threshold = threshold if given.threshold is None else given.threshold
             embedding = embedding if given.embedding is None else given.embedding
+            nearest = nearest if given.nearest is None else given.nearest
+            frequencies = PriorGiven(prior if given.prior is None else given.prior)
             check_number(len(given.images), settings.max_images)
             images = await run_in_threadpool(_from_base64, given.images)
         elif kind == "multipart/form-data":
@@ -90,16 +100,23 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
                 "application/json.",
             )
         check_number(len(images), settings.max_images)
+        await run_in_threadpool(frequencies.check, tasks, task)
         answers = await answer_images(
-            request, tasks, task, [image.data for image in images], embedding=embedding
+            request,
+            tasks,
+            task,
+            [image.data for image in images],
+            embedding=embedding or nearest > 0,
         )
-        return PredictAnswer(
-            task=answers[0].task,
-            predictions=[
-                _prediction(answer, image.name, top, threshold)
-                for answer, image in zip(answers, images, strict=True)
-            ],
-        )
+        predictions = [
+            _prediction(answer, image.name, top, threshold, embedding)
+            for answer, image in zip(frequencies.applied(answers), images, strict=True)
+        ]
+        if nearest:
+            for prediction, answer in zip(predictions, answers, strict=True):
+                found = await run_in_threadpool(tasks.nearest, answer, nearest)
+                prediction.nearest = _nearest(answer, found)
+        return PredictAnswer(task=answers[0].task, predictions=predictions)
 
     return routes
 
@@ -109,7 +126,7 @@ def _from_base64(texts: list[str]) -> list[GivenImage]:
 
 
 def _prediction(
-    answer: Answer, name: str | None, top: int, threshold: float | None
+    answer: Answer, name: str | None, top: int, threshold: float | None, embedding: bool
 ) -> ImagePrediction:
     classes = [
         ClassProbability(label=label, index=index, probability=probability)
@@ -122,9 +139,23 @@ def _prediction(
         sure=None if limit is None else classes[0].probability >= limit,
         classes=classes,
         matched=list(answer.matched),
-        embedding=None if answer.embedding is None else answer.embedding.tolist(),
+        embedding=answer.embedding.tolist() if embedding and answer.embedding is not None else None,
+        nearest=None,
         seconds=dict(answer.timings),
     )
+
+
+def _nearest(answer: Answer, found: NearestImages) -> NearestTrainingImages:
+    images = [
+        NearestImage(
+            label=answer.labels[image.index],
+            index=image.index,
+            similarity=image.similarity,
+            thumbnail=base64.b64encode(image.thumbnail).decode(),
+        )
+        for image in found.images
+    ]
+    return NearestTrainingImages(state=found.state, searched=found.searched, images=images)
 
 
 def _summary(card: TaskCard) -> TaskSummary:

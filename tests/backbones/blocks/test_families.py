@@ -1,11 +1,11 @@
-"""The table of adapters: a block class is found, any other is not, and a new line is enough."""
+"""The table of families: a block class is found, any other is not, and a new line is enough."""
 
 import torch
 from timm.models.vision_transformer import Block, ParallelThingsBlock, VisionTransformer
 
 from lpt.backbones import FrozenViT
-from lpt.backbones.blocks import adapters
-from lpt.backbones.blocks.adapters import adapt
+from lpt.backbones.blocks import families
+from lpt.backbones.blocks.families import wrap
 from lpt.backbones.blocks.timm_vit import TimmViTBlock
 
 
@@ -13,18 +13,18 @@ class OwnBlock(Block):
     """A block class that is not in the table."""
 
 
-def test_timms_block_has_an_adapter():
-    assert isinstance(adapt(Block(16, 2)), TimmViTBlock)
+def test_timms_block_has_a_wrapper():
+    assert isinstance(wrap(Block(16, 2)), TimmViTBlock)
 
 
 def test_other_blocks_have_none():
-    assert adapt(ParallelThingsBlock(16, 2)) is None
-    assert adapt(OwnBlock(16, 2)) is None
+    assert wrap(ParallelThingsBlock(16, 2)) is None
+    assert wrap(OwnBlock(16, 2)) is None
 
 
 def test_a_line_in_the_table_makes_another_block_usable(monkeypatch):
-    table = {**adapters.ADAPTERS, OwnBlock: TimmViTBlock}
-    monkeypatch.setattr(adapters, "ADAPTERS", table)
+    table = {**families.FAMILIES, OwnBlock: TimmViTBlock}
+    monkeypatch.setattr(families, "FAMILIES", table)
     model = VisionTransformer(
         img_size=8, patch_size=4, embed_dim=16, depth=2, num_heads=2, block_fn=OwnBlock
     )

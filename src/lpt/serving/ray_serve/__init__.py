@@ -1,0 +1,1 @@
+"""An application for Ray Serve: replicas on many machines; needs the extra lpt[ray]."""

@@ -1,0 +1,1 @@
+"""Decisions from probabilities: sets of labels and thresholds, from scores that a task stores."""

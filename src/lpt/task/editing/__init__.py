@@ -1,0 +1,1 @@
+"""A task whose classes change without training: every change makes a new task file."""
