@@ -9,6 +9,7 @@ from tools.fuzz.lying_parquet import lying, sound
 from tools.fuzz.thrift import field, split_footer, with_footer
 
 from lpt.data.parquet.parquet_footer import read_footer
+from lpt.data.parquet.parquet_limits import read_bounded
 from lpt.data.parquet.parquet_reader import open_parquet
 from lpt.data.parquet.thrift_fields import Kind
 from lpt.errors import DataError
@@ -49,7 +50,9 @@ def test_a_column_of_another_type_than_the_schema_is_refused(type_: int, tmp_pat
         open_parquet(path)
 
 
-@pytest.mark.parametrize("change", ["no columns", "no facts", "twice", "encrypted", "rows"])
+@pytest.mark.parametrize(
+    "change", ["no columns", "no facts", "twice", "encrypted", "rows", "codec"]
+)
 def test_a_row_group_that_does_not_fit_the_schema_is_refused(change: str, tmp_path: Path) -> None:
     footer, body = split_footer(sound())
     group = field(footer, 4)[2][1][0]
@@ -62,6 +65,8 @@ def test_a_row_group_that_does_not_fit_the_schema_is_refused(change: str, tmp_pa
         columns[0].append(field(columns[0], 3))
     elif change == "encrypted":
         columns[0].append([8, Kind.STRUCT, []])
+    elif change == "codec":
+        field(columns[0], 3, 4)[2] = 99
     else:
         field(group, 3)[2] = -4
     path = tmp_path / "x.parquet"
@@ -77,3 +82,15 @@ def test_nulls_are_counted_as_pyarrow_counts_them(tmp_path: Path) -> None:
     assert list(read_footer(path).null_counts("image.bytes")) == [1, 1]
     pq.write_table(pa.table({"image": image}), path, write_statistics=False)
     assert list(read_footer(path).null_counts("image.bytes")) == [None]
+
+
+def test_pyarrow_is_never_asked_for_a_column_that_may_be_damaged(tmp_path: Path) -> None:
+    """It ends the process, here for a histogram of another length."""
+    footer, body = split_footer(sound())
+    facts = field(field(field(footer, 4)[2][1][0], 1)[2][1][0], 3)[2]
+    facts[:] = [part for part in facts if part[0] != 16]
+    facts.append([16, Kind.STRUCT, [[3, Kind.LIST, [Kind.I64, [1, 2, 3, 4, 5]]]]])
+    path = tmp_path / "x.parquet"
+    path.write_bytes(with_footer(body, footer))
+    with pytest.raises(DataError, match=r"x\.parquet.*(damaged|not a readable)"):
+        read_bounded(open_parquet(path), path, ["image"])

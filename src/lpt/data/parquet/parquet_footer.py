@@ -14,7 +14,7 @@ from lpt.data.parquet.thrift_fields import Kind, ThriftError, read_struct
 from lpt.errors import DataError
 from lpt.files.regular_files import open_regular, size_text
 
-__all__ = ["Footer", "read_footer"]
+__all__ = ["ColumnFacts", "Footer", "RowGroup", "read_footer"]
 
 _STRUCT = 256
 """Bytes of memory that a struct takes on average. Each ends in a zero byte; where more than three
@@ -30,7 +30,8 @@ _TIMES = 20
 _ENTRIES = 1000  # of any list, beside those that there is room for
 _MAGIC = b"PAR1"
 _ROW_GROUPS, _COLUMNS, _ROWS, _FACTS, _ENCRYPTED = 4, 1, 3, 3, 8
-_TYPE, _NAME, _STATISTICS, _NULLS = 1, 3, 12, 3
+_TYPE, _NAME, _CODEC, _DICTIONARY, _STATISTICS, _NULLS = 1, 3, 4, 11, 12, 3
+_NUMBERS = (5, 6, 7, 9)  # values, sizes without and with compression, and the first page
 """Numbers of fields."""
 _LARGEST = 2**28
 
@@ -39,6 +40,7 @@ _PHYSICAL = (
     *("BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY"),
     "FIXED_LEN_BYTE_ARRAY",
 )
+_CODECS = ("UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW")
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,13 @@ class Footer:
     """
 
     limits: Mapping[str, int]
-    groups: Sequence["_Group"]
+    groups: Sequence["RowGroup"]
 
     def check(self, path: Path, schema: Any) -> None:
         """Check that the columns of all row groups are those of the schema.
 
-        `pyarrow` ends the process when it is asked for a column of another type.
+        `pyarrow` ends the process when it is asked for a column that is damaged, so it is asked for
+        none: what the footer states is read here.
 
         Args:
             path: the file, for messages.
@@ -65,18 +68,43 @@ class Footer:
         """
         types = [schema.column(i).physical_type for i in range(len(schema.names))]
         for number, group in enumerate(self.groups):
-            if group.types != types or group.rows < 0:
+            if [column.physical_type for column in group.columns] != types or group.rows < 0:
                 raise _unreadable(path, f"row group {number:,} does not fit its schema")
 
     def null_counts(self, column: str) -> Iterator[int | None]:
         """Number of nulls of a column in each row group; None where it is not stated."""
-        return (group.nulls.get(column) for group in self.groups)
+        for group in self.groups:
+            yield next(c.nulls for c in group.columns if c.path_in_schema == column)
 
 
-class _Group(NamedTuple):
+class ColumnFacts(NamedTuple):
+    """What the footer states about a column in a row group.
+
+    Attributes:
+        physical_type, compression: names of the type and of the codec.
+        path_in_schema: its address.
+        num_values: number of its values, nulls included.
+        total_uncompressed_size, total_compressed_size: bytes of its pages, headers included.
+        data_page_offset, dictionary_page_offset: places of its pages; 0 for no dictionary.
+        nulls: number of nulls; None if it is not stated.
+    """
+
+    physical_type: str
+    compression: str
+    path_in_schema: str
+    num_values: int
+    total_uncompressed_size: int
+    total_compressed_size: int
+    data_page_offset: int
+    dictionary_page_offset: int
+    nulls: int | None
+
+
+class RowGroup(NamedTuple):
+    """A row group: its number of rows, and its columns."""
+
     rows: int
-    types: list[str]
-    nulls: dict[str, int]
+    columns: list[ColumnFacts]
 
 
 def read_footer(path: Path) -> Footer:
@@ -124,19 +152,27 @@ def _content(path: Path) -> tuple[bytes, int]:
             ) from error
 
 
-def _group(fields: "_Fields") -> _Group:
-    types, nulls = [], {}
-    for column in _field(fields, _COLUMNS, Kind.LIST)[1]:
-        parts = _fields(column)
-        if _ENCRYPTED in parts:
-            raise ThriftError("it is encrypted")
-        facts = _fields(_field(parts, _FACTS, Kind.STRUCT))
-        types.append(_PHYSICAL[_field(facts, _TYPE, Kind.I32)])
-        name = b".".join(_field(facts, _NAME, Kind.LIST)[1]).decode("utf-8", "replace")
-        stated = _fields(_field(facts, _STATISTICS, Kind.STRUCT, []))
-        if _NULLS in stated:
-            nulls[name] = _field(stated, _NULLS, Kind.I64)
-    return _Group(_field(fields, _ROWS, Kind.I64), types, nulls)
+def _group(fields: "_Fields") -> RowGroup:
+    columns = map(_fields, _field(fields, _COLUMNS, Kind.LIST)[1])
+    return RowGroup(_field(fields, _ROWS, Kind.I64), list(map(_column, columns)))
+
+
+def _column(fields: "_Fields") -> ColumnFacts:
+    if _ENCRYPTED in fields:
+        raise ThriftError("it is encrypted")
+    facts = _fields(_field(fields, _FACTS, Kind.STRUCT))
+    type_, codec = (_field(facts, number, Kind.I32) for number in (_TYPE, _CODEC))
+    if min(type_, codec) < 0:
+        raise ThriftError("an unknown type or codec")
+    stated = _fields(_field(facts, _STATISTICS, Kind.STRUCT, []))
+    return ColumnFacts(
+        _PHYSICAL[type_],
+        _CODECS[codec],
+        b".".join(_field(facts, _NAME, Kind.LIST)[1]).decode("utf-8", "replace"),
+        *(_field(facts, number, Kind.I64) for number in _NUMBERS),
+        _field(facts, _DICTIONARY, Kind.I64, 0),
+        _field(stated, _NULLS, Kind.I64) if _NULLS in stated else None,
+    )
 
 
 _Fields = dict[int, tuple[int, Any]]

@@ -42,7 +42,11 @@ _MOST_BYTES = 2 * 2**30  # of an image file beside a Parquet file
 
 
 def open_parquet(path: Path) -> Any:
-    """Open a Parquet file. Raises: DataError if it is missing, damaged or not a Parquet file."""
+    """Open a Parquet file.
+
+    Returns: a `pyarrow.parquet.ParquetFile`, with its `Footer` as `footer`.
+    Raises: DataError if it is missing, damaged or not a Parquet file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -58,6 +62,7 @@ def open_parquet(path: Path) -> Any:
             "Download it again."
         ) from error
     footer.check(path, file.metadata.schema)
+    file.footer = footer
     return file
 
 
@@ -155,7 +160,7 @@ class RowGroupReader:
         if path not in self._files:
             self._states[path] = file_state(path)
             file = open_parquet(path)
-            sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
+            sizes = [group.rows for group in file.footer.groups]
             self._files[path] = (
                 file,
                 np.cumsum([0, *sizes]),

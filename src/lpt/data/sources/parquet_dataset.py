@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from lpt.data.image_stores import FileStore, Strings
-from lpt.data.parquet.parquet_footer import read_footer
 from lpt.data.parquet.parquet_limits import read_bounded
 from lpt.data.parquet.parquet_reader import binary_columns, image_column, open_parquet, path_field
 from lpt.data.sources.listed_files import FILE_ROLES, file_store
@@ -101,9 +100,8 @@ def _holds_images(file: Any, path: Path) -> bool:
     address = image_column(schema, path)
     if path_field(schema, address) is None:
         return True
-    footer = read_footer(path)
-    rows = (group.rows for group in footer.groups)
-    nulls = footer.null_counts(address)
+    rows = (group.rows for group in file.footer.groups)
+    nulls = file.footer.null_counts(address)
     if any(count is None or count < most for count, most in zip(nulls, rows, strict=True)):
         return True
     return not metadata.num_rows
