@@ -60,7 +60,7 @@ class PriorRequest:
             return task.with_prior(self.given)
         from lpt.cli.predictions.lazy_images import lazy_images
         from lpt.task.class_prior import PriorRule
-        from lpt.task.image_prior import estimate_image_prior
+        from lpt.task.decisions.image_prior import estimate_image_prior
 
         say_note("prior     is estimated from the images first, so each is computed twice")
         images = lazy_images(self.paths, io.BytesIO())

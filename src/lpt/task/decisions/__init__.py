@@ -1,1 +1,1 @@
-"""Decisions from probabilities: sets of labels and thresholds, from scores that a task stores."""
+"""From probabilities to decisions: class frequencies of images, sets of labels, thresholds."""
