@@ -53,6 +53,17 @@ def test_worst_pair_counts_both_ways() -> None:
     assert worst_pair((), classes) is None
 
 
+def test_two_classes_confused_once_are_not_the_worst_pair() -> None:
+    labels, chosen = [0] + [1] * 10 + [2] * 10, [1] + [1] * 10 + [2] * 10
+    scores, classes = judged(labels, chosen, [2, 30, 30])
+    assert worst_pair(find_confusions(scores, classes), classes) is None
+    chosen = [1, 2, *[1] * 9, 1, *[2] * 9]
+    scores, classes = judged(labels, chosen, [2, 30, 30])
+    found = worst_pair(find_confusions(scores, classes), classes)
+    assert found is not None
+    assert (found.one, found.two, found.there, found.back) == (1, 2, 1, 1)
+
+
 def test_short_classes_are_rare_and_significantly_worse() -> None:
     labels = [0] * 40 + [1] * 10 + [2] * 2 + [3] * 10
     chosen = [0] * 40 + [0] * 9 + [1] + [0, 2] + [3] * 10

@@ -17,6 +17,7 @@ from lpt.backbones import FrozenViT
 from lpt.errors import BackboneError, ConfigError, LptError, ParameterError, TaskFileError
 from lpt.export import export_task, write_graph
 from lpt.export.check_images import CheckImages
+from lpt.export.source_task import export_place
 from lpt.export.torch_program import checked_program
 from lpt.export.write_graph import checked_graph
 from lpt.task import Task
@@ -206,6 +207,24 @@ def test_a_torch_program_is_written_and_not_read_back(tmp_path):
 def test_arguments_are_checked_before_anything_is_loaded(arguments, said):
     with pytest.raises(ParameterError, match=said):
         export_task("no/such/run", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("run", "place"),
+    [
+        ("runs/birds.v2", ("runs", "birds")),  # no folder: a task file
+        ("hf:ada/birds.v2", ("", "birds.v2")),
+        ("hf:ada/birds@v1.0", ("", "birds")),
+        ("hf:ada/birds@feature/x", ("", "birds")),
+    ],
+)
+def test_an_export_is_named_after_its_run_or_repository(run, place):
+    assert export_place(Path(run)) == (Path(place[0]), place[1])
+
+
+def test_a_run_folder_keeps_its_exports_and_its_whole_name(tmp_path):
+    (tmp_path / "birds.v2").mkdir()
+    assert export_place(tmp_path / "birds.v2") == (tmp_path / "birds.v2" / "export", "birds.v2")
 
 
 WITHOUT_ONNX = """

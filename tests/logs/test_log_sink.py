@@ -74,3 +74,13 @@ def test_ids_of_a_run_are_kept_in_its_folder(tmp_path):
     (tmp_path / "logs.json").write_text('{"wandb": 5}')
     with pytest.raises(RunError, match=r"logs\.json"):
         facts.recorded_id("wandb")
+
+
+def test_an_id_from_elsewhere_continues_no_record_of_this_user(tmp_path, monkeypatch):
+    facts = RunFacts(tmp_path, {})
+    monkeypatch.setenv("LPT_KEY", str(tmp_path / "sender"))
+    facts.record_id("mlflow", "5")
+    monkeypatch.setenv("LPT_KEY", str(tmp_path / "receiver"))
+    with pytest.raises(RunError, match=r"logs\.json: the id of mlflow was not written on this"):
+        facts.recorded_id("mlflow")
+    assert facts.recorded_id("wandb") is None

@@ -2,6 +2,7 @@
 
 import random
 import statistics
+import sys
 import threading
 import time
 from collections import Counter
@@ -14,13 +15,18 @@ from lpt.backbones import FrozenViT
 from lpt.serving.service import Service, ServingSettings
 from lpt.serving.serving_records import ServingError
 
+PATIENCE_S = 3600.0  # answers are checked, not their speed, also on a machine that is busy
+PROGRESS_S = 10.0
+
 
 def soak_mixed(
     place: Path, backbone: FrozenViT, tasks: int, requests: int, clients: int = 4
 ) -> dict[str, Any]:
     """Ask at random while tasks are replaced, evicted and loaded again."""
     made, watch, wrong = Tasks(place, backbone, tasks, versions=3), Watch(), []
-    settings = ServingSettings(memory_bytes=made.bytes * max(2, tasks // 3), watch_s=0.2)
+    settings = ServingSettings(
+        memory_bytes=made.bytes * max(2, tasks // 3), watch_s=0.2, deadline_s=PATIENCE_S
+    )
     left, outcomes = iter(range(requests)), Counter[str]()
     lock, stop = threading.Lock(), threading.Event()
     changes: Counter[str] = Counter()
@@ -38,7 +44,7 @@ def soak_mixed(
                 asked.append((name, image, service.submit(name, made.expected.images[image])))
             for name, image, future in asked:
                 try:
-                    problem = made.expected.problem(name, image, future.result(120))
+                    problem = made.expected.problem(name, image, future.result(PATIENCE_S))
                     kind = "ok" if problem is None else "wrong"
                 except ServingError as error:
                     kind, problem = type(error).__name__, str(error)
@@ -46,6 +52,10 @@ def soak_mixed(
                     outcomes[kind] += 1
                     if problem is not None and len(wrong) < 20:
                         wrong.append(problem)
+
+    def show() -> None:
+        while not stop.wait(PROGRESS_S):
+            print(dict(outcomes), dict(changes), file=sys.stderr)
 
     def change(service: Service) -> None:
         chance = random.Random(99)
@@ -64,6 +74,7 @@ def soak_mixed(
         began = time.perf_counter()
         threads = [threading.Thread(target=ask, args=(service, i)) for i in range(clients)]
         changer = threading.Thread(target=change, args=(service,))
+        threading.Thread(target=show, daemon=True).start()
         for thread in (*threads, changer):
             thread.start()
         for thread in threads:

@@ -113,7 +113,7 @@ def soak_slow(
 ) -> dict[str, Any]:
     """Measure the latency of some clients with and without slow ones beside them, in turn."""
     spec = random_spec(backbone, "task", CLASSES, SHAPE)
-    task = write_random_task(place / "task.safetensors", backbone, spec, seed=0)
+    task = write_random_task(place / "photos.safetensors", backbone, spec, seed=0)
     photo = place / "photo.png"
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(photo)

@@ -123,17 +123,21 @@ def find_confusions(scores: ImageScores, classes: Sequence[ClassScore]) -> tuple
 def worst_pair(
     confusions: Sequence[Confusion], classes: Sequence[ClassScore]
 ) -> ConfusedPair | None:
-    """Find the two classes with the highest confusion in both directions; None without errors.
+    """Find the two classes with the highest confusion in both directions.
+
+    A pair that is confused once is an accident, and never the worst one.
 
     Args:
         confusions: all confusions of the split.
         classes: (C,) scores by class.
+    Returns: None if no two classes are confused twice.
     """
     pairs: dict[tuple[int, int], ConfusedPair] = {}
     for c in confusions:
         one, two = min(c.class_id, c.taken_for), max(c.class_id, c.taken_for)
         there, back = (c.images, c.back) if c.class_id == one else (c.back, c.images)
-        pairs[one, two] = ConfusedPair(one, two, there, back)
+        if there + back > 1:
+            pairs[one, two] = ConfusedPair(one, two, there, back)
 
     def rank(pair: ConfusedPair) -> tuple[float, int]:
         there = exact_interval(pair.there, classes[pair.one].test_images, level=99)[0]

@@ -10,10 +10,9 @@ from lpt.errors import ParameterError
 from lpt.export.check_images import check_images
 from lpt.export.onnx_options import Dtype, check_onnx
 from lpt.export.parity import Parity
-from lpt.export.source_task import source_task
+from lpt.export.source_task import export_place, source_task
 from lpt.files.atomic_files import write_atomic, write_bytes
 from lpt.progress import Reporter, SilentReporter
-from lpt.task.path_kinds import HUB_PREFIX
 
 __all__ = ["Exported", "Format", "export_task"]
 
@@ -98,7 +97,5 @@ def export_task(
 
 def _default(run: Path, format: Format, dtype: Dtype) -> Path:
     mark = "" if dtype == "float32" else f"-{dtype}"
-    if str(run).startswith(HUB_PREFIX):  # from the hub: into the current folder
-        run = Path(run.name.partition("@")[0])
-    folder, stem = (run / "export", run.absolute().name) if run.is_dir() else (run.parent, run.stem)
-    return folder / f"{stem}{mark}{SUFFIXES[format]}"
+    folder, name = export_place(run)
+    return folder / f"{name}{mark}{SUFFIXES[format]}"

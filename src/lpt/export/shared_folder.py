@@ -10,7 +10,7 @@ from lpt.export.one_file import Exported
 from lpt.export.onnx_options import Dtype, check_onnx
 from lpt.export.parity import compare
 from lpt.export.public_spec import public_spec
-from lpt.export.source_task import source_task
+from lpt.export.source_task import export_place, source_task
 from lpt.files.atomic_files import write_bytes
 from lpt.progress import Reporter, SilentReporter
 from lpt.task.exported.graph_inputs import TaskInputs
@@ -52,8 +52,7 @@ def export_shared(
     attention = task.model.backbone.blocks[0].attn
     if attention.attn_dim != task.model.backbone.width:
         raise ConfigError(f"{path}: the heads of its backbone are too wide for a shared graph.")
-    stem = path.absolute().name if path.is_dir() else path.stem
-    target = where / f"{stem}.safetensors"
+    target = where / f"{export_place(path)[1]}.safetensors"
     if target.exists():
         raise ConfigError(f"{target}: exists already. Remove it first, or rename the run.")
     check = check_images(path, task, dtype)

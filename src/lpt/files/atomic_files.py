@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from platformdirs import user_cache_path
 from safetensors import SafetensorError
@@ -18,7 +18,9 @@ __all__ = [
     "UNFINISHED",
     "append_line",
     "cache_folder",
+    "check_no_links",
     "check_writable",
+    "open_to_continue",
     "remove_unfinished",
     "write_atomic",
     "write_bytes",
@@ -106,6 +108,17 @@ def append_line(path: Path, line: str) -> None:
         ) from error
 
 
+def open_to_continue(path: Path) -> BinaryIO:
+    """Open a file to read and write it at any place; a link in its place is not followed.
+
+    Args:
+        path: the file; created if it is missing.
+    Raises: OSError if it cannot be opened.
+    """
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.fdopen(os.open(path, flags, 0o644), "r+b")
+
+
 def check_writable(folder: Path) -> None:
     """Check that a folder, or the nearest one above it that exists, can be written.
 
@@ -124,6 +137,20 @@ def check_writable(folder: Path) -> None:
         reason = getattr(error, "strerror", None) or str(error)
     if reason:
         raise RunError(f"{folder}: cannot be written ({reason}). Choose another folder with `out`.")
+
+
+def check_no_links(folder: Path) -> None:
+    """Check that a folder from elsewhere has no links to folders, whose files would be replaced.
+
+    Raises: RunError naming the link.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink() and entry.is_dir():
+                raise RunError(
+                    f"{entry.path}: is a link to another folder, which would be written. Put a "
+                    "folder in its place."
+                )
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -7,12 +7,15 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import Field, TypeAdapter
 
+from lpt.errors import RunError
 from lpt.files.atomic_files import write_json
 from lpt.files.json_files import read_json
+from lpt.files.made_here import is_marked, mark
 from lpt.progress import Record, Reporter
 
 __all__ = ["LogReporter", "LogSink", "RunFacts"]
 
+FILE = "logs.json"
 _Text = Annotated[str, Field(max_length=500)]
 _IDS = TypeAdapter(dict[_Text, _Text])
 
@@ -37,16 +40,31 @@ class RunFacts:
     def recorded_id(self, log: str) -> str | None:
         """Return the id that a log gave to this run before it was interrupted.
 
-        Raises: RunError if logs.json of the run folder is damaged.
+        An id from elsewhere would decide which of the user's records is continued.
+
+        Raises: RunError if logs.json of the run folder is damaged, or was not written on this
+            machine.
         """
-        file = self.folder / "logs.json"
-        return read_json(file, _IDS, remedy="Remove it.").get(log) if file.exists() else None
+        found = self._recorded().get(log)
+        if found is not None and not is_marked(self.folder, _use(log), found):
+            raise RunError(
+                f"{self.folder / FILE}: the id of {log} was not written on this machine. Remove "
+                "the file to begin a new record."
+            )
+        return found
 
     def record_id(self, log: str, run_id: str) -> None:
         """Keep the id of this run in a log, in logs.json of the run folder."""
-        file = self.folder / "logs.json"
-        known = read_json(file, _IDS, remedy="Remove it.") if file.exists() else {}
-        write_json(file, {**known, log: run_id})
+        mark(self.folder, {_use(log): run_id})
+        write_json(self.folder / FILE, {**self._recorded(), log: run_id})
+
+    def _recorded(self) -> dict[str, str]:
+        file = self.folder / FILE
+        return read_json(file, _IDS, remedy="Remove it.") if file.exists() else {}
+
+
+def _use(log: str) -> str:
+    return f"id of {log}"
 
 
 class LogSink(Protocol):

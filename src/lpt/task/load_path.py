@@ -9,7 +9,7 @@ from lpt.backbones import FrozenViT
 from lpt.errors import ParameterError, TaskFileError
 from lpt.machine.devices import choose_device
 from lpt.task.call_checks import check_load
-from lpt.task.path_kinds import HUB_PREFIX, is_exported
+from lpt.task.exported.path_kinds import HUB_PREFIX, is_exported
 from lpt.task.trained_task import Task
 from lpt.task_file import load_task
 

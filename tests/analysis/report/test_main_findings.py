@@ -36,7 +36,9 @@ def test_suspects_of_training_are_counted_if_they_are_known(found: Analysis):
 
 
 def test_an_analysis_without_mistakes_has_no_pair(found: Analysis):
-    perfect = replace(found, worst_pair=None, short=())
+    perfect = replace(found, worst_pair=None, short=(), confusions=())
     lines = main_findings(perfect)
-    assert lines[1] == "confused    no pair of classes"
+    assert lines[1] == "confused    no two classes"
     assert len(lines) == 4
+    once = replace(found, worst_pair=None)
+    assert main_findings(once)[1] == "confused    no two classes more than once"

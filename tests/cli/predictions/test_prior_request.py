@@ -6,7 +6,7 @@ import io
 import pytest
 
 import lpt as package
-from lpt.task.decisions.image_prior import estimate_image_prior
+from lpt.api.estimate_prior import estimate_image_prior
 
 from ..running import refused
 

@@ -1,17 +1,20 @@
 """Limits can be raised, in the way that the message names."""
 
+import io
 import re
+import struct
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from lpt.config import RunConfig
-from lpt.data.images.decode import decode, read_header
+from lpt.data.images.decode import ImageError, decode, read_header
 from lpt.data.images.limits import MAX_PIXELS, pixel_limit
 from lpt.data.loading import ImageDataset
 from lpt.data.sources.open_data import open_data
 from lpt.errors import ConfigError, DataError
+from lpt.machine.devices import peak_memory, reset_peak_memory
 from lpt.training.run.run_data import open_configured
 
 from ..conftest import encoded
@@ -67,3 +70,26 @@ def test_images_above_the_default_limit_are_halved_for_a_target(monkeypatch):
     data = saved(Image.new("RGB", (90, 40), "red"), "PNG")
     assert decode(data, name="x").size == (90, 40)
     assert decode(data, name="x", target=8).size == (45, 20)
+
+
+def bmp(width: int, height: int, data: bytes) -> bytes:
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 54 + len(data), 0, 0, 54) + head + data
+
+
+@pytest.mark.parametrize("height", [9000, -9000])
+def test_pixels_that_are_not_in_the_file_take_no_memory(height):
+    reset_peak_memory("cpu")
+    before = peak_memory("cpu")
+    with pytest.raises(ImageError, match=r"x: cannot be decoded, truncated: its 9,000 rows have"):
+        decode(bmp(9000, height, bytes(1000)), name="x")
+    assert peak_memory("cpu") - before < 20 * 2**20
+
+
+@pytest.mark.parametrize("kind", ["BMP", "TIFF"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+def test_the_last_row_of_pixels_may_be_the_end_of_the_file(kind, mode):
+    for size in ((1, 1), (7, 3), (8, 8), (33, 2)):
+        stream = io.BytesIO()
+        Image.new(mode, size).save(stream, kind)
+        assert decode(stream.getvalue(), name="x").size == size

@@ -36,7 +36,7 @@ def _closed() -> Iterator[None]:
 
 @pytest.mark.slow
 @SCHEMA.parametrize()
-@settings(max_examples=cases(3, 600), suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(3, 1200), suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_that_the_document_states(case):
     if case.path_parameters and len(case.path_parameters.get("task", "")) % 2:
         case.path_parameters["task"] = "insects"

@@ -6,15 +6,23 @@ warnings behind in the one that starts it.
 
 import json
 import os
+import secrets
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
+os.environ |= {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    "RAY_raylet_start_wait_time_s": "120",
+}
 
 import ray
 from ray import serve
@@ -59,18 +67,58 @@ def ask_all(url: str, photo: bytes) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def local_ray() -> Iterator[None]:
+    """Run Ray on this machine. Its ports are given, as it waits only 15 s for those it chooses."""
+    port, *others = free_ports(5)
+    options = ("dashboard-agent-grpc-port", "dashboard-agent-listen-port", "metrics-export-port")
+    named = zip((*options, "runtime-env-agent-port"), others, strict=True)
+    words = [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+        *(
+            "--node-ip-address",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--num-cpus",
+            "2",
+            "--include-dashboard",
+            "false",
+        ),
+        *("--object-store-memory", str(100 * 2**20), "--disable-usage-stats"),
+        *(f"--{name}={number}" for name, number in named),
+    ]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, start_new_session=True) as head:
+        try:
+            ends = time.monotonic() + 300
+            while socket.socket().connect_ex(("127.0.0.1", port)) and head.poll() is None:
+                assert time.monotonic() < ends, "Ray does not start"
+                time.sleep(0.2)
+            ray.init(address=f"127.0.0.1:{port}")
+            yield
+            serve.shutdown()
+            ray.shutdown()
+        finally:
+            head.terminate()
+            head.wait()
+
+
+def free_ports(number: int) -> list[int]:
+    """Return ports that nobody uses now."""
+    with ExitStack() as held:
+        sockets = [
+            held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)
+        ]
+        return [one.getsockname()[1] for one in sockets]
+
+
 def main(folder: str, backbone: str, photo: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20)
-    try:
+    with local_ray():
+        (port,) = free_ports(1)
         serve.start(http_options={"port": port})
-        app = application(folder=Path(folder), backbone=backbone, device="cpu", cpus=0.5)
+        app = application(folder=folder, backbone=backbone, device="cpu", cpus=0.5)
         serve.run(app, name=APP)
         found = ask_all(f"http://127.0.0.1:{port}", Path(photo).read_bytes())
-    finally:
-        serve.shutdown()
-        ray.shutdown()
     print(json.dumps(found))
 
 

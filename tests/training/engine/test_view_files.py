@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lpt.errors import RunError
-from lpt.progress import Reporter
+from lpt.progress import SilentReporter
 from lpt.training.engine.view_files import StoredRows, ViewFiles, ViewLayout
 
 LAYOUT = ViewLayout((2, 3), "float16")
@@ -19,7 +19,7 @@ FINGERPRINT = {"seed": 1}
 def files(tmp_path: Path) -> ViewFiles:
     """Four rows."""
     made = ViewFiles(tmp_path / "views", {"tokens": LAYOUT})
-    assert made.open(FINGERPRINT, Reporter()) == 0
+    assert made.open(FINGERPRINT, SilentReporter()) == 0
     with made.writable("tokens") as stream:
         stream.write(np.arange(24, dtype=np.float16).tobytes())
     made.write_mark(FINGERPRINT, 4)
@@ -27,7 +27,7 @@ def files(tmp_path: Path) -> ViewFiles:
 
 
 def test_rows_are_read_in_any_order(files: ViewFiles) -> None:
-    assert files.open(FINGERPRINT, Reporter()) == 4
+    assert files.open(FINGERPRINT, SilentReporter()) == 4
     found = files.rows(4)["tokens"].read(np.array([3, 0, 3]))
     whole = np.arange(24, dtype=np.float16).reshape(4, 2, 3)
     assert found.dtype == np.float16
@@ -55,7 +55,7 @@ def test_a_file_that_is_cut_off_while_it_is_open_is_named(files: ViewFiles) -> N
 )
 def test_a_mark_that_is_not_one_is_written_anew(files: ViewFiles, mark: object) -> None:
     files.mark.write_text(json.dumps(mark))
-    assert files.open(FINGERPRINT, Reporter()) == 0
+    assert files.open(FINGERPRINT, SilentReporter()) == 0
     assert json.loads(files.mark.read_text()) == {"fingerprint": FINGERPRINT, "rows": 0}
 
 
@@ -69,7 +69,7 @@ def test_pipes_and_links_in_their_places_are_neither_read_nor_followed(
     for put in (lambda: os.mkfifo(path), lambda: path.symlink_to(victim)):
         path.unlink()
         put()
-        assert files.open(FINGERPRINT, Reporter()) == 0
+        assert files.open(FINGERPRINT, SilentReporter()) == 0
         with files.writable("tokens") as stream:
             stream.write(bytes(48))
         files.write_mark(FINGERPRINT, 4)
@@ -88,4 +88,4 @@ def test_a_folder_in_their_place_is_named(files: ViewFiles) -> None:
     files.file("tokens").unlink()
     files.file("tokens").mkdir()
     with pytest.raises(RunError, match=r"tokens\.bin: cannot be removed"):
-        files.open(FINGERPRINT, Reporter())
+        files.open(FINGERPRINT, SilentReporter())

@@ -8,7 +8,12 @@ from lpt.config import load_config
 from lpt.errors import ConfigError
 from lpt.progress import SilentReporter
 from lpt.training.run import memory_check
-from lpt.training.run.memory_check import check_run_memory, check_step_memory, prompt_bytes
+from lpt.training.run.memory_check import (
+    check_run_memory,
+    check_step_memory,
+    prompt_bytes,
+    step_bytes,
+)
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer
@@ -58,3 +63,20 @@ def test_the_default_recipe_fits_where_memory_is_unknown_or_usual(photos, backbo
     for free in (None, 2 * 10**8):
         monkeypatch.setattr(memory_check, "free_memory", lambda _, free=free: free)
         check_run_memory(usual)
+
+
+def test_cached_views_are_counted_as_the_tokens_that_a_step_loads(photos, backbone, monkeypatch):
+    step = {"images": 1000, "at_once": 1, "prompts": 2, "classes": 4}
+    more = step_bytes(backbone, **step, cached=True) - step_bytes(backbone, **step)
+    spec = backbone.spec
+    tokens = (1 + spec.num_patches) * backbone.width
+    assert more == 1000 * 4 * (tokens - 3 * spec.image_size**2)
+    seen = {}
+
+    def note(context, **facts):
+        seen[facts["setting"]] = facts["cached"]
+
+    monkeypatch.setattr(memory_check, "check_step_memory", note)
+    for views in (0, 8):
+        check_run_memory(context(photos, backbone, phase2__cached_views=views, augment__mixup=0))
+        assert seen == {"phase1.batch_size": False, "phase2.batch_size": views > 0}

@@ -106,6 +106,19 @@ def test_a_lock_that_is_a_link_empties_nothing(folder: RunFolder, tmp_path: Path
     assert victim.read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["checkpoints", "analysis", "evaluation", "tensorboard"])
+def test_a_folder_that_leads_elsewhere_is_not_written(
+    name: str, folder: RunFolder, tmp_path: Path
+) -> None:
+    folder.release()
+    (tmp_path / "mine").mkdir()
+    (folder.path / name).symlink_to(tmp_path / "mine")
+    for use in (RunFolder(folder.path).open, RunFolder(folder.path).read_config):
+        with pytest.raises(RunError, match=f"{name}: is a link to another folder"):
+            use()
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
 @pytest.mark.parametrize("gone", ["", "config.yaml", "identity.json", ".lock"])
 def test_a_folder_that_is_removed_while_it_is_written_is_an_error(
     gone: str, folder: RunFolder

@@ -1,9 +1,12 @@
 """One small module per kind of input; a new target is added to `TARGETS`."""
 
 from tools.fuzz.engine import Target
+from tools.fuzz.targets.graphs import Graphs
 from tools.fuzz.targets.images import Images
 from tools.fuzz.targets.lists import Lists
 from tools.fuzz.targets.recipes import Recipes
+from tools.fuzz.targets.requests import Requests
+from tools.fuzz.targets.run_files import RunFiles
 from tools.fuzz.targets.run_folders import Resumes, RunFolders
 from tools.fuzz.targets.settings import Settings
 from tools.fuzz.targets.tables import Parquet
@@ -24,6 +27,9 @@ _ALL: tuple[Target, ...] = (
     ModelConfigs(),
     RunFolders(),
     Resumes(),
+    Requests(),
+    Graphs(),
+    RunFiles(),
 )
 
 TARGETS = {target.name: target for target in _ALL}

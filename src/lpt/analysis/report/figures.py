@@ -65,7 +65,7 @@ def loss_chart(records: Sequence[Record]) -> Markup | None:
         "Training loss by epoch",
         f"From {losses[0]:.3g} to {losses[-1]:.3g}; each phase has its own loss.",
         Axis("epoch", 0, len(records)),
-        Axis("training loss", min(0.0, *losses), max(losses) * 1.05 or 1.0),
+        Axis("training loss", min(0.0, *losses), max(losses) * 1.15 or 1.0),
     )
     _mark_phases(chart, records)
     for stage in dict.fromkeys(record["stage"] for record in records):

@@ -51,7 +51,7 @@ def _tested(found: Analysis, group: str) -> int:
 def _confused(found: Analysis) -> str:
     pair = found.worst_pair
     if pair is None:
-        return "no pair of classes"
+        return "no two classes more than once" if found.confusions else "no two classes"
     one, two = found.classes[pair.one], found.classes[pair.two]
     ways = sorted([(pair.there, one, two), (pair.back, two, one)], key=lambda way: -way[0])
     return "most often " + "; ".join(_way(*way) for way in ways if way[0])

@@ -58,9 +58,9 @@ class PriorRequest:
         """
         if self.given != _ESTIMATE:
             return task.with_prior(self.given)
+        from lpt.api.estimate_prior import estimate_image_prior
         from lpt.cli.predictions.lazy_images import lazy_images
         from lpt.task.class_prior import PriorRule
-        from lpt.task.decisions.image_prior import estimate_image_prior
 
         say_note("prior     is estimated from the images first, so each is computed twice")
         images = lazy_images(self.paths, io.BytesIO())

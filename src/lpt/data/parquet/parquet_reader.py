@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lpt.data.parquet.parquet_footer import footer_limits
+from lpt.data.parquet.parquet_footer import read_footer
 from lpt.data.parquet.parquet_limits import (
     FileState,
     check_total,
@@ -48,15 +48,17 @@ def open_parquet(path: Path) -> Any:
 
     if not path.exists():
         raise DataError(f"{path}: no such Parquet file. Check the path.")
-    limits = footer_limits(path)
+    footer = read_footer(path)
     try:
         # Not mapped: a file that is cut off while it is mapped would end the process.
-        return pq.ParquetFile(path, memory_map=False, **limits)
+        file = pq.ParquetFile(path, memory_map=False, **footer.limits)
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             f"{path}: not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
             "Download it again."
         ) from error
+    footer.check(path, file.metadata.schema)
+    return file
 
 
 def row_count(path: Path) -> int:

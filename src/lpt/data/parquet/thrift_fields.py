@@ -5,10 +5,11 @@ Only bytes that are there are read, so a struct takes no more than a multiple of
 
 from typing import Any
 
+from lpt.files.varints import varint_at
+
 __all__ = ["Kind", "ThriftError", "read_struct", "read_varint"]
 
 _DEPTH = 16
-_VARINT = 10  # bytes of the longest number
 
 
 class Kind:
@@ -86,13 +87,12 @@ def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
     """Return the number without a sign at a position, and its end. Raises: ThriftError."""
-    result = 0
-    for place in range(_VARINT):
-        byte = _byte(data, at + place)
-        result |= (byte & 127) << 7 * place
-        if byte < 128:
-            return result, at + place + 1
-    raise ThriftError("a number of more than 64 bits")
+    try:
+        return varint_at(data, at)
+    except IndexError as error:
+        raise ThriftError("it is cut off", cut_off=True) from error
+    except ValueError as error:
+        raise ThriftError(str(error)) from error
 
 
 def _signed(data: bytes, at: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lpt.data.image_stores import FileStore, Strings
+from lpt.data.parquet.parquet_footer import read_footer
 from lpt.data.parquet.parquet_limits import read_bounded
 from lpt.data.parquet.parquet_reader import binary_columns, image_column, open_parquet, path_field
 from lpt.data.sources.listed_files import FILE_ROLES, file_store
@@ -100,11 +101,11 @@ def _holds_images(file: Any, path: Path) -> bool:
     address = image_column(schema, path)
     if path_field(schema, address) is None:
         return True
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        columns = map(group.column, range(group.num_columns))
-        facts = next(c for c in columns if c.path_in_schema == address).statistics
-        if facts is None or not facts.has_null_count or facts.null_count < group.num_rows:
-            return True
+    footer = read_footer(path)
+    rows = (group.rows for group in footer.groups)
+    nulls = footer.null_counts(address)
+    if any(count is None or count < most for count, most in zip(nulls, rows, strict=True)):
+        return True
     return not metadata.num_rows
 
 

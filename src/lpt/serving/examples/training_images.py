@@ -28,6 +28,7 @@ MOST_BYTES = 2**26
 """Of the features and thumbnails of all versions; those used least recently leave first."""
 
 _UNDER_WAY = 4  # images that wait in the queue of the service at a time
+_LAST_S = 5.0  # for the image that is being read when the service closes
 _PAUSE_S = 0.2  # until a full queue is tried again
 _MOST_FAILED = 10_000  # versions that are remembered as unavailable
 
@@ -74,12 +75,12 @@ class TrainingImages:
         return bank.nearest(answer.embedding, number)
 
     def close(self) -> None:
-        """End the thread, after the image that it is reading."""
+        """End the thread. One that is still opening large data ends later, without effect."""
         with self._lock:
             self._closed = True
         if self._thread is not None:
             self._wanted.put(None)
-            self._thread.join()
+            self._thread.join(_LAST_S)
 
     def _prepare(self, version: str) -> NearestState:
         """Ask for a bank, and return the state that an answer states; the lock is held."""

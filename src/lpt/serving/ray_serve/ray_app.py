@@ -99,12 +99,14 @@ def build(arguments: Mapping[str, str]) -> Any:
             f"arguments {described(unknown)}: give folder=DIR, and of {', '.join(_ARGUMENTS[1:])} "
             "those that are needed."
         )
-    numbers = {name: arguments[name] for name in ("replicas", "threads") if name in arguments}
-    for name, text in numbers.items():
-        if not str(text).isdecimal():
-            raise ConfigError(f"{name}={described(text)}: give a whole number.")
+    numbers = {"replicas": 2, "threads": 1}
+    for name in numbers.keys() & arguments.keys():
+        if not str(arguments[name]).isdecimal():
+            raise ConfigError(f"{name}={described(arguments[name])}: give a whole number.")
+        numbers[name] = int(arguments[name])
     return application(
         folder=Path(arguments["folder"]).absolute(),
         backbone=arguments.get("backbone"),
-        **{name: int(text) for name, text in numbers.items()},
+        replicas=numbers["replicas"],
+        threads=numbers["threads"],
     )

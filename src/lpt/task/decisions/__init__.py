@@ -1,1 +1,1 @@
-"""From probabilities to decisions: class frequencies of images, sets of labels, thresholds."""
+"""Decisions from probabilities: sets of labels and thresholds, from scores that a task stores."""

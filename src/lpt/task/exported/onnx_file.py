@@ -17,6 +17,7 @@ from lpt.errors import ConfigError, TaskFileError
 from lpt.files.json_files import Record, validated_json
 from lpt.files.regular_files import read_regular
 from lpt.task.exported.onnx_check import check_graph
+from lpt.task.exported.onnx_parts import PartsError, check_parts
 from lpt.task_file import parse_spec
 from lpt.task_spec import TaskSpec
 
@@ -144,6 +145,12 @@ def checked_onnx(path: Path, content: bytes) -> OnnxFile:
         files, other operators or too much memory; ConfigError if onnx is not installed.
     """
     onnx = needed_module("onnx")
+    try:
+        check_parts(content)
+    except PartsError as error:
+        raise TaskFileError(
+            f"{path}: not a graph that lpt writes ({error}). Obtain it again."
+        ) from error
     try:
         model = onnx.ModelProto.FromString(content)
         metadata = {entry.key: entry.value for entry in model.metadata_props}

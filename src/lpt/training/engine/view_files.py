@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from lpt.errors import RunError
-from lpt.files.atomic_files import write_json
+from lpt.files.atomic_files import open_to_continue, write_json
 from lpt.files.json_files import Count, Record, read_json
 from lpt.files.regular_files import open_regular
 from lpt.progress import Reporter
@@ -109,8 +109,7 @@ class ViewFiles:
 
     def writable(self, name: str) -> BinaryIO:
         """Open the file of a tensor to continue it; a link in its place is not followed."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-        return os.fdopen(os.open(self.file(name), flags, 0o644), "r+b")
+        return open_to_continue(self.file(name))
 
     def rows(self, count: int) -> dict[str, "StoredRows"]:
         """Open the files for reading. Raises: RunError if one is missing or too short."""
@@ -151,7 +150,7 @@ class StoredRows:
     def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Return the rows of these numbers. Raises: RunError if the file is cut off."""
         found = np.empty((len(rows), *self.layout.shape), self.layout.dtype)
-        size, places = self.layout.bytes, memoryview(found.reshape(-1).view(np.uint8))
+        size, places = self.layout.bytes, found.reshape(-1).view(np.uint8).data
         for place, row in enumerate(rows.tolist()):
             into = places[place * size : (place + 1) * size]
             if os.preadv(self._handle, [into], row * size) < size:

@@ -41,6 +41,7 @@ def step_bytes(
     prompts: int,
     classes: int,
     number_bytes: int = _FLOAT,
+    cached: bool = False,
 ) -> int:
     """Bytes that a training step needs at once, at least.
 
@@ -51,9 +52,11 @@ def step_bytes(
         prompts: tokens that each block takes in addition.
         classes: C.
         number_bytes: bytes per number in the blocks: 2 in bf16.
+        cached: whether tokens are loaded instead of images (`phase2.cached_views`).
     """
     size, patches = backbone.spec.image_size, backbone.spec.num_patches
-    loaded = images * 3 * size * size * _FLOAT
+    loaded = (1 + patches) * backbone.width if cached else 3 * size * size
+    loaded *= images * _FLOAT
     tokens = at_once * (1 + patches) * _KEPT + at_once * prompts
     kept = tokens * backbone.width * (backbone.depth - 1) * number_bytes
     logits = (images + 2 * at_once) * classes * _FLOAT
@@ -61,7 +64,13 @@ def step_bytes(
 
 
 def check_step_memory(
-    context: TrainingContext, *, batch: int, branches: int, prompts: int, setting: str
+    context: TrainingContext,
+    *,
+    batch: int,
+    branches: int,
+    prompts: int,
+    setting: str,
+    cached: bool = False,
 ) -> None:
     """Check that a training step can fit.
 
@@ -69,6 +78,7 @@ def check_step_memory(
         batch, branches: images per step are their product.
         prompts: tokens that each block takes in addition.
         setting: name of the setting of the batch size.
+        cached: whether cached views are loaded instead of images.
     Raises: ConfigError naming the setting, what is needed and what is free.
     """
     images, device = batch * branches, context.accelerator.device
@@ -82,6 +92,7 @@ def check_step_memory(
         prompts=prompts,
         classes=context.data.num_classes,
         number_bytes=2 if context.arithmetic["precision"] == "bf16" else _FLOAT,
+        cached=cached,
     )
     remedy = "Lower it" if at_once < images else "Lower it, set micro_batch"
     _check(needed, device, f"{setting}={batch}", f"{remedy} or use a smaller backbone.")
@@ -117,6 +128,7 @@ def check_run_memory(context: TrainingContext) -> None:
             branches=2 if phase.sampler == DUAL else 1,
             prompts=prompts.length,
             setting=f"{name}.batch_size",
+            cached=name == "phase2" and config.phase2.cached_views > 0,
         )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lpt.config import RunConfig, load_config
+from lpt.files.atomic_files import check_no_links
 
 __all__ = ["RunFiles"]
 
@@ -50,5 +51,6 @@ class RunFiles:
         return self.path / "checkpoints" / f"best-{stage}.safetensors"
 
     def read_config(self) -> RunConfig:
-        """Read the configuration of the run, which may have been written by an older lpt."""
+        """Read the configuration, also of an older lpt. Raises: RunError if it is damaged."""
+        check_no_links(self.path)
         return load_config(self.config_file, warn=False)

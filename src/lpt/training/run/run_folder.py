@@ -109,8 +109,7 @@ class RunFolder(RunFiles):
 
         Args:
             identity: current fingerprints, or some of them.
-        Returns: a warning if image files have other sizes or times than at the start, so that some
-            may have been replaced.
+        Returns: a warning if image files have other sizes or times than at the start.
         Raises: RunError naming what changed.
         """
         recorded = read_identity(self.identity_file)

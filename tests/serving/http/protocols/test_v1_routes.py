@@ -90,6 +90,8 @@ def test_a_version_can_be_asked_for(client):
         (b'{"images": ["aGk="], "paths": 0}', "application/json", 422, "invalid_request"),
         (b'{"images": ["aGk="], "threshold": NaN}', "application/json", 400, "invalid_json"),
         (b"[" * 100_000, "application/json", 400, "invalid_json"),
+        (b"[" + b"[]," * 100_000 + b"[]]", "application/json", 400, "invalid_json"),
+        (b"{" + b'"":1,' * 100_000 + b'"":1}', "application/json", 400, "invalid_json"),
         (b"x", "multipart/form-data", 400, "invalid_multipart"),
         (b"x", "multipart/form-data; boundary=y", 400, "invalid_multipart"),
     ],

@@ -6,6 +6,7 @@ element.
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ def parse_infer(body: bytes, json_size: str | None) -> tuple[InferBody, list[byt
     """
     size = len(body)
     if json_size is not None:
-        if not json_size.isdigit() or int(json_size[:19]) > len(body):
+        if not re.fullmatch(r"[0-9]{1,19}", json_size) or int(json_size) > len(body):
             raise Refusal(
                 400, "invalid_sizes", "Inference-Header-Content-Length: is not a size of the body."
             )

@@ -5,15 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
+from lpt.api.estimate_prior import EvenSample, estimate_image_prior
 from lpt.errors import DataError
-from lpt.task import Task, find_images
+from lpt.task import Task, find_images, image_prior
 from lpt.task.class_prior import estimate_task_prior
-from lpt.task.decisions import image_prior
-from lpt.task.decisions.image_prior import EvenSample, estimate_image_prior
 from lpt.task.inference.image_inputs import as_split, iterate_inputs
 
-from ...serving.many_tasks import task_of, write_lively
-from ...tiny import backbone_of, write_photos
+from ..serving.many_tasks import task_of, write_lively
+from ..tiny import backbone_of, write_photos
 
 
 @pytest.fixture(scope="module")
