@@ -31,7 +31,7 @@ __all__ = ["OldImages", "PlacedClass", "place_class"]
 
 Floats = npt.NDArray[np.float64]
 
-SHRINKAGE = 0.3
+SHRINKAGE = 0.6
 """Weight of the identity in the covariance within classes; 1 compares plain means."""
 
 HALVINGS = 30
