@@ -51,7 +51,7 @@ def test_a_column_of_another_type_than_the_schema_is_refused(type_: int, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "change", ["no columns", "no facts", "twice", "encrypted", "rows", "codec"]
+    "change", ["no columns", "no facts", "twice", "encrypted", "rows", "codec", "name"]
 )
 def test_a_row_group_that_does_not_fit_the_schema_is_refused(change: str, tmp_path: Path) -> None:
     footer, body = split_footer(sound())
@@ -65,6 +65,8 @@ def test_a_row_group_that_does_not_fit_the_schema_is_refused(change: str, tmp_pa
         columns[0].append(field(columns[0], 3))
     elif change == "encrypted":
         columns[0].append([8, Kind.STRUCT, []])
+    elif change == "name":  # a page of another name would not be looked at
+        field(columns[0], 3, 3)[2] = [Kind.BINARY, [b"other"]]
     elif change == "codec":
         field(columns[0], 3, 4)[2] = 99
     else:
@@ -93,4 +95,14 @@ def test_pyarrow_is_never_asked_for_a_column_that_may_be_damaged(tmp_path: Path)
     path = tmp_path / "x.parquet"
     path.write_bytes(with_footer(body, footer))
     with pytest.raises(DataError, match=r"x\.parquet.*(damaged|not a readable)"):
+        read_bounded(open_parquet(path), path, ["image"])
+
+
+def test_a_group_of_fewer_rows_than_stated_is_refused(tmp_path: Path) -> None:
+    footer, body = split_footer(sound())
+    field(field(footer, 4)[2][1][0], 3)[2] = 9
+    field(footer, 3)[2] = 9
+    path = tmp_path / "x.parquet"
+    path.write_bytes(with_footer(body, footer))
+    with pytest.raises(DataError, match=r"x\.parquet: damaged"):
         read_bounded(open_parquet(path), path, ["image"])

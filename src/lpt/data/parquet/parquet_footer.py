@@ -31,7 +31,7 @@ _ENTRIES = 1000  # of any list, beside those that there is room for
 _MAGIC = b"PAR1"
 _ROW_GROUPS, _COLUMNS, _ROWS, _FACTS, _ENCRYPTED = 4, 1, 3, 3, 8
 _TYPE, _NAME, _CODEC, _DICTIONARY, _STATISTICS, _NULLS = 1, 3, 4, 11, 12, 3
-_NUMBERS = (5, 6, 7, 9)  # values, sizes without and with compression, and the first page
+_VALUES, _SIZE, _STORED, _PAGES = 5, 6, 7, 9
 """Numbers of fields."""
 _LARGEST = 2**28
 
@@ -66,9 +66,11 @@ class Footer:
             schema: the schema that `pyarrow` read.
         Raises: DataError naming the file.
         """
-        types = [schema.column(i).physical_type for i in range(len(schema.names))]
+        known = map(schema.column, range(len(schema.names)))
+        wanted = [(column.physical_type, column.path) for column in known]
         for number, group in enumerate(self.groups):
-            if [column.physical_type for column in group.columns] != types or group.rows < 0:
+            found = [(column.physical_type, column.path_in_schema) for column in group.columns]
+            if found != wanted or group.rows < 0:
                 raise _unreadable(path, f"row group {number:,} does not fit its schema")
 
     def null_counts(self, column: str) -> Iterator[int | None]:
@@ -169,9 +171,12 @@ def _column(fields: "_Fields") -> ColumnFacts:
         _PHYSICAL[type_],
         _CODECS[codec],
         b".".join(_field(facts, _NAME, Kind.LIST)[1]).decode("utf-8", "replace"),
-        *(_field(facts, number, Kind.I64) for number in _NUMBERS),
-        _field(facts, _DICTIONARY, Kind.I64, 0),
-        _field(stated, _NULLS, Kind.I64) if _NULLS in stated else None,
+        num_values=_field(facts, _VALUES, Kind.I64),
+        total_uncompressed_size=_field(facts, _SIZE, Kind.I64),
+        total_compressed_size=_field(facts, _STORED, Kind.I64),
+        data_page_offset=_field(facts, _PAGES, Kind.I64),
+        dictionary_page_offset=_field(facts, _DICTIONARY, Kind.I64, 0),
+        nulls=_field(stated, _NULLS, Kind.I64) if _NULLS in stated else None,
     )
 
 

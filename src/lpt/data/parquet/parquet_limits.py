@@ -110,6 +110,10 @@ def read_bounded(
         raise DataError(
             f"{path}{place}: damaged, cannot be read ({reason}). Download the file again."
         ) from error
+    if sum(piece.num_rows for piece in pieces) != rows:
+        raise DataError(
+            f"{path}: damaged: it has fewer rows than it states. Download the file again."
+        )
     if pieces:
         return pa.Table.from_batches(pieces)
     return file.schema_arrow.empty_table().select([c.partition(".")[0] for c in columns])
