@@ -1,8 +1,11 @@
 """Two replicas on a local Ray: each task is answered by a replica that holds it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,9 +43,16 @@ def test_images_reach_a_replica_that_holds_their_task(tmp_path):
         save(task_of(backbone_of(vit), **kind), tmp_path / "tasks" / f"{name}.safetensors")
     script = Path(__file__).with_name("two_replicas.py")
     words = [sys.executable, str(script), str(tmp_path / "tasks"), str(vit), str(photo)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as child:
+        try:
+            out, complaints = child.communicate(timeout=300)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGTERM)  # the processes of Ray, too
+    assert child.returncode == 0, complaints[-3000:]
+    found = json.loads(out.splitlines()[-1])
 
     for name, (status, answer) in zip(("ant", "bee"), found["first"], strict=True):
         assert status == 200

@@ -88,7 +88,7 @@ def local_ray() -> Iterator[None]:
         *("--object-store-memory", str(100 * 2**20), "--disable-usage-stats"),
         *(f"--{name}={number}" for name, number in named),
     ]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, start_new_session=True) as head:
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as head:
         try:
             ends = time.monotonic() + 300
             while socket.socket().connect_ex(("127.0.0.1", port)) and head.poll() is None:

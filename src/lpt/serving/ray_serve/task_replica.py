@@ -1,6 +1,7 @@
 """One replica: a service whose answers and failures travel between processes. No Ray here."""
 
 import asyncio
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ class TaskReplica:
             tasks, folder=folder, backbone=backbone, device=device, settings=settings
         )
         self._service.index()
-        self._answered: Counter[str] = Counter()
+        self._id, self._answered = uuid.uuid4().hex, Counter[str]()
         settle_collector()
 
     async def hold(self, task: str) -> str:
@@ -124,4 +125,4 @@ class TaskReplica:
 
     async def report(self) -> dict[str, Any]:
         """Return `replica`, an id, and `answered`, the images of each task that it answered."""
-        return {"replica": f"{id(self):x}", "answered": dict(self._answered)}
+        return {"replica": self._id, "answered": dict(self._answered)}
