@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+from lpt.api import estimate_prior
 from lpt.api.estimate_prior import EvenSample, estimate_image_prior
 from lpt.errors import DataError
-from lpt.task import Task, find_images, image_prior
+from lpt.task import Task, find_images
 from lpt.task.class_prior import estimate_task_prior
 from lpt.task.inference.image_inputs import as_split, iterate_inputs
 
@@ -46,7 +47,7 @@ def test_images_that_cannot_be_read_are_left_out(place, tmp_path):
 
 def test_of_many_images_every_second_one_is_kept(place, monkeypatch):
     task, paths = place
-    monkeypatch.setattr(image_prior, "MOST_NUMBERS", 3 * 8)
+    monkeypatch.setattr(estimate_prior, "MOST_NUMBERS", 3 * 8)
     estimate = estimate_image_prior(task, paths)
     assert estimate.images == 7
     assert estimate.prior == pytest.approx(own(task, paths[::2]), abs=1e-5)
