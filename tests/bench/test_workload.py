@@ -1,22 +1,20 @@
 """The measured work: same results as the plain implementation, and the comparison is sharp."""
 
-import copy
-
+from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.bench.workload import Workload
 
 SMALL = "vit_tiny_patch8_64"
 
 
-def test_a_wrong_model_is_noticed_by_the_comparison():
+def test_a_wrong_model_or_adapter_is_noticed_by_the_comparison(monkeypatch):
     work = Workload(SMALL, 2)
     logits, gradients = work.errors()
     assert logits <= 1e-5
     assert gradients <= 1e-4
-    work.plain_adapted.adapters = copy.deepcopy(work.adapted.adapters)
-    work.adapted.adapters.scale.data.mul_(1.1)
-    assert work.errors()[0] > 1e-5
-    work.adapted.adapters.scale.data.div_(1.1)
-    assert work.errors()[0] <= 1e-5
+    added = Bottleneck.added
+    with monkeypatch.context() as patch:
+        patch.setattr(Bottleneck, "added", lambda *given: 1.1 * added(*given))
+        assert work.errors()[0] > 1e-5
     work.vit.blocks[3].norm1.weight.data.mul_(1.01)
     assert work.errors()[0] > 1e-5
 

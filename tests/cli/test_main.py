@@ -46,6 +46,10 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "no data": (["train"], ["DATA: not given", "resume the run in --out with --resume"]),
     "unknown setting": (["train", "photos", "--set", "phase1.foo=3"], ["phase1.foo", "epochs"]),
     "no setting": (["train", "photos", "--set", "phase1"], ["key=value"]),
+    "setting as an option": (
+        ["train", "photos", "--epochs", "3"],
+        ["--epochs. Give settings instead: --set phase1.epochs=VALUE --set phase2.epochs=VALUE"],
+    ),
     "bad value": (["train", "photos", "--set", "seed=2020-99-99"], ["seed=2020-99-99"]),
     "unknown recipe": (["train", "photos", "--recipe", "x"], ["recipe 'x'", "paper"]),
     "unknown backbone": (["train", "photos", "--backbone", "vit_huge_x"], ["vit_huge_x"]),

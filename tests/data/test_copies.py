@@ -1,6 +1,7 @@
 """Copies of images are found, cheaply."""
 
 import os
+import time
 
 import numpy as np
 import pytest
@@ -47,6 +48,15 @@ def test_empty_files_and_pipes_are_no_copies(tmp_path):
         (tmp_path / name).write_bytes(b"")
     os.mkfifo(tmp_path / "2.png")
     assert copy_numbers(store(tmp_path, "0.png", "1.png", "2.png")) is None
+
+
+def test_files_too_large_for_images_are_neither_read_nor_copies(tmp_path):
+    for name in ("0.png", "1.png"):
+        (tmp_path / name).touch()
+        os.truncate(tmp_path / name, 20 * 2**30)
+    began = time.process_time()
+    assert copy_numbers(store(tmp_path, "0.png", "1.png")) is None
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("seed", range(5))

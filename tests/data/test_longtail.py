@@ -47,19 +47,19 @@ def test_step_has_two_sizes():
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "said"),
     [
-        {"profile": "linear"},
-        {"imbalance": 0.5},
-        {"imbalance": float("nan")},
-        {"imbalance": float("inf")},
-        {"num_classes": 1},
-        {"largest": 0},
+        ({"profile": "linear"}, "profile 'linear': choose one of"),
+        ({"imbalance": 0.5}, "imbalance 0.5: choose one from 1 to 1,000,000."),
+        ({"imbalance": float("nan")}, "imbalance nan: choose"),
+        ({"imbalance": float("inf")}, "imbalance inf: choose"),
+        ({"num_classes": 1}, "1 class: a tail needs 2 or more."),
+        ({"largest": 0}, "largest class of 0 images: each class keeps 1 or more."),
     ],
 )
-def test_settings_out_of_range_are_refused(change):
+def test_a_setting_out_of_range_is_named(change, said):
     settings = {"profile": "step", "num_classes": 3, "largest": 9, "imbalance": 2.0}
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=said):
         profile_counts(**{**settings, **change})
 
 

@@ -72,6 +72,7 @@ OTHERS = {
 }
 KNOWN = {
     ("backbones/preprocessing.py", "loads"): "a number in a checked text",
+    ("data/sources/parquet_dataset.py", "loads"): "metadata that are left out if they are damaged",
     ("training/engine/view_cache.py", "loads"): "of its own text",
     ("studies/run_study.py", "loads"): "of its own text",
     ("export/hub/push_run.py", "loads"): "of its own text",

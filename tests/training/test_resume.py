@@ -171,7 +171,7 @@ def test_a_run_with_adapters_on_cached_views_dies_in_both_phases_and_ends_the_sa
     )
     train(adapted, tmp_path / "whole" / "run", backbone)
     folder = tmp_path / "run"
-    for name in ("last.safetensors", "best-phase1-selected.safetensors", "cache.json"):
+    for name in ("last.safetensors", "cache.json"):
         with monkeypatch.context() as patch:
             dying_behind(patch, name)
             with pytest.raises(Killed):

@@ -2,19 +2,22 @@
 
     python -m tools.backbones.heal BACKBONE DATA OUT [--blocks 11] [--size 112]
 
-The class token and the mean patch token each have a linear head for the labels, and the class
-token's head also learns from the other's predictions: patch tokens know more. OUT/backbone becomes
-a backbone folder with the averaged weights in float16; a run that was stopped is resumed.
+A linear head on class token and mean patch token together learns the labels. With `--teach`, a
+head on the class token alone learns from its predictions: patch tokens know more. OUT/backbone
+becomes a backbone folder with the averaged weights in float16; a run that was stopped is resumed.
 """
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 from jaxtyping import Float
+from sklearn.linear_model import LogisticRegression
 from timm.models.vision_transformer import VisionTransformer
 from timm.optim import param_groups_layer_decay
 from tools.pretrain.images import Images, Mixed, augment
@@ -30,25 +33,27 @@ from lpt.training.run.device_setup import make_accelerator
 
 from .folder import Description, run_tool, trainable, training_images, write_backbone
 from .loop import Loop, Pace, rows_of_step
+from .targets import teacher_tokens
 
 __all__ = ["HealLoss", "main"]
 
 SOURCE_SIZE = 64
 SMOOTHING = 0.1
+PROBED = 20
+"""Images per class that the heads are fitted to before training."""
 CROPS = (0.3, 1.0)
 
 
 class HealLoss(nn.Module):
-    """A backbone with two heads, and the loss of a step.
+    """A backbone with its heads, and the loss of a step.
 
     Args:
         network: the backbone, without a head.
         spec: its preprocessing and input size.
         images: labelled images in memory.
         batch: images per step.
-        patch_weight: of the labels' loss of the mean patch token beside the class token's.
-        teach: weight of the divergence from the mean patch token's predictions to the class
-            token's.
+        teach: weight of the divergence from the predictions of both tokens to those of the class
+            token alone; 0 for none.
         mix: share of the steps that blend images.
         jitter: see `tools.pretrain.images.colour`.
         seed: of batches and crops.
@@ -62,7 +67,6 @@ class HealLoss(nn.Module):
         accelerator: Accelerator,
         *,
         batch: int,
-        patch_weight: float,
         teach: float,
         mix: float,
         jitter: float,
@@ -71,14 +75,29 @@ class HealLoss(nn.Module):
         super().__init__()
         self.network, self.spec, self.images = network, spec, images
         self.accelerator, self.batch, self.seed = accelerator, batch, seed
-        self.patch_weight, self.teach, self.jitter = patch_weight, teach, jitter
+        self.teach, self.jitter = teach, jitter
         self.stage = Stage(spec.image_size, 0, CROPS, mix)
         classes = int(images.labels.max()) + 1
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(network.embed_dim, classes) for name in ("token", "patches")}
-        )
-        for parameter in self.heads.parameters():
-            nn.init.zeros_(parameter)
+        width = network.embed_dim
+        self.both = nn.Linear(2 * width, classes)
+        self.alone = nn.Linear(width, classes) if teach else None
+
+    @torch.no_grad()
+    def fit_heads(self) -> None:
+        """Fit the heads to features of some images, so that training starts from the features.
+
+        Heads that start at zero send gradients in directions that mean nothing at first, and an
+        optimiser that normalises steps follows them at full speed (Kumar et al., ICLR 2022).
+        """
+        chosen = self.images.some(PROBED)
+        parts = []
+        for pixels in chosen.pixels.split(125):
+            tokens = teacher_tokens(self.network, self.spec, pixels, self.accelerator)
+            parts.append(_pair(tokens))
+        features = torch.cat(parts).numpy()
+        _fit(self.both, features, chosen.labels)
+        if self.alone is not None:
+            _fit(self.alone, features[:, : self.alone.in_features], chosen.labels)
 
     def forward(self, step: int) -> Tensor:
         """The loss of a step: cross entropy of both heads, and one learning from the other."""
@@ -91,17 +110,30 @@ class HealLoss(nn.Module):
         )
         with self.accelerator.autocast():
             tokens = self.network.forward_features(((blend.images + 1) / 2 - mean) / std)
-            scores = {
-                "token": self.heads["token"](tokens[:, 0]).float(),
-                "patches": self.heads["patches"](tokens[:, 1:].mean(1)).float(),
-            }
-        loss = _of_labels(scores["token"], blend)
-        loss = loss + self.patch_weight * _of_labels(scores["patches"], blend)
-        if self.teach:
-            better = scores["patches"].detach().softmax(-1)
-            guessed = scores["token"].log_softmax(-1)
-            loss = loss + self.teach * F.kl_div(guessed, better, reduction="batchmean")
+            scores = self.both(_pair(tokens)).float()
+            alone = None if self.alone is None else self.alone(tokens[:, 0]).float()
+        loss = _of_labels(scores, blend)
+        if alone is not None:
+            wanted = scores.detach().softmax(-1)
+            divergence = F.kl_div(alone.log_softmax(-1), wanted, reduction="batchmean")
+            loss = loss + self.teach * divergence
         return loss
+
+
+def _pair(tokens: Float[Tensor, "B tokens D"]) -> Float[Tensor, "B 2D"]:
+    """Class token and mean patch token, side by side."""
+    return torch.cat([tokens[:, 0], tokens[:, 1:].mean(1)], dim=1)
+
+
+def _fit(head: nn.Linear, features: npt.NDArray[np.float32], labels: Tensor) -> None:
+    """Set the weights of a head to those of a logistic regression."""
+    probe = LogisticRegression(C=0.1, max_iter=300)
+    probe.fit(features, labels.numpy())
+    weight, bias = probe.coef_, probe.intercept_
+    if len(probe.classes_) == 2:  # scikit-learn keeps the second class only
+        weight, bias = np.concatenate([-weight, weight]), np.concatenate([-bias, bias])
+    head.weight.copy_(torch.from_numpy(weight))
+    head.bias.copy_(torch.from_numpy(bias))
 
 
 def _of_labels(scores: Float[Tensor, "B C"], blend: Mixed) -> Tensor:
@@ -134,18 +166,19 @@ def main(arguments: list[str] | None = None) -> None:
         images,
         accelerator,
         batch=asked.batch,
-        patch_weight=asked.patch_weight,
         teach=asked.teach,
         mix=asked.mix,
         jitter=asked.jitter,
         seed=asked.seed,
     ).to(accelerator.device)
+    model.fit_heads()
     groups = param_groups_layer_decay(
         network, weight_decay=asked.weight_decay, layer_decay=asked.layer_decay
     )
     for group in groups:
         group["lr"] = asked.rate * group.pop("lr_scale")
-    groups.append({"params": list(model.heads.parameters()), "weight_decay": 0.0})
+    heads = [head for head in (model.both, model.alone) if head is not None]
+    groups.append({"params": [p for h in heads for p in h.parameters()], "weight_decay": 0.0})
     optimizer = torch.optim.AdamW(groups, lr=asked.rate)
     steps = asked.steps or asked.epochs * (len(images) // asked.batch)
     pace = Pace(steps, asked.batch, warmup=0.1, decay=1.0, ema=asked.ema)
@@ -175,8 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--layer-decay", type=float, default=0.8, help="factor of it per block towards the input")
     add("--weight-decay", type=float, default=0.05)
     add("--ema", type=float, default=0.998, help="decay per step of the averaged weights")
-    add("--patch-weight", type=float, default=1.0, help="weight of the mean patch token's labels")
-    add("--teach", type=float, default=1.0, help="how much the class token learns from patches")
+    add("--teach", type=float, default=0.0, help="how much the class token learns from both")
     add("--mix", type=float, default=0.0, help="share of the steps that blend images")
     add("--jitter", type=float, default=0.2, help="change of brightness, contrast, saturation")
     add("--precision", default="auto", help="auto, float32 or bf16")

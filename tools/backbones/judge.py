@@ -49,8 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
     accelerator = make_accelerator(asked.precision)
     backbone = load_backbone(asked.backbone)
     model = backbone.model.to(accelerator.device)
-    train = _some(load_images(asked.data, "train", SOURCE_SIZE, 0.0), asked.per_class)
-    test = _some(load_images(asked.data, "test", SOURCE_SIZE), asked.test_per_class)
+    train = load_images(asked.data, "train", SOURCE_SIZE, 0.0).some(asked.per_class)
+    test = load_images(asked.data, "test", SOURCE_SIZE).some(asked.test_per_class)
 
     def tokens(images: Images) -> list[Tensor]:
         parts = []
@@ -64,16 +64,6 @@ def main(arguments: list[str] | None = None) -> None:
     for name, kind in kinds.items():
         found = judge(bank[kind], train.labels, features[kind], test.labels)
         print(json.dumps({"features": name, "train": len(train), "test": len(test), **found}))
-
-
-def _some(images: Images, of_each: int) -> Images:
-    """The first images of each class; all for 0."""
-    if not of_each:
-        return images
-    order = images.labels.argsort(stable=True)
-    labels = images.labels[order]
-    rank = torch.arange(len(order)) - torch.searchsorted(labels, labels)
-    return images.take(order[rank < of_each].sort().values)
 
 
 def _parser() -> argparse.ArgumentParser:

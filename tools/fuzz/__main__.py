@@ -1,6 +1,7 @@
 """Try damaged inputs of every kind: each must load, or end in one clear error.
 
     python -m tools.fuzz --cases 100000 [--target lists] [--seed 0] [--out fuzz-findings]
+    python -m tools.fuzz --cases 1000000 --seconds 600
     python -m tools.fuzz --target lists --seed 0 --only 17
 
 Cases depend only on target, seed and number. A finding is a case that ends in another error, takes
@@ -23,6 +24,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tools.fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=1000, help="cases of all targets together")
     parser.add_argument("--target", choices=sorted(BY_NAME), help="one target; all by default")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        help="processor time of each target, in which fast targets have more cases; CASES is "
+        "then the most of each",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("fuzz-findings"))
     parser.add_argument("--only", type=int, help="number of one case, run with its traceback")
@@ -37,8 +44,9 @@ def main() -> int:
     reports = []
     for name in names:
         began = time.monotonic()
+        most = options.cases if options.seconds else -(-options.cases // len(names))
         report = run_target(
-            BY_NAME[name], -(-options.cases // len(names)), seed=options.seed, out=options.out
+            BY_NAME[name], most, seed=options.seed, out=options.out, seconds=options.seconds
         )
         reports.append(report)
         print(f"{_line(report)}, {time.monotonic() - began:.0f} s", flush=True)

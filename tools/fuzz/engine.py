@@ -108,14 +108,14 @@ def run_target(
         cases: number of cases.
         seed: another seed gives other cases.
         out: folder that keeps the files of findings; None keeps none.
-        seconds: limit of the whole; None for none.
+        seconds: limit of the whole, in seconds of the processor; None for none.
         progress: called with the number of cases done.
     """
-    report, began = Report(target.name), time.monotonic()
+    report, began = Report(target.name), time.process_time()
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY) as root:
         case = Path(root) / "case"
         for index in range(cases):
-            if seconds is not None and time.monotonic() - began > seconds:
+            if seconds is not None and time.process_time() - began > seconds:
                 break
             case.mkdir()
             target.make(_rng(target, seed, index), case)

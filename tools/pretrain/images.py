@@ -38,6 +38,15 @@ class Images:
         """The same on a device."""
         return Images(self.pixels.to(device), self.labels.to(device))
 
+    def some(self, of_each: int) -> "Images":
+        """The first images of each class; all for 0."""
+        if not of_each:
+            return self
+        order = self.labels.argsort(stable=True)
+        labels = self.labels[order]
+        rank = torch.arange(len(order)) - torch.searchsorted(labels, labels)
+        return self.take(order[rank < of_each].sort().values)
+
     def without(self, a_class: int) -> tuple["Images", "Images"]:
         """All but the last `a_class` of each class, and those."""
         order = self.labels.argsort(stable=True)

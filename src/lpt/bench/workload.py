@@ -165,7 +165,7 @@ def _with_adapters(frozen: FrozenViT) -> LongTailedPromptModel:
     """Adapters that start at zero would hide errors, so these do not; their scale is trained."""
     model = LongTailedPromptModel(frozen, CLASSES, SHAPE, adapter_width=ADAPTERS)
     assert model.adapters is not None
-    nn.init.normal_(model.adapters.up, std=0.1)
+    nn.init.normal_(model.adapters.up)
     model.adapters.scale.requires_grad_(True)
     return model
 

@@ -115,6 +115,8 @@ def message_of(error: LptError) -> str:
 def usage_message(error: Any) -> str:
     """Return the message of wrong usage: option, value, and what the option takes.
 
+    An option that is the name of a setting is explained if the command takes settings.
+
     Args:
         error: an exception of Typer. One about a value is caused by an error of pydantic.
     """
@@ -124,13 +126,28 @@ def usage_message(error: Any) -> str:
 
     cause, parameter = error.__cause__, getattr(error, "param", None)
     if not isinstance(cause, ValidationError) or parameter is None:
-        return str(error.format_message())
+        return _as_settings(error) or str(error.format_message())
     is_argument = parameter.param_type_name == "argument"
     name = parameter.human_readable_name if is_argument else max(parameter.opts, key=len)
     first = cause.errors()[0]
     if first["type"] == "value_error":  # of a choice, whose text begins with the value
         return f"{name}: {first['msg'].removeprefix('Value error, ').removesuffix('.')}."
     return f"{name} {described(first['input'])}: {wanted(first)}."
+
+
+def _as_settings(error: Any) -> str:
+    """Say how to give the settings that an unknown option is named like; "" for another error."""
+    from lpt.config.settings_table import run_settings
+
+    option, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    if option is None or context is None:
+        return ""
+    if not any("--set" in parameter.opts for parameter in context.command.params):
+        return ""
+    word = option.lstrip("-").replace("-", "_")
+    named = [s.name for s in run_settings() if word in (s.name, s.name.rpartition(".")[2])]
+    instead = " ".join(f"--set {name}=VALUE" for name in named)
+    return f"No such option: {option}. Give settings instead: {instead}" if named else ""
 
 
 def named_data(entries: list[str]) -> dict[str, str]:

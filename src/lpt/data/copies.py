@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lpt.data.file_identity import resolved
 from lpt.data.image_stores import FileStore, ImageStore
+from lpt.data.images.limits import MAX_FILE_BYTES
 from lpt.errors import DataError
 from lpt.files.regular_files import open_regular
 
@@ -69,8 +70,9 @@ def _size(path: str) -> int | None:
         status = os.stat(path)  # noqa: PTH116 - called for every image
     except (OSError, ValueError):
         return None  # a missing file is reported when it is read
-    # Empty files are broken, not copies.
-    return status.st_size or None if stat.S_ISREG(status.st_mode) else None
+    # Files that are empty or too large are broken, not copies.
+    is_image = stat.S_ISREG(status.st_mode) and 0 < status.st_size <= MAX_FILE_BYTES
+    return status.st_size if is_image else None
 
 
 def _tail(path: str) -> bytes | None:

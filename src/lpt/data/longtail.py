@@ -10,6 +10,7 @@ from lpt.data.manifest import Manifest, Split
 from lpt.errors import ConfigError, DataError
 from lpt.escape import csv_text
 from lpt.files.atomic_files import write_text
+from lpt.progress import plural
 from lpt.random_streams import random_stream
 
 __all__ = ["PROFILES", "long_tailed", "profile_counts", "write_list"]
@@ -64,11 +65,13 @@ def profile_counts(
     """
     if profile not in PROFILES:
         raise ConfigError(f"profile {profile!r}: choose one of {', '.join(PROFILES)}.")
-    if not 1 <= imbalance <= MOST_IMBALANCE or num_classes < 2 or largest < smallest:
+    if not 1 <= imbalance <= MOST_IMBALANCE:
+        raise ConfigError(f"imbalance {imbalance:g}: choose one from 1 to {MOST_IMBALANCE:,}.")
+    if num_classes < 2:
+        raise ConfigError(f"{plural(num_classes, 'class', 'classes')}: a tail needs 2 or more.")
+    if largest < smallest:
         raise ConfigError(
-            f"imbalance {imbalance:g}, {num_classes} classes, {largest} images at most: choose an "
-            f"imbalance from 1 to {MOST_IMBALANCE:,}, 2 classes or more and at least {smallest} "
-            "images."
+            f"largest class of {plural(largest, 'image')}: each class keeps {smallest} or more."
         )
     position = np.arange(num_classes) / (num_classes - 1)
     # Rounding before floor keeps 500 * 100^-1 at 5 where binary fractions give 4.9999.

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from platformdirs import user_cache_path
 from safetensors import SafetensorError
@@ -20,6 +20,7 @@ __all__ = [
     "cache_folder",
     "check_no_links",
     "check_writable",
+    "open_to_continue",
     "remove_unfinished",
     "write_atomic",
     "write_bytes",
@@ -105,6 +106,17 @@ def append_line(path: Path, line: str) -> None:
         raise RunError(
             f"{path}: cannot be written ({error.strerror}). Remove it if it is a link."
         ) from error
+
+
+def open_to_continue(path: Path) -> BinaryIO:
+    """Open a file to read and write it at any place; a link in its place is not followed.
+
+    Args:
+        path: the file; created if it is missing.
+    Raises: OSError if it cannot be opened.
+    """
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.fdopen(os.open(path, flags, 0o644), "r+b")
 
 
 def check_writable(folder: Path) -> None:

@@ -36,6 +36,13 @@ def test_a_class_without_test_images_is_not_0_of_0(found: Analysis) -> None:
     assert "0 of 0" not in given[0].text
 
 
+def test_the_only_test_image_of_a_class_is_named_as_such(found: Analysis) -> None:
+    classes = (found.classes[0], replace(found.classes[1], test_images=1), *found.classes[2:])
+    pair = ConfusedPair(1, 3, 1, 1)
+    given = advice(replace(flawless(found), classes=classes, worst_pair=pair))
+    assert given[0].text.startswith("The only test image of “cat” is predicted as “dog”; 1 of ")
+
+
 def test_a_weak_model_is_not_trusted_to_judge_labels(found: Analysis) -> None:
     suspects = replace(flawless(found), label_errors=found.typical[:1])
     strong = replace(suspects, summary=found.summary | {"overall": 0.9})

@@ -43,16 +43,31 @@ def placed(world: World, photos: int, **options):
 
 
 @pytest.mark.parametrize("photos", [1, 5, 20])
-def test_new_images_are_found_and_old_ones_are_kept(photos):
-    world = World()
-    found = placed(world, photos)
-    fresh, old = world.images(CLASSES, 200), world.old(100)
-    own = unit(fresh) @ found.direction > world.cosines(fresh).max(axis=1)
-    taken = unit(old.features) @ found.direction > old.cosines.max(axis=1)
-    assert np.linalg.norm(found.direction) == pytest.approx(1, abs=1e-5)
-    assert own.mean() > (0.7 if photos == 1 else 0.9)
-    assert taken.mean() < 0.03
-    assert (found.images, found.old_images) == (photos, 20 * CLASSES)
+def test_new_images_are_found_as_often_as_old_ones_which_keep_theirs(photos):
+    found, usual, lost = [], [], []
+    for seed in range(4):
+        world = World(seed)
+        direction = placed(world, photos).direction
+        fresh, old = world.images(CLASSES, 200), world.old(100)
+        right = old.cosines.argmax(axis=1) == old.labels
+        best = old.cosines.max(axis=1)
+        found.append((unit(fresh) @ direction > world.cosines(fresh).max(axis=1)).mean())
+        usual.append(right.mean())
+        lost.append((right & (unit(old.features) @ direction > best)).mean())
+        assert np.linalg.norm(direction) == pytest.approx(1, abs=1e-5)
+    assert np.mean(found) > np.mean(usual) - 0.05
+    assert np.mean(lost) < 0.02
+
+
+def test_photos_that_differ_much_raise_the_offset_until_left_out_ones_are_found():
+    """Features of a new class lie less close together than those that were trained on."""
+    world = World(apart=0.8)
+    wide = (world.images(CLASSES, 40) + 0.12 * world.random.normal(size=(40, WIDTH))).astype(
+        np.float32
+    )
+    some, fresh = wide[:10], wide[10:]
+    placed = place_class(some, world.cosines(some), world.old(15), world.old(20), most_lost=0.05)
+    assert (unit(fresh) @ placed.direction > world.cosines(fresh).max(axis=1)).mean() > 0.6
 
 
 def test_a_mean_feature_would_take_every_image():

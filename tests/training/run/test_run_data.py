@@ -43,6 +43,8 @@ def test_an_unknown_policy_is_refused(photos: Path) -> None:
         ConfigError, match=r"^bad_images no/such: no such file. Give error, skip or"
     ):
         open_configured(config(photos, data__bad_images="no/such"))
+    with pytest.raises(ConfigError, match=r": is a folder or a device. Give error, skip or"):
+        open_configured(config(photos, data__bad_images=str(photos)))
 
 
 def test_a_run_gives_back_its_data_and_refuses_changed_data(photos: Path, tmp_path: Path) -> None:

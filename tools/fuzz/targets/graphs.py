@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from tools.fuzz.mutations import TEXTS, damaged, damaged_json, damaged_text
-from tools.fuzz.samples import picture, run_folder
+from tools.fuzz.samples import backbone_file, picture, run_folder
 from tools.fuzz.thrift import varint
 
 import lpt
+from lpt.export import export_task
 from lpt.task.exported.onnx_file import checked_onnx
 
 __all__ = ["Graphs"]
@@ -33,7 +34,7 @@ SIZES = (0, -1, 1, 7, 2**20, 2**31, 2**40, 2**62)
 @cache
 def _content() -> bytes:
     file = run_folder().parent / "task.onnx"
-    lpt.export(run_folder(), file)
+    export_task(run_folder(), file, backbone=str(backbone_file()))
     return file.read_bytes()
 
 

@@ -11,7 +11,6 @@ from tools.fuzz.mutations import damaged, damaged_text
 
 from lpt.analysis.analysis_results import read_analysis
 from lpt.cli.predictions.partial_file import PartialFile
-from lpt.errors import LptError
 from lpt.files.made_here import is_marked
 from lpt.logs.log_sink import RunFacts
 from lpt.progress import SilentReporter
@@ -35,6 +34,14 @@ SOUND: dict[str, Any] = {
     },
     "environment.json": {"command": ["lpt"], "versions": {"lpt": "1"}},
     "analysis.json": {"version": 1, "classes": []},
+}
+READERS: dict[str, Callable[[Path], object]] = {
+    "logs.json": lambda folder: RunFacts(folder, {}).recorded_id("other"),
+    "origin.json": lambda folder: is_marked(folder, "data", "x"),
+    "cache.json": lambda folder: ViewFiles(folder, LAYOUT).open({"seed": 1}, SilentReporter()),
+    "out.csv.partial.json": lambda folder: PartialFile(folder / "out.csv", ARGUMENTS).__exit__(),
+    "environment.json": lambda folder: read_environment(folder / "environment.json"),
+    "analysis.json": read_analysis,
 }
 
 
@@ -62,20 +69,7 @@ class RunFiles:
             path.write_text(damaged_text(rng, SOUND[name]))
 
     def load(self, folder: Path) -> None:
-        """Read all of them as commands do; raise the first refusal."""
-        refused: list[LptError] = []
-        readers: tuple[Callable[[], object], ...] = (
-            lambda: RunFacts(folder, {}).recorded_id("mlflow"),
-            lambda: is_marked(folder, "data", "x"),
-            lambda: ViewFiles(folder, LAYOUT).open({"seed": 1}, SilentReporter()),
-            lambda: PartialFile(folder / "out.csv", ARGUMENTS).__exit__(),
-            lambda: read_environment(folder / "environment.json"),
-            lambda: read_analysis(folder),
-        )
-        for read in readers:
-            try:
-                read()
-            except LptError as error:
-                refused.append(error)
-        if refused:
-            raise refused[0]
+        """Read the file as commands do."""
+        for name, read in READERS.items():
+            if os.path.lexists(folder / name):
+                read(folder)

@@ -42,8 +42,8 @@ def _pair(found: Analysis) -> Advice | None:
     counts = "; ".join(_predicted(-images, own, other) for images, own, other in directions)
     return Advice(
         f"Most confused pair: {one.name} and {two.name}",
-        f"{counts}. Check both classes: merge them, correct their labels, or add images that show "
-        "the difference.",
+        f"{counts[0].upper()}{counts[1:]}. Check both classes: merge them, correct their labels, "
+        "or add images that show the difference.",
         "confusions",
     )
 

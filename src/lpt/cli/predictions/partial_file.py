@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, TypeAdapter
 
 from lpt.errors import ConfigError, RunError
-from lpt.files.atomic_files import check_writable, write_json
+from lpt.files.atomic_files import check_writable, open_to_continue, write_json
 from lpt.files.file_locks import FileLock
 from lpt.files.json_files import Count, Record, read_json
 
@@ -149,7 +149,7 @@ class PartialFile:
             self._check(state)
             self.images, self.bad, self._end = state.images, state.bad, state.bytes
             self._recorded, self._skipped = (state.paths if state.images else None), 0
-        self._stream = self.partial.open("r+b")
+        self._stream = open_to_continue(self.partial)
         self._stream.truncate(self._end)
         self._stream.seek(self._end)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lpt.data.parquet.delta_lengths import check_lengths
+from lpt.data.parquet.parquet_footer import ColumnFacts
 from lpt.data.parquet.thrift_fields import Kind, ThriftError, read_struct
 from lpt.errors import DataError
 
@@ -26,14 +27,20 @@ _DELTA_LENGTH, _DELTA = 6, 7  # encodings
 
 
 def check_pages(
-    stream: BinaryIO, path: Path, chunk: Any, levels: tuple[int, int], *, values: int, most: int
+    stream: BinaryIO,
+    path: Path,
+    chunk: ColumnFacts,
+    levels: tuple[int, int],
+    *,
+    values: int,
+    most: int,
 ) -> int:
     """Check the pages of a column in a row group.
 
     Args:
         stream: the file.
         path: its path, for messages.
-        chunk: `pyarrow`'s metadata of the column chunk.
+        chunk: what the footer states about the column.
         levels: largest repetition and definition level of the column.
         values: most values that a page may have.
         most: bytes without compression from which on pages are no longer looked at.
@@ -77,9 +84,9 @@ class _Page:
         return self._stream.read(self.stored)
 
 
-def _pages(stream: BinaryIO, chunk: Any) -> Iterator[_Page]:
+def _pages(stream: BinaryIO, chunk: ColumnFacts) -> Iterator[_Page]:
     at, seen = chunk.data_page_offset, 0
-    if chunk.has_dictionary_page and 0 < (chunk.dictionary_page_offset or 0) < at:
+    if 0 < chunk.dictionary_page_offset < at:
         at = chunk.dictionary_page_offset
     end = at + chunk.total_compressed_size
     if not 0 <= at <= end <= stream.seek(0, 2):
@@ -108,7 +115,7 @@ def _header(stream: BinaryIO, at: int, end: int) -> tuple[list[list[Any]], int]:
         size *= 16
 
 
-def _check(page: _Page, chunk: Any, levels: tuple[int, int], most_values: int) -> None:
+def _check(page: _Page, chunk: ColumnFacts, levels: tuple[int, int], most_values: int) -> None:
     """Check the number of values of a page, and those that it states again inside."""
     if page.kind not in _HEADERS:
         return  # an index, or a type that is left out
@@ -120,7 +127,7 @@ def _check(page: _Page, chunk: Any, levels: tuple[int, int], most_values: int) -
         check_lengths(_values(page, chunk, levels), count, streams=2 if encoding == _DELTA else 1)
 
 
-def _values(page: _Page, chunk: Any, levels: tuple[int, int]) -> bytes:
+def _values(page: _Page, chunk: ColumnFacts, levels: tuple[int, int]) -> bytes:
     """Return what follows the levels of a page, without compression."""
     if page.kind == _DATA_2:
         skipped = _number(page.numbers.get(5)) + _number(page.numbers.get(6))

@@ -73,7 +73,7 @@ def read_bounded(
     """Read columns as a table.
 
     Args:
-        file: a `pyarrow.parquet.ParquetFile`.
+        file: from `open_parquet`.
         path: its path.
         columns: addresses of columns.
         group: a row group, whose values may be large, such as images; None for all.
@@ -85,7 +85,7 @@ def read_bounded(
 
     now = file_state(path) if state is None else check_unchanged(path, state)
     groups = list(range(file.num_row_groups)) if group is None else [group]
-    rows = sum(file.metadata.row_group(g).num_rows for g in groups)
+    rows = sum(file.footer.groups[g].rows for g in groups)
     if rows * len(columns) > _CELLS + now[0]:
         raise DataError(
             f"{path}: has {rows:,} rows in {size_text(now[0])}, which is not a table of images. "
@@ -110,6 +110,10 @@ def read_bounded(
         raise DataError(
             f"{path}{place}: damaged, cannot be read ({reason}). Download the file again."
         ) from error
+    if sum(piece.num_rows for piece in pieces) != rows:
+        raise DataError(
+            f"{path}: damaged: it has fewer rows than it states. Download the file again."
+        )
     if pieces:
         return pa.Table.from_batches(pieces)
     return file.schema_arrow.empty_table().select([c.partition(".")[0] for c in columns])
@@ -121,10 +125,10 @@ def _check_pages(
     """Check the columns of each row group by the headers of its pages, which `pyarrow` follows."""
     schema = file.metadata.schema
     with open_regular(path) as stream:
-        for group in map(file.metadata.row_group, groups):
-            for place in range(group.num_columns):
-                chunk, column = group.column(place), schema.column(place)
+        for group in groups:
+            for place, chunk in enumerate(file.footer.groups[group].columns):
                 if chunk.path_in_schema in columns:
+                    column = schema.column(place)
                     levels = (column.max_repetition_level, column.max_definition_level)
                     values, most = _CELLS + state[0], _most(state)
                     found = check_pages(stream, path, chunk, levels, values=values, most=most)
@@ -134,7 +138,7 @@ def _check_pages(
 def _stated(file: Any, groups: Sequence[int], columns: Sequence[str]) -> int:
     """Bytes of the largest column in a row group, without compression, as the file states them."""
     found = [0]
-    for group in map(file.metadata.row_group, groups):
-        parts = map(group.column, range(group.num_columns))
+    for group in groups:
+        parts = file.footer.groups[group].columns
         found += [part.total_uncompressed_size for part in parts if part.path_in_schema in columns]
     return max(found)

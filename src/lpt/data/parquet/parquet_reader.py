@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lpt.data.parquet.parquet_footer import footer_limits
+from lpt.data.parquet.parquet_footer import read_footer
 from lpt.data.parquet.parquet_limits import (
     FileState,
     check_total,
@@ -42,21 +42,28 @@ _MOST_BYTES = 2 * 2**30  # of an image file beside a Parquet file
 
 
 def open_parquet(path: Path) -> Any:
-    """Open a Parquet file. Raises: DataError if it is missing, damaged or not a Parquet file."""
+    """Open a Parquet file.
+
+    Returns: a `pyarrow.parquet.ParquetFile`, with its `Footer` as `footer`.
+    Raises: DataError if it is missing, damaged or not a Parquet file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.exists():
         raise DataError(f"{path}: no such Parquet file. Check the path.")
-    limits = footer_limits(path)
+    footer = read_footer(path)
     try:
         # Not mapped: a file that is cut off while it is mapped would end the process.
-        return pq.ParquetFile(path, memory_map=False, **limits)
+        file = pq.ParquetFile(path, memory_map=False, **footer.limits)
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             f"{path}: not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
             "Download it again."
         ) from error
+    footer.check(path, file.metadata.schema)
+    file.footer = footer
+    return file
 
 
 def row_count(path: Path) -> int:
@@ -153,7 +160,7 @@ class RowGroupReader:
         if path not in self._files:
             self._states[path] = file_state(path)
             file = open_parquet(path)
-            sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
+            sizes = [group.rows for group in file.footer.groups]
             self._files[path] = (
                 file,
                 np.cumsum([0, *sizes]),

@@ -100,11 +100,10 @@ def _holds_images(file: Any, path: Path) -> bool:
     address = image_column(schema, path)
     if path_field(schema, address) is None:
         return True
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        columns = map(group.column, range(group.num_columns))
-        facts = next(c for c in columns if c.path_in_schema == address).statistics
-        if facts is None or not facts.has_null_count or facts.null_count < group.num_rows:
-            return True
+    rows = (group.rows for group in file.footer.groups)
+    nulls = file.footer.null_counts(address)
+    if any(count is None or count < most for count, most in zip(nulls, rows, strict=True)):
+        return True
     return not metadata.num_rows
 
 

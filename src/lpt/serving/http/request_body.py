@@ -15,8 +15,9 @@ from lpt.serving.http.error_answers import Refusal
 
 __all__ = ["GivenImage", "decode_base64", "media_type", "parse_json", "parse_parts", "parse_record"]
 
-_MOST_PARTS = 100_000
-"""Lists, objects and keys of a body. Each takes 20 times as much memory as it takes bytes."""
+_PARTS, _PART_BYTES = 50_000, 64
+"""Lists, objects and keys of a body: a fixed number, and one for so many bytes. An empty list takes
+20 times as much memory as it takes bytes; one of pixels has more bytes."""
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -49,8 +50,9 @@ def parse_json(body: bytes) -> Any:
     >>> parse_json(b'{"top": 3}')
     {'top': 3}
     """
-    if any(body.count(part) > _MOST_PARTS for part in (b"[", b"{", b":")):
-        raise Refusal(400, "invalid_json", f"The body has more than {_MOST_PARTS:,} lists or keys.")
+    most = _PARTS + len(body) // _PART_BYTES
+    if any(body.count(part) > most for part in (b"[", b"{", b":")):
+        raise Refusal(400, "invalid_json", f"The body has more than {most:,} lists or keys.")
     try:
         return json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -12,9 +12,14 @@ with three orthogonal unit vectors: m, the mean of the features of the old class
 in which the photos differ from them, with the features whitened within classes; and e, in which
 features hardly vary. For any image, b m adds an offset, a scales, and r e only makes w a unit
 vector. a and b are such that photos of the class score as images of old classes score for their own
-class on average, and all others as they score for other classes.
+class on average, and all others as they score for other classes. Features that were not trained on
+lie less close together, so with two photos or more, each photo is also compared with the direction
+that the others give: b is raised until as large a share of them is found as of images of old
+classes. With one photo, b is raised until half of the allowed loss is used. In the end it is
+lowered until the old classes lose at most what is allowed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +31,20 @@ __all__ = ["OldImages", "PlacedClass", "place_class"]
 
 Floats = npt.NDArray[np.float64]
 
-SHRINKAGE = 0.3
+SHRINKAGE = 0.6
 """Weight of the identity in the covariance within classes; 1 compares plain means."""
 
 HALVINGS = 30
+FLOOR = 0.5
+"""Smallest cosine of a left-out photo with the direction of the others, as a share of what images
+of old classes have; a few photos that differ much say little about it."""
+
+ONE_PHOTO = 0.5
+"""Share of the allowed loss that a class of one photo uses, as no photo can be left out."""
+
+MOST_LEFT_OUT = 100
+"""Photos that are compared with the direction of the others."""
+
 NO_DIFFERENCE = 1e-6  # of unit features in float32
 
 
@@ -99,7 +114,11 @@ def place_class(
     new, others, seen = _unit(photos), _unit(old.features), _unit(measured.features)
     space = _Space.of(others, old.labels, shrinkage)
     toward = space.difference(new.mean(axis=0))
-    own_cosine = space.expected_own(others, old.labels, len(new))
+    fresh = None if measured is old else (seen, measured.labels)
+    own_cosine = space.expected_own(others, old.labels, len(new), fresh)
+    left_out = space.left_out(new[:MOST_LEFT_OUT])
+    if left_out is not None:
+        own_cosine = max(float(left_out.mean()), FLOOR * (own_cosine or 0.0))
     true, other = _mean_cosines(measured)
     at_mean = float(_class_mean(seen @ space.mean, measured.labels))
     elsewhere = float(_class_mean(seen @ toward, measured.labels))
@@ -125,16 +144,26 @@ def place_class(
     def lost(down: float) -> int:
         return int((right & (seen @ direction(down) > bar)).sum())
 
-    most, low, high = int(most_lost * len(seen)), 0.0, 2.0
-    if lost(low) <= most:
-        high = low
-    for _ in range(HALVINGS if high else 0):
-        middle = (low + high) / 2
-        low, high = (low, middle) if lost(middle) <= most else (middle, high)
-    final = direction(high)
+    if left_out is None:
+        spent = int(ONE_PHOTO * most_lost * len(seen))
+        down = -_last(lambda up: lost(-up) <= spent, 0.0, 1.0)
+    else:
+        some = new[: len(left_out)]
+        bars = photo_cosines[: len(left_out)].max(axis=1)
+        wanted = float(_class_mean(right.astype(np.float64), measured.labels))
+
+        def found(down: float) -> bool:
+            along = scale * left_out + (offset - down) * (some @ space.mean)
+            length = max(1.0, float(np.hypot(scale, offset - down)))
+            return float((along / length > bars).mean()) >= wanted
+
+        down = _last(found, -1.0, 0.0)
+    most = int(most_lost * len(seen))
+    down = -_last(lambda up: lost(-up) <= most, -2.0, -down)
+    final = direction(down)
     own = int((new @ final > photo_cosines.max(axis=1)).sum())
     return PlacedClass(
-        final.astype(np.float32), len(new), own, len(seen), int(right.sum()), lost(high)
+        final.astype(np.float32), len(new), own, len(seen), int(right.sum()), lost(down)
     )
 
 
@@ -165,25 +194,35 @@ class _Space:
         toward = self.whitening @ apart
         return _normalised(toward - (toward @ self.mean) * self.mean)
 
+    def left_out(self, photos: Floats) -> Floats | None:
+        """Cosine of each photo with the direction that the others give; None for one photo."""
+        if len(photos) < 2:
+            return None
+        total = photos.sum(axis=0)
+        means = [(total - one) / (len(photos) - 1) for one in photos]
+        return np.array(
+            [float(one @ self.difference(mean)) for one, mean in zip(photos, means, strict=True)]
+        )
+
     def expected_own(
-        self, features: Floats, labels: npt.NDArray[np.int64], photos: int
+        self,
+        features: Floats,
+        labels: npt.NDArray[np.int64],
+        photos: int,
+        fresh: tuple[Floats, npt.NDArray[np.int64]] | None,
     ) -> float | None:
         """Mean cosine of new images of a class with its direction, if k photos give the direction.
 
-        Measured on old classes: the first k images of each give a direction, the others are new.
-        None if no class has two images.
+        Measured on old classes: the first k images of each give a direction; new are `fresh`, other
+        images with their labels, or the class's own other images. None if there are none.
         """
-        groups = [features[labels == c] for c in np.unique(labels)]
-        most = max(map(len, groups)) - 1
-        k = min(photos, most)
-        if k < 1:
-            return None
-        found = [
-            float((own[k:] @ self.difference(own[:k].mean(axis=0))).mean())
-            for own in groups
-            if len(own) > k
-        ]
-        return float(np.mean(found))
+        found = []
+        for label in np.unique(labels):
+            own = features[labels == label]
+            new = own[photos:] if fresh is None else fresh[0][fresh[1] == label]
+            if len(new):
+                found.append(float((new @ self.difference(own[:photos].mean(axis=0))).mean()))
+        return float(np.mean(found)) if found else None
 
 
 def _mean_cosines(images: OldImages) -> tuple[float, float]:
@@ -198,6 +237,19 @@ def _class_mean(values: Floats, labels: npt.NDArray[np.int64]) -> float:
     counts = np.bincount(labels)
     present = counts > 0
     return float((np.bincount(labels, weights=values)[present] / counts[present]).mean())
+
+
+def _last(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """Return the largest value in [low, high] where a condition holds that fails above some value.
+
+    `low` if it holds nowhere.
+    """
+    if holds(high):
+        return high
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
 
 
 def _quiet_direction(features: Floats, *excluded: Floats) -> Floats:

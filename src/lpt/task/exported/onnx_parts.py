@@ -4,13 +4,14 @@ Two bytes of a file can stand for a message of some hundred bytes in memory. Onl
 constants may be large, and these are bytes in memory as they are in the file.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from lpt.files.varints import varint_at
 
 __all__ = ["PartsError", "check_parts"]
 
-_MOST = 20_000  # nodes, and constants
+_MOST = 20_000  # nodes, constants, and other parts of a kind
 _FIELDS = 64  # of a node or a constant
 _ATTRIBUTES = 2**20
 _OTHERS = 2**22
@@ -41,23 +42,24 @@ def check_parts(content: bytes) -> None:
 
 
 def _check(content: bytes) -> None:
-    others = attributes = nodes = constants = 0
+    others = attributes = 0
+    counts: Counter[int] = Counter()
     for number, start, end in _fields(content, 0, len(content)):
         if number != _GRAPH:
-            others += end - start + 2
-            _within(others, _OTHERS, "bytes of metadata")
+            others += end - start
+            counts[-number] += 1
+            _within(counts[-number], _MOST, "metadata")
             continue
         for inner, at, to in _fields(content, start, end):
+            counts[inner] += 1
+            _within(counts[inner], _MOST, "parts of a kind")
             if inner == _NODE:
-                nodes += 1
                 attributes += _node(content, at, to)
                 _within(attributes, _ATTRIBUTES, "bytes of attributes")
             elif inner == _CONSTANT:
-                constants += 1
                 others += _constant(content, at, to)
             else:
-                others += to - at + 2
-            _within(max(nodes, constants), _MOST, "nodes or constants")
+                others += to - at
             _within(others, _OTHERS, "bytes beside nodes and constants")
 
 

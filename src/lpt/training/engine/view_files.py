@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from lpt.errors import RunError
-from lpt.files.atomic_files import write_json
+from lpt.files.atomic_files import open_to_continue, write_json
 from lpt.files.json_files import Count, Record, read_json
 from lpt.files.regular_files import open_regular
 from lpt.progress import Reporter
@@ -109,8 +109,7 @@ class ViewFiles:
 
     def writable(self, name: str) -> BinaryIO:
         """Open the file of a tensor to continue it; a link in its place is not followed."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-        return os.fdopen(os.open(self.file(name), flags, 0o644), "r+b")
+        return open_to_continue(self.file(name))
 
     def rows(self, count: int) -> dict[str, "StoredRows"]:
         """Open the files for reading. Raises: RunError if one is missing or too short."""

@@ -94,8 +94,9 @@ def open_configured(
         path = Path(policy).expanduser()
         if not is_file(path):
             listing = shell_command("lpt", "data", "check", settings.source, "--quarantine", "LIST")
+            fault = "is a folder or a device" if path_exists(policy) else "no such file"
             raise ParameterError(
-                f"`bad_images` {policy}: no such file. Give {', '.join(POLICIES)} or a quarantine "
+                f"`bad_images` {policy}: {fault}. Give {', '.join(POLICIES)} or a quarantine "
                 f"list. To write one: {listing}"
             )
         told = (reporter or SilentReporter()).message
