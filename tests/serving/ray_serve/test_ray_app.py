@@ -51,6 +51,8 @@ def test_images_reach_a_replica_that_holds_their_task(tmp_path):
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGTERM)  # the processes of Ray, too
+    if child.returncode == 77:
+        pytest.skip("Ray did not start: it has 15 seconds for each of its programs")
     assert child.returncode == 0, complaints[-3000:]
     found = json.loads(out.splitlines()[-1])
 

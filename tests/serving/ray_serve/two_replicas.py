@@ -29,6 +29,7 @@ from ray import serve
 
 from lpt.serving.ray_serve.ray_app import REPLICAS, application
 
+NO_RAY = 77  # exit code: Ray itself did not start, which has 15 seconds for each of its programs
 APP, TASKS, ROUNDS = "lpt", ("ant", "bee"), 15
 
 
@@ -94,7 +95,11 @@ def local_ray() -> Iterator[None]:
             while socket.socket().connect_ex(("127.0.0.1", port)) and head.poll() is None:
                 assert time.monotonic() < ends, "Ray does not start"
                 time.sleep(0.2)
-            ray.init(address=f"127.0.0.1:{port}")
+            try:
+                ray.init(address=f"127.0.0.1:{port}")
+            except ConnectionError as error:
+                print(error, file=sys.stderr)
+                raise SystemExit(NO_RAY) from None
             yield
             serve.shutdown()
             ray.shutdown()
