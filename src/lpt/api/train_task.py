@@ -64,9 +64,9 @@ def train(
         bad_images: "error" reads all images first and stops if any would spoil training; "skip"
             leaves those images out; a path leaves out the images of that quarantine list. None
             stops when a bad image is reached.
-        init_from: run folder or task file that both phases start from: prompts, keys and the
-            directions of classes with the same names. Its sizes of prompts and its backbone are
-            used, too.
+        init_from: run folder, task file or hf:USER/NAME that both phases start from: prompts, keys
+            and the directions of classes with the same names. Its sizes of prompts and its
+            backbone are used, too.
         resume: resume the run in `out` with its own configuration. `data` is needed only if the
             data has moved.
         device: "cpu", "cuda", "mps" or a `torch.device`; None takes a CUDA GPU if there is one.

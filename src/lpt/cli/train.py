@@ -81,8 +81,8 @@ def train(
         str | None,
         typer.Option(
             metavar="TASK",
-            help="Start both phases from a run or task file: prompts, keys, and the classes of the "
-            "same names.",
+            help="Start both phases from a run, task file or hf:USER/NAME: prompts, keys, and the "
+            "classes of the same names.",
             show_default="none",
         ),
     ] = None,

@@ -131,6 +131,10 @@ def test_a_task_is_published_and_predicts_from_the_hub_and_offline(client, hub, 
     assert code == 0, err
     assert out.startswith("hf:ada/digits: task\n")
     assert "10 classes, training images" in out
+    untrained = ("--set", "phase1.epochs=0", "--set", "phase2.epochs=0", "--device", "cpu")
+    code, _, err = client("train", "digits", "--init-from", "hf:ada/digits", *untrained)
+    assert code == 0, err
+    assert "prompts and keys, and 10 classes of 10" in err
     asked = len(hub.requests)
     with driver(hub, home, HF_HUB_OFFLINE="1") as offline:
         code, out, err = predicted(offline, f"hf:ada/digits@{revision}")

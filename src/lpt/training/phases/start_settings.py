@@ -7,16 +7,22 @@ from typing import Any
 from lpt.backbones.named_by_file import check_named
 from lpt.errors import ConfigError
 from lpt.files.made_here import is_marked
+from lpt.task.exported.path_kinds import HUB_PREFIX
 from lpt.task_spec import read_spec
 
 __all__ = ["start_settings", "task_file_of"]
 
 
 def task_file_of(task: str | os.PathLike[str]) -> Path:
-    """Return the task file of a run folder, or the given file.
+    """Return the task file of a run folder, or the given file; fetch that of hf:USER/NAME.
 
-    Raises: ConfigError if there is none.
+    Raises: ConfigError if there is none; TaskFileError if it cannot be fetched.
     """
+    name = os.fspath(task)
+    if name.startswith(HUB_PREFIX):
+        from lpt.task.hub_files import fetch_task  # slow to import
+
+        return fetch_task(name)
     path = Path(task)
     file = path / "task.safetensors" if path.is_dir() else path
     if not file.is_file():
