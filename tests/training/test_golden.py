@@ -93,4 +93,5 @@ def test_an_interrupted_run_resumes_and_ends_like_the_finished_one(tmp_path: Pat
     assert results.keys() == records.keys()
     assert results["prompt_parameters"] == records["prompt_parameters"]
     assert results["other_parameters"] == records["other_parameters"]
-    assert results["task_bytes"] == pytest.approx(records["task_bytes"], abs=64)
+    scores = 2048  # of validation images, which tasks of 0.1.0 did not hold
+    assert records["task_bytes"] <= results["task_bytes"] <= records["task_bytes"] + scores

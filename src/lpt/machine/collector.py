@@ -1,5 +1,6 @@
 """The garbage collector of a process that must answer in milliseconds."""
 
+import atexit
 import gc
 
 __all__ = ["settle_collector"]
@@ -16,4 +17,5 @@ def settle_collector() -> int:
     """
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # libraries that count their objects at the end would complain
     return gc.get_freeze_count()

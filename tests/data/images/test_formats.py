@@ -49,7 +49,8 @@ def test_heic_without_its_decoder_names_the_extra(monkeypatch):
     monkeypatch.setattr(
         "lpt.data.images.containers.examine.can_decode", lambda kind: kind != "HEIF"
     )
-    with pytest.raises(ImageError, match=r"x\.jpg: HEIF images .* Install lpt\[heif\]") as caught:
+    remedy = r"x\.jpg: HEIF images .*pip install 'lpt\[heif\]'"
+    with pytest.raises(ImageError, match=remedy) as caught:
         decode(HEIC, name="x.jpg")
     assert caught.value.kind == "unsupported"
 

@@ -118,7 +118,7 @@ def test_objectnet_without_mapping_or_with_another_model_is_named(objectnet):
     with pytest.raises(DataError, match="needs a model of all 1,000 ImageNet classes"):
         open_shifted("objectnet", objectnet, WNIDS[:2])
     (objectnet / "mappings/objectnet_to_imagenet_1k.json").unlink()
-    with pytest.raises(DataError, match=r"objectnet_to_imagenet_1k\.json: cannot be read"):
+    with pytest.raises(DataError, match=r"objectnet_to_imagenet_1k\.json: no such file"):
         open_shifted("objectnet", objectnet, WNIDS)
 
 

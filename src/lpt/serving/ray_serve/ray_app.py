@@ -1,6 +1,6 @@
 """The application for Ray Serve: HTTP in front, and replicas that hold tasks behind it.
 
-    serve run lpt.serving.ray_serve.ray_app:build folder=/tasks replicas=4
+    serve run lpt.serving.ray_serve.ray_app:build folder=DIR replicas=4
 
 Every replica has the backbone and may load every task. Ray sends the images of a task to replicas
 that hold it already, so each replica keeps a part of the tasks in memory.
@@ -9,8 +9,6 @@ that hold it already, so each replica keeps a part of the tasks in memory.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from ray import serve
 
 from lpt.arguments import at_least
 from lpt.errors import ConfigError
@@ -57,12 +55,16 @@ def application(
     """
     for name, number in (("replicas", replicas), ("tasks_per_replica", tasks_per_replica)):
         at_least(name, number, 1)
+    from ray import serve  # an extra, and slow to import
+
     limits, web = settings or ServingSettings(), http or HttpSettings()
 
     class Replica(TaskReplica):
         hold = serve.multiplexed(max_num_models_per_replica=tasks_per_replica)(TaskReplica.hold)
 
     def web_app() -> Any:
+        from ray import serve
+
         from lpt.serving.http.web_app import create_app
         from lpt.serving.ray_serve.replica_tasks import ReplicaTasks
 
