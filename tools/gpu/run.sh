@@ -46,7 +46,7 @@ as_json() { # NAME SECONDS COMMAND... whose output is JSON
 lpt=("$python" -m lpt)
 
 step doctor 60 "${lpt[@]}" doctor
-step tests 180 "$python" -m pytest -q -p no:cacheprovider tests/gpu
+step tests 180 "$python" -m pytest -q -p no:cacheprovider tests/training/test_any_device.py
 as_json bench_large 180 "${lpt[@]}" bench --device "$device" --backbone "$large" --batch $batch \
   --precision $precision --repeats $repeats --json
 step epoch 150 "$python" -m tools.gpu.epoch "$out/epoch.json" --device "$device" \

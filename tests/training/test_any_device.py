@@ -16,23 +16,13 @@ from safetensors.torch import load_file
 import lpt
 from lpt.serving.service import Service
 
-from ..tiny import SETTINGS, Killed, write_backbone, write_photos
+from ..tiny import SETTINGS, Killed
 
 DEVICE = os.environ.get("LPT_TEST_DEVICE", "cpu")
 ON_GPU = DEVICE != "cpu"
 CLOSE = 5e-3 if ON_GPU else 1e-6
 
 Train = Callable[..., lpt.Task]
-
-
-@pytest.fixture(scope="module")
-def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_backbone(tmp_path_factory.mktemp("vit") / "vit.safetensors")
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_photos(tmp_path_factory.mktemp("photos") / "photos")
 
 
 @pytest.fixture(scope="module")
