@@ -5,6 +5,7 @@ import csv
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from lpt.bench.serve_http import CLIENT, HttpLoad, read_load
 IMAGES = 400  # per round
 CLIENTS = 4
 PAUSE_S = 1.0
+SETTLE_S = 3.0
+"""500 connections that open at once are a burst of 500 requests, which is another question."""
 
 
 class SlowClients:
@@ -127,6 +130,7 @@ def soak_slow(
         for _ in range(rounds):
             quiet.append(load(url, photo, images))
             with SlowClients(url, number) as slow:
+                time.sleep(SETTLE_S)
                 crowded.append(load(url, photo, images))
                 held.append(slow.open)
                 reopened += slow.reopened
