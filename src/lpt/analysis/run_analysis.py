@@ -12,7 +12,7 @@ from lpt.analysis.labels.leave_one_out import leave_one_out
 from lpt.analysis.labels.suspects import find_suspects, write_suspects
 from lpt.analysis.predictions import write_predictions
 from lpt.analysis.thumbnails import TRAINING, save_thumbnails
-from lpt.data.check.quarantine import relative_name
+from lpt.data.check.listed_images import relative_name
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError
 from lpt.evaluation.thresholds import VERSION, ThresholdTable, thresholds_of, write_thresholds

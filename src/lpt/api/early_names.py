@@ -14,7 +14,7 @@ from lpt.data.sources.data_string import path_exists
 from lpt.errors import BackboneError, ParameterError
 from lpt.registry import GROUP
 
-__all__ = ["check_backbone_name", "check_bad_images"]
+__all__ = ["check_backbone_name", "check_bad_images", "check_corrections"]
 
 _FAMILIES = ("vision_transformer.py", "deit.py")
 """Modules of timm with the models that take prompts."""
@@ -53,6 +53,14 @@ def check_bad_images(given: str | None) -> None:
         raise ParameterError(
             f"`bad_images` {given}: no such file. Give {', '.join(POLICIES)} or a quarantine list, "
             "which lpt data check DATA --quarantine LIST writes."
+        )
+
+
+def check_corrections(given: str | None) -> None:
+    """Check that a list of corrections exists. Raises: ParameterError."""
+    if given is not None and not path_exists(given):
+        raise ParameterError(
+            f"`corrections` {given}: no such file. Give the list that `lpt review` writes."
         )
 
 

@@ -6,18 +6,18 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
+from lpt.config.data_settings import DataConfig
 from lpt.config.merging import merged
 from lpt.config.old_names import current_names
 from lpt.config.ranges import Count, NonNegative, Seed, Text
+from lpt.config.section import Section
 from lpt.config.sections import (
     AdapterConfig,
     AugmentConfig,
     ClassifierConfig,
-    DataConfig,
     GroupPhaseConfig,
     PhaseConfig,
     PromptConfig,
-    Section,
 )
 from lpt.config.validation import validated
 
@@ -46,7 +46,7 @@ class RunConfig(Section):
         image_size: input size in pixels; null for that of the backbone.
         layer_norm_eps: epsilon of the backbone's LayerNorm; null for its own.
         seed: seed of all random numbers.
-        data: see `lpt.config.sections.DataConfig`.
+        data: see `lpt.config.data_settings.DataConfig`.
         augment: see `lpt.config.sections.AugmentConfig`.
         prompts: see `lpt.config.sections.PromptConfig`.
         adapters: see `lpt.config.sections.AdapterConfig`.

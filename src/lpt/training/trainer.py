@@ -85,6 +85,8 @@ class Trainer:
         """Return the facts that must be unchanged on resume: data and backbone."""
         data, content = self.context.data, self.config.data.check_content
         facts = {**data_identity(data, content=content), **files_identity(data)}
+        if data.corrections is not None:
+            facts["corrections"] = str(data.corrections)
         return {**facts, "backbone": self.context.backbone.spec.sha256}
 
     def stage(self, phase: Phase) -> Stage:

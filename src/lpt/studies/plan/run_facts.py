@@ -115,6 +115,7 @@ RUN_SETTINGS_ELSEWHERE: Mapping[str, str] = {
     "data.test_fraction": _IMAGES,
     "data.group_by": _IMAGES,
     "data.bad_images": _IMAGES,
+    "data.corrections": _IMAGES,
 }
 """Settings that are in every key in another form, named here.
 
