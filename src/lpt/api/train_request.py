@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from lpt.api.early_names import check_backbone_name, check_bad_images, check_corrections
+from lpt.api.early_names import check_backbone_name, check_bad_images, check_listed
 from lpt.arguments import at_least, path_text
 from lpt.config import RunConfig, load_config
 from lpt.config.ranges import LARGEST_SEED
@@ -28,7 +28,16 @@ PathLike = str | os.PathLike[str]
 LONGEST_BUDGET = 1e9
 """Seconds."""
 
-_PATHS = ("data", "backbone", "out", "recipe", "bad_images", "corrections", "init_from")
+_PATHS = (
+    "data",
+    "backbone",
+    "out",
+    "recipe",
+    "bad_images",
+    "corrections",
+    "unlabelled",
+    "init_from",
+)
 _OWN_CONFIGURATION = (
     "backbone",
     "recipe",
@@ -38,6 +47,7 @@ _OWN_CONFIGURATION = (
     "group_by",
     "bad_images",
     "corrections",
+    "unlabelled",
     "init_from",
 )
 """Parameters that decide the configuration, which a resumed run has already."""
@@ -68,6 +78,7 @@ class TrainRequest:
     group_by: str | None = None
     bad_images: PathLike | None = None
     corrections: PathLike | None = None
+    unlabelled: PathLike | None = None
     init_from: PathLike | None = None
     resume: bool = False
     device: Any = None  # str or torch.device
@@ -113,6 +124,7 @@ class TrainRequest:
             "data.group_by": self.group_by,
             "data.bad_images": self.bad_images,
             "data.corrections": self.corrections,
+            "data.unlabelled": self.unlabelled,
         }
         changes = {
             **self._of_start,
@@ -162,7 +174,8 @@ class TrainRequest:
             config = self.config
             check_backbone_name(config.backbone)
             check_bad_images(config.data.bad_images)
-            check_corrections(config.data.corrections)
+            check_listed("corrections", config.data.corrections)
+            check_listed("unlabelled", config.data.unlabelled)
             if self.run_path is not None:
                 check_writable(self.run_path)
         if self.data is not None:

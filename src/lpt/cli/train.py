@@ -85,6 +85,15 @@ def train(
             show_default="none",
         ),
     ] = None,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Photos without labels. Phase 2 also trains on those that the model of phase 1 is "
+            "sure of, by thresholds of each class.",
+            show_default="none",
+        ),
+    ] = None,
     init_from: Annotated[
         str | None,
         typer.Option(
@@ -132,6 +141,7 @@ def train(
         group_by=group_by,
         bad_images=bad_images,
         corrections=corrections,
+        unlabelled=unlabelled,
         init_from=init_from,
         resume=resume,
         device=device,

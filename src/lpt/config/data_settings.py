@@ -4,11 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lpt.config.ranges import Count, Text, Workers
+from lpt.config.ranges import Count, Factor, Share, Text, Workers
 from lpt.config.section import Section
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
 
-__all__ = ["DataConfig"]
+__all__ = ["DataConfig", "PseudoLabelConfig"]
 
 
 class DataConfig(Section):
@@ -26,6 +26,8 @@ class DataConfig(Section):
             quarantine list.
         corrections: list of corrected labels and of images to leave out, which `lpt review` writes;
             null for none.
+        unlabelled: folder of unlabelled photos; phase 2 trains on those that the model of phase 1
+            gives a label (`pseudo_labels`). Null for none.
         max_val_images: most validation images that are scored after an epoch.
         many_above: classes with more training images are many-shot.
         few_below: classes with fewer training images are few-shot.
@@ -42,6 +44,7 @@ class DataConfig(Section):
     group_by: Text | None = None
     bad_images: Text | None = None
     corrections: Text | None = None
+    unlabelled: Text | None = None
     max_val_images: Count = 2000
     many_above: Count = MANY_ABOVE
     few_below: Count = FEW_BELOW
@@ -57,3 +60,16 @@ class DataConfig(Section):
                 f"few_below={self.few_below} must be at most many_above + 1 = {self.many_above + 1}"
             )
         return self
+
+
+class PseudoLabelConfig(Section):
+    """Which predictions of phase 1 become labels of unlabelled photos (`data.unlabelled`).
+
+    Attributes:
+        alpha: classes keep (N_mirrored / N_1) ** alpha of their predictions, the most probable
+            ones: the rarest class all, the most frequent one fewest (CReST); 0 keeps all.
+        min_probability: smallest probability of a label, in all classes.
+    """
+
+    alpha: Factor = 0.33
+    min_probability: Share = 0.5

@@ -40,7 +40,7 @@ __all__ = [
 def anchored_config(config: RunConfig) -> RunConfig:
     """Return a configuration whose local data and lists of images have absolute paths."""
     settings = {"data.source": anchored(config.data.source)}
-    for name in ("bad_images", "corrections"):
+    for name in ("bad_images", "corrections", "unlabelled"):
         path = getattr(config.data, name)
         if path is not None and path not in POLICIES and path_exists(path):
             settings[f"data.{name}"] = str(Path(path).expanduser().absolute())

@@ -19,7 +19,8 @@ from lpt.files.made_here import is_marked
 
 __all__ = ["BACKBONE", "check_names", "named_places"]
 
-BACKBONE, DATA, BAD_IMAGES, CORRECTIONS = "backbone", "data", "bad images", "corrections"
+BACKBONE, DATA, UNLABELLED = "backbone", "data", "unlabelled images"
+BAD_IMAGES, CORRECTIONS = "bad images", "corrections"
 
 
 def named_places(config: RunConfig) -> dict[str, str]:
@@ -27,6 +28,7 @@ def named_places(config: RunConfig) -> dict[str, str]:
     names = {BACKBONE: config.backbone, DATA: config.data.source}
     bad = config.data.bad_images
     lists = {BAD_IMAGES: None if bad in POLICIES else bad, CORRECTIONS: config.data.corrections}
+    lists[UNLABELLED] = config.data.unlabelled
     return {**names, **{use: path for use, path in lists.items() if path is not None}}
 
 
@@ -70,4 +72,5 @@ _REASONS: Mapping[str, Callable[[str], str]] = {
     DATA: _reason_of_data,
     BAD_IMAGES: lambda _: "is a path",
     CORRECTIONS: lambda _: "is a path",
+    UNLABELLED: lambda _: "is a path",
 }
