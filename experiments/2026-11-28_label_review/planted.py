@@ -3,8 +3,9 @@
     python planted.py SHARED WORK --domain photo --seed 0 [--train]
 
 SHARED holds pacs. Images of one domain are written to class folders: 30 of each class for testing,
-the others for training, long-tailed (imbalance 50), with 10 % of the labels replaced by those of
-other images. The run is analysed, and a reviewer who knows the right labels looks at the first part of the list.
+others for training, long-tailed (120 down to 6), with 10 % of the labels replaced by those of other
+images. The run is analysed, and a reviewer who knows the right labels looks at the first part of
+the list.
 """
 
 import argparse
@@ -21,10 +22,10 @@ from lpt.data.check.corrections import Correction, write_corrections
 from lpt.data.sampling import sample_per_class
 from lpt.task.run_result import read_result
 
-TESTED, IMBALANCE, WRONG = 30, 50, 0.1
+TESTED, MOST, FEWEST, WRONG = 30, 120, 6, 0.1
 PARTS = (0.05, 0.1, 0.2)
 REVIEWED = (0.1, 1.0)
-EPOCHS = (4, 3)
+EPOCHS = (6, 4)
 
 
 def write_photos(shared: str, domain: str, seed: int, root: Path) -> dict[str, str]:
@@ -35,9 +36,8 @@ def write_photos(shared: str, domain: str, seed: int, root: Path) -> dict[str, s
     left = np.setdiff1d(np.arange(len(split)), tested)
     sizes = np.bincount(split.labels[left], minlength=len(names))
     order = np.argsort(-sizes, kind="stable")
-    largest = sizes.max()
     for rank, c in enumerate(order):
-        most = round(largest * IMBALANCE ** (-rank / (len(names) - 1)))
+        most = round(MOST * (FEWEST / MOST) ** (rank / (len(names) - 1)))
         own = noise.permutation(left[split.labels[left] == c])
         left = np.setdiff1d(left, own[most:])
     planted = set(noise.choice(left, round(WRONG * len(left)), replace=False).tolist())
