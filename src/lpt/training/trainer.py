@@ -66,6 +66,8 @@ class Trainer:
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()
         self.pseudo = PseudoLabels.of_run(context)
+        if self.pseudo is not None:
+            self.phases = self.pseudo.timed(self.phases, context)
         self.watch: BudgetWatch | None = None
         self.resumed_at: float | None = None
 

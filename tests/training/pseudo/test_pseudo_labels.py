@@ -138,6 +138,18 @@ def test_an_epoch_of_phase_2_keeps_its_length(photos, unlabelled, backbone, tmp_
         assert plan.steps * chosen.phase2.batch_size <= images + chosen.phase2.batch_size
 
 
+def test_the_time_for_the_photos_is_in_the_estimate(photos, unlabelled, backbone, tmp_path):
+    with (
+        opened(settings(photos, unlabelled), tmp_path / "run", backbone) as trainer,
+        opened(config(photos), tmp_path / "plain", backbone) as plain,
+    ):
+        first, second = (
+            mine.start_passes(trainer.config) - other.start_passes(plain.config)
+            for mine, other in zip(trainer.phases, plain.phases, strict=True)
+        )
+        assert (first, second) == (0, 1)  # 27 photos, and more images for class means
+
+
 def test_what_cannot_be_used_is_refused(photos, unlabelled, backbone, tmp_path):
     with pytest.raises(ConfigError, match="needs phase 2"):
         settings(photos, unlabelled, phase2__epochs=0)

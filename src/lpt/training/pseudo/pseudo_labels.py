@@ -6,7 +6,9 @@ The labels lie in the run folder, so a resumed run continues with the same ones.
 import csv
 import hashlib
 import io
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from lpt.model.two_pass import LongTailedPromptModel
 from lpt.progress import plural
 from lpt.task.inference.find_images import find_images
 from lpt.task.inference.predict_each import each_or_error
+from lpt.training.phases.phase import Phase
 from lpt.training.pseudo.choose_labels import choose_labels
 from lpt.training.run.task_calibration import DEFAULT_TEMPERATURE
 from lpt.training.run.training_context import TrainingContext
@@ -86,6 +89,12 @@ class PseudoLabels:
         """A hash over the names of the photos, which must be unchanged on resume."""
         names = "\n".join(sorted(self.names)).encode("utf-8", "surrogateescape")
         return {"unlabelled images": hashlib.sha256(names).hexdigest()}
+
+    def timed(self, phases: Sequence[Phase], context: TrainingContext) -> tuple[Phase, ...]:
+        """Return the phases with the time for the photos counted at the start of phase 2."""
+        most = context.config.classifier.init_images_per_class
+        passes = math.ceil(len(self.names) / int(context.counts.clamp(max=most).sum()))
+        return tuple(_with_passes(p, passes) if p.number == 2 else p for p in phases)
 
     def begin(self, model: LongTailedPromptModel, context: TrainingContext, run: Path) -> None:
         """Label the photos with the model of phase 1, and train on them from now on.
@@ -178,3 +187,7 @@ class PseudoLabels:
             photos = plural(left, "unlabelled photo")
             context.reporter.message(f"left out  {photos} that cannot be read, such as {last}")
         return np.array(read, dtype=np.int64), np.stack(rows)
+
+
+def _with_passes(phase: Phase, more: int) -> Phase:
+    return replace(phase, start_passes=lambda config: phase.start_passes(config) + more)

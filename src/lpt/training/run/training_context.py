@@ -91,8 +91,7 @@ class TrainingContext:
             )
         check_class_names(self.data.class_names, config.data.source)
         self.train_split = self.data.split("train")
-        self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
-        self.train_counts = self.counts
+        self.counts = self.train_counts = torch.from_numpy(self.data.counts("train"))
         self.accelerator = make_accelerator(config.precision, device)
         name = None
         if backbone is None:
