@@ -41,6 +41,7 @@ def bench_serving(
     tasks: int = 32,
     registered: int = 1000,
     resident: int = 100,
+    on_part: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Compare a batch of many tasks with a batch of one, and the service with `Task.predict`.
 
@@ -55,6 +56,7 @@ def bench_serving(
         tasks: number of tasks that a mixed batch holds.
         registered: tasks that a server knows while it holds `resident` of them.
         resident: tasks that fit into its memory.
+        on_part: called with a line of text before each part, which may take minutes.
     Returns: numbers by name, ready for JSON. `mixed_share` is the speed of a mixed batch relative
         to one of a single task, `engine_share` and `service_share` those of engine and service
         relative to `Task.predict`; `http` compares HTTP with the service, and is None without
@@ -73,12 +75,20 @@ def bench_serving(
             spec = random_spec(frozen, f"task-{i}", CLASSES, SHAPE)
             write_random_task(folder / f"{spec.name}.safetensors", frozen, spec, i)
         size = table_bytes(frozen.depth, frozen.width, spec)
+        parts: dict[str, Callable[[], dict[str, Any]]] = {
+            "engine": lambda: _engine(frozen, folder, batch, repeats, chosen),
+            "service and HTTP": lambda: _service(frozen, folder, batch, repeats, chosen),
+            "memory": lambda: memory_per_task(backbone, folder, resident, size),
+            "more tasks than memory": lambda: _paging(frozen, folder, registered, resident, size),
+        }
+        measured: dict[str, Any] = {}
+        for number, (name, part) in enumerate(parts.items(), 1):
+            if on_part is not None:
+                on_part(f"measuring {number} of {len(parts)}: {name}")
+            measured |= part()
         return {
-            **_engine(frozen, folder, batch, repeats, chosen),
-            **_service(frozen, folder, batch, repeats, chosen),
+            **measured,
             "table_bytes": size,
-            **memory_per_task(backbone, folder, resident, size),
-            **_paging(frozen, folder, registered, resident, size),
             "backbone": backbone,
             "batch": batch,
             "repeats": repeats,
