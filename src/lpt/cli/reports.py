@@ -85,7 +85,8 @@ def analyze(
             f"suspects    {printable(str(suspects))}: look at them, then leave them out with: "
             f"{without_command(RunFolder(own).read_config(), own, suspects)}"
         )
-    if out is None and run.is_dir():  # the report reads RUN/analysis
+    if out is None and run.is_dir():  # these commands read RUN/analysis
+        say(f"review      {shell_command('lpt', 'review', run)}")
         say(f"next        {shell_command('lpt', 'report', run)}")
 
 
