@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.linear import torch_products
 from lpt.machine.own_generator import OwnGenerator
-from lpt.model.two_pass import LongTailedPromptModel, Prefix, PromptShape
+from lpt.model.prompt_shape import PromptShape
+from lpt.model.two_pass import LongTailedPromptModel, Prefix
 from lpt.records import Output
 from lpt.reference.plain_model import PlainModel
 

@@ -26,8 +26,8 @@ from lpt.losses import check_loss
 from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
+from lpt.task.class_limits import check_class_names
 from lpt.task_records import TaskEdit
-from lpt.task_spec import check_class_names
 from lpt.training.engine.stage import Inputs
 from lpt.training.run.device_setup import default_workers, make_accelerator
 from lpt.training.run.run_data import anchored_config, open_configured
