@@ -92,6 +92,13 @@ class EarlyRecord(FrozenRecord):
     auto_agreement: Share
     auto_queries: Share
 
+    def margin_for(self, match: MatchMode) -> float | None:
+        """Return the margin below which a query is computed; None to compute all of them.
+
+        It is the argument of `LongTailedPromptModel.predict`.
+        """
+        return {"exact": None, "early": 0.0, "auto": self.margin}[match]
+
 
 class GroupScores(FrozenRecord):
     """Probabilities on validation images of one shot group, ascending.

@@ -167,13 +167,8 @@ class TaskSpec(FrozenRecord):
         return sizes
 
     def early_margin(self, match: MatchMode) -> float | None:
-        """Return the margin below which a query is computed; None to compute all of them.
-
-        It is the argument of `LongTailedPromptModel.predict`.
-        """
-        if match == "exact" or self.early is None:
-            return None
-        return self.early.margin if match == "auto" else 0.0
+        """Return the margin of a way of matching, for `LongTailedPromptModel.predict`."""
+        return None if self.early is None else self.early.margin_for(match)
 
     @model_validator(mode="after")
     def _early_matching_is_possible(self) -> Self:

@@ -95,4 +95,4 @@ class _LazyPackage(ModuleType):
         except BaseException:
             self._waiting, spec.loader = waiting, waiting  # the next use tries again
             raise
-        self.__class__ = ModuleType
+        object.__setattr__(self, "__class__", ModuleType)  # a plain module from now on

@@ -55,6 +55,15 @@ class EarlyMatch(nn.Module):
         self.weight = nn.Parameter(torch.zeros(pool, 2 * width), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(pool), requires_grad=False)
 
+    @classmethod
+    def of(cls, weight: Float[Tensor, "M _"], bias: Float[Tensor, " M"]) -> "EarlyMatch":
+        """Make a map of given numbers."""
+        early = cls(len(weight), weight.shape[1] // 2)
+        with torch.no_grad():
+            early.weight.copy_(weight)
+            early.bias.copy_(bias)
+        return early
+
     def choose(
         self, tokens: Float[Tensor, "B tokens D"], top: int, margin: float = 0.0
     ) -> EarlyChoice:

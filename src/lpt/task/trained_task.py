@@ -25,6 +25,7 @@ from lpt.task.inference.run_split import run_split
 from lpt.task.loaded_task import LoadedTask
 from lpt.task.prediction import Prediction, most_probable
 from lpt.task.task_display import TaskDisplay
+from lpt.task_records import MatchMode
 
 __all__ = ["Task"]
 
@@ -49,6 +50,7 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
         spec: the metadata of the task file.
         path: the run folder or task file that the task came from; None if there is none.
         prior: (C,) class frequencies that predictions hold under; None for the task's own.
+        match: how group prompts are matched (`with_match`).
 
     >>> task = lpt.load("runs/digits", device="cpu")
     >>> task.predict("7.png")[0].labels[0]
@@ -64,6 +66,7 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
         batch_size: int = 64,
         workers: int = 0,
         on_batch: OnBatch | None = None,
+        match: MatchMode | None = None,
     ) -> list[Prediction]:
         """Predict the most probable classes of images.
 
@@ -73,6 +76,7 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
             batch_size: images per forward pass.
             workers: processes that load images; 0 loads them in this process.
             on_batch: called with the number of images of each finished batch.
+            match: as for `with_match`; None for the task's own.
         Returns: one prediction per image, in order.
         Raises: DataError naming an image that cannot be read; ParameterError naming an argument
             that is out of range or not an image.
@@ -84,7 +88,8 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
         at_least("top", top, 1)
         check_run(batch_size, workers, on_batch)
         inputs = tuple(iterate_inputs(images))
-        return self._predict(inputs, top, batch_size, workers, on_batch)
+        task = self if match is None else self.with_match(match)
+        return task._predict(inputs, top, batch_size, workers, on_batch)
 
     def predict_each(
         self, images: Images, *, top: int = 5, chunk: int = 512, workers: int = 0
@@ -147,7 +152,7 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
         features = [np.zeros((0, self.model.backbone.width), dtype=np.float32)]
 
         def model(batch: Float[Tensor, "B 3 H H"]) -> Output:
-            output = self.model.predict(batch)
+            output = self.forward(batch)
             features.append(output.feature.float().cpu().numpy())
             return output
 
@@ -168,6 +173,10 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
         found = self.run(split, batch_size=batch_size, workers=workers, on_batch=on_batch)
         return evaluate(found, self.spec.class_counts, self.groups, self.spec.class_names)
 
+    def forward(self, images: Float[Tensor, "B 3 H H"]) -> Output:
+        """Run the model on transformed images, with the task's way of matching."""
+        return self.model.predict(images, self.spec.early_margin(self.match))
+
     @renamed_arguments(batch="batch_size")
     def run(
         self,
@@ -183,13 +192,13 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
 
         Args:
             transform: None for the task's own.
-            model: (B, 3, H, H) images -> Output; None for the task's own `model.predict`.
+            model: (B, 3, H, H) images -> Output; None for `forward`.
         Raises: DataError for an empty split or an image that cannot be read.
         """
         check_split(split)
         check_run(batch_size, workers, on_batch)
         found = run_split(
-            model or self.model.predict,
+            model or self.forward,
             split,
             transform or self.transform,
             device=next(self.model.parameters()).device,
