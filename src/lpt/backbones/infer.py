@@ -36,7 +36,7 @@ _AXES = {
 def infer_vit(checkpoint: Checkpoint) -> VisionTransformer:
     """Build an untrained model whose tensors have the shapes of this checkpoint.
 
-    Raises: BackboneError if the tensors are not those of a plain ViT with a class token.
+    Raises: BackboneError if the tensors are not those of a plain ViT.
     """
     path, tensors = checkpoint.path, checkpoint.tensors
     try:
@@ -60,8 +60,8 @@ def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
     for name, axes in _AXES.items():
         if name in tensors and tensors[name].dim() != axes:
             raise ValueError(f"{name} has {tensors[name].dim()} axes, not {axes}.")
-    cls_token = tensors["cls_token"]
-    if cls_token.shape[-1] != kernel.shape[0]:
+    cls_token = tensors.get("cls_token")
+    if cls_token is not None and cls_token.shape[-1] != kernel.shape[0]:
         raise ValueError("cls_token and patch_embed.proj.weight are of different widths.")
     width, channels, patch, across = kernel.shape
     if channels != 3 or patch != across:
@@ -71,7 +71,7 @@ def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
             "the MLP is not two plain layers (perhaps gated), which shapes cannot show."
         )
     registers = tensors["reg_token"].shape[1] if "reg_token" in tensors else 0
-    special = 1 + registers + ("dist_token" in tensors)
+    special = (cls_token is not None) + registers + ("dist_token" in tensors)
     grid, no_embed_class = _grid(positions.shape[1], special)
     return {
         "img_size": grid * patch,
@@ -86,6 +86,8 @@ def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
         "scale_mlp_norm": "blocks.0.mlp.norm.weight" in tensors,
         "proj_bias": "blocks.0.attn.proj.bias" in tensors,
         "init_values": 1.0 if "blocks.0.ls1.gamma" in tensors else None,
+        "class_token": cls_token is not None,
+        "global_pool": _pool(tensors),
         "reg_tokens": registers,
         "no_embed_class": no_embed_class,
         "pre_norm": "norm_pre.weight" in tensors,
@@ -94,6 +96,13 @@ def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
         "act_layer": _activation(metadata, pre_norm="norm_pre.weight" in tensors),
         "num_classes": 0,
     }
+
+
+def _pool(tensors: Mapping[str, Tensor]) -> str:
+    """Return how timm makes one vector of all tokens."""
+    if "attn_pool.latent" in tensors:
+        return "map"
+    return "token" if "cls_token" in tensors else "avg"
 
 
 def _grid(positions: int, special: int) -> tuple[int, bool]:
