@@ -4,8 +4,10 @@ This serves weight files without the name of a timm architecture. Tensor names a
 file's metadata states what shapes cannot:
 
     num_heads       default D / 64, since a head is 64 wide in nearly all ViTs
-    activation      "gelu" (default) or "quick_gelu"; required for pre-norm (CLIP) towers, which
-                    exist with both
+    activation      "gelu" (default), "gelu_tanh" or "quick_gelu"; required for pre-norm (CLIP)
+                    towers, which exist with both
+    rotary          "dinov3" for rotary positions as in DINOv3, with `rope_temperature` (default
+                    100) and `image_size` (default 224); default: learned positions
 """
 
 import math
@@ -13,9 +15,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from timm.models.deit import VisionTransformerDistilled
+from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
+from lpt.backbones.layouts.dinov3 import eva_arguments
 from lpt.backbones.spec import check_sizes
 from lpt.backbones.weight_file import Checkpoint
 from lpt.errors import BackboneError
@@ -33,14 +37,15 @@ _AXES = {
 }
 
 
-def infer_vit(checkpoint: Checkpoint) -> VisionTransformer:
+def infer_vit(checkpoint: Checkpoint) -> nn.Module:
     """Build an untrained model whose tensors have the shapes of this checkpoint.
 
-    Raises: BackboneError if the tensors are not those of a plain ViT.
+    Raises: BackboneError if the tensors are not those of a plain ViT or a DINOv3.
     """
     path, tensors = checkpoint.path, checkpoint.tensors
     try:
-        arguments = _arguments(tensors, checkpoint.metadata)
+        rotary = checkpoint.metadata.get("rotary") == "dinov3"
+        arguments = (_eva if rotary else _arguments)(tensors, checkpoint.metadata)
     except KeyError as error:
         raise BackboneError(
             f"{path}: has no tensor {error}, so its architecture cannot be inferred.",
@@ -49,8 +54,15 @@ def infer_vit(checkpoint: Checkpoint) -> VisionTransformer:
     except ValueError as error:
         raise BackboneError(f"{path}: {error}", checkpoint.remedy) from error
     check_sizes(str(path), depth=arguments["depth"], width=arguments["embed_dim"])
-    kind = VisionTransformerDistilled if "dist_token" in tensors else VisionTransformer
+    kind: type[nn.Module] = Eva
+    if not rotary:
+        kind = VisionTransformerDistilled if "dist_token" in tensors else VisionTransformer
     return kind(**arguments)
+
+
+def _eva(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Any]:
+    heads = _heads(tensors["patch_embed.proj.weight"].shape[0], metadata)
+    return eva_arguments(tensors, metadata, _depth(tensors), heads)
 
 
 def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -137,9 +149,11 @@ def _heads(width: int, metadata: Mapping[str, str]) -> int:
 
 def _activation(metadata: Mapping[str, str], *, pre_norm: bool) -> str:
     activation = metadata.get("activation", "" if pre_norm else "gelu")
-    if activation not in ("gelu", "quick_gelu"):
+    known = {name: name for name in ("gelu", "gelu_tanh", "quick_gelu")}
+    known["gelu_pytorch_tanh"] = "gelu_tanh"  # transformers' name
+    if activation not in known:
         raise ValueError(
             f"activation {activation[:20]!r} in its metadata; a pre-norm (CLIP) tower must state "
             "gelu or quick_gelu."
         )
-    return activation
+    return known[activation]
