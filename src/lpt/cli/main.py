@@ -31,6 +31,7 @@ from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 from lpt.escape import printable, printable_lines
 from lpt.machine.allocator import reuse_memory
+from lpt.machine.lazy_packages import VISION_PACKAGES, make_lazy
 from lpt.machine.threads import wait_passively
 
 __all__ = ["app", "main", "stopped_by_signals"]
@@ -95,6 +96,7 @@ def main() -> None:
     """Run the command line. Errors that a user can cause are printed, and exit with code 2."""
     reuse_memory()
     wait_passively()
+    make_lazy(VISION_PACKAGES)
     warnings.showwarning = _show_warning
     with guarded_streams(), _errors_printed(), stopped_by_signals():
         try:

@@ -7,7 +7,7 @@ import typer
 
 from lpt.cli.early_checks import given_run, given_runs
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
-from lpt.cli.printing import say, say_json
+from lpt.cli.printing import say, say_json, say_note
 from lpt.errors import ParameterError
 from lpt.escape import printable, shell_command
 from lpt.machine.device_name import check_precision_name
@@ -188,7 +188,9 @@ def bench(
 
         if precision not in ("auto", "float32"):
             raise ParameterError(f"`precision` {precision}: tasks are served in float32.")
-        served = bench_serving(backbone or DEFAULT_BENCH, batch or 32, repeats, device)
+        served = bench_serving(
+            backbone or DEFAULT_BENCH, batch or 32, repeats, device, on_part=say_note
+        )
         if as_json:
             say_json(served)
         else:

@@ -76,10 +76,10 @@ class PromptConfig(Section):
         shared_blocks: K, blocks before the group prompts; null for half of the blocks.
         pool_size: M, group prompts in the pool.
         top_k: T, group prompts that an image is matched with.
-        key_init: "queries" starts the keys at cluster centres of training queries, "normal" at
-            random.
+        key_init: "queries" starts the keys at cluster centres of queries, "normal" at random.
         group_init: "shared" starts each group prompt as a slightly perturbed copy of the shared
             prompt, "normal" at random.
+        match: "exact" matches by the query, "early" by an estimate, "auto" by a clear estimate.
     """
 
     length: Length = 10
@@ -88,6 +88,7 @@ class PromptConfig(Section):
     top_k: PoolSize = 2
     key_init: Literal["queries", "normal"] = "queries"
     group_init: Literal["shared", "normal"] = "shared"
+    match: Literal["exact", "early", "auto"] = "exact"
 
 
 class AdapterConfig(Section):

@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lpt.errors import RunError
 from lpt.machine.devices import peak_memory, reset_peak_memory
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
+from lpt.records import Output
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
@@ -24,6 +26,7 @@ from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError
 from lpt.training.phases.build_stages import PHASES, build_model
 from lpt.training.phases.class_means import interpolate_with_class_means
+from lpt.training.phases.distil_matching import distil_matching
 from lpt.training.phases.phase import Phase
 from lpt.training.pseudo.pseudo_labels import PseudoLabels
 from lpt.training.run.data_identity import run_identity
@@ -249,15 +252,20 @@ class Trainer:
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
         metrics: dict[str, dict[str, Summary]] = {}
-        calibration = TaskCalibration()
+        calibration, early = TaskCalibration(), None
         for phase in self._trained_phases:
             weights = self.folder.load_best(_selected(phase))
             load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
             self.model.phases = phase.number
             metrics[phase.name] = {}
+            predict: Callable[[Tensor], Output] = self.model.predict
+            match = self.config.prompts.match
+            if phase.number == 2 and match != "exact":
+                early = distil_matching(self.model, self.context)
+                predict = partial(self.model.predict, early_margin=early.margin_for(match))
             for name, split in self.context.evaluation_splits.items():
                 predictions = self.context.predict(
-                    self.model.predict, split, f"{phase.name} on {name}", exact=True
+                    predict, split, f"{phase.name} on {name}", exact=True
                 )
                 metrics[phase.name][name] = self.context.score(predictions).summary()
                 if name == "val":
@@ -268,6 +276,7 @@ class Trainer:
             self.model,
             calibration=calibration,
             metrics=metrics,
+            early=early,
         )
         size = save_task(self.folder.intact().task_file, self.model, spec)
         result = Result(

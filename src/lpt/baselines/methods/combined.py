@@ -150,7 +150,7 @@ def _train(
     """
     device = trainer.context.accelerator.device
     first = CombinedStage(trainer.name, model, tuned, trainer).to(device).eval()
-    trainer.init_classifier(model.classifier, lambda images: model.phase1(images).query)
+    trainer.init_classifier(model.classifier, lambda images: model.phase1(images).feature)
     trainer.fit(first, optim=_optim(trainer, optim, own_lr), mean_weight=_mean_weight(trainer))
     if trainer.options.phases == 1:
         return first

@@ -72,6 +72,7 @@ RUN_FACTS: Mapping[str, Fact] = {
     "prompts.top_k": Fact("group prompts per image", 2),
     "prompts.key_init": Fact("key initialization", "queries"),
     "prompts.group_init": Fact("group prompt initialization", "shared"),
+    "prompts.match": Fact("matching", "exact"),
     "adapters.width": Fact("adapter width", 0),
     "adapters.scale": Fact("adapter scale", 0.1),
     "adapters.train_scale": Fact("adapter scale trained", False),

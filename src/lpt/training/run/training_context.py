@@ -29,8 +29,8 @@ from lpt.losses import check_loss
 from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
+from lpt.task.class_limits import check_class_names
 from lpt.task_records import TaskEdit
-from lpt.task_spec import check_class_names
 from lpt.training.engine.stage import Inputs
 from lpt.training.run.device_setup import default_workers, make_accelerator
 from lpt.training.run.run_data import anchored_config, open_configured
@@ -256,19 +256,25 @@ class TrainingContext:
         return None if split is None else self.score(self.predict(model, split)).summary()
 
     def features(
-        self, encode: Callable[[Tensor], Tensor], split: Split, task: str
+        self,
+        encode: Callable[[Tensor], Tensor],
+        split: Split,
+        task: str,
+        *,
+        exact: bool = False,
     ) -> Float[Tensor, "n D"]:
         """Compute features of images transformed for evaluation, as float32 on the CPU.
 
         Args:
             encode: maps images (B, 3, H, H) to features (B, D).
             task: name of this work in progress reports.
+            exact: as for `predict`.
         """
         self.reporter.begin(task, len(split), unit="images")
-        rows = []
+        rows, precision = [], nullcontext if exact else self.autocast
         with torch.inference_mode():
             for batch in self.whole_images(split):
-                with self.autocast():
+                with precision():
                     rows.append(encode(batch.images.to(self.accelerator.device)).float().cpu())
                 self.reporter.advance(len(batch.labels))
         self.reporter.end()
