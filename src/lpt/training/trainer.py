@@ -51,7 +51,7 @@ class Trainer:
         phases: descriptions of the phases in order; ablations replace some.
         model_type: class of the model; ablations replace it.
         model: the model, on the device.
-        pseudo: unlabelled photos that phase 2 trains on, or None.
+        pseudo: unlabelled photos that phase 2 trains on.
         resumed_at: when a resumed run began again, by `time.monotonic`. `run` then watches what is
             left of the budget it was started with.
     Raises: ConfigError if the prompts do not fit the backbone or the memory.
@@ -69,8 +69,7 @@ class Trainer:
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()
         self.pseudo = PseudoLabels.of_run(context)
-        if self.pseudo is not None:
-            self.phases = self.pseudo.timed(self.phases, context)
+        self.phases = self.pseudo.timed(self.phases, context)
         self.watch: BudgetWatch | None = None
         self.resumed_at: float | None = None
 
@@ -92,9 +91,7 @@ class Trainer:
     def identity(self) -> dict[str, Any]:
         """Return the facts that must be unchanged on resume: data and backbone."""
         facts = run_identity(self.context.data, content=self.config.data.check_content)
-        if self.pseudo is not None:
-            facts |= self.pseudo.identity
-        return {**facts, "backbone": self.context.backbone.spec.sha256}
+        return {**facts, **self.pseudo.identity, "backbone": self.context.backbone.spec.sha256}
 
     def stage(self, phase: Phase) -> Stage:
         """Build the stage of a phase, on the device."""
@@ -155,7 +152,7 @@ class Trainer:
             )
         if checkpoint is None:
             checkpoint = self._begin(0, Checkpoint(Position(), {}))
-        elif self.pseudo is not None and checkpoint.position.stage:
+        elif checkpoint.position.stage:
             self.pseudo.resume(self.context, self.folder.path)
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
         for phase in self.phases[checkpoint.position.stage :]:
@@ -168,7 +165,7 @@ class Trainer:
         """Initialise the parameters of the phase at an index, if it is trained, and save."""
         if index < len(self.phases) and self.phases[index].is_trained(self.config):
             began = time.monotonic()
-            if index and self.pseudo is not None:
+            if index:
                 self.pseudo.begin(self.model, self.context, self.folder.intact().path)
             self.phases[index].start(self.model, self.context)
             checkpoint = checkpoint.spent(self.phases[index].name, time.monotonic() - began)
@@ -226,7 +223,7 @@ class Trainer:
 
     def _end(self, phase: Phase, checkpoint: Checkpoint) -> Checkpoint:
         """Save the final weights of a phase, and begin the next one."""
-        self.folder.save_best(_selected(phase), trainable_state(self.model))
+        self.folder.save_best(phase.selected, trainable_state(self.model))
         return self._begin(phase.index + 1, checkpoint)
 
     def _reduce_views(self, phase: Phase, full: NoRoomError, *, started: bool) -> None:
@@ -254,8 +251,8 @@ class Trainer:
         metrics: dict[str, dict[str, Summary]] = {}
         calibration, early = TaskCalibration(), None
         for phase in self._trained_phases:
-            weights = self.folder.load_best(_selected(phase))
-            load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
+            weights = self.folder.load_best(phase.selected)
+            load_trainable(self.model, weights, self.folder.best_file(phase.selected))
             self.model.phases = phase.number
             metrics[phase.name] = {}
             predict: Callable[[Tensor], Output] = self.model.predict
@@ -301,8 +298,3 @@ class Trainer:
             for role, parameters in self.stage(phase).param_groups().items():
                 unique |= {id(p): (role, p) for p in parameters}
         return list(unique.values())
-
-
-def _selected(phase: Phase) -> str:
-    """Name of the file with a phase's final weights."""
-    return f"{phase.name}-selected"

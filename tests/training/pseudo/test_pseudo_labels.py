@@ -11,7 +11,7 @@ import pytest
 import lpt
 from lpt.errors import ConfigError, DataError, LptError, ParameterError, RunError
 from lpt.task_file import read_spec
-from lpt.training.pseudo.pseudo_labels import FILE
+from lpt.training.pseudo.pseudo_labels import FILE, train_on
 from lpt.training.run.run_folder import RunFolder
 
 from ...tiny import (
@@ -130,8 +130,7 @@ def test_an_epoch_of_phase_2_keeps_its_length(photos, unlabelled, backbone, tmp_
     with opened(chosen, tmp_path / "run", backbone) as trainer:
         images = len(trainer.context.train_split)
         assert trainer.config.phase2.epoch_images == images
-        labels = np.zeros(len(trainer.pseudo.photos), dtype=np.int64)
-        trainer.context.extend_training(trainer.pseudo.photos, labels)
+        train_on(trainer.context, trainer.pseudo.photos, np.zeros(27, dtype=np.int64))
         phase = trainer.phases[1]
         plan = phase.plan(trainer.stage(phase), trainer.config, trainer.context.train_split.labels)
         assert len(trainer.context.train_split) > images
