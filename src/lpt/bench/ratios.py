@@ -132,8 +132,8 @@ def render(result: Mapping[str, Any]) -> str:
         "",
         f"inference runs at {result['backbone_share']:.2f} of the bare backbone's speed "
         f"({result['structure_only']['backbone_share']:.2f} with torch's own products; "
-        f"{runs['inference']:.0f} block runs instead of {runs['bare']:.0f}); with early matching at "
-        f"{result['early_backbone_share']:.2f} "
+        f"{runs['inference']:.0f} block runs instead of {runs['bare']:.0f}); "
+        f"with early matching at {result['early_backbone_share']:.2f} "
         f"({result['structure_only']['early_backbone_share']:.2f})",
         f"matrix products on this machine, {result['matmul_side']} cubed in {result['precision']}, "
         f"GFLOP/s: {products}",

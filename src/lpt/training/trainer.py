@@ -140,6 +140,7 @@ class Trainer:
             files of the run are damaged or cannot be written.
         """
         reset_peak_memory(self.context.accelerator.device)
+        self.model.early = None  # fitted at the end, and no part of a checkpoint
         epochs = {phase.name: phase.section(self.config).epochs for phase in self.phases}
         checkpoint = self.folder.checkpoint(epochs)
         if self.resumed_at is not None:

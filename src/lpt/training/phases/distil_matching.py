@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lpt.model.early_fit import fit_ridge, smallest_margin
-from lpt.model.early_match import EarlyMatch, choose_nearest, early_features
+from lpt.model.early_match import EarlyMatch, choose_nearest
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.progress import percent
 from lpt.task_records import EarlyRecord
@@ -33,12 +33,13 @@ def distil_matching(model: LongTailedPromptModel, context: TrainingContext) -> E
     split = context.some_of_each_class(context.config.classifier.init_images_per_class)
 
     def observed(images: Tensor) -> Tensor:
-        prefix = model.prefix(images)
-        similarity = model.pool.similarity(prefix.query)
-        return torch.cat([early_features(prefix.tokens.float()), similarity], dim=1)
+        shared = model.shared_parts()
+        prefix = model.prefix(images, shared)
+        features = model.early_features(prefix.tokens, shared)
+        return torch.cat([features, model.pool.similarity(prefix.query)], dim=1)
 
     both = context.features(observed, split, "early matching", exact=True)
-    width, top = 2 * model.backbone.width, model.shape.top_k
+    width, top = both.shape[1] - model.pool.size, model.shape.top_k
     aside = torch.arange(len(both)) % SET_ASIDE == SET_ASIDE - 1
     fitted = both[~aside]
     weight, bias = fit_ridge(fitted[:, :width], fitted[:, width:], RIDGE)
