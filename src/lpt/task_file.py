@@ -59,16 +59,18 @@ LARGEST_VALUE = 1e6
 
 
 def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
-    """Write a task file atomically and return its size in bytes.
+    """Write a task file atomically and return its size in bytes."""
+    write_bytes(path, task_bytes(model, spec))
+    return path.stat().st_size
 
-    The same model and metadata give the same bytes.
-    """
+
+def task_bytes(model: LongTailedPromptModel, spec: TaskSpec) -> bytes:
+    """Return the content of a task file. The same model and metadata give the same bytes."""
     tensors = {
         name: tensor.detach().to("cpu", torch.float32).contiguous()
         for name, tensor in _parameters(model, spec).items()
     }
-    write_bytes(path, tensor_bytes(tensors, file_metadata(spec)))
-    return path.stat().st_size
+    return tensor_bytes(tensors, file_metadata(spec))
 
 
 def load_task(

@@ -20,6 +20,8 @@ import typer
 
 from lpt.cli import data, info, predict, reports, study, task, train, use
 from lpt.cli.health.doctor import doctor
+from lpt.cli.labelling.review_command import review
+from lpt.cli.labelling.suggest_command import suggest
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import command_of, message_of, usage_message, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
@@ -72,6 +74,8 @@ for command in (
     serve_command.serve,
     with_quiet(reports.analyze),
     with_quiet(reports.report),
+    review,
+    with_quiet(suggest),
     reports.bench,
     with_quiet(share_commands.export),
     share_commands.push,

@@ -19,6 +19,7 @@ from lpt.records import Output, Predictions
 from lpt.task.call_checks import OnBatch, check_run, check_split
 from lpt.task.class_prior import adjust_predictions
 from lpt.task.familiar_calls import FamiliarCalls
+from lpt.task.hub.hub_calls import HubCalls
 from lpt.task.inference.image_inputs import ImageInput, Images, as_split, iterate_inputs
 from lpt.task.inference.predict_each import each_or_error
 from lpt.task.inference.run_split import run_split
@@ -32,7 +33,7 @@ __all__ = ["Task"]
 Floats = npt.NDArray[np.float32]
 
 
-class Task(LoadedTask, TaskDisplay, FamiliarCalls):
+class Task(LoadedTask, TaskDisplay, FamiliarCalls, HubCalls):
     """A trained model with everything needed to read images and name classes.
 
     `predict`, `predict_proba` and `embed` take images as paths, bytes of image files, PIL images,

@@ -19,7 +19,7 @@ from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.tuned_vit import norm_parameters
 from lpt.config import OptimConfig, RunConfig
 from lpt.config.ranges import LearningRate, Width
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.training.engine.stage import Stage
 from lpt.training.phases.build_stages import build_model, build_stage

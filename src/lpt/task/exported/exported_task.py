@@ -19,9 +19,9 @@ from lpt.task.class_prior import adjust_predictions
 from lpt.task.exported.input_file import graph_path, read_inputs
 from lpt.task.exported.onnx_file import read_onnx
 from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
-from lpt.task.exported.path_kinds import is_input_file
 from lpt.task.inference.image_inputs import Images
 from lpt.task.inference.run_split import run_split
+from lpt.task.path_kinds import is_input_file
 from lpt.task.trained_task import Floats, Task
 from lpt.task_records import MatchMode
 from lpt.task_spec import TaskSpec

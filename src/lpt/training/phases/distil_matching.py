@@ -1,5 +1,8 @@
 """Early matching is fitted to the queries of training images once phase 2 is trained."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -7,10 +10,11 @@ from lpt.model.early_fit import fit_ridge, smallest_margin
 from lpt.model.early_match import EarlyMatch, choose_nearest
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.progress import percent
+from lpt.records import Output
 from lpt.task_records import EarlyRecord
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["distil_matching"]
+__all__ = ["chosen_matching", "distil_matching"]
 
 AGREEMENT = 0.95
 """Of "auto" with matching by the query, on images that the map was not fitted to."""
@@ -18,6 +22,21 @@ AGREEMENT = 0.95
 RIDGE = 0.01
 SET_ASIDE = 5
 """Every fifth image is not fitted to."""
+
+
+def chosen_matching(
+    model: LongTailedPromptModel, context: TrainingContext
+) -> tuple[Callable[[Tensor], Output], EarlyRecord | None]:
+    """Return how a trained model predicts by `prompts.match`, and what was measured of its map.
+
+    Args:
+        model: its `phases` says which phases are trained.
+    """
+    match = context.config.prompts.match
+    if model.phases == 1 or match == "exact":
+        return model.predict, None
+    early = distil_matching(model, context)
+    return partial(model.predict, early_margin=early.margin_for(match)), early
 
 
 def distil_matching(model: LongTailedPromptModel, context: TrainingContext) -> EarlyRecord:

@@ -5,8 +5,10 @@ Phases and baselines get the same images in the same order through the same tran
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from PIL import Image
@@ -16,6 +18,7 @@ from lpt.backbones import FrozenViT, load_backbone
 from lpt.config import RunConfig
 from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform, eval_transform, train_transform
+from lpt.data.joined_store import join_splits
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.manifest import Manifest, Split
 from lpt.data.sampling import sample_per_class
@@ -54,8 +57,9 @@ class TrainingContext:
     Attributes:
         state: the current `RunState`; `update` replaces it.
         data: the opened data set.
-        train_split: its training images.
-        counts: (C,) int64 training images per class.
+        train_split: its training images, and those that `extend_training` added.
+        counts: (C,) int64 training images per class of the data.
+        train_counts: (C,) int64 those of `train_split`.
         accelerator: device and precision.
         backbone: the frozen backbone, on the device.
         workers: number of loading processes.
@@ -88,6 +92,7 @@ class TrainingContext:
         check_class_names(self.data.class_names, config.data.source)
         self.train_split = self.data.split("train")
         self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
+        self.train_counts = self.counts
         self.accelerator = make_accelerator(config.precision, device)
         name = None
         if backbone is None:
@@ -120,6 +125,17 @@ class TrainingContext:
             config: the new configuration. Data, backbone and device stay as they were opened.
         """
         self.state = RunState(config)
+
+    def extend_training(self, extra: Split, labels: npt.NDArray[np.int64]) -> None:
+        """Train on further images from now on. Scores and metadata keep the counts of the data.
+
+        Args:
+            extra: the images.
+            labels: (n,) their classes.
+        """
+        joined = join_splits(self.data.split("train"), replace(extra, labels=labels))
+        counts = np.bincount(joined.labels, minlength=self.data.num_classes)
+        self.train_split, self.train_counts = joined, torch.from_numpy(counts.astype(np.int64))
 
     @property
     def arithmetic(self) -> dict[str, str]:
