@@ -142,7 +142,7 @@ class Trainer:
             files of the run are damaged or cannot be written.
         """
         reset_peak_memory(self.context.accelerator.device)
-        self.model.early = None  # fitted at the end, and no part of a checkpoint
+        self.model.early = None  # no part of a checkpoint
         epochs = {phase.name: phase.section(self.config).epochs for phase in self.phases}
         checkpoint = self.folder.checkpoint(epochs)
         if self.resumed_at is not None:
@@ -248,8 +248,7 @@ class Trainer:
 
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
-        metrics: dict[str, dict[str, Summary]] = {}
-        calibration = TaskCalibration()
+        metrics, calibration = dict[str, dict[str, Summary]](), TaskCalibration()
         for phase in self._trained_phases:
             weights = self.folder.load_best(_selected(phase))
             load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
