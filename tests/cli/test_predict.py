@@ -72,7 +72,7 @@ def test_matching_is_exact_unless_the_task_can_do_otherwise(lpt):
     assert lpt("predict", "run", "photos/dog", "--match", "exact") == usual
     refused(
         lpt("predict", "run", "photos/dog", "--match", "early"),
-        "`match` early: the task run has no map for it. Train it with prompts.match=early",
+        "--match early: the task run has no map for it. Train it with prompts.match=early",
     )
     refused(lpt("predict", "run", "photos/dog", "--match", "often"), "'often' is not one of")
 

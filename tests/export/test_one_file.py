@@ -187,7 +187,7 @@ def test_a_graph_matches_exactly_whatever_the_task_does(task, tmp_path):
     graph = lpt.load(path)
     assert (graph.match, graph.spec.match, graph.spec.early) == ("exact", "exact", None)
     assert graph.with_match("exact") is graph
-    with pytest.raises(ParameterError, match="`match` early: the exported graph .* exactly"):
+    with pytest.raises(ParameterError, match=r"match early: the exported graph .* exactly"):
         graph.with_match("early")
     images = noise(task, 5).images
     wanted = own.with_match("exact").forward(images).logits

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lpt.model.early_fit import fit_ridge
-from lpt.model.early_match import EarlyMatch, choose_nearest, early_features
+from lpt.model.early_match import EarlyMatch, choose_nearest, early_features, margins_of
 from lpt.model.two_pass import LongTailedPromptModel
 
 from .test_two_pass import WIDTH, build, images, sizes
@@ -26,14 +26,9 @@ def model(request: pytest.FixtureRequest) -> LongTailedPromptModel:
         exact = made.pool.similarity(prefix.query)
         weight, bias = fit_ridge(features, exact, 0.01)
         error = torch.randn(weight.shape, generator=torch.Generator().manual_seed(3))
-        error *= margin_of(exact, request.param).median() / (features @ error.T).std(0).mean()
+        error *= margins_of(exact, request.param).median() / (features @ error.T).std(0).mean()
     made.early = EarlyMatch.of(weight + error, bias - error @ features.mean(0))
     return made
-
-
-def margin_of(similarity: Tensor, top: int) -> Tensor:
-    best = similarity.topk(top + 1, dim=1).values
-    return best[:, -2] - best[:, -1]
 
 
 def agreeing(model: LongTailedPromptModel, margin: float) -> Tensor:
@@ -80,7 +75,7 @@ def test_without_a_margin_no_query_is_computed(model, monkeypatch):
     shared = model.shared_parts()
     features = model.early_features(model.tokens(images(MANY), shared), shared)
     estimate = model.early(features).detach()
-    margin = float(margin_of(estimate, model.shape.top_k).quantile(0.5))  # between two images
+    margin = float(margins_of(estimate, model.shape.top_k).quantile(0.5))  # between two images
     unclear = choose_nearest(estimate, model.shape.top_k, margin).unclear
     passes.clear()
     model.predict(images(MANY), margin)

@@ -6,6 +6,7 @@ linear map estimates from it how similar the query will be to each key. Where th
 close to call, the query is computed after all.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,7 +17,14 @@ from torch import Tensor, nn
 from lpt.model.prompt_pool import PromptPool
 from lpt.records import Match
 
-__all__ = ["EarlyChoice", "EarlyMatch", "choose_nearest", "early_features", "match_early"]
+__all__ = [
+    "EarlyChoice",
+    "EarlyMatch",
+    "choose_nearest",
+    "early_features",
+    "margins_of",
+    "match_early",
+]
 
 FEATURES = 3
 """Vectors of width D that the map reads."""
@@ -91,11 +99,20 @@ def choose_nearest(estimate: Float[Tensor, "B M"], top: int, margin: float) -> E
     >>> choice.ids.tolist(), choice.unclear.tolist()
     ([[0, 1], [0, 1]], [True, False])
     """
-    best = estimate.topk(min(top + 1, estimate.shape[1]), dim=1)
-    ids, values = best.indices[:, :top], best.values[:, :top]
-    if best.values.shape[1] == top:  # all prompts match; there is nothing to choose
-        return EarlyChoice(ids, values, torch.zeros_like(ids[:, 0], dtype=torch.bool))
-    return EarlyChoice(ids, values, values[:, -1] - best.values[:, top] < margin)
+    best = estimate.topk(top, dim=1)
+    return EarlyChoice(best.indices, best.values, margins_of(estimate, top) < margin)
+
+
+def margins_of(estimate: Float[Tensor, "B M"], top: int) -> Float[Tensor, " B"]:
+    """Return by how much the T-th estimate exceeds the next one; infinity where all prompts match.
+
+    >>> margins_of(torch.tensor([[1.0, 0.5, 0.25]]), top=2)
+    tensor([0.2500])
+    """
+    if top == estimate.shape[1]:
+        return torch.full_like(estimate[:, 0], math.inf)
+    best = estimate.topk(top + 1, dim=1).values
+    return best[:, -2] - best[:, -1]
 
 
 def match_early(

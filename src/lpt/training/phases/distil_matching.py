@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from lpt.model.early_fit import fit_ridge, smallest_margin
-from lpt.model.early_match import EarlyMatch, choose_nearest
+from lpt.model.early_match import EarlyMatch, margins_of
 from lpt.model.two_pass import LongTailedPromptModel
-from lpt.progress import percent
+from lpt.progress import percent, plural
 from lpt.records import Output
 from lpt.task_records import EarlyRecord
 from lpt.training.run.training_context import TrainingContext
@@ -22,6 +22,9 @@ AGREEMENT = 0.95
 RIDGE = 0.01
 SET_ASIDE = 5
 """Every fifth image is not fitted to."""
+
+NEVER_CLEAR = 1e6
+"""Margin of a map that nothing is known about: "auto" computes all queries."""
 
 
 def chosen_matching(
@@ -66,9 +69,9 @@ def distil_matching(model: LongTailedPromptModel, context: TrainingContext) -> E
     seen = both[aside]
     record = _measured(seen[:, :width] @ weight.T + bias, seen[:, width:], top)
     context.reporter.message(
-        f"matching  early: {percent(record.agreement)} % as exact; auto: "
-        f"{percent(record.auto_agreement)} %, {percent(record.auto_queries)} % of images need "
-        "their query"
+        f"matching  early has the prompts of the query for {percent(record.agreement)} % of "
+        f"{plural(record.images, 'training image')}; auto for {percent(record.auto_agreement)} %, "
+        f"computing the query of {percent(record.auto_queries)} %"
     )
     return record
 
@@ -77,15 +80,11 @@ def _measured(estimate: Tensor, exact: Tensor, top: int) -> EarlyRecord:
     """Compare the prompts chosen by estimated and by exact cosines."""
     images = len(estimate)
     if not images:
-        return EarlyRecord(margin=0, images=0, agreement=0, auto_agreement=0, auto_queries=0)
-    chosen = choose_nearest(estimate, top, 0.0)
-    wanted = exact.topk(top, dim=1).indices
-    agrees = (chosen.ids.sort(1).values == wanted.sort(1).values).all(1)
-    best = estimate.topk(min(top + 1, estimate.shape[1]), dim=1).values
-    if best.shape[1] == top:
-        margins = torch.full((images,), float("inf"))
-    else:
-        margins = best[:, top - 1] - best[:, top]
+        return EarlyRecord(
+            margin=NEVER_CLEAR, images=0, agreement=0, auto_agreement=1, auto_queries=1
+        )
+    chosen, wanted = (both.topk(top, dim=1).indices.sort(1).values for both in (estimate, exact))
+    agrees, margins = (chosen == wanted).all(1), margins_of(estimate, top)
     margin = smallest_margin(margins, agrees, AGREEMENT)
     queried = margins < margin
     return EarlyRecord(
