@@ -55,12 +55,13 @@ def distil_matching(model: LongTailedPromptModel, context: TrainingContext) -> E
     split = context.some_of_each_class(context.config.classifier.init_images_per_class)
 
     def observed(images: Tensor) -> Tensor:
-        shared = model.shared_parts()
-        prefix = model.prefix(images, shared)
-        features = model.early_features(prefix.tokens, shared)
-        return torch.cat([features, model.pool.similarity(prefix.query)], dim=1)
+        with torch.autocast(images.device.type, enabled=False):
+            shared = model.shared_parts()
+            prefix = model.prefix(images, shared)
+            features = model.early_features(prefix.tokens, shared)
+            return torch.cat([features, model.pool.similarity(prefix.query)], dim=1)
 
-    both = context.features(observed, split, "early matching", exact=True)
+    both = context.features(observed, split, "early matching")
     width, top = both.shape[1] - model.pool.size, model.shape.top_k
     aside = torch.arange(len(both)) % SET_ASIDE == SET_ASIDE - 1
     fitted = both[~aside]
