@@ -2,8 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from lpt.errors import RunError
 from lpt.machine.devices import peak_memory, reset_peak_memory
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
-from lpt.records import Output
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
@@ -26,7 +24,7 @@ from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError
 from lpt.training.phases.build_stages import PHASES, build_model
 from lpt.training.phases.class_means import interpolate_with_class_means
-from lpt.training.phases.distil_matching import distil_matching
+from lpt.training.phases.distil_matching import chosen_matching
 from lpt.training.phases.phase import Phase
 from lpt.training.pseudo.pseudo_labels import PseudoLabels
 from lpt.training.run.data_identity import run_identity
@@ -143,6 +141,7 @@ class Trainer:
             files of the run are damaged or cannot be written.
         """
         reset_peak_memory(self.context.accelerator.device)
+        self.model.early = None  # no part of a checkpoint
         epochs = {phase.name: phase.section(self.config).epochs for phase in self.phases}
         checkpoint = self.folder.checkpoint(epochs)
         if self.resumed_at is not None:
@@ -248,18 +247,13 @@ class Trainer:
 
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
-        metrics: dict[str, dict[str, Summary]] = {}
-        calibration, early = TaskCalibration(), None
+        metrics, calibration = dict[str, dict[str, Summary]](), TaskCalibration()
         for phase in self._trained_phases:
             weights = self.folder.load_best(phase.selected)
             load_trainable(self.model, weights, self.folder.best_file(phase.selected))
             self.model.phases = phase.number
             metrics[phase.name] = {}
-            predict: Callable[[Tensor], Output] = self.model.predict
-            match = self.config.prompts.match
-            if phase.number == 2 and match != "exact":
-                early = distil_matching(self.model, self.context)
-                predict = partial(self.model.predict, early_margin=early.margin_for(match))
+            predict, early = chosen_matching(self.model, self.context)
             for name, split in self.context.evaluation_splits.items():
                 predictions = self.context.predict(
                     predict, split, f"{phase.name} on {name}", exact=True

@@ -242,25 +242,19 @@ class TrainingContext:
         return None if split is None else self.score(self.predict(model, split)).summary()
 
     def features(
-        self,
-        encode: Callable[[Tensor], Tensor],
-        split: Split,
-        task: str,
-        *,
-        exact: bool = False,
+        self, encode: Callable[[Tensor], Tensor], split: Split, task: str
     ) -> Float[Tensor, "n D"]:
         """Compute features of images transformed for evaluation, as float32 on the CPU.
 
         Args:
             encode: maps images (B, 3, H, H) to features (B, D).
             task: name of this work in progress reports.
-            exact: as for `predict`.
         """
         self.reporter.begin(task, len(split), unit="images")
-        rows, precision = [], nullcontext if exact else self.autocast
+        rows = []
         with torch.inference_mode():
             for batch in self.whole_images(split):
-                with precision():
+                with self.autocast():
                     rows.append(encode(batch.images.to(self.accelerator.device)).float().cpu())
                 self.reporter.advance(len(batch.labels))
         self.reporter.end()
