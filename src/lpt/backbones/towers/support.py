@@ -8,7 +8,7 @@ from lpt.backbones.blocks.timm_beit import TimmBeitBlock
 from lpt.backbones.blocks.timm_vit import TimmViTBlock
 from lpt.backbones.towers.feature import Feature
 from lpt.backbones.towers.input_sizes import input_sizes
-from lpt.backbones.towers.timm_towers import PlainTower
+from lpt.backbones.towers.plain_only import is_plain
 from lpt.backbones.vit import FrozenViT
 
 __all__ = ["Support", "largest_error", "support_of"]
@@ -35,12 +35,11 @@ def support_of(backbone: FrozenViT) -> Support:
     All have prompts as keys and values, the prefix computed once, attention to constant tokens as
     one key, and tables of prompts for predictions.
     """
-    plain = isinstance(backbone.tower, PlainTower)
     class_token = backbone.feature is Feature.CLASS_TOKEN
     return Support(
         last_block=_last_block(backbone) if class_token else "whole",
         sizes=input_sizes(backbone.model),
-        exports=("onnx", "torch") if plain and class_token else ("torch",),
+        exports=("onnx", "torch") if is_plain(backbone) else ("torch",),
     )
 
 
