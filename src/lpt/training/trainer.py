@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lpt.errors import RunError
 from lpt.machine.devices import peak_memory, reset_peak_memory
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
+from lpt.records import Output
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
@@ -24,8 +26,10 @@ from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError
 from lpt.training.phases.build_stages import PHASES, build_model
 from lpt.training.phases.class_means import interpolate_with_class_means
+from lpt.training.phases.distil_matching import distil_matching
 from lpt.training.phases.phase import Phase
-from lpt.training.run.data_identity import data_identity, files_identity
+from lpt.training.pseudo.pseudo_labels import PseudoLabels
+from lpt.training.run.data_identity import run_identity
 from lpt.training.run.memory_check import check_run_memory
 from lpt.training.run.phase_cache import phase_cache
 from lpt.training.run.run_folder import RunFolder
@@ -47,6 +51,7 @@ class Trainer:
         phases: descriptions of the phases in order; ablations replace some.
         model_type: class of the model; ablations replace it.
         model: the model, on the device.
+        pseudo: unlabelled photos that phase 2 trains on, or None.
         resumed_at: when a resumed run began again, by `time.monotonic`. `run` then watches what is
             left of the budget it was started with.
     Raises: ConfigError if the prompts do not fit the backbone or the memory.
@@ -63,6 +68,7 @@ class Trainer:
         with OwnGenerator(self.config.seed):
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()
+        self.pseudo = PseudoLabels.of_run(context)
         self.watch: BudgetWatch | None = None
         self.resumed_at: float | None = None
 
@@ -83,13 +89,14 @@ class Trainer:
 
     def identity(self) -> dict[str, Any]:
         """Return the facts that must be unchanged on resume: data and backbone."""
-        data, content = self.context.data, self.config.data.check_content
-        facts = {**data_identity(data, content=content), **files_identity(data)}
+        facts = run_identity(self.context.data, content=self.config.data.check_content)
+        if self.pseudo is not None:
+            facts |= self.pseudo.identity
         return {**facts, "backbone": self.context.backbone.spec.sha256}
 
     def stage(self, phase: Phase) -> Stage:
         """Build the stage of a phase, on the device."""
-        made = phase.build_stage(self.config, self.model, self.context.counts)
+        made = phase.build_stage(self.config, self.model, self.context.train_counts)
         return made.to(self.context.accelerator.device)
 
     def fit_budget(self, seconds: float | None, began: float | None = None) -> None:
@@ -146,6 +153,8 @@ class Trainer:
             )
         if checkpoint is None:
             checkpoint = self._begin(0, Checkpoint(Position(), {}))
+        elif self.pseudo is not None and checkpoint.position.stage:
+            self.pseudo.resume(self.context, self.folder.path)
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
         for phase in self.phases[checkpoint.position.stage :]:
             checkpoint = self._train(phase, checkpoint)
@@ -157,6 +166,8 @@ class Trainer:
         """Initialise the parameters of the phase at an index, if it is trained, and save."""
         if index < len(self.phases) and self.phases[index].is_trained(self.config):
             began = time.monotonic()
+            if index and self.pseudo is not None:
+                self.pseudo.begin(self.model, self.context, self.folder.intact().path)
             self.phases[index].start(self.model, self.context)
             checkpoint = checkpoint.spent(self.phases[index].name, time.monotonic() - began)
         first = Checkpoint(
@@ -239,15 +250,20 @@ class Trainer:
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
         metrics: dict[str, dict[str, Summary]] = {}
-        calibration = TaskCalibration()
+        calibration, early = TaskCalibration(), None
         for phase in self._trained_phases:
             weights = self.folder.load_best(_selected(phase))
             load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
             self.model.phases = phase.number
             metrics[phase.name] = {}
+            predict: Callable[[Tensor], Output] = self.model.predict
+            match = self.config.prompts.match
+            if phase.number == 2 and match != "exact":
+                early = distil_matching(self.model, self.context)
+                predict = partial(self.model.predict, early_margin=early.margin_for(match))
             for name, split in self.context.evaluation_splits.items():
                 predictions = self.context.predict(
-                    self.model.predict, split, f"{phase.name} on {name}", exact=True
+                    predict, split, f"{phase.name} on {name}", exact=True
                 )
                 metrics[phase.name][name] = self.context.score(predictions).summary()
                 if name == "val":
@@ -258,6 +274,7 @@ class Trainer:
             self.model,
             calibration=calibration,
             metrics=metrics,
+            early=early,
         )
         size = save_task(self.folder.intact().task_file, self.model, spec)
         result = Result(

@@ -82,12 +82,14 @@ def test_neither_resuming_nor_evaluating_follows_its_data(
             follow()
 
 
-def test_a_list_of_bad_images_is_not_followed(
-    received: Callable[[RunConfig], Path], photos: Path
+@pytest.mark.parametrize("use", ["bad images", "corrections"])
+def test_a_list_of_images_is_not_followed(
+    use: str, received: Callable[[RunConfig], Path], photos: Path
 ) -> None:
-    run = received(config("digits", data__bad_images="/etc/passwd"))
+    settings = {f"data__{use.replace(' ', '_')}": "/etc/passwd"}
+    run = received(config("digits", **settings))
     for data in (None, photos):
-        with pytest.raises(RunError, match="names the bad images /etc/passwd, which is a path"):
+        with pytest.raises(RunError, match=f"names the {use} /etc/passwd, which is a path"):
             lpt.train(data, out=run, resume=True)
 
 

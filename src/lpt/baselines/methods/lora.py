@@ -18,7 +18,7 @@ from lpt.backbones.towers.plain_only import check_plain
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.tuned_vit import TunedViT
 from lpt.config.ranges import Positive, Width
-from lpt.config.sections import Section
+from lpt.config.section import Section
 
 __all__ = ["BASELINE", "LoraOptions", "LoraQKV", "insert_lora"]
 

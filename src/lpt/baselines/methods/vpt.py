@@ -14,7 +14,7 @@ from lpt.backbones.towers.plain_only import check_plain
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.encoder import Encoder
 from lpt.config.ranges import Length
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.model.shared_prompts import SharedPrompts
 
 __all__ = ["DEEP", "SHALLOW", "DeepPrompts", "PromptOptions", "ShallowPrompts"]

@@ -5,7 +5,8 @@ from torch import Tensor
 from lpt.backbones import FrozenViT
 from lpt.config import RunConfig
 from lpt.errors import ConfigError
-from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+from lpt.model.prompt_shape import PromptShape
+from lpt.model.two_pass import LongTailedPromptModel
 from lpt.training.engine.stage import Stage
 from lpt.training.phases.phase import Phase
 from lpt.training.phases.phase1 import PHASE1

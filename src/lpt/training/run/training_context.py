@@ -5,8 +5,10 @@ Phases and baselines get the same images in the same order through the same tran
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from PIL import Image
@@ -16,6 +18,7 @@ from lpt.backbones import FrozenViT, load_backbone
 from lpt.config import RunConfig
 from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform, eval_transform, train_transform
+from lpt.data.joined_store import join_splits
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.manifest import Manifest, Split
 from lpt.data.sampling import sample_per_class
@@ -26,8 +29,8 @@ from lpt.losses import check_loss
 from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
+from lpt.task.class_limits import check_class_names
 from lpt.task_records import TaskEdit
-from lpt.task_spec import check_class_names
 from lpt.training.engine.stage import Inputs
 from lpt.training.run.device_setup import default_workers, make_accelerator
 from lpt.training.run.run_data import anchored_config, open_configured
@@ -54,8 +57,9 @@ class TrainingContext:
     Attributes:
         state: the current `RunState`; `update` replaces it.
         data: the opened data set.
-        train_split: its training images.
-        counts: (C,) int64 training images per class.
+        train_split: its training images, and those that `extend_training` added.
+        counts: (C,) int64 training images per class of the data.
+        train_counts: (C,) int64 those of `train_split`.
         accelerator: device and precision.
         backbone: the frozen backbone, on the device.
         workers: number of loading processes.
@@ -88,6 +92,7 @@ class TrainingContext:
         check_class_names(self.data.class_names, config.data.source)
         self.train_split = self.data.split("train")
         self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
+        self.train_counts = self.counts
         self.accelerator = make_accelerator(config.precision, device)
         name = None
         if backbone is None:
@@ -120,6 +125,17 @@ class TrainingContext:
             config: the new configuration. Data, backbone and device stay as they were opened.
         """
         self.state = RunState(config)
+
+    def extend_training(self, extra: Split, labels: npt.NDArray[np.int64]) -> None:
+        """Train on further images from now on. Scores and metadata keep the counts of the data.
+
+        Args:
+            extra: the images.
+            labels: (n,) their classes.
+        """
+        joined = join_splits(self.data.split("train"), replace(extra, labels=labels))
+        counts = np.bincount(joined.labels, minlength=self.data.num_classes)
+        self.train_split, self.train_counts = joined, torch.from_numpy(counts.astype(np.int64))
 
     @property
     def arithmetic(self) -> dict[str, str]:
@@ -241,19 +257,25 @@ class TrainingContext:
         return None if split is None else self.score(self.predict(model, split)).summary()
 
     def features(
-        self, encode: Callable[[Tensor], Tensor], split: Split, task: str
+        self,
+        encode: Callable[[Tensor], Tensor],
+        split: Split,
+        task: str,
+        *,
+        exact: bool = False,
     ) -> Float[Tensor, "n D"]:
         """Compute features of images transformed for evaluation, as float32 on the CPU.
 
         Args:
             encode: maps images (B, 3, H, H) to features (B, D).
             task: name of this work in progress reports.
+            exact: as for `predict`.
         """
         self.reporter.begin(task, len(split), unit="images")
-        rows = []
+        rows, precision = [], nullcontext if exact else self.autocast
         with torch.inference_mode():
             for batch in self.whole_images(split):
-                with self.autocast():
+                with precision():
                     rows.append(encode(batch.images.to(self.accelerator.device)).float().cpu())
                 self.reporter.advance(len(batch.labels))
         self.reporter.end()
