@@ -50,6 +50,8 @@ def measure_pace(
 ) -> Pace:
     """Time steps, predictions and cached views of every phase; no weight changes.
 
+    Several processes measure at the same time, each its share.
+
     Args:
         make_stage: makes the stage of a phase, on the device.
         limit: seconds that this may take, roughly; on slow machines, steps of fewer images are
@@ -71,7 +73,8 @@ def _time(
     context: TrainingContext, phase: Phase, stage: Stage, sample: Split, limit: float
 ) -> PhasePace:
     config: RunConfig = context.config
-    full = replace(phase.plan(stage, config, context.train_split.labels), short=())
+    whole = replace(phase.plan(stage, config, context.train_split.labels), short=())
+    full = replace(whole, batch=context.group.largest_share(whole.batch))
     share = _share(context, stage, full, sample, limit)
     sample = sample.take(np.arange(max(1, int(share * len(sample)))))
     plan = replace(full, batch=max(PROBED, int(share * full.batch)) if share < 1 else full.batch)
@@ -100,7 +103,15 @@ def _time(
     image = _predicted(context, stage, sample)
     mixed = context.accelerator.mixed_precision != "no"
     exact = _predicted(context, stage, sample, exact=True) if mixed else None
-    return PhasePace(phase, scale * seconds, image, view, scale * cached_step, exact)
+    size = context.group.size  # others predict and cache their shares at the same time
+    return PhasePace(
+        phase,
+        scale * seconds,
+        image / size,
+        view / size,
+        scale * cached_step,
+        None if exact is None else exact / size,
+    )
 
 
 def _share(

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
 from lpt.task_file import save_task
-from lpt.task_spec import PARAMETERS
+from lpt.task_spec import PARAMETERS, TaskSpec
 from lpt.training.budget_watch import BudgetWatch, clock_of, plan_time, report_cuts, resumed_watch
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
 from lpt.training.engine.loop import Loop, fit
@@ -25,6 +26,8 @@ from lpt.training.engine.view_cache import NoRoomError
 from lpt.training.phases.build_stages import PHASES, build_model
 from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.phase import Phase
+from lpt.training.processes.final_scores import score_phase
+from lpt.training.processes.shared_evaluation import shared_validation
 from lpt.training.run.data_identity import data_identity, files_identity
 from lpt.training.run.memory_check import check_run_memory
 from lpt.training.run.phase_cache import phase_cache
@@ -84,8 +87,13 @@ class Trainer:
     def identity(self) -> dict[str, Any]:
         """Return the facts that must be unchanged on resume: data and backbone."""
         data, content = self.context.data, self.config.data.check_content
-        facts = {**data_identity(data, content=content), **files_identity(data)}
-        return {**facts, "backbone": self.context.backbone.spec.sha256}
+
+        def facts() -> dict[str, Any]:
+            found = {**data_identity(data, content=content), **files_identity(data)}
+            return {**found, "backbone": self.context.backbone.spec.sha256}
+
+        identity: dict[str, Any] = self.context.group.decided(facts, patient=True)
+        return identity
 
     def stage(self, phase: Phase) -> Stage:
         """Build the stage of a phase, on the device."""
@@ -150,7 +158,8 @@ class Trainer:
         for phase in self.phases[checkpoint.position.stage :]:
             checkpoint = self._train(phase, checkpoint)
         # The view cache takes gigabytes; an interruption may have kept a phase from removing it.
-        shutil.rmtree(self._cache_folder, ignore_errors=True)
+        if self.context.group.is_main:
+            shutil.rmtree(self._cache_folder, ignore_errors=True)
         return self._finish(checkpoint)
 
     def _begin(self, index: int, checkpoint: Checkpoint) -> Checkpoint:
@@ -173,7 +182,9 @@ class Trainer:
         plan = phase.plan(stage, self.config, self.context.train_split.labels)
         if checkpoint.position.epoch < plan.epochs:
             cache, began = None, time.monotonic()
-            if self.watch is not None and not self.watch.has_time_for_cache(self.config, phase):
+            if self.watch is not None and not self.context.group.decided(
+                partial(self.watch.has_time_for_cache, self.config, phase)
+            ):
                 self._change({f"{phase.name}.cached_views": 0})
                 self.context.reporter.message("budget    no time for cached views")
                 plan = phase.plan(stage, self.config, self.context.train_split.labels)
@@ -192,13 +203,14 @@ class Trainer:
                 cache or self.context.image_source,
                 self.folder,
                 lambda: trainable_state(self.model),
-                lambda stage: self.context.validate(stage.predict),
+                lambda stage: shared_validation(self.context, stage.predict),
                 self.context.reporter,
                 self.config.checkpoint_seconds,
                 self.context.workers,
                 self.config.micro_batch,
                 self.config.compile,
                 clock_of(self.watch, self.context, phase, self._change),
+                self.context.group,
             )
             checkpoint = fit(loop, stage, plan, phase.section(self.config).optim, checkpoint)
             report_cuts(self.watch, self.context, phase)
@@ -239,27 +251,28 @@ class Trainer:
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
         metrics: dict[str, dict[str, Summary]] = {}
-        calibration = TaskCalibration()
+        calibration, group = TaskCalibration(), self.context.group
         for phase in self._trained_phases:
             weights = self.folder.load_best(_selected(phase))
             load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
             self.model.phases = phase.number
-            metrics[phase.name] = {}
-            for name, split in self.context.evaluation_splits.items():
-                predictions = self.context.predict(
-                    self.model.predict, split, f"{phase.name} on {name}", exact=True
-                )
-                metrics[phase.name][name] = self.context.score(predictions).summary()
-                if name == "val":
-                    calibration = TaskCalibration.on(predictions, self.context)
-        spec = task_metadata(
-            self.folder.path.resolve().name,
-            self.context,
-            self.model,
-            calibration=calibration,
-            metrics=metrics,
-        )
-        size = save_task(self.folder.intact().task_file, self.model, spec)
+            metrics[phase.name], calibration = score_phase(self.context, self.model, phase.name)
+        specs: list[TaskSpec] = []
+
+        def write() -> tuple[str, int]:
+            spec = task_metadata(
+                self.folder.path.resolve().name,
+                self.context,
+                self.model,
+                calibration=calibration,
+                metrics=metrics,
+            )
+            specs.append(spec)
+            size = save_task(self.folder.intact().task_file, self.model, spec)
+            return spec.model_dump_json(), size
+
+        text, size = group.decided(write)
+        spec = specs[0] if specs else TaskSpec.model_validate_json(text)
         result = Result(
             metrics,
             size,
@@ -268,7 +281,8 @@ class Trainer:
             dict(checkpoint.seconds),
             max(checkpoint.peak_memory, peak_memory(self.context.accelerator.device)),
         )
-        write_result(self.folder.path, result)
+        if group.is_main:
+            write_result(self.folder.path, result)
         return Task(self.model, spec), result
 
     @property

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from lpt.data.loading import Draw
 from lpt.data.sampling import epoch_batches, sample_epoch, steps_per_epoch
-from lpt.random_streams import VIEW_KEY, random_stream
+from lpt.random_streams import VIEW_KEY, Stream, random_stream
 from lpt.training.engine.stage import Branch
 
 __all__ = ["EpochPlan"]
@@ -81,6 +81,11 @@ class EpochPlan:
         branches = [self._branch(epoch, i, name) for i, name in enumerate(self.samplers)]
         steps = [[draw for part in step for draw in part] for step in zip(*branches, strict=True)]
         return steps[: self.steps_of(epoch)]
+
+    def step_seed(self, epoch: int, step: int) -> int:
+        """Return the seed of all random numbers of a step."""
+        stream = random_stream(self.seed, self.stage, epoch, step, Stream.STEP)
+        return int(stream.integers(2**63 - 1))
 
     def view_of(self, index: int, view: int) -> Draw:
         """Return the draw of a fixed view of an image."""

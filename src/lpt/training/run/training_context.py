@@ -3,8 +3,9 @@
 Phases and baselines get the same images in the same order through the same transforms.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from lpt.errors import DataError
 from lpt.evaluation import Metrics, evaluate
 from lpt.evaluation.inference import predict
 from lpt.losses import check_loss
+from lpt.machine.group.process_group import ALONE, ProcessGroup
 from lpt.progress import Reporter
 from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
@@ -50,9 +52,11 @@ class TrainingContext:
         reporter: receives progress and messages.
         device: "cpu" or None, which uses a GPU if there is one.
         backbone, data: already loaded; None loads those of the configuration.
+        group: the processes that train together.
 
     Attributes:
         state: the current `RunState`; `update` replaces it.
+        group: as given.
         data: the opened data set.
         train_split: its training images.
         counts: (C,) int64 training images per class.
@@ -72,13 +76,14 @@ class TrainingContext:
         device: str | None = None,
         backbone: FrozenViT | None = None,
         data: Manifest | None = None,
+        group: ProcessGroup = ALONE,
     ) -> None:
-        self.reporter = reporter
+        self.reporter, self.group = reporter, group
         for phase in (config.phase1, config.phase2):  # before anything slow is opened
             check_loss(phase.loss.name, phase.loss.options)
         if data is None:
             config = anchored_config(config)
-            data = open_configured(config, reporter=reporter)
+            data = group.one_after_another(partial(open_configured, config, reporter=reporter))
         self.data = data
         if self.data.num_classes < 2:
             raise DataError(
@@ -88,11 +93,16 @@ class TrainingContext:
         check_class_names(self.data.class_names, config.data.source)
         self.train_split = self.data.split("train")
         self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
-        self.accelerator = make_accelerator(config.precision, device)
+        self.accelerator = make_accelerator(config.precision, device, group)
         name = None
         if backbone is None:
-            backbone = load_backbone(
-                config.backbone, image_size=config.image_size, layer_norm_eps=config.layer_norm_eps
+            backbone = group.one_after_another(
+                partial(
+                    load_backbone,
+                    config.backbone,
+                    image_size=config.image_size,
+                    layer_norm_eps=config.layer_norm_eps,
+                )
             )
             name = backbone.spec.name
         self.state = RunState.resolved(config, train_images=len(self.train_split), backbone=name)
@@ -234,11 +244,6 @@ class TrainingContext:
     def score(self, predictions: Predictions) -> Metrics:
         """Compute metrics with the counts, shot groups and class names of this data."""
         return evaluate(predictions, self.counts.numpy(), self.groups, self.data.class_names)
-
-    def validate(self, model: Model) -> Mapping[str, float | None] | None:
-        """Summarise a model on the validation images of an epoch; None if there are none."""
-        split = self.validation
-        return None if split is None else self.score(self.predict(model, split)).summary()
 
     def features(
         self, encode: Callable[[Tensor], Tensor], split: Split, task: str
