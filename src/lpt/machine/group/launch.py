@@ -21,7 +21,11 @@ _SAVING = 15.0
 _LOCAL = "127.0.0.1"
 
 
-def launch(processes: int, arguments: Sequence[str]) -> int:
+def launch(
+    processes: int,
+    arguments: Sequence[str],
+    program: Sequence[str] = (sys.executable, "-m", "lpt"),
+) -> int:
     """Run `lpt` with these arguments in several processes, which find each other.
 
     Each is a process group of its own, so that Ctrl-C reaches them once, through this process.
@@ -29,6 +33,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     Args:
         processes: number of processes.
         arguments: of the command line, after `lpt`.
+        program: what takes them.
     Returns: the exit code of the process that failed first, or 0.
     Raises: LptError naming a process that was killed; KeyboardInterrupt once all have ended.
     """
@@ -40,7 +45,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
         started: list[subprocess.Popen[bytes]] = []
         try:
             for rank in range(processes):
-                started.append(_start(rank, processes, listener, arguments))
+                started.append(_start(rank, processes, listener, [*program, *arguments]))
         except BaseException:
             _end(started, signal.SIGKILL, 0)
             raise
@@ -60,12 +65,12 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
             "Start the same command again, with --resume if the run had begun.",
         )
     _wait(started, _OWN_END)
-    _end(started, signal.SIGTERM, _SAVING)
+    _end(started, signal.SIGTERM, _OWN_END)
     return code
 
 
 def _start(
-    rank: int, size: int, listener: socket.socket, arguments: Sequence[str]
+    rank: int, size: int, listener: socket.socket, command: Sequence[str]
 ) -> "subprocess.Popen[bytes]":
     threads = max(1, (os.cpu_count() or 1) // size)
     variables = {
@@ -77,12 +82,13 @@ def _start(
         "MASTER_PORT": str(listener.getsockname()[1]),
         LAUNCHER: str(os.getpid()),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
+        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # stack traces
     }
     handles = (listener.fileno(),) if rank == 0 else ()
     if handles:
         variables[LISTENER] = str(handles[0])
     return subprocess.Popen(
-        [sys.executable, "-m", "lpt", *arguments],
+        command,
         env={**os.environ, **variables},
         pass_fds=handles,
         process_group=0,

@@ -4,15 +4,12 @@ Bytes and tensors of a CPU go through gloo. Tensors of a GPU go through NCCL whe
 a GPU of its own. No exchange waits for a process that is lost.
 """
 
-import json
 import time
-from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from safetensors.torch import load, save
 from torch import Tensor
 
 from lpt.errors import LptError
@@ -93,53 +90,6 @@ class JoinedGroup(ProcessGroup):
             found.append(buffer.numpy().tobytes())
         return found
 
-    def decided(self, decide: Callable[[], Any], *, patient: bool = False) -> Any:
-        """Call a function in process 0, and send its result or error to the others."""
-        if not self.is_main:
-            answer = json.loads(self.from_main(None, patient=patient))
-            if "error" in answer:
-                raise LptError(*answer["error"])
-            return answer["result"]
-        try:
-            result = decide()
-        except LptError as error:
-            self.from_main(json.dumps({"error": list(error.args)}).encode())
-            raise
-        self.from_main(json.dumps({"result": result}).encode())
-        return result
-
-    def tensors_of_main(self, read: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Send the tensors that a function returns in process 0."""
-        found: dict[str, Tensor] = {}
-
-        def send() -> None:
-            found.update(read())
-
-        self.decided(send)
-        packed = {name: value.detach().cpu().contiguous() for name, value in found.items()}
-        data = self.from_main(save(packed) if self.is_main else None)
-        return found if self.is_main else load(data)
-
-    def one_after_another(self, do: Callable[[], Any]) -> Any:
-        """Call a function in one process of each machine, then in the others."""
-        found = do() if self.local_rank == 0 else None
-        self.wait()
-        return found if self.local_rank == 0 else do()
-
-    def check_same(self, digest: str, what: str) -> None:
-        """Compare a digest with that of process 0."""
-        found = self.to_main(digest.encode())
-
-        def compare() -> None:
-            others = [rank for rank, own in enumerate(found) if own != found[0]]
-            if others:
-                raise LptError(
-                    f"{what}: process {others[0]} has others than process 0. "
-                    "Give all processes the same data, settings and kind of processor."
-                )
-
-        self.decided(compare)
-
     def fail(self, error: BaseException) -> bool:
         """Record why this process ends, unless another one has said so."""
         prints = not (isinstance(error, PeerError) and error.lost.prints)
@@ -148,7 +98,7 @@ class JoinedGroup(ProcessGroup):
             prints = first is None or not first.prints
         stopped = not isinstance(error, Exception)
         self.pulse.fail("was stopped" if stopped else str(error), prints=prints and not stopped)
-        if self.is_main:
+        if self.is_main and not stopped:
             self.pulse.all_failed(6.0)  # they read why in what this process keeps
         return prints
 

@@ -4,11 +4,13 @@
 makes larger ones.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from safetensors.torch import load, save
 from torch import Tensor
 
 from lpt.errors import LptError
@@ -94,23 +96,46 @@ class ProcessGroup:
         """Return the bytes of every process in process 0; the others get an empty list."""
         return [data]
 
-    def decided(self, decide: Callable[[], Any], *, patient: bool = False) -> Any:  # noqa: ARG002
+    def decided(self, decide: Callable[[], Any], *, patient: bool = False) -> Any:
         """Let process 0 call a function, and return its result, of JSON types, in all processes.
 
+        Args:
+            patient: wait for it however long it takes.
         Raises: in all processes, the LptError that the function raised.
         """
-        return decide()
+        if self.size == 1:
+            return decide()
+        if not self.is_main:
+            answer = json.loads(self.from_main(None, patient=patient))
+            if "error" in answer:
+                raise LptError(*answer["error"])
+            return answer["result"]
+        try:
+            result = decide()
+        except LptError as error:
+            self.from_main(json.dumps({"error": list(error.args)}).encode())
+            raise
+        self.from_main(json.dumps({"result": result}).encode())
+        return result
 
     def tensors_of_main(self, read: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
         """Let process 0 call a function, and return its tensors in all processes."""
-        return dict(read())
+        if self.size == 1:
+            return dict(read())
+        found: dict[str, Tensor] = {}
+        self.decided(lambda: found.update(read()))
+        packed = {name: value.detach().cpu().contiguous() for name, value in found.items()}
+        data = self.from_main(save(packed) if self.is_main else None)
+        return found if self.is_main else load(data)
 
     def one_after_another(self, do: Callable[[], Any]) -> Any:
         """Call a function first in one process of each machine, then in all others.
 
         It finds there what the first has fetched or computed.
         """
-        return do()
+        found = do() if self.local_rank == 0 else None
+        self.wait()
+        return found if self.local_rank == 0 else do()
 
     def check_same(self, digest: str, what: str) -> None:
         """Check that a digest is the same in all processes.
@@ -119,6 +144,17 @@ class ProcessGroup:
             what: the thing, for the message.
         Raises: LptError in all processes.
         """
+        found = self.to_main(digest.encode())
+
+        def compare() -> None:
+            others = [rank for rank, own in enumerate(found) if own != found[0]]
+            if others:
+                raise LptError(
+                    f"{what}: process {others[0]} has others than process 0. "
+                    "Give all processes the same data, settings and kind of processor."
+                )
+
+        self.decided(compare)
 
     def fail(self, error: BaseException) -> bool:  # noqa: ARG002
         """Let the others know that this process ends, and why.

@@ -89,10 +89,11 @@ class Pulse:
         return self._failed[rank]
 
     def all_failed(self, seconds: float) -> None:
-        """Wait up to `seconds` until every other process has ended, too."""
+        """Wait up to `seconds` until every other process that lives has ended, too."""
         end = time.monotonic() + seconds
+        gone = {self.rank} if self.lost is None else {self.rank, self.lost.rank}
         while time.monotonic() < end and self._look():
-            others = [one for rank, one in enumerate(self._failed) if rank != self.rank]
+            others = [one for rank, one in enumerate(self._failed) if rank not in gone]
             if None not in others:
                 return
             time.sleep(0.2)

@@ -31,6 +31,7 @@ from lpt.records import Output, Predictions
 from lpt.task_records import TaskEdit
 from lpt.task_spec import check_class_names
 from lpt.training.engine.stage import Inputs
+from lpt.training.run.data_identity import labels_digest
 from lpt.training.run.device_setup import default_workers, make_accelerator
 from lpt.training.run.run_data import anchored_config, open_configured
 from lpt.training.run.run_state import RunState
@@ -92,6 +93,7 @@ class TrainingContext:
             )
         check_class_names(self.data.class_names, config.data.source)
         self.train_split = self.data.split("train")
+        group.check_same(labels_digest(self.data), f"{config.data.source}: training images")
         self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
         self.accelerator = make_accelerator(config.precision, device, group)
         name = None
