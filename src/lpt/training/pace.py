@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -81,7 +82,7 @@ def _time(
     scale = full.batch / plan.batch
     stage.train()
     progress, micro = Progress(0, max(1, plan.epochs)), MicroBatch(config.micro_batch)
-    source = context.image_source(iter(plan.draws(0)[: TIMED_STEPS + 1]), workers=0)
+    source = context.image_source(islice(plan.draws_from(0, 0), TIMED_STEPS + 1), workers=0)
     seconds = cached_step = view = 0.0
     began, steps = time.monotonic(), 0
     for inputs, labels in source:
@@ -119,7 +120,7 @@ def _share(
 ) -> float:
     """Fraction of the images of a full measurement that can be timed within a limit."""
     stage.eval()
-    draws = [plan.draws(0)[0][:PROBED]]
+    draws = [next(plan.draws_from(0, 0))[:PROBED]]
     began = time.monotonic()
     inputs, _ = next(iter(context.image_source(iter(draws), workers=0)))
     images = inputs["images"].to(context.accelerator.device)

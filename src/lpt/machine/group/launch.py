@@ -19,6 +19,8 @@ _OWN_END = 5.0
 _SAVING = 15.0
 """Seconds that a process has for its last checkpoint once it is told to end."""
 _LOCAL = "127.0.0.1"
+_LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
+"""Nothing outside this machine can connect to the processes."""
 
 
 def launch(
@@ -81,6 +83,7 @@ def _start(
         "MASTER_ADDR": _LOCAL,
         "MASTER_PORT": str(listener.getsockname()[1]),
         LAUNCHER: str(os.getpid()),
+        "GLOO_SOCKET_IFNAME": os.environ.get("GLOO_SOCKET_IFNAME", _LOOPBACK),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
         "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # stack traces
     }

@@ -264,7 +264,8 @@ def _batches(
     """Inputs and labels of every step from a position on."""
     if shared is not None:
         return shared.batches(loop.source, plan, epoch, step)
-    draws = (plan.draws(e)[step if e == epoch else 0 :] for e in range(epoch, plan.epochs))
+    epochs = range(epoch, plan.epochs)
+    draws = (plan.draws_from(e, step if e == epoch else 0) for e in epochs)
     return loop.source(chain.from_iterable(draws))
 
 

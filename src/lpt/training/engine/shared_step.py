@@ -79,8 +79,7 @@ class SharedStep:
         steps = (
             (number, place, draws)
             for number in range(epoch, plan.epochs)
-            for place, draws in enumerate(plan.draws(number))
-            if number > epoch or place >= step
+            for place, draws in _numbered(plan, number, step if number == epoch else 0)
         )
         loaded, whole = tee(steps)
         rows, _ = self.rows(plan.batch * len(plan.samplers))
@@ -168,6 +167,10 @@ class SharedStep:
             raise TrainingError(*next(filter(None, map(json.loads, found))))
 
         self.group.decided(fail)
+
+
+def _numbered(plan: EpochPlan, epoch: int, first: int) -> Iterator[tuple[int, list[Draw]]]:
+    return enumerate(plan.draws_from(epoch, first), start=first)
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

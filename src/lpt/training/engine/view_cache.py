@@ -8,7 +8,7 @@ constant while the shared prompts are. The cache serves any stage and stores the
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,10 +195,8 @@ def _fill(
 ) -> None:
     """Compute rows, after the first `done` of the store."""
     count = len(plan.labels)
-    draws = [plan.view_of(r % count, r // count) for r in rows]
-    batches: Sequence[list[Draw]] = [
-        draws[i : i + FILL_BATCH] for i in range(0, len(draws), FILL_BATCH)
-    ]
+    parts = [rows[i : i + FILL_BATCH] for i in range(0, len(rows), FILL_BATCH)]
+    batches = ([plan.view_of(r % count, r // count) for r in part] for part in parts)
     try:
         with ExitStack() as stack:
             files = {}
@@ -206,7 +204,7 @@ def _fill(
                 files[name] = stack.enter_context(store.writable(name))
                 files[name].truncate(done * part.bytes)
                 files[name].seek(done * part.bytes)
-            for number, (inputs, labels) in enumerate(images(iter(batches)), start=1):
+            for number, (inputs, labels) in enumerate(images(batches), start=1):
                 for name, value in frozen(inputs).items():
                     stored = value.to("cpu", getattr(torch, store.layout[name].dtype))
                     if not stored.isfinite().all():
@@ -217,7 +215,7 @@ def _fill(
                     files[name].write(stored.contiguous().numpy().tobytes())
                 done += len(labels)
                 reporter.advance(len(labels))
-                if number % SAVE_EVERY == 0 or number == len(batches):
+                if number % SAVE_EVERY == 0 or number == len(parts):
                     for file in files.values():
                         file.flush()
                         os.fsync(file.fileno())
