@@ -1,7 +1,6 @@
 """The table of what grows with the number of images."""
 
 import numpy as np
-
 from tools.scale.millions import labels_of, measure, write_rows
 
 
