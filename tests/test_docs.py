@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
@@ -237,7 +238,7 @@ def test_python_compiles_and_calls_what_there_is(page):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "lpt":
                 assert node.attr in lpt.__all__, ast.unparse(node)
             if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("lpt."):
-                function = getattr(lpt, ast.unparse(node.func).removeprefix("lpt."))
+                function = attrgetter(ast.unparse(node.func).removeprefix("lpt."))(lpt)
                 keywords = {word.arg: None for word in node.keywords if word.arg}
                 inspect.signature(function).bind(*node.args, **keywords)
 

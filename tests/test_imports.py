@@ -151,3 +151,27 @@ def test_checking_images_imports_no_torch(photos):
     code = "import sys, lpt.data.check.check_result, lpt.data.check.scan; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert HEAVY & set(done.stdout.split()) == set()
+
+
+NEEDLESS = {
+    "accelerate",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "sympy",
+    "timm.models.beit",
+    "torch._dynamo",
+    "torch._inductor",
+    "torchvision.models.resnet",
+    "torchvision.transforms.v2",
+}
+"""Modules that take time and that a prediction with the bundled backbone does not use."""
+
+
+def test_predicting_one_image_imports_no_compiler_and_no_other_model(photos):
+    words = [sys.executable, "-c", RUN, "predict", "run", str(GOLDEN / "images" / "7.png")]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=photos)
+    code, *loaded = done.stdout.rsplit("\n ", 1)[-1].split()
+    assert code == "0", done.stderr
+    assert "timm.models.vision_transformer" in loaded
+    assert NEEDLESS & set(loaded) == set()

@@ -20,7 +20,8 @@ from torch import Tensor
 from lpt.backbones import load_backbone
 from lpt.errors import BackboneError, DataError, LptError
 from lpt.files.atomic_files import write_atomic
-from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+from lpt.model.prompt_shape import PromptShape
+from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task_file import BackboneRecord, TaskSpec, save_task
 
 PROMPTS = {

@@ -2,15 +2,19 @@
 
 import os
 import re
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin
 
 from lpt.errors import ParameterError, at_least
-from lpt.escape import described
+from lpt.escape import described, shortened
 
-__all__ = ["at_least", "fraction", "number_for_bool", "path_text"]
+__all__ = ["at_least", "fraction", "nearest_names", "number_for_bool", "path_text"]
 
 _LONGEST_NAME = 255  # bytes of a file name in all usual file systems
 _LONGEST_PATH = 8000  # bytes; a data string may hold two paths
+_MOST_COMPARED = 10_000  # names; comparing a name with more of them takes seconds
+_LONGEST_COMPARED, _LONGEST_SHOWN = 200, 100  # characters of a name
 _PARTS = re.compile(rb"[/:=,]")
 
 
@@ -53,6 +57,24 @@ def _kinds(annotation: Any) -> set[Any]:
         return set()
     parts = get_args(annotation)
     return set().union(*map(_kinds, parts)) if parts else {annotation} & {int, float, bool}
+
+
+def nearest_names(names: Sequence[str], given: str) -> str:
+    """Return up to three names that are like a wrong one, as text; "" if none is.
+
+    Args:
+        names: the right ones.
+        given: the wrong one. The case of letters does not count: a wrong capital is the most
+            frequent mistake.
+
+    >>> nearest_names(["wren", "robin"], "Robbin")
+    'robin'
+    """
+    if len(names) > _MOST_COMPARED or len(given) > _LONGEST_COMPARED:
+        return ""
+    folded = {name.casefold(): name for name in reversed(names)}
+    close = get_close_matches(given.casefold(), folded, n=3)
+    return ", ".join(shortened(folded[name], _LONGEST_SHOWN) for name in close)
 
 
 def path_text(parameter: str, value: object) -> str:

@@ -42,6 +42,7 @@ class Match:
     Attributes:
         ids: (B, T) int64, by descending similarity.
         similarity: (B, T) cosine of query and key, in [-1, 1]; the keys' gradients flow through it.
+            With early matching, an estimate of it.
         prompts: (B, L-K, P, D) mean of the T matched group prompts.
     """
 
@@ -57,13 +58,14 @@ class Output:
     Attributes:
         logits: (B, C) cosines of feature and class weights, in [-1, 1].
         feature: (B, D) class token after the final norm: the classifier's input.
-        query: (B, D) class token of the shared-prompt pass (phase 1's feature).
+        query: (B, D) class token of the shared-prompt pass (phase 1's feature); None with early
+            matching, which computes it for few images or none.
         match: the matched group prompts; None in phase 1.
     """
 
     logits: Float[Tensor, "B C"]
     feature: Float[Tensor, "B D"]
-    query: Float[Tensor, "B D"]
+    query: Float[Tensor, "B D"] | None
     match: Match | None = None
 
 

@@ -6,7 +6,8 @@ backbone that it names is fetched, or opened by its path, only if the user asks 
 
 It is a safetensors file with the float32 tensors of `TaskSpec.tensor_sizes`, and two metadata
 entries: `lpt_task` (format version) and `spec` (JSON, the fields of `TaskSpec`). A task of phase 1
-only has neither group_prompts nor keys; a task without adapters has none of their tensors.
+only has neither group_prompts nor keys; a task without adapters or early matching has none of their
+tensors.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from lpt.errors import ConfigError, TaskFileError
 from lpt.files.atomic_files import write_bytes
 from lpt.files.made_here import is_marked
 from lpt.files.tensor_files import Kind, TensorFile, tensor_bytes
+from lpt.model.early_match import EarlyMatch
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task_spec import (
     FORMAT,
@@ -57,16 +59,18 @@ LARGEST_VALUE = 1e6
 
 
 def save_task(path: Path, model: LongTailedPromptModel, spec: TaskSpec) -> int:
-    """Write a task file atomically and return its size in bytes.
+    """Write a task file atomically and return its size in bytes."""
+    write_bytes(path, task_bytes(model, spec))
+    return path.stat().st_size
 
-    The same model and metadata give the same bytes.
-    """
+
+def task_bytes(model: LongTailedPromptModel, spec: TaskSpec) -> bytes:
+    """Return the content of a task file. The same model and metadata give the same bytes."""
     tensors = {
         name: tensor.detach().to("cpu", torch.float32).contiguous()
         for name, tensor in _parameters(model, spec).items()
     }
-    write_bytes(path, tensor_bytes(tensors, file_metadata(spec)))
-    return path.stat().st_size
+    return tensor_bytes(tensors, file_metadata(spec))
 
 
 def load_task(
@@ -100,6 +104,8 @@ def load_task(
         phases=spec.phases,
         adapter_width=spec.adapter_width,
     )
+    if spec.early is not None:
+        model.early = EarlyMatch(spec.pool_size, chosen.width)
     with torch.no_grad():
         for name, target in _parameters(model, spec).items():
             target.copy_(tensors[name])

@@ -1,16 +1,34 @@
-"""Records in the metadata of a task file: changes of a task, scores of validation images."""
+"""Records in the metadata of a task file: its backbone, changes of the task, and measurements."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["MOST_EDITS", "FrozenRecord", "GroupScores", "Images", "ShotGroup", "TaskEdit"]
+from lpt.backbones.preprocessing import Mean, Std
+
+__all__ = [
+    "MOST_EDITS",
+    "BackboneRecord",
+    "EarlyRecord",
+    "FrozenRecord",
+    "GroupScores",
+    "Images",
+    "MatchMode",
+    "Pixels",
+    "ShotGroup",
+    "TaskEdit",
+]
 
 MOST_EDITS = 1000
 """Of the history of a task; the oldest are dropped."""
 
+Pixels = Annotated[int, Field(ge=1, le=4096)]
 Images = Annotated[int, Field(ge=0, le=2**53)]
 ShotGroup = Literal["many", "medium", "few"]
+MatchMode = Literal["exact", "early", "auto"]
+"""How group prompts are matched: by the query; by an estimate of it from the tokens after block K;
+by the estimate where it is clear, and else by the query."""
+Share = Annotated[float, Field(ge=0, le=1)]
 Probabilities = Annotated[
     tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=100_000)
 ]
@@ -20,6 +38,18 @@ class FrozenRecord(BaseModel):
     """Refuses unknown fields and numbers that are not finite."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class BackboneRecord(FrozenRecord):
+    """The backbone that a task was trained on, and how its inputs are prepared."""
+
+    name: Annotated[str, Field(min_length=1, max_length=4096)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    layer_norm_eps: Annotated[float, Field(gt=0, lt=1)]
+    image_size: Pixels
+    mean: tuple[Mean, Mean, Mean]
+    std: tuple[Std, Std, Std]
+    interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
 class TaskEdit(FrozenRecord):
@@ -42,6 +72,32 @@ class TaskEdit(FrozenRecord):
     images: Images | None = None
     source: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class EarlyRecord(FrozenRecord):
+    """What early matching gave on training images that its map was not fitted to.
+
+    Attributes:
+        margin: smallest difference between the T-th estimate and the next one that "auto" relies
+            on.
+        images: number of these images.
+        agreement: share of them for which "early" matches the same T prompts as the query.
+        auto_agreement: the same for "auto".
+        auto_queries: share of them for which "auto" computes the query.
+    """
+
+    margin: Annotated[float, Field(ge=0, le=1e6)]
+    images: Images
+    agreement: Share
+    auto_agreement: Share
+    auto_queries: Share
+
+    def margin_for(self, match: MatchMode) -> float | None:
+        """Return the margin below which a query is computed; None to compute all of them.
+
+        It is the argument of `LongTailedPromptModel.predict`.
+        """
+        return {"exact": None, "early": 0.0, "auto": self.margin}[match]
 
 
 class GroupScores(FrozenRecord):

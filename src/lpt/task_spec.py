@@ -1,35 +1,47 @@
 """The metadata of a task file: what is allowed in each field, and reading it without torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
+    model_validator,
 )
 
-from lpt.backbones.preprocessing import Mean, Std
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
-from lpt.errors import DataError, TaskFileError
+from lpt.errors import TaskFileError
 from lpt.escape import shell_command
 from lpt.files.json_files import problem
 from lpt.files.tensor_files import TensorFile, TensorLimits
-from lpt.task_records import MOST_EDITS, FrozenRecord, GroupScores, Images, ShotGroup, TaskEdit
+from lpt.task_records import (
+    MOST_EDITS,
+    BackboneRecord,
+    EarlyRecord,
+    FrozenRecord,
+    GroupScores,
+    Images,
+    MatchMode,
+    Pixels,
+    ShotGroup,
+    TaskEdit,
+)
 
 if TYPE_CHECKING:
-    from lpt.model.two_pass import PromptShape
+    from lpt.model.prompt_shape import PromptShape
 
 __all__ = [
     "FORMAT",
     "LIMITS",
+    "MAX_CLASSES",
+    "MAX_NAME",
     "MAX_SHOWN",
     "PARAMETERS",
     "BackboneRecord",
     "TaskSpec",
-    "check_class_names",
     "file_metadata",
     "open_task_file",
     "parse_spec",
@@ -40,7 +52,7 @@ __all__ = [
 FORMAT = 3
 """The latest format version. Every version up to it is read.
 
-2 adds `prior_power` to the metadata, 3 adds adapters, `history` and `validation`.
+2 adds `prior_power` to the metadata, 3 adds adapters, early matching, `history` and `validation`.
 """
 
 BEFORE_3 = 2
@@ -54,11 +66,9 @@ LIMITS = TensorLimits(file_bytes=2**32, header_bytes=2**23)
 
 MAX_CLASSES = 100_000
 MAX_NAME = 10_000
-MAX_NAME_BYTES = 4 * 2**20
-"""Of all class names together."""
+"""Characters of a class name."""
 
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
-Pixels = Annotated[int, Field(ge=1, le=4096)]
 Score = Annotated[float, Field(ge=-1e9, le=1e9)]
 Temperature = Annotated[float, Field(ge=1e-4, le=1e4)]
 Name = Annotated[str, Field(max_length=MAX_NAME)]
@@ -74,20 +84,10 @@ PARAMETERS: Mapping[str, str] = {
     "adapter_up": "adapters.up",
     "adapter_up_bias": "adapters.up_bias",
     "adapter_scale": "adapters.scale",
+    "early_weight": "early.weight",
+    "early_bias": "early.bias",
 }
 """The parameter of `LongTailedPromptModel` that each tensor of a task file holds."""
-
-
-class BackboneRecord(FrozenRecord):
-    """The backbone that a task was trained on, and how its inputs are prepared."""
-
-    name: Annotated[str, Field(min_length=1, max_length=4096)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    layer_norm_eps: Annotated[float, Field(gt=0, lt=1)]
-    image_size: Pixels
-    mean: tuple[Mean, Mean, Mean]
-    std: tuple[Std, Std, Std]
-    interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
 class TaskSpec(FrozenRecord):
@@ -108,6 +108,8 @@ class TaskSpec(FrozenRecord):
         validation: probabilities on validation images by shot group, from which sets and thresholds
             are computed (`lpt.task.decisions`); empty without validation images, and once the
             classes were changed.
+        match: how prompts are matched unless the user chooses.
+        early: of the map of early matching; None for a task without one.
     """
 
     name: Name
@@ -129,11 +131,13 @@ class TaskSpec(FrozenRecord):
     metrics: dict[str, dict[str, dict[str, Score | None]]] = Field(default_factory=dict)
     history: Annotated[tuple[TaskEdit, ...], Field(max_length=MOST_EDITS)] = ()
     validation: dict[ShotGroup, GroupScores] = Field(default_factory=dict)
+    match: MatchMode = "exact"
+    early: EarlyRecord | None = None
 
     @property
     def shape(self) -> "PromptShape":
         """Sizes of the prompts."""
-        from lpt.model.two_pass import PromptShape  # imports torch
+        from lpt.model.prompt_shape import PromptShape  # imports torch
 
         return PromptShape(self.prompt_length, self.shared_blocks, self.pool_size, self.top_k)
 
@@ -157,19 +161,38 @@ class TaskSpec(FrozenRecord):
             sizes["adapter_up"] = (depth, hidden, width)
             sizes["adapter_up_bias"] = (depth, width)
             sizes["adapter_scale"] = (depth,)
+        if self.early is not None:
+            sizes["early_weight"] = (pool, 2 * width)
+            sizes["early_bias"] = (pool,)
         return sizes
+
+    def early_margin(self, match: MatchMode) -> float | None:
+        """Return the margin of a way of matching, for `LongTailedPromptModel.predict`."""
+        return None if self.early is None else self.early.margin_for(match)
+
+    @model_validator(mode="after")
+    def _early_matching_is_possible(self) -> Self:
+        if self.early is None and self.match != "exact":
+            raise ValueError(f"match is {self.match}, but early is missing")
+        if self.early is not None and self.phases == 1:
+            raise ValueError("early needs two phases")
+        return self
 
     @property
     def has_newer_fields(self) -> bool:
         """Whether it uses a field that format 2 does not have."""
-        return any(getattr(self, name) for name in _NEWER)
+        return any(map(self._uses, _NEWER))
+
+    def _uses(self, name: str) -> bool:
+        default = type(self).model_fields[name].get_default(call_default_factory=True)
+        return bool(getattr(self, name) != default)
 
     @model_serializer(mode="wrap")
     def _readable_by_older_versions(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out newer fields that are not in use: older versions refuse them."""
         fields: dict[str, Any] = write(self)
         for name in _NEWER:
-            if not getattr(self, name):
+            if not self._uses(name):
                 fields.pop(name, None)
         return fields
 
@@ -179,7 +202,7 @@ class TaskSpec(FrozenRecord):
         return self.metrics.get(f"phase{self.phases}", {}).get("test", {}).get("overall")
 
 
-_NEWER = ("adapter_width", "history", "validation")
+_NEWER = ("adapter_width", "history", "validation", "match", "early")
 
 
 def file_metadata(spec: TaskSpec) -> dict[str, str]:
@@ -243,35 +266,6 @@ def parse_spec(path: Path, metadata: Mapping[str, str], version: str, latest: in
             f"{path}: damaged: {len(spec.class_names)} names for {len(spec.class_counts)} counts."
         )
     return spec
-
-
-def check_class_names(names: Sequence[str], origin: str) -> None:
-    """Check, before a training, that its task file will be within the limits of its reader.
-
-    Args:
-        names: class names.
-        origin: the data, for the message.
-    Raises: DataError if there are too many classes or their names are too long.
-    """
-    if len(names) > MAX_CLASSES:
-        raise DataError(
-            f"{origin}: has {len(names):,} classes; a task has at most {MAX_CLASSES:,}. "
-            "Merge classes, or check which column holds the labels."
-        )
-    for name in names:
-        if len(name) > MAX_NAME:
-            raise DataError(
-                f"{origin}: class '{name[:40]}...' is longer than {MAX_NAME:,} characters. "
-                "Shorten its name."
-            )
-        try:
-            name.encode()
-        except UnicodeEncodeError as error:
-            raise DataError(f"{origin}: class '{name}' is not UTF-8. Rename it.") from error
-    if sum(len(name.encode()) for name in names) > MAX_NAME_BYTES:
-        raise DataError(
-            f"{origin}: its class names have more than {MAX_NAME_BYTES:,} bytes. Shorten them."
-        )
 
 
 def _instead(path: Path) -> str:

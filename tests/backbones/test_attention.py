@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lpt.backbones.attention import PromptKV, attend
+from lpt.backbones.attention import (
+    Projection,
+    PromptKV,
+    attend,
+    attend_from_class_token,
+    attend_with_keys,
+)
 
 HEADS, HEAD_WIDTH = 2, 8
 
@@ -18,12 +24,20 @@ def draw(*shape: int, seed: int) -> Tensor:
 
 
 def by_hand(
-    query: Tensor, key: Tensor, value: Tensor, sets: list[PromptKV], scale: float
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    sets: list[PromptKV],
+    scale: float,
+    bias: Tensor | None = None,
 ) -> Tensor:
     batch = len(query)
     keys = torch.cat([key, *(p.key.expand(batch, -1, -1, -1) for p in sets)], dim=2)
     values = torch.cat([value, *(p.value.expand(batch, -1, -1, -1) for p in sets)], dim=2)
-    return (scale * query @ keys.mT).softmax(-1) @ values
+    logits = scale * query @ keys.mT
+    if bias is not None:
+        logits[..., : bias.shape[-1]] += bias
+    return logits.softmax(-1) @ values
 
 
 @settings(max_examples=30)
@@ -34,9 +48,10 @@ def by_hand(
     fixed=st.integers(0, 2),
     tokens_trainable=st.booleans(),
     spread=st.sampled_from([0.1, 1.0, 2.0]),
+    biased=st.booleans(),
 )
 def test_value_and_gradients_are_those_of_one_softmax(
-    batch, tokens, trainable, fixed, tokens_trainable, spread
+    batch, tokens, trainable, fixed, tokens_trainable, spread, biased
 ):
     """Attention to constant tokens is computed separately, with the same result."""
     results = []
@@ -59,7 +74,8 @@ def test_value_and_gradients_are_those_of_one_softmax(
         for prompt in sets[:trainable]:
             prompt.key.requires_grad_()
             prompt.value.requires_grad_()
-        out = function(query, key, value, sets, 0.3)
+        bias = draw(1, HEADS, tokens, tokens, seed=9) if biased else None
+        out = function(query, key, value, sets, 0.3, bias)
         inputs = [t for t in (query, key, value, *chain(*sets)) if t.requires_grad]
         gradients = torch.autograd.grad(out.square().sum(), inputs) if inputs else ()
         results.append([out.detach(), *gradients])
@@ -86,13 +102,37 @@ def test_without_prompts_it_is_plain_attention():
     assert attend(query, key, value, (), 0.5) == pytest.approx(expected, abs=1e-6)
 
 
-def test_bf16_on_a_cpu_is_float32_to_its_rounding_values_and_gradients():
-    results = []
+@pytest.mark.parametrize("shared", [1, 3])
+def test_the_class_token_attends_without_values_of_patches_and_without_keys(shared):
+    """Both short cuts equal attention with keys and values formed, a bias included."""
+    width = HEADS * HEAD_WIDTH
+    normed, query = draw(3, 5, width, seed=1), draw(3, HEADS, 1, HEAD_WIDTH, seed=2)
+    to_key, to_value = (
+        Projection(draw(HEADS, HEAD_WIDTH, width, seed=i), draw(HEADS, HEAD_WIDTH, seed=i + 1))
+        for i in (3, 5)
+    )
+    key, value = (
+        torch.einsum("btw,hdw->bhtd", normed, p.weight) + p.bias.unsqueeze(1)
+        for p in (to_key, to_value)
+    )
+    sets = [PromptKV(*(draw(shared, HEADS, 2, HEAD_WIDTH, seed=i) for i in (7, 8)))]
+    bias = draw(1, HEADS, 1, 5, seed=9)
+    without = attend_from_class_token(query, normed, to_key, to_value, sets, 0.1, bias)
+    expected = by_hand(query, key, value, sets, 0.1, bias)
+    torch.testing.assert_close(without, expected, atol=1e-4, rtol=0)
+    with_keys = attend_with_keys(query, key, normed, to_value, sets, 0.1)
+    expected = by_hand(query, key, value, sets, 0.1)
+    torch.testing.assert_close(with_keys, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_bf16_on_a_cpu_is_float32_to_its_rounding_values_and_gradients(biased):
+    bias, results = draw(1, HEADS, 6, 6, seed=9) if biased else None, []
     for dtype in (torch.float32, torch.bfloat16):
         tensors = [draw(3, HEADS, 6, HEAD_WIDTH, seed=i).to(dtype).float() for i in range(3)]
         tensors += [draw(1, HEADS, 4, HEAD_WIDTH, seed=i).to(dtype).float() for i in (3, 4)]
         tensors = [t.to(dtype).requires_grad_() for t in tensors]
-        out = attend(*tensors[:3], [PromptKV(*tensors[3:])], 0.3)
+        out = attend(*tensors[:3], [PromptKV(*tensors[3:])], 0.3, bias)
         out.square().sum().backward()
         assert out.dtype == dtype
         results.append([out, *(t.grad for t in tensors)])

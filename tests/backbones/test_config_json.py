@@ -43,8 +43,8 @@ def test_transformers_config_gives_heads_eps_and_the_preprocessor_beside_it(tmp_
 
 
 def test_another_model_of_transformers_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BackboneError, match=r"of type 'siglip', which is not supported\. Take"):
-        described(tmp_path, {"model_type": "siglip"})
+    with pytest.raises(BackboneError, match=r"of type 'blip', which is not supported\. Take"):
+        described(tmp_path, {"model_type": "blip"})
 
 
 JSON = st.recursive(

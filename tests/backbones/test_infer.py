@@ -62,5 +62,7 @@ def test_positions_that_are_no_square_are_refused(vit, write_vit):
     refused(path, "12 positions")
 
 
-def test_a_file_without_a_class_token_is_refused(vit, write_vit):
-    refused(write_vit(vit(class_token=False, global_pool="avg")), "cls_token")
+def test_a_file_without_patches_is_refused(vit, write_vit):
+    model = vit(class_token=False, global_pool="avg")
+    del model.patch_embed
+    refused(write_vit(model), "patch_embed.proj.weight")

@@ -10,10 +10,11 @@ from huggingface_hub import constants
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
-from lpt.backbones import BACKBONES, BackboneSpec, load_backbone, register_backbone
+from lpt.backbones import BACKBONES, BackboneSpec, FrozenViT, load_backbone, register_backbone
 from lpt.backbones import names as sources
 from lpt.backbones.catalog import EMBEDDED
 from lpt.backbones.places import hub as hub_place
+from lpt.backbones.towers.feature import Feature
 from lpt.errors import BackboneError
 
 TIMM = "test_vit.r160_in1k"  # 160 px, patch 16, width 64, 6 blocks; timm made it for tests
@@ -203,26 +204,35 @@ def test_an_architecture_without_weights_says_so(monkeypatch):
 
 @pytest.mark.parametrize(
     "name",
-    ["test_vit2", "test_vit_relpos", "test_convnext", "resnet10t"],
+    ["test_vit_relpos", "test_convnext", "resnet10t"],
 )
 def test_unsupported_architectures_are_refused_before_any_download(name):
     refused(name, name, "Supported", "DINOv2")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        "vit_base_patch16_siglip_224",
-        "vit_small_patch16_dinov3",
-        "eva02_tiny_patch14_224",
-        "beit_base_patch16_224",
-        "swin_tiny_patch4_window7_224",
-        "vit_small_patch16_18x2_224",
-    ],
-)
+@pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "vit_small_patch16_18x2_224"])
 def test_well_known_families_without_support_say_what_is_supported(name):
     refused(f"random:{name}", name, "Supported", "DINOv2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "feature", "patches"),
+    [
+        ("vit_base_patch16_siglip_224.v2_webli", Feature.ATTENTION, 196),
+        ("vit_small_patch16_dinov3.lvd1689m", Feature.CLASS_TOKEN, 256),
+        ("eva02_tiny_patch14_224.mim_in22k", Feature.MEAN, 256),
+        ("eva02_base_patch16_clip_224.merged2b", Feature.CLASS_TOKEN, 196),
+        ("beitv2_base_patch16_224.in1k_ft_in22k", Feature.MEAN, 196),
+        ("vit_pe_core_tiny_patch16_384.fb", Feature.ATTENTION, 576),
+    ],
+)
+def test_the_families_of_today_load_with_their_feature_and_preprocessing(name, feature, patches):
+    with torch.device("meta"):
+        backbone = FrozenViT(timm.create_model(name, num_classes=0))
+    assert backbone.feature is feature
+    assert backbone.model.patch_embed.num_patches == patches
 
 
 @pytest.mark.slow

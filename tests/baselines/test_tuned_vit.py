@@ -1,10 +1,13 @@
 """A tuned ViT trains a copy of the backbone; the backbone itself is not modified."""
 
+import pytest
 import torch
 
-from lpt.backbones import hash_weights
+from lpt.backbones import FrozenViT, hash_weights
 from lpt.backbones.linear import FrozenLinear
 from lpt.baselines.tuned_vit import TrainableLinear, TunedViT, norm_parameters, replace_linears
+
+from ..contracts.tiny_families import KINDS
 
 
 def test_only_the_selected_parameters_of_a_copy_are_trained(backbone):
@@ -23,6 +26,13 @@ def test_both_kinds_of_blocks_compute_the_class_token(backbone, images):
     for trains_linears in (False, True):
         encoder = TunedViT(backbone, norm_parameters, trains_linears=trains_linears)
         torch.testing.assert_close(encoder(images), backbone(images), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["DINOv3", "EVA-02 base", "BEiT", "attention pool (SigLIP)"])
+def test_the_own_blocks_of_every_family_compute_its_feature(kind):
+    backbone, images = FrozenViT(KINDS[kind]()), torch.randn(2, 3, 32, 32)
+    encoder = TunedViT(backbone, norm_parameters, trains_linears=True)
+    torch.testing.assert_close(encoder(images), backbone(images), atol=1e-5, rtol=1e-4)
 
 
 def test_every_frozen_linear_layer_is_replaced(backbone, images):

@@ -24,6 +24,7 @@ def test_operations_of_vit_s_16_by_hand():
     needed = needed_flops(VIT_S)
     assert needed["bare"] / 2 == pytest.approx(4.6e9, rel=0.01)
     assert 1.3 < needed["inference"] / needed["bare"] < 1.4
+    assert 0.9 < needed["inference_early"] / needed["bare"] < 1
     assert needed["phase1_adapters"] == needed["phase1"]
     assert needed["phase2"] > needed["inference"] > needed["phase2_cached"]
 
@@ -41,7 +42,7 @@ def test_block_runs_of_twelve_blocks_with_six_shared():
     """6 blocks once and 6 twice, the last of each pass for the class token only."""
     runs = block_runs(VIT_S)
     assert (runs["bare"], runs["plain_inference"], runs["inference"]) == (12, 24, 16)
-    assert runs["phase2_cached"] == 5
+    assert (runs["phase2_cached"], runs["inference_early"]) == (5, 11)
 
 
 def test_sizes_are_read_from_a_model():

@@ -26,6 +26,8 @@ def test_the_result_is_json_with_every_ratio(result):
         "phase2_speedup",
         "phase2_cached_speedup",
         "backbone_share",
+        "inference_early_speedup",
+        "early_backbone_share",
     ):
         assert read_back[name] > 0
         assert read_back["structure_only"][name] > 0
@@ -39,6 +41,7 @@ def test_the_table_names_machine_ratios_and_differences(result):
     assert re.search(r"\d threads?, torch", table)
     assert f"{result['inference_speedup']:.2f}x" in table
     assert "cosine logits" in table
+    assert f"with early matching at {result['early_backbone_share']:.2f}" in table
 
 
 def test_bf16_work_is_compared_in_float32_and_set_against_bf16_products(monkeypatch):

@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import pytest
 
-from lpt.bench.regression import HIGHER, compare, read_baseline, render_check
+from lpt.bench.regression import HIGHER, NEWER, compare, read_baseline, render_check
 from lpt.errors import ConfigError
 
 RESULT = {
@@ -18,6 +18,9 @@ RESULT = {
     "machine": "Some CPU",
     "images_per_second": {"bare": 20.0},
 }
+
+
+EARLY = dict.fromkeys(NEWER, 3.0)
 
 
 @pytest.fixture
@@ -43,6 +46,16 @@ def test_a_ratio_that_falls_beyond_the_tolerance_is_worse(baseline, name):
         found = compare(changed(**{name: now}), baseline)
         assert [one.name for one in found if one.worse] == [name] * worse
     assert not any(one.worse for one in compare(changed(**{name: 1.7}), baseline, tolerance=0.2))
+
+
+def test_ratios_that_the_earlier_measurement_lacks_are_left_out(baseline, tmp_path):
+    assert not set(NEWER) & {one.name for one in compare(RESULT | EARLY, baseline)}
+    both = {**RESULT, **EARLY, "structure_only": {**RESULT["structure_only"], **EARLY}}
+    newer = tmp_path / "newer.json"
+    newer.write_text(json.dumps(both))
+    slower = {**both, NEWER[0]: 2.0}
+    found = compare(slower, read_baseline(newer))
+    assert [one.name for one in found if one.worse] == [NEWER[0]]
 
 
 def test_the_structure_alone_and_memory_are_compared_too(baseline):

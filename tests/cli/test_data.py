@@ -328,3 +328,18 @@ def test_lists_of_names_that_are_not_utf_8_open_again(lpt, tmp_path, monkeypatch
     code, out, _ = lpt("data", "inspect", "photos")
     assert code == 0
     assert r"m\xf6we" in out
+
+
+def test_a_check_reads_the_data_as_it_was_corrected(lpt):
+    shutil.copy("photos/ant/00.png", "photos/bee/copy.png")  # one image under two labels
+    code, out, _ = lpt("data", "check", "photos")
+    assert code == 1
+    header = "name,split,decision,label,corrected\n"
+    Path("list.csv").write_text(header + "bee/copy.png,,change,bee,ant\n")
+    code, out, _ = lpt("data", "check", "photos", "--corrections", "list.csv")
+    assert code == 0
+    assert "1 label changed, 0 images left out, 0 confirmed" in out
+    Path("list.csv").write_text(header + "bee/copy.png,,change,bee,Ant\n")
+    code, _, err = lpt("data", "check", "photos", "--corrections", "list.csv")
+    assert code == 2
+    assert "no class 'Ant'. Nearest: ant, cat." in err

@@ -125,3 +125,23 @@ def test_flags_that_would_change_a_run_are_refused_when_it_goes_on(lpt):
         assert code == 2
         assert f"--resume: {flag[0]} would change the run" in err
         assert "another folder as --out" in err
+
+
+def test_corrected_labels_are_trained_on_counted_and_recorded(lpt, home, tmp_path):
+    run, path = tmp_path / "run", tmp_path / "list.csv"
+    rows = ("ant/00.png,,change,ant,bee", "ant/01.png,,drop,ant,", "ant/02.png,,confirm,ant,")
+    path.write_text("name,split,decision,label,corrected\n" + "\n".join(rows) + "\n")
+    code, out, err = train(lpt, "photos", run, "--corrections", str(path))
+    assert code == 0
+    said = "1 label changed, 1 image left out, 1 confirmed"
+    assert said in out + err
+    assert json.loads((run / "identity.json").read_text())["corrections"] == said
+    assert load_config(str(run / "config.yaml")).data.corrections == str(path)
+    path.write_text("name,split,decision,label,corrected\n" + rows[0] + "\n")
+    refused(lpt("train", "--out", str(run), "--resume"), "changed since the run started")
+
+
+def test_a_list_of_corrections_that_is_not_there_is_told_before_anything_is_loaded(lpt, tmp_path):
+    result = train(lpt, "photos", tmp_path / "run", "--corrections", "gone.csv")
+    refused(result, "corrections gone.csv: no such file")
+    assert not (tmp_path / "run").exists()

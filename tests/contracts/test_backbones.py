@@ -1,71 +1,31 @@
 """The contract of every backbone, checked on a tiny random one of each kind of architecture.
 
-Add a kind to `KINDS`, and it is held to the contract.
+Add a kind to `KINDS` of `tiny_families`, and it is held to the contract.
 """
 
-from collections.abc import Callable
-
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
-from timm.layers import QuickGELU, SwiGLUPacked
-from timm.models.deit import VisionTransformerDistilled
-from timm.models.vision_transformer import ParallelThingsBlock, VisionTransformer
+from tests.contracts.tiny_families import (
+    DEPTH,
+    KINDS,
+    READABLE,
+    WIDTH,
+    eva,
+    features_of_timm,
+    make,
+    with_appended,
+)
+from timm.models.eva import Eva
+from timm.models.vision_transformer import ParallelScalingBlock, ParallelThingsBlock
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT, hash_weights, load_backbone
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.errors import BackboneError
 
-WIDTH, DEPTH, PREFIX, PROMPTS, HIDDEN = 32, 4, 2, 3, 8
-
-
-def make(kind: type[VisionTransformer] = VisionTransformer, **changes: object) -> nn.Module:
-    """4 x 4 patches of 8 px unless changed; every weight random, so that none is without effect."""
-    arguments = {
-        "img_size": 32,
-        "patch_size": 8,
-        "embed_dim": WIDTH,
-        "depth": DEPTH,
-        "num_heads": 2,
-        "num_classes": 0,
-    }
-    model = kind(**{**arguments, **changes})
-    generator = torch.Generator().manual_seed(7)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator))
-    return model.eval()
-
-
-def resized() -> nn.Module:
-    model = make()
-    model.set_input_size((48, 48))
-    return model
-
-
-READABLE: dict[str, Callable[[], nn.Module]] = {
-    "plain": make,
-    "layer scale": lambda: make(init_values=0.5),
-    "registers without positions": lambda: make(reg_tokens=4, no_embed_class=True),
-    "registers with positions": lambda: make(reg_tokens=3),
-    "class token without position": lambda: make(no_embed_class=True),
-    "query-key norm": lambda: make(qk_norm=True),
-    "scale norms": lambda: make(scale_attn_norm=True, scale_mlp_norm=True),
-    "no qkv bias": lambda: make(qkv_bias=False),
-    "no projection bias": lambda: make(proj_bias=False),
-    "distillation token": lambda: make(VisionTransformerDistilled),
-    "averaged, so norm after pooling": lambda: make(global_pool="avg"),
-    "no final norm": lambda: make(final_norm=False),
-    "another input size": resized,
-}
-"""Architectures that tensor shapes determine."""
-
-KINDS = READABLE | {
-    "pre-norm, quick GELU (CLIP)": lambda: make(pre_norm=True, act_layer=QuickGELU),
-    "gated MLP (DINOv2 giant)": lambda: make(mlp_layer=SwiGLUPacked),
-    "input size decided at run time": lambda: make(dynamic_img_size=True),
-}
+PREFIX, PROMPTS, HIDDEN = 2, 3, 8
 
 
 @pytest.fixture(params=KINDS)
@@ -97,36 +57,55 @@ def adapters_of(*images: int) -> list[Bottleneck]:
     ]
 
 
-def features_of_timm(model: nn.Module, images: Tensor) -> Tensor:
-    return model.fc_norm(model.forward_features(images)[:, 0])
-
-
-def test_without_prompts_the_class_token_is_that_of_timm(backbone, images):
+def test_without_prompts_the_feature_is_that_of_timm(backbone, images):
     expected = features_of_timm(backbone.model, images)
     assert expected.std() > 1e-2
     torch.testing.assert_close(backbone(images), expected, atol=1e-5, rtol=0)
 
 
 def test_prompts_act_like_appended_tokens_whose_outputs_are_dropped(backbone, images, prompts):
-    x = backbone.embed(images)
-    for block, extra in zip(backbone.model.blocks, prompts, strict=True):
-        appended = torch.cat([x, extra.expand(len(x), -1, -1)], dim=1)
-        x = block(appended)[:, : x.shape[1]]
-    expected = backbone.final_norm(x[:, 0])
+    expected = feature_with_appended(backbone, images, prompts)
     sets = [(kv,) for kv in backbone.prompts_kv(prompts)]
     actual = backbone.finish(backbone.embed(images), sets)
     torch.testing.assert_close(actual, expected, atol=1e-5, rtol=0)
     assert (actual - backbone(images)).abs().max() > 1e-3
 
 
+def test_prompts_have_the_gradients_of_appended_tokens(backbone, images, prompts):
+    grads = []
+    for feature in (
+        lambda p: backbone.finish(backbone.embed(images), [(kv,) for kv in backbone.prompts_kv(p)]),
+        lambda p: feature_with_appended(backbone, images, p),
+    ):
+        trained = prompts.clone().requires_grad_()
+        feature(trained).square().sum().backward()
+        grads.append(trained.grad)
+    scale = float(grads[1].abs().max())
+    torch.testing.assert_close(grads[0], grads[1], atol=1e-4 * scale, rtol=0)
+
+
+def feature_with_appended(backbone: FrozenViT, images: Tensor, prompts: Tensor) -> Tensor:
+    x = backbone.embed(images)
+    for index, extra in enumerate(prompts):
+        x = with_appended(backbone.model, index, x, extra)
+    return backbone.pooled(x)
+
+
 def test_an_adapter_adds_its_bottleneck_to_the_mlp_of_its_block(backbone, images):
-    """x + MLP(n) + ReLU(n W_down + b) W_up + c, with n = norm(x); scaled as the MLP is."""
-    x, adapters = backbone.embed(images), adapters_of()
-    for block, (down, down_bias, up, up_bias) in zip(backbone.model.blocks, adapters, strict=True):
-        x = x + block.ls1(block.attn(block.norm1(x)))
-        n = block.norm2(x)
-        x = x + block.ls2(block.mlp(n) + (n @ down + down_bias).relu() @ up + up_bias)
-    expected = backbone.final_norm(x[:, 0])
+    """MLP(n) + ReLU(n W_down + b) W_up + c, with n the input of the MLP."""
+
+    def added(adapter: Bottleneck):
+        down, down_bias, up, up_bias = adapter
+        return lambda _, inputs, out: out + (inputs[0] @ down + down_bias).relu() @ up + up_bias
+
+    adapters = adapters_of()
+    hooks = [
+        block.mlp.register_forward_hook(added(adapter))
+        for block, adapter in zip(backbone.model.blocks, adapters, strict=True)
+    ]
+    expected = features_of_timm(backbone.model, images)
+    for hook in hooks:
+        hook.remove()
     actual = backbone.finish(backbone.embed(images), [()] * DEPTH, adapters)
     torch.testing.assert_close(actual, expected, atol=1e-5, rtol=0)
     assert (actual - backbone(images)).abs().max() > 1e-3
@@ -195,15 +174,47 @@ def test_a_file_of_its_weights_loads_as_the_same_backbone(kind, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "model",
+    ("model", "reason"),
     [
-        make(class_token=False, global_pool="avg"),
-        make(block_fn=ParallelThingsBlock),
-        make(attn_layer="diff"),
-        nn.Linear(2, 2),
+        (make(block_fn=ParallelThingsBlock), "attention and MLP in parallel"),
+        (make(block_fn=ParallelScalingBlock), "attention and MLP in parallel"),
+        (make(attn_layer="diff"), "with DiffAttention"),
+        (eva(use_post_norm=True), "normalise after attention"),
+        (timm.create_model("test_convnext"), "not supported"),
+        (nn.Linear(2, 2), "Linear: not supported"),
     ],
-    ids=["no class token", "parallel blocks", "differential attention", "no transformer"],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_other_models_are_refused_with_the_supported_ones(model):
-    with pytest.raises(BackboneError, match="Supported: timm's VisionTransformer"):
+def test_other_models_are_refused_with_the_reason_and_the_supported_ones(model, reason):
+    with pytest.raises(BackboneError, match=reason) as refused:
         FrozenViT(model)
+    assert "Supported: timm's VisionTransformer" in str(refused.value)
+
+
+def test_models_with_windows_are_refused_with_the_reason():
+    with torch.device("meta"):
+        model = timm.create_model("swin_tiny_patch4_window7_224")
+    with pytest.raises(BackboneError, match="attend within windows"):
+        FrozenViT(model)
+
+
+def test_rotary_positions_follow_the_input_size():
+    model = eva(use_abs_pos_emb=False)
+    backbone = FrozenViT(model)
+    small = backbone(torch.ones(1, 3, 32, 32))
+    model.set_input_size((64, 64))
+    images = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(backbone(images), features_of_timm(model, images), atol=1e-5, rtol=0)
+    model.set_input_size((32, 32))
+    assert torch.equal(backbone(torch.ones(1, 3, 32, 32)), small)
+
+
+def test_rotary_positions_made_for_predictions_serve_training():
+    backbone = FrozenViT(make(Eva, use_rot_pos_emb=True, rope_type="mixed"))
+    images = torch.randn(1, 3, 32, 32)
+    with torch.inference_mode():
+        backbone(images)
+    prompts = torch.randn(DEPTH, 1, WIDTH, requires_grad=True)
+    sets = [(kv,) for kv in backbone.prompts_kv(prompts)]
+    backbone.finish(backbone.embed(images), sets).sum().backward()
+    assert prompts.grad.abs().max() > 0

@@ -68,6 +68,7 @@ CHANGED: dict[str, Any] = {
     "prompts.top_k": 1,
     "prompts.key_init": "normal",
     "prompts.group_init": "normal",
+    "prompts.match": "auto",
     "adapters.width": 3,
     "adapters.scale": 0.7,
     "adapters.train_scale": True,

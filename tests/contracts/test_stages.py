@@ -12,7 +12,8 @@ from lpt.backbones import FrozenViT, hash_weights
 from lpt.baselines.encoder import EncoderStage, Fixed
 from lpt.losses import PHASE2_RELEASED, build_loss, instance_loss
 from lpt.model.classifier import CosineClassifier
-from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+from lpt.model.prompt_shape import PromptShape
+from lpt.model.two_pass import LongTailedPromptModel
 from lpt.training.engine.optim import ROLES
 from lpt.training.engine.stage import Progress, Stage, branches_of
 from lpt.training.phases.prompt_stages import GroupStage, SharedStage

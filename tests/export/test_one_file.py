@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -22,6 +23,7 @@ from lpt.export.torch_program import checked_program
 from lpt.export.write_graph import checked_graph
 from lpt.task import Task
 
+from ..contracts.tiny_families import KINDS
 from ..test_task_file import model_for, spec_for
 from ..tiny import backbone_of, write_backbone
 
@@ -128,6 +130,20 @@ def test_a_part_without_a_form_in_onnx_is_named(task, tmp_path):
     own = Task(model_for(backbone, task.spec), task.spec)
     with pytest.raises(BackboneError, match="Mish cannot be written to ONNX"):
         checked_graph(own, noise(task, 3), tmp_path / "t.onnx", dtype="float32")
+
+
+@pytest.mark.parametrize(
+    "kind", ["DINOv3", "EVA-02 base", "PE-Core", "attention pool (SigLIP)", "BEiT"]
+)
+def test_families_beyond_the_plain_vit_become_programs_of_torch(task, tmp_path, kind):
+    backbone = FrozenViT(KINDS[kind]())
+    backbone.spec = replace(task.model.backbone.spec, image_size=32)
+    spec = spec_for(backbone)
+    own = Task(model_for(backbone, spec), spec)
+    parity, _ = checked_program(own, noise(own, 3))
+    assert parity.logit_error < 1e-5
+    with pytest.raises(BackboneError, match=r"cannot be written to ONNX.*--format torch"):
+        checked_graph(own, noise(own, 3), tmp_path / "t.onnx", dtype="float32")
 
 
 @pytest.mark.parametrize("top", [1, 3])

@@ -14,9 +14,9 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT, hash_weights
-from lpt.errors import ConfigError
 from lpt.model.kv_table import tables_of
-from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+from lpt.model.prompt_shape import PromptShape
+from lpt.model.two_pass import LongTailedPromptModel
 from lpt.records import Output
 from lpt.reference.plain_model import PlainModel
 
@@ -322,24 +322,3 @@ def test_vit_b_16_has_the_papers_number_of_prompt_parameters():
     assert model.pool.prompts.numel() == 921_600
     assert model.shared.prompts.numel() + model.pool.prompts.numel() == 1_013_760
     assert model.pool.keys.numel() == 15_360
-
-
-def test_half_of_the_blocks_hold_the_shared_prompt_alone_unless_said_otherwise():
-    assert sizes().resolved(12).shared_blocks == 6
-    assert sizes(shared_blocks=4).resolved(12).shared_blocks == 4
-
-
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [
-        (sizes(shared_blocks=0), r"shared_blocks=0: choose 1\.\.11 for 12 blocks"),
-        (sizes(shared_blocks=12), r"shared_blocks=12: choose 1\.\.11"),
-        (sizes(length=0), r"prompts\.length=0"),
-        (sizes(pool_size=0), r"prompts\.pool_size=0"),
-        (sizes(top_k=0), r"prompts\.top_k=0: choose 1\.\.20"),
-        (sizes(top_k=21), r"prompts\.top_k=21: choose 1\.\.20"),
-    ],
-)
-def test_sizes_that_cannot_be_are_refused_by_name_value_and_range(shape, message):
-    with pytest.raises(ConfigError, match=message):
-        shape.resolved(12)

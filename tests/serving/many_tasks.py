@@ -10,9 +10,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from lpt.backbones import FrozenViT
+from lpt.model.early_match import EarlyMatch
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task import Task
 from lpt.task_file import TaskSpec, save_task
+from lpt.task_records import EarlyRecord, MatchMode
 
 from ..test_task_file import spec_for
 from ..tiny import write_backbone
@@ -45,6 +47,9 @@ def task_of(backbone: FrozenViT, seed: int = 0, **changes: Any) -> Task:
         phases=spec.phases,
         adapter_width=spec.adapter_width,
     ).eval()
+    if spec.early is not None:
+        model.early = EarlyMatch(spec.pool_size, backbone.width)
+        torch.nn.init.normal_(model.early.weight)
     adapters = () if model.adapters is None else model.adapters.parameters()
     with torch.no_grad():
         for parameter in (model.shared.prompts, model.pool.prompts, model.pool.keys, *adapters):
@@ -58,6 +63,14 @@ def classes(number: int, prefix: str = "class") -> dict[str, Any]:
         "class_names": tuple(f"{prefix} {i}" for i in range(number)),
         "class_counts": tuple(range(number)),
     }
+
+
+def early(match: MatchMode, margin: float = 0.5) -> dict[str, Any]:
+    """Fields of a spec with early matching."""
+    record = EarlyRecord(
+        margin=margin, images=9, agreement=0.5, auto_agreement=0.9, auto_queries=0.4
+    )
+    return {"match": match, "early": record}
 
 
 def save(task: Task, path: Path) -> Path:

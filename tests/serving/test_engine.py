@@ -14,7 +14,7 @@ from lpt.serving.task_tables import build_tables
 from lpt.task import Task
 from lpt.task_spec import PARAMETERS
 
-from .many_tasks import classes, task_of, write_lively
+from .many_tasks import classes, early, task_of, write_lively
 
 KINDS: list[dict[str, Any]] = [
     {},
@@ -28,6 +28,10 @@ KINDS: list[dict[str, Any]] = [
     {"adapter_width": 2},
     {"adapter_width": 5, "shared_blocks": 2},
     {"adapter_width": 1, "phases": 1},
+    early("early"),
+    {"shared_blocks": 2, "pool_size": 6, **early("auto", 2.0)},
+    {"prompt_length": 4, "adapter_width": 3, **early("early")},
+    {"shared_blocks": 3, "pool_size": 5, **early("exact")},
 ]
 SIZES = (16, 32)
 
@@ -65,7 +69,7 @@ def tables(engine, tasks):
 
 
 def alone(task: Task, image: torch.Tensor) -> Result:
-    output = task.model.predict(image[None])
+    output = task.forward(image[None])
     probabilities = (output.logits / task.spec.temperature).softmax(1)[0]
     matched = () if output.match is None else tuple(output.match.ids[0].tolist())
     return Result(probabilities, matched, output.feature[0])
@@ -98,6 +102,7 @@ def test_adapters_of_every_width_share_a_batch_with_tasks_that_have_none(
     """Tasks of one P: one part, hence one pass over the backbone, and the results of each alone."""
     mixed = [i for i, task in enumerate(tasks) if tables[i].view[0] == 16 and tables[i].length == 2]
     assert {tasks[i].spec.adapter_width for i in mixed} == {0, 1, 2, 5}
+    assert {tasks[i].match for i in mixed} == {"exact", "early", "auto"}
     passes, embed = [], FrozenViT.embed
     monkeypatch.setattr(FrozenViT, "embed", lambda *given: passes.append(1) or embed(*given))
     found = engine.run([Query(tables[i], images_for(tasks[i], i)) for i in mixed])
@@ -114,6 +119,32 @@ def test_prompts_and_their_matching_matter_in_these_tasks(engine, tasks, tables)
     assert torch.pdist(features).min() > 0.01
     chosen = {engine.run([Query(tables[0], images_for(tasks[0], s))])[0].matched for s in range(20)}
     assert len(chosen) > 1
+
+
+def test_images_leave_the_first_pass_where_their_prompts_are_chosen(
+    engine, tasks, tables, monkeypatch
+):
+    """Of a mixed batch, the blocks behind K see those images only whose query is needed."""
+    own = {name: 2 * KINDS.index(kind) for name, kind in (("exact", {}), ("early", early("early")))}
+    rows, finish = [], FrozenViT.finish
+    monkeypatch.setattr(
+        FrozenViT, "finish", lambda v, t, *more: rows.append(len(t)) or finish(v, t, *more)
+    )
+    batch = [own["exact"], own["early"], own["early"]]
+    engine.run([Query(tables[i], images_for(tasks[i], s)) for s, i in enumerate(batch)])
+    engine.run([Query(tables[own["early"]], images_for(tasks[0], 0))])
+    assert rows == [1, 3, 1]  # the query of one image and the second pass of all; no query at all
+
+
+def test_auto_computes_the_query_of_some_images(engine, tasks, tables):
+    number = 2 * next(i for i, kind in enumerate(KINDS) if kind.get("match") == "auto")
+    task, images = tasks[number], [images_for(tasks[number], seed) for seed in range(12)]
+    tokens = task.model.tokens(torch.stack(images), task.model.shared_parts())
+    unclear = task.model.early.choose(tokens, task.spec.top_k, task.spec.early.margin).unclear
+    assert 0 < unclear.sum() < len(images)
+    found = engine.run([Query(tables[number], image) for image in images])
+    for image, result in zip(images, found, strict=True):
+        assert result.matched == alone(task, image).matched
 
 
 def test_an_empty_batch_gives_nothing(engine):

@@ -10,7 +10,7 @@ import torch
 
 from lpt.backbones import FrozenViT
 from lpt.bench.random_tasks import random_spec, write_random_task
-from lpt.model.two_pass import PromptShape
+from lpt.model.prompt_shape import PromptShape
 from lpt.serving.service import NullObserver
 from lpt.serving.task_tables import table_bytes
 from lpt.task import Task

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lpt.data.check.quarantine import data_root
+from lpt.data.check.listed_images import data_root
 from lpt.data.image_stores import FileStore
 from lpt.data.manifest import Manifest, Split
 from lpt.data.sampling import sample_per_class

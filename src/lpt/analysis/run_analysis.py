@@ -9,10 +9,10 @@ from lpt.analysis.analysis_results import Analysis, write_analysis
 from lpt.analysis.collect import Collected, collect
 from lpt.analysis.compute_analysis import compute_analysis, notable_suspects
 from lpt.analysis.labels.leave_one_out import leave_one_out
-from lpt.analysis.labels.suspects import find_suspects, write_suspects
+from lpt.analysis.labels.suspects import find_suspects, rank_labels, write_suspects
 from lpt.analysis.predictions import write_predictions
 from lpt.analysis.thumbnails import TRAINING, save_thumbnails
-from lpt.data.check.quarantine import relative_name
+from lpt.data.check.listed_images import relative_name
 from lpt.data.manifest import Split
 from lpt.errors import ConfigError
 from lpt.evaluation.thresholds import VERSION, ThresholdTable, thresholds_of, write_thresholds
@@ -20,10 +20,13 @@ from lpt.progress import Reporter, SilentReporter
 from lpt.task import Task
 from lpt.task.task_digest import task_digest
 
-__all__ = ["run_analysis"]
+__all__ = ["OTHER_SUSPECTS", "RANKING", "SUSPECTS", "run_analysis"]
 
 SUSPECTS, OTHER_SUSPECTS, THRESHOLDS = "suspects.csv", "suspects_test.csv", "thresholds.json"
 """Suspect labels of training and of the analysed images, and the thresholds of lpt predict."""
+
+RANKING = "label_ranking.csv"
+"""Training images that are no suspects, the most doubtful label first, for lpt review."""
 
 MOST_BANK = {"cpu": 4_000, "cuda": 100_000}
 """Default number of training images to search for neighbours: minutes of work on the device."""
@@ -56,7 +59,7 @@ def run_analysis(
         reporter: receives progress; None for none.
         backbone: name of the backbone of the task; None as for `lpt.load`.
     Returns: the results, and their folder: analysis.json, one CSV file per table, suspects.csv,
-        suspects_test.csv, thresholds.json, images/.
+        suspects_test.csv, label_ranking.csv, thresholds.json, images/.
     Raises: LptError naming what cannot be read; ConfigError if `bank` is below 1, or given for a
         task file, whose training images are unknown.
     """
@@ -97,6 +100,9 @@ def run_analysis(
         listed = [relative_name(opened.bank, s.index, opened.bank_root) for s in suspects]
         out_before = _left_out(opened)
         write_suspects(folder / SUSPECTS, suspects, listed, opened.bank.name, names, out_before)
+        rest = rank_labels(scores, suspects, size)[len(suspects) :]
+        listed = [relative_name(opened.bank, s.index, opened.bank_root) for s in rest]
+        write_suspects(folder / RANKING, rest, listed, opened.bank.name, names)
         shown = notable_suspects(opened.bank, scores, suspects)
         found = replace(found, training_suspects=len(suspects), training_label_errors=shown)
     write_analysis(folder, found, confusions)

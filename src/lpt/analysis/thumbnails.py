@@ -41,18 +41,19 @@ def save_thumbnails(folder: Path, split: Split, indices: Iterable[int], prefix: 
         write_bytes(thumbnail_file(folder, index, prefix), small)
 
 
-def thumbnail(data: bytes, split: Split, index: int) -> bytes:
-    """Return a JPEG of an image, at most SIDE pixels on each side.
+def thumbnail(data: bytes, split: Split, index: int, side: int = SIDE) -> bytes:
+    """Return a JPEG of an image.
 
     Args:
         data: the image as it is stored.
         split: that it belongs to.
         index: its position there.
+        side: longest side of the JPEG in pixels.
     Raises: DataError if it cannot be decoded.
     """
     name = split.name_of(index)
-    image = decode(data, name=name, max_pixels=split.max_pixels, target=SIDE)
-    image.thumbnail((SIDE, SIDE))
+    image = decode(data, name=name, max_pixels=split.max_pixels, target=side)
+    image.thumbnail((side, side))
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()

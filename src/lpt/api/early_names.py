@@ -14,11 +14,15 @@ from lpt.data.sources.data_string import path_exists
 from lpt.errors import BackboneError, ParameterError
 from lpt.registry import GROUP
 
-__all__ = ["check_backbone_name", "check_bad_images"]
+__all__ = ["check_backbone_name", "check_bad_images", "check_listed"]
 
 _FAMILIES = ("vision_transformer.py", "deit.py")
 """Modules of timm with the models that take prompts."""
 
+_WANTED = {
+    "corrections": "Give the list that `lpt review` writes.",
+    "unlabelled": "Give a folder of photos.",
+}
 _ENTRY_POINT = re.compile(r"^def ((?:vit|deit|deit3|flexivit)_\w+)\(", re.MULTILINE)
 
 
@@ -54,6 +58,12 @@ def check_bad_images(given: str | None) -> None:
             f"`bad_images` {given}: no such file. Give {', '.join(POLICIES)} or a quarantine list, "
             "which lpt data check DATA --quarantine LIST writes."
         )
+
+
+def check_listed(parameter: str, given: str | None) -> None:
+    """Check that a list of corrections, or a folder of photos, exists. Raises: ParameterError."""
+    if given is not None and not path_exists(given):
+        raise ParameterError(f"`{parameter}` {given}: no such file. {_WANTED[parameter]}")
 
 
 def _may_be_added(name: str) -> bool:

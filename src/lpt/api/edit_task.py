@@ -173,7 +173,7 @@ class _Look:
         features = []
 
         def model(batch: Tensor) -> Output:
-            output = self.task.model.predict(batch)
+            output = self.task.forward(batch)
             features.append(output.feature.float().cpu().numpy())
             return output
 

@@ -18,6 +18,7 @@ from lpt.shift.score_sets import score_sets
 from lpt.shift.set_tables import trained_warnings
 from lpt.task import Task, load
 from lpt.task.class_prior import PriorInput
+from lpt.task_records import MatchMode
 
 __all__ = ["evaluate"]
 
@@ -32,6 +33,7 @@ def evaluate(
     workers: int = 0,
     verbose: bool = False,
     prior: PriorInput | None = None,
+    match: MatchMode | None = None,
 ) -> Metrics | dict[str, Metrics]:
     """Score a task on one or several test sets.
 
@@ -49,6 +51,7 @@ def evaluate(
         prior: class frequencies of the test images, if they differ from the training images':
             "uniform", "training", a CSV or JSON file, a mapping from class names, (C,) numbers, or
             "estimate" to estimate them from the images of each set without their labels.
+        match: how group prompts are matched (`Task.with_match`); None for the task's own.
     Returns: the metrics, over the classes of the test set; a dict of metrics by name if `data` is a
         dict or a folder of several sets (ImageNet-C).
     Raises: RunError if the run's own data is needed but not known, or has changed since training;
@@ -66,6 +69,7 @@ def evaluate(
                 raise ParameterError(f"`{name}`: the task has one already. Give it to lpt.load.")
     else:
         task = load(task, backbone=backbone, device=device)
+    task = task if match is None else task.with_match(match)
     at_least("batch_size", batch_size, 1, MAX_BATCH)
     at_least("workers", workers, 0, MAX_WORKERS)
     several = isinstance(data, Mapping)

@@ -10,7 +10,7 @@ from lpt.errors import RunError
 from lpt.escape import printable
 from lpt.evaluation import COLUMNS, render_table
 from lpt.progress import human_time, percent, plural
-from lpt.task.exported.path_kinds import HUB_PREFIX, is_exported, is_input_file
+from lpt.task.path_kinds import HUB_PREFIX, is_exported, is_input_file
 from lpt.task.run_result import Result, read_result
 from lpt.task_spec import TaskSpec, read_spec
 from lpt.training.run.run_files import RunFiles
@@ -71,7 +71,7 @@ def read_info(path: str | Path) -> RunInfo:
     """
     given = Path(path)
     if str(path).startswith(HUB_PREFIX):
-        from lpt.task.hub_files import fetch_task
+        from lpt.task.hub.hub_files import fetch_task
 
         return _file_info(str(path), fetch_task(str(path)))
     if not given.is_dir():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from lpt.api.early_names import check_backbone_name, check_bad_images
+from lpt.api.early_names import check_backbone_name, check_bad_images, check_listed
 from lpt.arguments import at_least, path_text
 from lpt.config import RunConfig, load_config
 from lpt.config.ranges import LARGEST_SEED
@@ -28,7 +28,16 @@ PathLike = str | os.PathLike[str]
 LONGEST_BUDGET = 1e9
 """Seconds."""
 
-_PATHS = ("data", "backbone", "out", "recipe", "bad_images", "init_from")
+_PATHS = (
+    "data",
+    "backbone",
+    "out",
+    "recipe",
+    "bad_images",
+    "corrections",
+    "unlabelled",
+    "init_from",
+)
 _OWN_CONFIGURATION = (
     "backbone",
     "recipe",
@@ -37,6 +46,8 @@ _OWN_CONFIGURATION = (
     "budget",
     "group_by",
     "bad_images",
+    "corrections",
+    "unlabelled",
     "init_from",
 )
 """Parameters that decide the configuration, which a resumed run has already."""
@@ -66,6 +77,8 @@ class TrainRequest:
     budget: str | float | None = None
     group_by: str | None = None
     bad_images: PathLike | None = None
+    corrections: PathLike | None = None
+    unlabelled: PathLike | None = None
     init_from: PathLike | None = None
     resume: bool = False
     device: Any = None  # str or torch.device
@@ -110,6 +123,8 @@ class TrainRequest:
             "backbone": self.backbone,
             "data.group_by": self.group_by,
             "data.bad_images": self.bad_images,
+            "data.corrections": self.corrections,
+            "data.unlabelled": self.unlabelled,
         }
         changes = {
             **self._of_start,
@@ -159,6 +174,8 @@ class TrainRequest:
             config = self.config
             check_backbone_name(config.backbone)
             check_bad_images(config.data.bad_images)
+            check_listed("corrections", config.data.corrections)
+            check_listed("unlabelled", config.data.unlabelled)
             if self.run_path is not None:
                 check_writable(self.run_path)
         if self.data is not None:

@@ -44,6 +44,8 @@ def train(
     budget: str | float | None = None,
     group_by: str | None = None,
     bad_images: PathLike | None = None,
+    corrections: PathLike | None = None,
+    unlabelled: PathLike | None = None,
     init_from: PathLike | None = None,
     resume: bool = False,
     device: str | torch.device | None = None,
@@ -68,6 +70,10 @@ def train(
         bad_images: "error" reads all images first and stops if any would spoil training; "skip"
             leaves those images out; a path leaves out the images of that quarantine list. None
             stops when a bad image is reached.
+        corrections: a list that `lpt review` writes: labels that are changed and images that are
+            left out. The data itself stays as it is.
+        unlabelled: a folder of photos without labels. The model of phase 1 labels those that it is
+            sure of, and phase 2 trains on them, too (`pseudo_labels` in the settings).
         init_from: run folder, task file or hf:USER/NAME that both phases start from: prompts, keys
             and the directions of classes with the same names. Its sizes of prompts and its
             backbone are used, too.
@@ -98,6 +104,8 @@ def train(
         budget=budget,
         group_by=group_by,
         bad_images=bad_images,
+        corrections=corrections,
+        unlabelled=unlabelled,
         init_from=init_from,
         resume=resume,
         device=device,

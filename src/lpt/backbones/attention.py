@@ -11,7 +11,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["BlockPrompts", "Projection", "PromptKV", "attend", "attend_from_class_token"]
+__all__ = [
+    "BlockPrompts",
+    "Projection",
+    "PromptKV",
+    "attend",
+    "attend_from_class_token",
+    "attend_with_keys",
+]
 
 
 class PromptKV(NamedTuple):
@@ -41,6 +48,7 @@ def attend(
     value: Float[Tensor, "B heads tokens head_width"],
     prompts: BlockPrompts,
     scale: float,
+    bias: Float[Tensor, "1 heads asking tokens"] | None = None,
 ) -> Float[Tensor, "B heads asking head_width"]:
     """Compute softmax attention to tokens and prompts together.
 
@@ -54,18 +62,20 @@ def attend(
         key, value: of the image tokens.
         prompts: prompt sets, which every query attends to as well.
         scale: factor of the logits, usually head_width ** -0.5.
+        bias: is added to the logits of tokens, behind the scale; those of prompts have none.
     """
     if query.device.type == "cpu" and query.dtype == torch.bfloat16:
         key, value = _joined([PromptKV(key, value), *prompts])
-        return _attend_in_products(query, key, value, scale)
+        return _attend_in_products(query, key, value, scale, _for_keys(bias, key))
     trainable = [p for p in prompts if p.key.requires_grad]
     if not (trainable and _tokens_are_constant(query)):
         key, value = _joined([PromptKV(key, value), *prompts])
-        return F.scaled_dot_product_attention(query, key, value, scale=scale)
+        mask = _for_keys(bias, key)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
     fixed = [p for p in prompts if not p.key.requires_grad]
     key, value = _joined([PromptKV(key, value), *fixed])
     constant, logit = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        query, key, value, scale=scale
+        query, key, value, attn_mask=_for_keys(bias, key), scale=scale
     )
     key, value = _joined(trainable)
     logits = torch.cat([logit.unsqueeze(-1), scale * query @ key.mT], dim=-1)
@@ -74,13 +84,21 @@ def attend(
     return mixed
 
 
-def _attend_in_products(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+def _for_keys(bias: Tensor | None, key: Tensor) -> Tensor | None:
+    """Give the prompts behind the tokens a bias of zero."""
+    return None if bias is None else F.pad(bias, (0, key.shape[2] - bias.shape[-1]))
+
+
+def _attend_in_products(
+    query: Tensor, key: Tensor, value: Tensor, scale: float, bias: Tensor | None
+) -> Tensor:
     """Attend with two products and a softmax; the backward pass stores all attention weights.
 
     On CPUs, torch's fused attention in bf16 runs forward at the speed of float32, and backward two
     to six times slower than these products (docs/benchmarks.md).
     """
-    weights = (scale * query @ key.mT).softmax(dim=-1)
+    logits = scale * query @ key.mT
+    weights = (logits if bias is None else logits + bias).softmax(dim=-1)
     mixed: Tensor = weights.to(value.dtype) @ value
     return mixed
 
@@ -104,23 +122,59 @@ def attend_from_class_token(
     to_value: Projection,
     prompts: BlockPrompts,
     scale: float,
+    bias: Float[Tensor, "1 heads 1 tokens"] | None = None,
 ) -> Float[Tensor, "B heads 1 head_width"]:
     """Compute the class token's attention without forming keys and values of the patch tokens.
 
     With one query q per head, q . (W_k x_j) = (W_k^T q) . x_j and
     sum_j a_j W_v x_j = W_v (sum_j a_j x_j), so each projection acts on one row per head instead of
-    one row per token. This requires keys that are a linear function of the tokens: no key norm.
+    one row per token. This requires keys that are a linear function of the tokens: no key norm, no
+    rotary positions.
 
     Args:
         normed: the tokens that keys and values are projected from.
         to_key, to_value: the projections.
+        prompts, scale, bias: as for `attend`.
     """
     asked = torch.einsum("bhd,hdw->bhw", query[:, :, 0], to_key.weight)
-    logits = [asked @ normed.mT, *((query @ p.key.mT).squeeze(2) for p in prompts)]
+    logits = asked @ normed.mT
     if to_key.bias is not None:
-        logits[0] = logits[0] + (query[:, :, 0] * to_key.bias).sum(-1, keepdim=True)
+        logits = logits + (query[:, :, 0] * to_key.bias).sum(-1, keepdim=True)
+    return _mixed(query, logits, normed, to_value, prompts, scale, bias)
+
+
+def attend_with_keys(
+    query: Float[Tensor, "B heads 1 head_width"],
+    key: Float[Tensor, "B heads tokens head_width"],
+    normed: Float[Tensor, "B tokens D"],
+    to_value: Projection,
+    prompts: BlockPrompts,
+    scale: float,
+) -> Float[Tensor, "B heads 1 head_width"]:
+    """Compute the class token's attention without forming values of the patch tokens.
+
+    For keys that are no linear function of the tokens; see `attend_from_class_token`.
+    """
+    logits = (query @ key.mT).squeeze(2)
+    return _mixed(query, logits, normed, to_value, prompts, scale, None)
+
+
+def _mixed(
+    query: Tensor,
+    to_tokens: Tensor,
+    normed: Tensor,
+    to_value: Projection,
+    prompts: BlockPrompts,
+    scale: float,
+    bias: Tensor | None,
+) -> Tensor:
+    """Attend to tokens, with logits `to_tokens` (B, heads, tokens), and to prompts."""
+    logits = [to_tokens, *((query @ p.key.mT).squeeze(2) for p in prompts)]
     sizes = [part.shape[-1] for part in logits]
-    weights, *shares = torch.split((scale * torch.cat(logits, -1)).softmax(-1), sizes, -1)
+    scaled = scale * torch.cat(logits, -1)
+    if bias is not None:
+        scaled = scaled + F.pad(bias.squeeze(2), (0, sum(sizes[1:])))
+    weights, *shares = torch.split(scaled.softmax(-1), sizes, -1)
     mixed = torch.einsum("bhw,hdw->bhd", weights @ normed, to_value.weight)
     if to_value.bias is not None:
         mixed = mixed + weights.sum(-1, keepdim=True) * to_value.bias

@@ -66,10 +66,13 @@ class _TimmConfig(_Pixels):
 
 
 class _TransformersConfig(BaseModel):
-    model_type: str
+    model_type: Any = None
     num_attention_heads: Annotated[int, Field(ge=1, le=MAX_WIDTH)] = 12
-    hidden_act: _Kind = "gelu"
+    hidden_act: _Kind | None = None
     layer_norm_eps: Annotated[float, Field(gt=0, lt=1)] | None = None
+    image_size: _Size | None = None
+    rope_theta: _Positive | None = None
+    vision_config: "_TransformersConfig | None" = None
 
 
 class _Preprocessor(BaseModel):
@@ -85,7 +88,37 @@ class _Either(BaseModel):
 
 _IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 _RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
-_MODEL_TYPES = ("vit", "deit", "dinov2", "dinov2_with_registers", "vit_mae")
+_CLIP_PIXELS = {
+    "mean": [0.48145466, 0.4578275, 0.40821073],
+    "std": [0.26862954, 0.26130258, 0.27577711],
+}
+
+
+@dataclass(frozen=True)
+class _ModelType:
+    """Defaults of the configuration and the image processor of a type of model."""
+
+    eps: float
+    pixels: Mapping[str, Any]
+    interpolation: str = "bicubic"
+    activation: str = "gelu"
+
+
+_DINOV2 = _ModelType(1e-6, _IMAGENET)
+_SIGLIP = _ModelType(1e-6, {}, activation="gelu_pytorch_tanh")
+_CLIP = _ModelType(1e-5, _CLIP_PIXELS, activation="quick_gelu")
+_MODEL_TYPES = {
+    "vit": _ModelType(1e-12, {}, "bilinear"),
+    "deit": _ModelType(1e-12, _IMAGENET),
+    "vit_mae": _ModelType(1e-12, _IMAGENET),
+    "dinov2": _DINOV2,
+    "dinov2_with_registers": _DINOV2,
+    "dinov3_vit": _ModelType(1e-5, _IMAGENET, "bilinear"),
+    "clip": _CLIP,
+    "clip_vision_model": _CLIP,
+    "siglip": _SIGLIP,
+    "siglip_vision_model": _SIGLIP,
+}
 _REMEDY = "So it is not a timm config.json, with `architecture`, nor that of a ViT of transformers."
 
 
@@ -151,21 +184,22 @@ def _arguments(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_transformers(path: Path) -> Described:
     config = _read(path, _TransformersConfig)
-    if config.model_type not in _MODEL_TYPES:
+    kind = config.model_type if isinstance(config.model_type, str) else ""
+    if kind not in _MODEL_TYPES:
         raise BackboneError(
-            f"{path}: a model of Hugging Face transformers of type {config.model_type[:40]!r}, "
+            f"{path}: a model of Hugging Face transformers of type {kind[:40]!r}, "
             "which is not supported. Take timm's copy of these weights (`lpt backbones`)."
         )
-    dino = config.model_type.startswith("dinov2")
-    eps = config.layer_norm_eps or (1e-6 if dino else 1e-12)
+    usual, tower = _MODEL_TYPES[kind], config.vision_config or config
     metadata = {
-        "num_heads": str(config.num_attention_heads),
-        "layer_norm_eps": repr(eps),
-        "activation": config.hidden_act,
+        "num_heads": str(tower.num_attention_heads),
+        "layer_norm_eps": repr(tower.layer_norm_eps or usual.eps),
+        "activation": tower.hidden_act or usual.activation,
     }
-    plain = config.model_type == "vit"
-    pixels: dict[str, Any] = {} if plain else dict(_IMAGENET)
-    pixels["interpolation"] = "bilinear" if plain else "bicubic"
+    if kind == "dinov3_vit":
+        stated = {"image_size": tower.image_size, "rope_temperature": tower.rope_theta}
+        metadata |= {key: str(value) for key, value in stated.items() if value is not None}
+    pixels: dict[str, Any] = {**usual.pixels, "interpolation": usual.interpolation}
     beside = path.parent / _PREPROCESSOR
     if beside.exists():
         found = _read(beside, _Preprocessor)

@@ -4,8 +4,10 @@ This serves weight files without the name of a timm architecture. Tensor names a
 file's metadata states what shapes cannot:
 
     num_heads       default D / 64, since a head is 64 wide in nearly all ViTs
-    activation      "gelu" (default) or "quick_gelu"; required for pre-norm (CLIP) towers, which
-                    exist with both
+    activation      "gelu" (default), "gelu_tanh" or "quick_gelu"; required for pre-norm (CLIP)
+                    towers, which exist with both
+    rotary          "dinov3" for rotary positions as in DINOv3, with `rope_temperature` (default
+                    100) and `image_size` (default 224); default: learned positions
 """
 
 import math
@@ -13,9 +15,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from timm.models.deit import VisionTransformerDistilled
+from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
+from lpt.backbones.layouts.dinov3 import eva_arguments
 from lpt.backbones.spec import check_sizes
 from lpt.backbones.weight_file import Checkpoint
 from lpt.errors import BackboneError
@@ -33,14 +37,15 @@ _AXES = {
 }
 
 
-def infer_vit(checkpoint: Checkpoint) -> VisionTransformer:
+def infer_vit(checkpoint: Checkpoint) -> nn.Module:
     """Build an untrained model whose tensors have the shapes of this checkpoint.
 
-    Raises: BackboneError if the tensors are not those of a plain ViT with a class token.
+    Raises: BackboneError if the tensors are not those of a plain ViT or a DINOv3.
     """
     path, tensors = checkpoint.path, checkpoint.tensors
     try:
-        arguments = _arguments(tensors, checkpoint.metadata)
+        rotary = checkpoint.metadata.get("rotary") == "dinov3"
+        arguments = (_eva if rotary else _arguments)(tensors, checkpoint.metadata)
     except KeyError as error:
         raise BackboneError(
             f"{path}: has no tensor {error}, so its architecture cannot be inferred.",
@@ -49,8 +54,15 @@ def infer_vit(checkpoint: Checkpoint) -> VisionTransformer:
     except ValueError as error:
         raise BackboneError(f"{path}: {error}", checkpoint.remedy) from error
     check_sizes(str(path), depth=arguments["depth"], width=arguments["embed_dim"])
-    kind = VisionTransformerDistilled if "dist_token" in tensors else VisionTransformer
+    kind: type[nn.Module] = Eva
+    if not rotary:
+        kind = VisionTransformerDistilled if "dist_token" in tensors else VisionTransformer
     return kind(**arguments)
+
+
+def _eva(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Any]:
+    heads = _heads(tensors["patch_embed.proj.weight"].shape[0], metadata)
+    return eva_arguments(tensors, metadata, _depth(tensors), heads)
 
 
 def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -60,8 +72,8 @@ def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
     for name, axes in _AXES.items():
         if name in tensors and tensors[name].dim() != axes:
             raise ValueError(f"{name} has {tensors[name].dim()} axes, not {axes}.")
-    cls_token = tensors["cls_token"]
-    if cls_token.shape[-1] != kernel.shape[0]:
+    cls_token = tensors.get("cls_token")
+    if cls_token is not None and cls_token.shape[-1] != kernel.shape[0]:
         raise ValueError("cls_token and patch_embed.proj.weight are of different widths.")
     width, channels, patch, across = kernel.shape
     if channels != 3 or patch != across:
@@ -71,7 +83,7 @@ def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
             "the MLP is not two plain layers (perhaps gated), which shapes cannot show."
         )
     registers = tensors["reg_token"].shape[1] if "reg_token" in tensors else 0
-    special = 1 + registers + ("dist_token" in tensors)
+    special = (cls_token is not None) + registers + ("dist_token" in tensors)
     grid, no_embed_class = _grid(positions.shape[1], special)
     return {
         "img_size": grid * patch,
@@ -86,6 +98,8 @@ def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
         "scale_mlp_norm": "blocks.0.mlp.norm.weight" in tensors,
         "proj_bias": "blocks.0.attn.proj.bias" in tensors,
         "init_values": 1.0 if "blocks.0.ls1.gamma" in tensors else None,
+        "class_token": cls_token is not None,
+        "global_pool": _pool(tensors),
         "reg_tokens": registers,
         "no_embed_class": no_embed_class,
         "pre_norm": "norm_pre.weight" in tensors,
@@ -94,6 +108,13 @@ def _arguments(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
         "act_layer": _activation(metadata, pre_norm="norm_pre.weight" in tensors),
         "num_classes": 0,
     }
+
+
+def _pool(tensors: Mapping[str, Tensor]) -> str:
+    """Return how timm makes one vector of all tokens."""
+    if "attn_pool.latent" in tensors:
+        return "map"
+    return "token" if "cls_token" in tensors else "avg"
 
 
 def _grid(positions: int, special: int) -> tuple[int, bool]:
@@ -128,9 +149,11 @@ def _heads(width: int, metadata: Mapping[str, str]) -> int:
 
 def _activation(metadata: Mapping[str, str], *, pre_norm: bool) -> str:
     activation = metadata.get("activation", "" if pre_norm else "gelu")
-    if activation not in ("gelu", "quick_gelu"):
+    known = {name: name for name in ("gelu", "gelu_tanh", "quick_gelu")}
+    known["gelu_pytorch_tanh"] = "gelu_tanh"  # transformers' name
+    if activation not in known:
         raise ValueError(
             f"activation {activation[:20]!r} in its metadata; a pre-norm (CLIP) tower must state "
             "gelu or quick_gelu."
         )
-    return activation
+    return known[activation]

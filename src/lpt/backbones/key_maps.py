@@ -1,15 +1,19 @@
 """Names of tensors as other programs write them, turned into timm's.
 
-Recognised are names that share a prefix of a wrapper (`module.`, `model.`, ...), and the ViT, DeiT,
-DINOv2 and MAE encoders of Hugging Face transformers.
+Recognised are names that share a prefix of a wrapper (`module.`, `model.`, ...), and the encoders
+of Hugging Face transformers: ViT, DeiT, DINOv2 and MAE here, DINOv3, CLIP and SigLIP in
+`lpt.backbones.layouts`.
 """
 
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
+
+from lpt.backbones.layouts.dinov3 import from_dinov3, is_dinov3
+from lpt.backbones.layouts.image_text import from_image_text, is_image_text
+from lpt.backbones.layouts.join_qkv import join_qkv
 
 __all__ = ["Renamed", "is_of_transformers", "to_timm"]
 
@@ -42,6 +46,7 @@ _INNER = {
 _SCALES = {"layer_scale1.lambda1": "ls1.gamma", "layer_scale2.lambda1": "ls2.gamma"}
 _BLOCK = re.compile(r"encoder\.layer\.(\d{1,6})\.(.+)", re.ASCII)
 _QKV = ("query", "key", "value")
+_TRANSFORMERS = "Hugging Face transformers"
 
 
 class Renamed(NamedTuple):
@@ -64,10 +69,15 @@ def to_timm(tensors: Mapping[str, Tensor]) -> Renamed:
     Query, key and value are joined; nothing else is computed, so a converted model has the weights
     of timm's copy bit for bit.
 
+    >>> import torch
     >>> to_timm({"module.norm.weight": torch.ones(2)}).tensors
     {'norm.weight': tensor([1., 1.])}
     """
     bare = _without_wrappers(tensors)
+    if is_image_text(bare):
+        return Renamed(*from_image_text(bare), _TRANSFORMERS)
+    if is_dinov3(bare):
+        return Renamed(*from_dinov3(bare), _TRANSFORMERS)
     if not is_of_transformers(bare):
         return Renamed(bare, {}, "")
     return _from_transformers(bare)
@@ -116,15 +126,11 @@ def _from_transformers(tensors: Mapping[str, Tensor]) -> Renamed:
             renamed[f"blocks.{number}.{_INNER[stem]}.{kind}"] = tensor
         else:
             renamed[name] = tensor
-    for name, three in parts.items():
-        shapes = {tensor.shape for tensor in three.values()}
-        if len(three) == 3 and len(shapes) == 1 and all(t.dim() for t in three.values()):
-            renamed[name] = torch.cat([three[role] for role in _QKV])
+    renamed |= join_qkv(parts, _QKV)
     _move_register_positions(renamed)
     dino = any("layer_scale1" in name for name in tensors)
     eps = "1e-6" if dino else "1e-12"  # the defaults of their configurations
-    layout = "Hugging Face transformers"
-    return Renamed(renamed, {"layer_norm_eps": eps}, layout)
+    return Renamed(renamed, {"layer_norm_eps": eps}, _TRANSFORMERS)
 
 
 def _move_register_positions(tensors: dict[str, Tensor]) -> None:

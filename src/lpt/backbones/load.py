@@ -1,10 +1,12 @@
 """Load a frozen backbone by name."""
 
 import math
+import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import torch
-from timm.models.vision_transformer import VisionTransformer
+from timm.layers import RmsNorm
 from torch import nn
 
 from lpt.backbones.catalog import EMBEDDED
@@ -40,21 +42,21 @@ def load_backbone(
     tag; `hf-hub:ORG/REPO`; a folder with config.json and model.safetensors; a .safetensors file, or
     `TIMM_NAME@FILE`; `random:NAME` for that architecture with random weights; a registered name.
 
-    Heads are dropped. A model that timm pools by averaging keeps its `fc_norm` as final norm of the
-    class token. Preprocessing is timm's for the name, unless config.json or the metadata of the
-    file state `mean`, `std` or `interpolation`. A file without a timm name that states none gets
-    mean = std = 0.5 and bicubic.
+    Heads are dropped; `lpt.backbones.towers.feature` says how the feature is read. Preprocessing is
+    timm's for the name, unless config.json or the metadata of the file state `mean`, `std` or
+    `interpolation`. A file without a timm name that states none gets mean = std = 0.5 and bicubic.
 
     Args:
         name: the backbone to load.
         image_size: side of the input in pixels, a multiple of the patch size; None: the size of
-            the weights. For another size the position embedding is interpolated (bicubic, timm's).
+            the weights. For another size, learned positions are interpolated (timm's bicubic),
+            biases of relative positions too, and rotary ones are computed.
         layer_norm_eps: eps of every LayerNorm; None: the model's own (1e-6 in most timm ViTs; the
             released LPT checkpoint was trained with 1e-5).
         expected: depth and width that it must have, compared before anything is allocated.
     Returns: the backbone, with its `spec` set.
-    Raises: BackboneError if the name is unknown, the hub cannot be reached, the architecture has no
-        class token or is otherwise unsupported, the file is damaged, or a setting is impossible.
+    Raises: BackboneError if the name is unknown, the hub cannot be reached, the architecture is not
+        supported, the file is damaged, or a setting is impossible.
 
     >>> backbone = load_backbone("vit_tiny_patch8_64")
     >>> backbone.width, backbone.depth, backbone.spec.image_size
@@ -69,7 +71,7 @@ def load_backbone(
     with OwnGenerator(_RANDOM_SEED):
         backbone = freeze(source, build_vit(source, checkpoint))
     _check_expected(source, expected, backbone.depth, backbone.width)
-    model: VisionTransformer = backbone.model
+    model = backbone.model
     if source.build is not None:
         _check_built(source, model)
     elif not source.random:
@@ -117,7 +119,7 @@ def _check_expected(
         )
 
 
-def _check_built(source: Source, model: VisionTransformer) -> None:
+def _check_built(source: Source, model: Any) -> None:
     """Drop the head of a registered function's model, and check its weights."""
     model.reset_classifier(0)
     for name, tensor in model.state_dict().items():
@@ -125,8 +127,8 @@ def _check_built(source: Source, model: VisionTransformer) -> None:
             raise BackboneError(f"{source.name}: {name} contains NaN or infinity.")
 
 
-def resize_input(name: str, model: VisionTransformer, image_size: int | None) -> None:
-    """Interpolate the position embedding of a model to another input size, if it differs.
+def resize_input(name: str, model: Any, image_size: int | None) -> None:
+    """Fit the positions of a model to another input size, if it differs.
 
     Args:
         name: of the backbone, for messages.
@@ -151,10 +153,12 @@ def resize_input(name: str, model: VisionTransformer, image_size: int | None) ->
                 f"image_size {image_size}: {name} was trained at {native} pixels; "
                 f"choose {max(most, native)} or less."
             )
-    model.set_input_size((image_size, image_size))
+    with warnings.catch_warnings():  # of torch, about timm's interpolation of biases
+        warnings.simplefilter("ignore", UserWarning)
+        model.set_input_size((image_size, image_size))
 
 
-def _patch_size(model: VisionTransformer) -> int:
+def _patch_size(model: Any) -> int:
     side: int = model.patch_embed.img_size[0] // model.patch_embed.grid_size[0]
     return side
 
@@ -163,11 +167,11 @@ def _layer_norm_eps(
     source: Source, model: nn.Module, wanted: float | None, metadata: Mapping[str, str]
 ) -> float:
     """Set eps if the caller or the file states a value, and return the value in use."""
-    norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm)]
+    norms = [m for m in model.modules() if isinstance(m, nn.LayerNorm | nn.RMSNorm | RmsNorm)]
     if wanted is None and "layer_norm_eps" in metadata:
         wanted = stated_number(source.name, "layer_norm_eps", metadata["layer_norm_eps"])
     if wanted is None:
-        return float(norms[0].eps)
+        return float(norms[0].eps or 1e-6)
     if not 0 < wanted < 1:
         raise BackboneError(f"layer_norm_eps {wanted}: must lie between 0 and 1, such as 1e-6.")
     for norm in norms:

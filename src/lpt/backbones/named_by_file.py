@@ -10,7 +10,6 @@ if the task lies in the folder of a run that was made with it on this machine
 from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
-from timm.models import get_pretrained_cfg
 
 from lpt.backbones.catalog import HUB_WEIGHTS
 from lpt.backbones.config_json import CONFIG
@@ -52,6 +51,8 @@ def reason_to_ask(name: str) -> str:
             both = (_is_cached(repository, f, revision) for f in (CONFIG, HUB_WEIGHTS))
             return "" if all(both) else "would be fetched from the hub"
         case Kind.TIMM:
+            from timm.models import get_pretrained_cfg  # imports all of timm's models
+
             source = find_source(name)
             config = get_pretrained_cfg(source.architecture)
             repository = config.hf_hub_id if config else ""

@@ -18,7 +18,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from timm.models import get_pretrained_cfg
 from torch import nn
 
 from lpt.backbones.catalog import BACKBONES, EMBEDDED, HUB_WEIGHTS, canonical_name, unknown_backbone
@@ -175,6 +174,8 @@ def _embedded_file() -> Path:
 
 
 def _timm_model(name: str) -> Source:
+    from timm.models import get_pretrained_cfg  # imports all of timm's models
+
     try:
         config = get_pretrained_cfg(name)
     except RuntimeError as error:

@@ -6,34 +6,31 @@ and only they are computed. The result equals that of appending full tokens.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from jaxtyping import Float
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from lpt.backbones.attention import BlockPrompts, PromptKV
 from lpt.backbones.blocks.bottleneck import Bottleneck
-from lpt.backbones.blocks.families import wrap
 from lpt.backbones.blocks.protocol import PromptedBlock
 from lpt.backbones.linear import FrozenLinear
 from lpt.backbones.spec import BackboneSpec
+from lpt.backbones.towers.feature import Feature, feature_of, pooled
+from lpt.backbones.towers.timm_towers import SUPPORTED, reason_against, tower_of
+from lpt.backbones.towers.tower import Tower
 from lpt.errors import BackboneError, ShapeError
 from lpt.machine.processes import one_thread_in_forks
 
 __all__ = ["SUPPORTED", "FrozenViT", "PromptKV"]
 
-SUPPORTED = (
-    "timm's VisionTransformer with a class token and learned positions: "
-    "ViT, DeiT, DINO, DINOv2 (with or without registers), CLIP image towers, MAE"
-)
-
 
 class FrozenViT(nn.Module):
-    """A timm `VisionTransformer`, always frozen and in eval mode, run block by block with prompts.
+    """A Vision Transformer of timm, frozen and in eval mode, run block by block with prompts.
 
-    Register and distillation tokens are carried along as the model defines them. Token order is
-    [class, others, patches]; the class token has index 0.
+    Class, register and distillation tokens are carried along as the model defines them. Token order
+    is [class, others, patches]; a class token has index 0. Models without one have another
+    `feature`.
 
     Args:
         model: the model to wrap. Its parameters are frozen, and its linear layers replaced by
@@ -44,9 +41,11 @@ class FrozenViT(nn.Module):
         width, depth, heads: D, L and the number of attention heads.
         blocks: the model's own blocks, whose submodules baselines replace in a copy.
         prompted: the same blocks behind the `PromptedBlock` protocol.
+        tower: everything of the model but its blocks.
+        feature: how query and feature are read from the tokens after the last block.
 
-    Raises: BackboneError for a model without a class token or with blocks of another kind
-        (rotary positions, relative position bias, parallel blocks).
+    Raises: BackboneError for a model that is not in `lpt.backbones.towers`, or whose blocks cannot
+        take prompts (windows, parallel blocks).
     """
 
     spec: BackboneSpec
@@ -54,8 +53,12 @@ class FrozenViT(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         one_thread_in_forks()
-        self.model = _checked(model)
-        self.prompted: list[PromptedBlock] = [_wrapped(model, b) for b in self.model.blocks]
+        self.model = cast(Any, model)
+        self.tower: Tower = _tower(model)
+        self.feature: Feature = feature_of(model)
+        self.prompted: list[PromptedBlock] = [
+            _wrapped(self.tower, index) for index in range(len(self.model.blocks))
+        ]
         self.model.requires_grad_(False)
         for name, module in list(self.model.named_modules()):
             if type(module) is nn.Linear:
@@ -71,7 +74,7 @@ class FrozenViT(nn.Module):
         return super().train(False)
 
     def embed(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B tokens D"]:
-        """Turn images into the tokens that enter the first block, class token first.
+        """Turn images into the tokens that enter the first block, prefix tokens first.
 
         Raises: ShapeError naming both sizes if the images do not have the backbone's input size.
         """
@@ -81,9 +84,7 @@ class FrozenViT(nn.Module):
                 f"images of {tuple(images.shape[-2:])} for a backbone of input size "
                 f"{tuple(expected)}; resize them or load the backbone with that image_size."
             )
-        tokens = self.model._pos_embed(self.model.patch_embed(images))
-        embedded: Tensor = self.model.norm_pre(self.model.patch_drop(tokens))
-        return embedded
+        return self.tower.embed(images)
 
     def prompt_kv(self, block: int, prompts: Float[Tensor, "*B P D"]) -> PromptKV:
         """Project prompt tokens to the keys and values of one block, through the block's own norm.
@@ -132,19 +133,25 @@ class FrozenViT(nn.Module):
         prompts: Sequence[BlockPrompts],
         adapters: Sequence[Bottleneck] = (),
     ) -> Float[Tensor, "B D"]:
-        """Run the last `len(prompts)` blocks and return the class token after the final norm.
+        """Run the last `len(prompts)` blocks and return the feature.
 
-        Nothing reads the patch tokens after the last block, so that block computes the class token
-        only: one query and one row of the MLP.
+        Where the feature is the class token, nothing reads the patch tokens after the last block,
+        so that block computes the class token only: one query and one row of the MLP.
 
         Args:
             prompts, adapters: as for `run`.
         """
         first = self.depth - len(prompts)
+        if self.feature is not Feature.CLASS_TOKEN:
+            return self.pooled(self.run(tokens, prompts, adapters, first=first))
         *_, (extra, adapter) = _paired(prompts, adapters)
         tokens = self.run(tokens, prompts[:-1], adapters[:-1], first=first)
         class_token = self.prompted[-1].run_class_token(tokens, extra, adapter)
         return self.final_norm(class_token[:, 0])
+
+    def pooled(self, tokens: Float[Tensor, "B tokens D"]) -> Float[Tensor, "B D"]:
+        """Read the feature from the tokens after the last block, final norm included."""
+        return pooled(self.model, self.feature, tokens)
 
     def final_norm(self, class_token: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
         """Apply the norm that precedes the head; models that pool first keep it in `fc_norm`."""
@@ -152,7 +159,7 @@ class FrozenViT(nn.Module):
         return normed
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
-        """Return the class token after the final norm, without any prompts."""
+        """Return the feature without any prompts."""
         return self.finish(self.embed(images), [()] * self.depth)
 
 
@@ -163,21 +170,21 @@ def _paired(
     return zip(prompts, beside, strict=True)
 
 
-def _checked(model: nn.Module) -> VisionTransformer:
-    name = type(model).__name__
-    if not isinstance(model, VisionTransformer):
-        raise BackboneError(f"{name}: not supported as a backbone. Supported: {SUPPORTED}.")
-    if model.cls_token is None:
-        raise BackboneError(f"{name}: has no class token. Supported: {SUPPORTED}.")
-    return model
+def _tower(model: nn.Module) -> Tower:
+    tower = tower_of(model)
+    if tower is None:
+        raise _refused(model)
+    return tower
 
 
-def _wrapped(model: nn.Module, block: nn.Module) -> PromptedBlock:
-    wrapped = wrap(block)
+def _wrapped(tower: Tower, index: int) -> PromptedBlock:
+    wrapped = tower.wrap(index)
     if wrapped is None:
-        attention = type(getattr(block, "attn", None)).__name__
-        raise BackboneError(
-            f"{type(model).__name__}: its blocks ({type(block).__name__} with {attention}) "
-            f"cannot take prompts. Supported: {SUPPORTED}."
-        )
+        raise _refused(tower.model)
     return wrapped
+
+
+def _refused(model: nn.Module) -> BackboneError:
+    return BackboneError(
+        f"{type(model).__name__}: {reason_against(model)}. Supported: {SUPPORTED}."
+    )

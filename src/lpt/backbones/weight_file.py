@@ -5,10 +5,10 @@ Only safetensors are read. A torch file is a pickle, which can run code when it 
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
+from timm.models import beit, eva, vision_transformer
 from torch import Tensor
 
 from lpt.backbones.key_maps import to_timm
@@ -100,7 +100,7 @@ def read_metadata(path: Path) -> dict[str, str]:
         return file.metadata
 
 
-def fill(model: VisionTransformer, checkpoint: Checkpoint) -> None:
+def fill(model: Any, checkpoint: Checkpoint) -> None:
     """Load a checkpoint into a model of the same architecture, at the checkpoint's input size.
 
     Position embeddings for another grid change the model's input size, not the embeddings. Tensor
@@ -112,7 +112,7 @@ def fill(model: VisionTransformer, checkpoint: Checkpoint) -> None:
     _adopt_input_size(model, checkpoint)
     expected = model.state_dict()
     try:
-        converted = checkpoint_filter_fn(dict(tensors), model, adapt_layer_scale=True)
+        converted = _timms_names(model, dict(tensors))
     except Exception as error:  # timm converts tensors of any shape, and may raise anything
         raise BackboneError(
             f"{path}: not weights of this architecture ({error}). {checkpoint.remedy}"
@@ -137,7 +137,20 @@ def fill(model: VisionTransformer, checkpoint: Checkpoint) -> None:
     model.load_state_dict(found)
 
 
-def _adopt_input_size(model: VisionTransformer, checkpoint: Checkpoint) -> None:
+def _timms_names(model: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Convert names that timm knows: those of the authors of a model, and of OpenCLIP."""
+    if isinstance(model, eva.Eva):
+        converted = eva.checkpoint_filter_fn(tensors, model)
+    elif isinstance(model, beit.Beit):
+        own = {n: t for n, t in tensors.items() if "relative_position_index" not in n}
+        converted = beit.checkpoint_filter_fn(own, model)
+    else:
+        converted = vision_transformer.checkpoint_filter_fn(tensors, model, adapt_layer_scale=True)
+    found: dict[str, Tensor] = converted
+    return found
+
+
+def _adopt_input_size(model: Any, checkpoint: Checkpoint) -> None:
     """Give the model the patch grid of the checkpoint, so that timm resamples nothing."""
     path, tensors = checkpoint.path, checkpoint.tensors
     kernel = tensors.get("patch_embed.proj.weight")

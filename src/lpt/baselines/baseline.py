@@ -8,7 +8,7 @@ from lpt.backbones import FrozenViT
 from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.encoder import Encoder
 from lpt.config import RunConfig
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.errors import ConfigError
 from lpt.training.engine.stage import Stage
 
@@ -25,6 +25,7 @@ COMMON_READS = (
     "data.test_fraction",
     "data.group_by",
     "data.bad_images",
+    "data.corrections",
     "augment",
     "classifier.init_images_per_class",
     "classifier.dropout",

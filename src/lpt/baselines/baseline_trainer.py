@@ -14,7 +14,8 @@ from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.stage_checkpoint import StageCheckpoint
 from lpt.config import OptimConfig
 from lpt.config.baseline_settings import BaselineSettings
-from lpt.config.sections import GroupPhaseConfig, Section
+from lpt.config.section import Section
+from lpt.config.sections import GroupPhaseConfig
 from lpt.losses import build_loss
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.classifier import CosineClassifier

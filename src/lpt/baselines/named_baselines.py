@@ -20,7 +20,7 @@ from lpt.baselines.methods import (
     vpt,
 )
 from lpt.config.baseline_settings import BaselineSettings
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.config.validation import validated
 from lpt.errors import ConfigError
 from lpt.losses import check_loss

@@ -50,12 +50,12 @@ class TunedViT(Encoder):
         return {"backbone": self.tuned}
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B D"]:
-        """The class token after the final norm."""
+        """The feature of the changed copy."""
         if not self.trains_linears:
             feature: Tensor = self.vit(images)
             return feature
-        tokens = self.vit.model.blocks(self.vit.embed(images))
-        return self.vit.final_norm(tokens[:, 0])
+        tokens = self.vit.tower.run_own_blocks(self.vit.embed(images))
+        return self.vit.pooled(tokens)
 
 
 class TrainableLinear(FrozenLinear):

@@ -87,10 +87,12 @@ def needed_flops(sizes: Sizes) -> Mapping[str, float]:
     prompts_kv = suffix * project
     cached = second + prompts_kv + backward(suffix, 2 * p, p) + prompts_kv
     phase1 = one_pass + backward(sizes.depth, p, p)
+    prefix = embed + sizes.split * block(p)
     adapters = 3 * ((sizes.depth - 1) * n + 1) * 4 * d * sizes.adapter
     return {
         "bare": embed + sizes.depth * block(0),
         "inference": one_pass + second,
+        "inference_early": prefix + second,
         "phase1": phase1,
         "phase1_adapters": phase1 + adapters,
         "phase2": one_pass + cached,
@@ -105,6 +107,7 @@ def block_runs(sizes: Sizes) -> Mapping[str, float]:
         "bare": sizes.depth,
         "plain_inference": 2 * sizes.depth,
         "inference": sizes.split + 2 * (suffix - 1),
+        "inference_early": sizes.depth - 1,
         "phase1": sizes.depth - 1,
         "phase2": sizes.split + 2 * (suffix - 1),
         "phase2_cached": suffix - 1,

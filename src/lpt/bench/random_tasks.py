@@ -7,7 +7,7 @@ import torch
 from lpt.backbones import FrozenViT
 from lpt.files.atomic_files import write_bytes
 from lpt.files.tensor_files import tensor_bytes
-from lpt.model.two_pass import PromptShape
+from lpt.model.prompt_shape import PromptShape
 from lpt.task_file import BackboneRecord, TaskSpec, file_metadata
 
 __all__ = ["random_spec", "write_random_task"]

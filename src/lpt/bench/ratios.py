@@ -20,7 +20,7 @@ __all__ = ["LOGIT_TOLERANCE", "bench", "render"]
 
 LOGIT_TOLERANCE = 1e-5
 GRADIENT_TOLERANCE = 1e-4
-TASKS = ("inference", "phase1", "phase1_adapters", "phase2", "phase2_cached")
+TASKS = ("inference", "inference_early", "phase1", "phase1_adapters", "phase2", "phase2_cached")
 
 
 def bench(
@@ -132,7 +132,9 @@ def render(result: Mapping[str, Any]) -> str:
         "",
         f"inference runs at {result['backbone_share']:.2f} of the bare backbone's speed "
         f"({result['structure_only']['backbone_share']:.2f} with torch's own products; "
-        f"{runs['inference']:.0f} block runs instead of {runs['bare']:.0f})",
+        f"{runs['inference']:.0f} block runs instead of {runs['bare']:.0f}); "
+        f"with early matching at {result['early_backbone_share']:.2f} "
+        f"({result['structure_only']['early_backbone_share']:.2f})",
         f"matrix products on this machine, {result['matmul_side']} cubed in {result['precision']}, "
         f"GFLOP/s: {products}",
     ]
@@ -150,10 +152,16 @@ def _speedups(prefix: str, seconds: Mapping[str, Sequence[float]]) -> dict[str, 
         return median_ratio(seconds[slow], seconds[fast])
 
     ratios = {
-        f"{task}_speedup": ratio(f"plain_{task.removesuffix('_cached')}", f"{prefix}_{task}")
+        f"{task}_speedup": ratio(
+            f"plain_{task.removesuffix('_cached').removesuffix('_early')}", f"{prefix}_{task}"
+        )
         for task in TASKS
     }
-    return {**ratios, "backbone_share": ratio("bare", f"{prefix}_inference")}
+    return {
+        **ratios,
+        "backbone_share": ratio("bare", f"{prefix}_inference"),
+        "early_backbone_share": ratio("bare", f"{prefix}_inference_early"),
+    }
 
 
 def _product_speeds(device: str, dtype: torch.dtype) -> dict[str, float]:

@@ -21,6 +21,9 @@ HIGHER = (
 )
 """Ratios that should not fall; also those of the structure only."""
 
+NEWER = ("inference_early_speedup", "early_backbone_share")
+"""Like `HIGHER`, where the earlier measurement has them."""
+
 LOWER = ("memory_ratio",)
 """Ratios that should not rise."""
 
@@ -33,6 +36,8 @@ class _Ratios(BaseModel):
     phase2_speedup: Number
     phase2_cached_speedup: Number
     backbone_share: Number
+    inference_early_speedup: Number | None = None
+    early_backbone_share: Number | None = None
 
 
 class Baseline(_Ratios):
@@ -86,11 +91,15 @@ def compare(
         tolerance: relative loss that is accepted: a busy machine moves ratios by some percent.
     """
     found = []
-    for name in HIGHER:
-        found.append(_compared(name, getattr(baseline, name), result[name], tolerance))
-    for name in HIGHER:
-        before, now = getattr(baseline.structure_only, name), result["structure_only"][name]
-        found.append(_compared(f"structure_only.{name}", before, now, tolerance))
+    only = result["structure_only"]
+    for prefix, then, now in (
+        ("", baseline, result),
+        ("structure_only.", baseline.structure_only, only),
+    ):
+        for name in (*HIGHER, *NEWER):
+            before = getattr(then, name)
+            if before is not None:
+                found.append(_compared(f"{prefix}{name}", before, now[name], tolerance))
     for name in LOWER:
         before, now = getattr(baseline, name), result.get(name)
         if before is not None and now is not None:

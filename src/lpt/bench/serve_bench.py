@@ -1,35 +1,30 @@
 """`lpt bench serve`: what serving many tasks costs, as ratios measured in one run."""
 
-import io
-import random
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from time import perf_counter, process_time
+from time import process_time
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.bench.random_tasks import random_spec, write_random_task
 from lpt.bench.rounds import in_turn, machine_facts, median_ratio, spread
 from lpt.bench.serve_http import bench_http, render_http
-from lpt.bench.serve_memory import linked, memory_per_task, open_store
+from lpt.bench.serve_memory import memory_per_task, open_store
+from lpt.bench.serve_paging import NO_DEADLINE, bench_photo, serve_paged
 from lpt.bench.workload import CLASSES, SHAPE
 from lpt.errors import at_least
 from lpt.machine.devices import choose_device
 from lpt.serving.backbone_views import BackboneViews
 from lpt.serving.engine import Engine, Query
-from lpt.serving.service import NullObserver, Service, ServingSettings
+from lpt.serving.service import Service, ServingSettings
 from lpt.serving.task_tables import table_bytes
 from lpt.task import Task
 
 __all__ = ["bench_serving", "render_serving"]
-
-_NO_DEADLINE = 3600.0  # seconds; speed is measured, also on a machine that is busy
 
 
 def bench_serving(
@@ -41,6 +36,7 @@ def bench_serving(
     tasks: int = 32,
     registered: int = 1000,
     resident: int = 100,
+    on_part: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Compare a batch of many tasks with a batch of one, and the service with `Task.predict`.
 
@@ -55,6 +51,7 @@ def bench_serving(
         tasks: number of tasks that a mixed batch holds.
         registered: tasks that a server knows while it holds `resident` of them.
         resident: tasks that fit into its memory.
+        on_part: called with a line of text before each part, which may take minutes.
     Returns: numbers by name, ready for JSON. `mixed_share` is the speed of a mixed batch relative
         to one of a single task, `engine_share` and `service_share` those of engine and service
         relative to `Task.predict`; `http` compares HTTP with the service, and is None without
@@ -73,12 +70,22 @@ def bench_serving(
             spec = random_spec(frozen, f"task-{i}", CLASSES, SHAPE)
             write_random_task(folder / f"{spec.name}.safetensors", frozen, spec, i)
         size = table_bytes(frozen.depth, frozen.width, spec)
+        parts: dict[str, Callable[[], dict[str, Any]]] = {
+            "engine": lambda: _engine(frozen, folder, batch, repeats, chosen),
+            "service and HTTP": lambda: _service(frozen, folder, batch, repeats, chosen),
+            "memory": lambda: memory_per_task(backbone, folder, resident, size),
+            "more tasks than memory": lambda: serve_paged(
+                frozen, folder, registered, resident, size
+            ),
+        }
+        measured: dict[str, Any] = {}
+        for number, (name, part) in enumerate(parts.items(), 1):
+            if on_part is not None:
+                on_part(f"measuring {number} of {len(parts)}: {name}")
+            measured |= part()
         return {
-            **_engine(frozen, folder, batch, repeats, chosen),
-            **_service(frozen, folder, batch, repeats, chosen),
+            **measured,
             "table_bytes": size,
-            **memory_per_task(backbone, folder, resident, size),
-            **_paging(frozen, folder, registered, resident, size),
             "backbone": backbone,
             "batch": batch,
             "repeats": repeats,
@@ -163,8 +170,8 @@ def _service(
     """Time encoded images through `Task.predict` and through a service."""
     files = sorted(folder.glob("*.safetensors"))
     task = Task.load(files[0], frozen, device)
-    photos = [_photo(seed) for seed in range(3 * batch)]
-    settings = ServingSettings(max_batch=batch, max_queue=8 * batch, deadline_s=_NO_DEADLINE)
+    photos = [bench_photo(seed) for seed in range(3 * batch)]
+    settings = ServingSettings(max_batch=batch, max_queue=8 * batch, deadline_s=NO_DEADLINE)
     with Service(files, backbone=frozen, device=device, settings=settings) as service:
         service.index()
         names = [card.name for card in service.cards()]
@@ -195,55 +202,6 @@ def _service(
     }
 
 
-def _paging(
-    frozen: FrozenViT, folder: Path, registered: int, resident: int, size: int
-) -> dict[str, Any]:
-    """Serve more tasks than fit into memory, each request for a random one of them."""
-    watch, images, photo = _Watch(), 3 * resident, _photo(0)
-    settings = ServingSettings(
-        memory_bytes=resident * size,
-        max_queue=images + 1,
-        max_per_task=images,
-        deadline_s=_NO_DEADLINE,
-    )
-    with (
-        linked(folder, registered) as links,
-        Service(folder=links, backbone=frozen, settings=settings, observer=watch) as service,
-    ):
-        began = perf_counter()
-        service.index()
-        checking = perf_counter() - began
-        names = [card.name for card in service.cards()]
-        held = [card.name for card in service.cards() if card.state == "resident"]
-        chance = random.Random(0)
-
-        def serve(some: Sequence[str]) -> float:
-            began = perf_counter()
-            for future in [service.submit(chance.choice(some), photo) for _ in range(images)]:
-                future.result()
-            return images / (perf_counter() - began)
-
-        serve(held)  # the first batch is slower
-        among_held = serve(held)
-        watch.loads, watch.evictions = [], 0
-        among_all = serve(names)
-    return {
-        "paging": {
-            "registered": len(names),
-            "resident": len(held),
-            "most_resident": watch.most_resident,
-            "most_bytes": watch.most_bytes,
-            "budget_bytes": settings.memory_bytes,
-            "images_per_second": among_all,
-            "resident_images_per_second": among_held,
-            "misses": len(watch.loads) / images,
-            "evictions": watch.evictions,
-            "load_seconds": median(watch.loads) if watch.loads else 0.0,
-            "check_seconds": checking / len(names),
-        }
-    }
-
-
 def _counted(
     variants: Mapping[str, Callable[[], object]], cpu: dict[str, list[float]]
 ) -> dict[str, Callable[[], object]]:
@@ -258,36 +216,3 @@ def _counted(
         return run
 
     return {name: counted(name, work) for name, work in variants.items()}
-
-
-class _Watch(NullObserver):
-    """Notes loads, evictions and the largest memory."""
-
-    def __init__(self) -> None:
-        self.loads: list[float] = []
-        self.evictions = self.most_resident = self.most_bytes = 0
-
-    def stage(self, name: str, seconds: float) -> None:
-        if name == "load":
-            self.loads.append(seconds)
-
-    def tasks(self, resident: int, bytes: int) -> None:
-        self.most_resident = max(self.most_resident, resident)
-        self.most_bytes = max(self.most_bytes, bytes)
-
-    def evicted(self, task: str) -> None:
-        del task
-        self.evictions += 1
-
-
-def _photo(seed: int) -> bytes:
-    """A JPEG of 320 x 240 pixels with something at every scale."""
-    noise = np.random.default_rng(seed)
-    sums = sum(
-        np.kron(noise.normal(0, 20, (240 // s, 320 // s, 3)), np.ones((s, s, 1)))
-        for s in (1, 4, 16, 80)
-    )
-    pixels = np.clip(128 + sums, 0, 255).astype(np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=90)
-    return stream.getvalue()

@@ -6,7 +6,7 @@ Weights are random; speed does not depend on them.
 import copy
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.linear import torch_products
 from lpt.machine.own_generator import OwnGenerator
-from lpt.model.two_pass import LongTailedPromptModel, Prefix, PromptShape
+from lpt.model.early_match import EarlyMatch
+from lpt.model.prompt_shape import PromptShape
+from lpt.model.two_pass import LongTailedPromptModel, Prefix
 from lpt.records import Output
 from lpt.reference.plain_model import PlainModel
 
@@ -49,6 +51,7 @@ class Workload:
         own = OwnGenerator(0)
         with own:
             self.model = LongTailedPromptModel(frozen, CLASSES, SHAPE).to(device)
+            self.model.early = _random_map(frozen).to(device)
             self.adapted = _with_adapters(frozen).to(device)
         self.plain = PlainModel(self.model, self.vit)
         self.plain_adapted = PlainModel(self.adapted, self.vit)
@@ -89,6 +92,7 @@ class Workload:
         """Return the timed work by name; "torch_*" is lpt without oneDNN."""
         own = {
             "inference": lambda: self._infer(self.model.predict),
+            "inference_early": lambda: self._infer(partial(self.model.predict, early_margin=0.0)),
             "phase1": lambda: self._step("phase1", self.model.phase1),
             "phase2": lambda: self._step("phase2", self.model),
             "phase2_cached": lambda: self._step("phase2", lambda _: self._suffix(self.prefix)),
@@ -159,6 +163,12 @@ class Workload:
     def _loss(self, output: Output) -> Tensor:
         loss = F.cross_entropy(SCALE * output.logits, self.labels[: len(output.logits)])
         return loss if output.match is None else loss - output.match.similarity.mean()
+
+
+def _random_map(frozen: FrozenViT) -> EarlyMatch:
+    early = EarlyMatch(SHAPE.pool_size, frozen.width)
+    nn.init.normal_(early.weight)
+    return early
 
 
 def _with_adapters(frozen: FrozenViT) -> LongTailedPromptModel:

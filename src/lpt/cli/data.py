@@ -91,6 +91,10 @@ def check(
             help="Write the list of images to leave out, for lpt train --bad-images.",
         ),
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(metavar="LIST", help="Check the data as this list of lpt review corrects it."),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -105,6 +109,7 @@ def check(
     """Read every image and report what would spoil training; exit code 1 if anything would."""
     from lpt.data.check.check_result import check_data, render_check
     from lpt.data.check.contact_sheet import contact_sheet
+    from lpt.data.check.corrections import with_corrections
     from lpt.data.check.next_steps import next_steps
     from lpt.data.check.quarantine import write_quarantine
     from lpt.data.check.scan import check_workers
@@ -117,6 +122,10 @@ def check(
     json_file = None if as_json is None or to_stdout else Path(as_json)
     check_free(json_file, sheet, quarantine)
     manifest = open_data(data, val_fraction=0, test_fraction=0, lenient=True)
+    tell = say_note if to_stdout else say  # stdout holds nothing but JSON then
+    if corrections is not None:
+        manifest = with_corrections(manifest, corrections, notice=tell)
+        tell(f"corrected {manifest.corrections}")
     with shown(reporter_for(), "image check", "images") as progress:
         report = check_data(
             manifest,
@@ -125,7 +134,6 @@ def check(
             progress=progress,
         )
     say(report.to_json() if to_stdout else render_check(report))
-    tell = say_note if to_stdout else say  # stdout holds nothing but JSON then
     if json_file is not None:
         write_text(json_file, report.to_json() + "\n")
         tell(f"wrote  {printable(str(json_file))}: {plural(len(report.findings), 'finding')}")

@@ -23,7 +23,7 @@ __all__ = [
 STDIN = "-"
 WORDS = ("uniform", "training", "estimate")
 """Class frequencies that are no file (`lpt.task.class_prior`)."""
-HUB_PREFIX = "hf:"  # as in `lpt.task.exported.path_kinds`, which is slower to import
+HUB_PREFIX = "hf:"  # as in `lpt.task.path_kinds`, which is slower to import
 
 
 def given_run(run: Path | None) -> Path | None:

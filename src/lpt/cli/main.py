@@ -20,6 +20,8 @@ import typer
 
 from lpt.cli import data, info, predict, reports, study, task, train, use
 from lpt.cli.health.doctor import doctor
+from lpt.cli.labelling.review_command import review
+from lpt.cli.labelling.suggest_command import suggest
 from lpt.cli.old_options import current_arguments
 from lpt.cli.options import command_of, message_of, usage_message, with_metavars, with_quiet
 from lpt.cli.printing import guarded_streams, say, say_error
@@ -29,6 +31,7 @@ from lpt.deprecation import RenamedWarning
 from lpt.errors import LptError
 from lpt.escape import printable, printable_lines
 from lpt.machine.allocator import reuse_memory
+from lpt.machine.lazy_packages import VISION_PACKAGES, make_lazy
 from lpt.machine.threads import wait_passively
 
 __all__ = ["app", "main", "stopped_by_signals"]
@@ -71,6 +74,8 @@ for command in (
     serve_command.serve,
     with_quiet(reports.analyze),
     with_quiet(reports.report),
+    review,
+    with_quiet(suggest),
     reports.bench,
     with_quiet(share_commands.export),
     share_commands.push,
@@ -91,6 +96,7 @@ def main() -> None:
     """Run the command line. Errors that a user can cause are printed, and exit with code 2."""
     reuse_memory()
     wait_passively()
+    make_lazy(VISION_PACKAGES)
     warnings.showwarning = _show_warning
     with guarded_streams(), _errors_printed(), stopped_by_signals():
         try:

@@ -5,6 +5,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -22,6 +23,8 @@ __all__ = [
     "Backbone",
     "Data",
     "Device",
+    "Match",
+    "MatchBy",
     "Prior",
     "Run",
     "Seed",
@@ -84,6 +87,25 @@ Prior = Annotated[
         "of the training images, or those estimated from these images without their labels.",
         show_default="the task's own",
         callback=given_prior,
+    ),
+]
+
+
+class MatchBy(StrEnum):
+    """How group prompts are matched, as in `lpt.task_records.MatchMode`."""
+
+    EXACT = "exact"
+    EARLY = "early"
+    AUTO = "auto"
+
+
+Match = Annotated[
+    MatchBy | None,
+    typer.Option(
+        help="How group prompts are matched: by the query of each image, by an estimate that takes "
+        "less time, or by the estimate where it is clear. The last two need a task trained with "
+        "prompts.match=early or auto.",
+        show_default="the task's own",
     ),
 ]
 Workers = Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lpt.cli.early_checks import given_paths
-from lpt.cli.options import Backbone, Device, Prior, Run, Threads, Workers
+from lpt.cli.options import Backbone, Device, Match, Prior, Run, Threads, Workers
 from lpt.cli.predictions.accuracy_threshold import chosen_threshold
 from lpt.cli.predictions.bulk_request import BulkRequest
 from lpt.cli.predictions.decision_request import DecisionRequest, MakeRow, SetsBy, plain_row
@@ -135,6 +135,7 @@ def predict(
         bool, typer.Option("--copy", help="Copy the images of --sort-into instead.")
     ] = False,
     prior: Prior = None,
+    match: Match = None,
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
@@ -163,6 +164,7 @@ def predict(
     from lpt.task import load
 
     task = load(run, backbone=backbone, device=device)
+    task = task if match is None else task.with_match(match.value)
     if frequencies is not None:
         task = frequencies.applied(task, workers=workers)
     if bulk is not None:

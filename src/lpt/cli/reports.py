@@ -7,7 +7,7 @@ import typer
 
 from lpt.cli.early_checks import given_run, given_runs
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
-from lpt.cli.printing import say, say_json
+from lpt.cli.printing import say, say_json, say_note
 from lpt.errors import ParameterError
 from lpt.escape import printable, shell_command
 from lpt.machine.device_name import check_precision_name
@@ -85,7 +85,8 @@ def analyze(
             f"suspects    {printable(str(suspects))}: look at them, then leave them out with: "
             f"{without_command(RunFolder(own).read_config(), own, suspects)}"
         )
-    if out is None and run.is_dir():  # the report reads RUN/analysis
+    if out is None and run.is_dir():  # these commands read RUN/analysis
+        say(f"review      {shell_command('lpt', 'review', run)}")
         say(f"next        {shell_command('lpt', 'report', run)}")
 
 
@@ -187,7 +188,9 @@ def bench(
 
         if precision not in ("auto", "float32"):
             raise ParameterError(f"`precision` {precision}: tasks are served in float32.")
-        served = bench_serving(backbone or DEFAULT_BENCH, batch or 32, repeats, device)
+        served = bench_serving(
+            backbone or DEFAULT_BENCH, batch or 32, repeats, device, on_part=say_note
+        )
         if as_json:
             say_json(served)
         else:

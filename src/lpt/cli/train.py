@@ -81,6 +81,23 @@ def train(
             show_default="stop when a bad image is reached",
         ),
     ] = None,
+    corrections: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Change the labels, and leave out the images, that a list of lpt review names.",
+            show_default="none",
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Photos without labels. Phase 2 also trains on those that the model of phase 1 is "
+            "sure of, by thresholds of each class.",
+            show_default="none",
+        ),
+    ] = None,
     init_from: Annotated[
         str | None,
         typer.Option(
@@ -138,6 +155,8 @@ def train(
         budget=budget,
         group_by=group_by,
         bad_images=bad_images,
+        corrections=corrections,
+        unlabelled=unlabelled,
         init_from=init_from,
         resume=resume,
         device=device,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lpt.cli.early_checks import open_local_sets
-from lpt.cli.options import Backbone, Device, Prior, Run, Threads, Workers, named_data
+from lpt.cli.options import Backbone, Device, Match, Prior, Run, Threads, Workers, named_data
 from lpt.cli.printing import say, say_error, say_json
 from lpt.escape import printable
 from lpt.machine.threads import use_threads
@@ -47,6 +47,7 @@ def evaluate(
         ),
     ] = False,
     prior: Prior = None,
+    match: Match = None,
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
@@ -67,6 +68,7 @@ def evaluate(
     from lpt.task import load
 
     task = load(run, backbone=backbone, device=device)
+    task = task if match is None else task.with_match(match.value)
     folder = out or (run / "evaluation" if run.is_dir() else None)
     scores = score_sets(
         run,

@@ -3,13 +3,13 @@
 Imports nothing of training.
 """
 
+from lpt.config.data_settings import DataConfig
 from lpt.config.recipes import load_config, parse_settings, recipe_names
 from lpt.config.run_config import RunConfig, automatic_batch
 from lpt.config.sections import (
     AdapterConfig,
     AugmentConfig,
     ClassifierConfig,
-    DataConfig,
     LossConfig,
     OptimConfig,
     PhaseConfig,

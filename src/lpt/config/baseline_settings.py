@@ -16,7 +16,7 @@ from lpt.config.ranges import (
     Sampler,
     Share,
 )
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.config.validation import validated
 
 __all__ = ["BaselineSettings"]

@@ -6,18 +6,18 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
+from lpt.config.data_settings import DataConfig, PseudoLabelConfig
 from lpt.config.merging import merged
 from lpt.config.old_names import current_names
 from lpt.config.ranges import Count, NonNegative, Seed, Text
+from lpt.config.section import Section
 from lpt.config.sections import (
     AdapterConfig,
     AugmentConfig,
     ClassifierConfig,
-    DataConfig,
     GroupPhaseConfig,
     PhaseConfig,
     PromptConfig,
-    Section,
 )
 from lpt.config.validation import validated
 
@@ -46,7 +46,8 @@ class RunConfig(Section):
         image_size: input size in pixels; null for that of the backbone.
         layer_norm_eps: epsilon of the backbone's LayerNorm; null for its own.
         seed: seed of all random numbers.
-        data: see `lpt.config.sections.DataConfig`.
+        data: see `lpt.config.data_settings.DataConfig`.
+        pseudo_labels: see `lpt.config.data_settings.PseudoLabelConfig`.
         augment: see `lpt.config.sections.AugmentConfig`.
         prompts: see `lpt.config.sections.PromptConfig`.
         adapters: see `lpt.config.sections.AdapterConfig`.
@@ -67,6 +68,7 @@ class RunConfig(Section):
     layer_norm_eps: Annotated[float, Field(ge=1e-12, lt=1)] | None = None
     seed: Seed = 0
     data: DataConfig = DataConfig()
+    pseudo_labels: PseudoLabelConfig = PseudoLabelConfig()
     augment: AugmentConfig = AugmentConfig()
     prompts: PromptConfig = PromptConfig()
     adapters: AdapterConfig = AdapterConfig()
@@ -88,16 +90,28 @@ class RunConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _pseudo_labels_need_phase_2(self) -> Self:
+        if self.data.unlabelled is not None and not self.phase2.epochs:
+            raise ValueError(
+                f"data.unlabelled={self.data.unlabelled} needs phase 2, which trains on these "
+                "photos; phase2.epochs is 0"
+            )
+        return self
+
     def resolved(self, images: int) -> "RunConfig":
-        """Fill in automatic batch sizes, which depend on the number of training images."""
-        batch = automatic_batch(images)
-        return self.changed(
-            {
-                f"{name}.batch_size": batch
-                for name in ("phase1", "phase2")
-                if not getattr(self, name).batch_size
-            }
-        )
+        """Fill in what depends on the number of training images: automatic batch sizes.
+
+        With unlabelled photos, an epoch of phase 2 keeps as many images as without them.
+        """
+        settings = {
+            f"{name}.batch_size": automatic_batch(images)
+            for name in ("phase1", "phase2")
+            if not getattr(self, name).batch_size
+        }
+        if self.data.unlabelled is not None and self.phase2.epoch_images is None:
+            settings["phase2.epoch_images"] = images
+        return self.changed(settings)
 
     def changed(self, settings: Mapping[str, Any]) -> "RunConfig":
         """Return a copy with settings changed.

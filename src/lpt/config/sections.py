@@ -1,18 +1,9 @@
 """Sections of a configuration: the one home of every default that a user can change."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import PydanticKnownError
+from pydantic import Field, model_validator
 
-from lpt.arguments import number_for_bool
 from lpt.config.ranges import (
     BatchSize,
     CachedViews,
@@ -29,83 +20,19 @@ from lpt.config.ranges import (
     Sampler,
     Share,
     ShortEpochs,
-    Text,
-    Workers,
 )
-from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
+from lpt.config.section import Section
 
 __all__ = [
     "AdapterConfig",
     "AugmentConfig",
     "ClassifierConfig",
-    "DataConfig",
     "GroupPhaseConfig",
     "LossConfig",
     "OptimConfig",
     "PhaseConfig",
     "PromptConfig",
-    "Section",
 ]
-
-
-class Section(BaseModel):
-    """Frozen; refuses unknown names, numbers that are not finite, and truth values as numbers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_misplaced_bool(cls, value: Any, info: ValidationInfo) -> Any:
-        kind = number_for_bool(cls.model_fields[info.field_name or ""].annotation, value)
-        if kind is not None:
-            raise PydanticKnownError(f"{kind.__name__}_type")  # type: ignore[arg-type]
-        return value
-
-
-class DataConfig(Section):
-    """Training data, and which images are held out.
-
-    Validation images are taken from the training images, never from the test images.
-
-    Attributes:
-        source: the data, as for `lpt train`.
-        val_fraction: share of the training images held out for validation, if the data has none.
-        test_fraction: share of the images held out for testing, if the data has none.
-        group_by: column (animal, patient, video); images with the same value stay in one split.
-        bad_images: null stops at the first bad image; "error" reads all images first and stops if
-            any would spoil training; "skip" leaves those out; a path leaves out the images of that
-            quarantine list.
-        max_val_images: most validation images that are scored after an epoch.
-        many_above: classes with more training images are many-shot.
-        few_below: classes with fewer training images are few-shot.
-        workers: processes that load images; 0 loads in the training process, null chooses.
-        start_method: how these processes start; null takes the platform's default.
-        check_content: compare the bytes of image files with those at the start, not only sizes.
-        max_pixels: largest width * height of an image; null takes the environment variable
-            LPT_MAX_PIXELS, or 89,478,485. Decoding takes up to 8 bytes of memory per pixel of it.
-    """
-
-    source: Text = ""
-    val_fraction: Annotated[float, Field(ge=0, lt=1)] = VAL_FRACTION
-    test_fraction: Annotated[float, Field(ge=0, lt=1)] = TEST_FRACTION
-    group_by: Text | None = None
-    bad_images: Text | None = None
-    max_val_images: Count = 2000
-    many_above: Count = MANY_ABOVE
-    few_below: Count = FEW_BELOW
-    workers: Workers | None = None
-    start_method: Literal["fork", "spawn", "forkserver"] | None = None
-    check_content: bool = False
-    max_pixels: Count | None = None
-
-    @model_validator(mode="after")
-    def _groups_in_order(self) -> Self:
-        if self.few_below > self.many_above + 1:
-            raise ValueError(
-                f"few_below={self.few_below} must be at most many_above + 1 = {self.many_above + 1}"
-            )
-        return self
-
 
 _SMALLEST_CROP = 0.001  # of the image's area: images are decoded for this enlargement
 _SMALLEST_MIXUP = 0.001  # Beta distributions below this are 0 or 1 in float32
@@ -149,10 +76,10 @@ class PromptConfig(Section):
         shared_blocks: K, blocks before the group prompts; null for half of the blocks.
         pool_size: M, group prompts in the pool.
         top_k: T, group prompts that an image is matched with.
-        key_init: "queries" starts the keys at cluster centres of training queries, "normal" at
-            random.
+        key_init: "queries" starts the keys at cluster centres of queries, "normal" at random.
         group_init: "shared" starts each group prompt as a slightly perturbed copy of the shared
             prompt, "normal" at random.
+        match: "exact" matches by the query, "early" by an estimate, "auto" by a clear estimate.
     """
 
     length: Length = 10
@@ -161,6 +88,7 @@ class PromptConfig(Section):
     top_k: PoolSize = 2
     key_init: Literal["queries", "normal"] = "queries"
     group_init: Literal["shared", "normal"] = "shared"
+    match: Literal["exact", "early", "auto"] = "exact"
 
 
 class AdapterConfig(Section):
@@ -207,7 +135,7 @@ class LossConfig(Section):
     """
 
     name: str = "logit-adjustment"
-    options: dict[str, float | bool | str | None] = {}
+    options: dict[str, float | bool | str | None] = Field(default={})
 
 
 class OptimConfig(Section):

@@ -10,7 +10,7 @@ from lpt.data.image_tree import Problem
 from lpt.errors import DataError
 from lpt.progress import plural
 
-__all__ = ["Manifest", "Split"]
+__all__ = ["CorrectionCounts", "Manifest", "Split"]
 
 Ids = npt.NDArray[np.int64]
 
@@ -64,6 +64,27 @@ class Split:
 
 
 @dataclass(frozen=True)
+class CorrectionCounts:
+    """Numbers of images that a list of corrections decided about.
+
+    Attributes:
+        changed: images with another label than in the data.
+        dropped: images that are left out.
+        confirmed: images whose label was confirmed; nothing changes for them.
+    """
+
+    changed: int
+    dropped: int
+    confirmed: int
+
+    def __str__(self) -> str:
+        return (
+            f"{plural(self.changed, 'label')} changed, {plural(self.dropped, 'image')} left out, "
+            f"{self.confirmed:,} confirmed"
+        )
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A data set: its class names and its splits.
 
@@ -74,6 +95,7 @@ class Manifest:
         set_aside: those of val and test that the data lacked, held out of its training images.
         notes: lines about the data that people should see, such as what was left out.
         problems: faults that keep some images from being used; empty unless asked for.
+        corrections: what a list of corrections changed; None without one.
     """
 
     name: str
@@ -82,6 +104,7 @@ class Manifest:
     set_aside: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    corrections: CorrectionCounts | None = None
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())

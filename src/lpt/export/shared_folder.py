@@ -9,7 +9,6 @@ from lpt.export.check_images import check_images
 from lpt.export.one_file import Exported
 from lpt.export.onnx_options import Dtype, check_onnx
 from lpt.export.parity import compare
-from lpt.export.public_spec import public_spec
 from lpt.export.source_task import export_place, source_task
 from lpt.files.atomic_files import write_bytes
 from lpt.progress import Reporter, SilentReporter
@@ -17,6 +16,7 @@ from lpt.task.exported.graph_inputs import TaskInputs
 from lpt.task.exported.input_file import graph_path, write_inputs
 from lpt.task.exported.onnx_file import read_onnx
 from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
+from lpt.task.hub.public_spec import public_spec
 
 __all__ = ["export_shared"]
 

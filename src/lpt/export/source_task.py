@@ -5,8 +5,8 @@ from pathlib import Path
 from lpt.errors import ConfigError
 from lpt.task import Task, load
 from lpt.task.exported.exported_task import ExportedTask
-from lpt.task.exported.path_kinds import HUB_PREFIX
-from lpt.task.hub_files import parse_repository
+from lpt.task.hub.hub_files import parse_repository
+from lpt.task.path_kinds import HUB_PREFIX
 
 __all__ = ["export_place", "source_task"]
 

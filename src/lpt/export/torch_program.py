@@ -12,8 +12,8 @@ from lpt.backbones.attention import PromptKV
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.linear import torch_products
 from lpt.export.check_images import CheckImages
+from lpt.export.export_metadata import export_metadata
 from lpt.export.parity import Parity, compare
-from lpt.export.public_spec import export_metadata
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.records import Output
 from lpt.task import Task

@@ -7,10 +7,10 @@ from onnx import helper
 
 from lpt.errors import LptError
 from lpt.export.check_images import CheckImages
+from lpt.export.export_metadata import export_metadata
 from lpt.export.method_graph import method_graph
 from lpt.export.onnx_options import DEFAULT_OPSET, Dtype, Form
 from lpt.export.parity import Parity, compare
-from lpt.export.public_spec import export_metadata
 from lpt.files.regular_files import size_text
 from lpt.task import Task
 from lpt.task.exported.graph_inputs import TaskInputs

@@ -7,11 +7,13 @@
     feature -> cosine classifier -> logits
 
 Adapters belong to every block of both passes. The prefix is reused, not recomputed, so an image
-takes K + 2 (L-K) block runs.
+takes K + 2 (L-K) block runs. With early matching (`lpt.model.early_match`) the group prompts are
+chosen from `tokens`, and an image takes L block runs.
 Source: LPT (Dong et al., ICLR 2023), sections 4.1 and 4.2.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -21,59 +23,16 @@ from torch import Tensor, nn
 from lpt.backbones import FrozenViT
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.vit import PromptKV
-from lpt.errors import ConfigError
 from lpt.model.adapters import Adapters
 from lpt.model.classifier import CosineClassifier
+from lpt.model.early_match import EarlyMatch, match_early
 from lpt.model.kv_table import PromptTable, tables_of
 from lpt.model.prompt_pool import PromptPool
+from lpt.model.prompt_shape import PromptShape
 from lpt.model.shared_prompts import SharedPrompts
-from lpt.records import Output
+from lpt.records import Match, Output
 
-__all__ = ["LongTailedPromptModel", "Prefix", "PromptShape", "SharedParts"]
-
-
-@dataclass(frozen=True)
-class PromptShape:
-    """Sizes of the prompts; `lpt.config.PromptConfig` holds the defaults.
-
-    Attributes:
-        length: P, prompt tokens per block.
-        shared_blocks: K, leading blocks that take the shared prompts only; None means L/2.
-        pool_size: M, group prompts.
-        top_k: T, group prompts averaged per image (the paper's k).
-    """
-
-    length: int
-    shared_blocks: int | None
-    pool_size: int
-    top_k: int
-
-    def resolved(self, depth: int) -> "PromptShape":
-        """Fill in K for a backbone of `depth` blocks and check every size.
-
-        Raises: ConfigError naming the setting, its value and its range.
-
-        >>> PromptShape(length=10, shared_blocks=None, pool_size=20, top_k=2).resolved(12)
-        PromptShape(length=10, shared_blocks=6, pool_size=20, top_k=2)
-        """
-        if depth < 2:
-            raise ConfigError(
-                f"The backbone has {depth} block; prompts need 2 or more. Choose another backbone."
-            )
-        blocks = depth // 2 if self.shared_blocks is None else self.shared_blocks
-        if not 1 <= blocks < depth:
-            raise ConfigError(
-                f"prompts.shared_blocks={blocks}: choose 1..{depth - 1} for {depth} blocks."
-            )
-        if self.length < 1 or self.pool_size < 1:
-            raise ConfigError(
-                f"prompts.length={self.length}, prompts.pool_size={self.pool_size}: at least 1."
-            )
-        if not 1 <= self.top_k <= self.pool_size:
-            raise ConfigError(
-                f"prompts.top_k={self.top_k}: choose 1..{self.pool_size}, the size of the pool."
-            )
-        return replace(self, shared_blocks=blocks)
+__all__ = ["LongTailedPromptModel", "Prefix", "SharedParts"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +87,7 @@ class LongTailedPromptModel(nn.Module):
 
     Attributes:
         adapters: None for no adapters.
+        early: the map of early matching; None until one is set.
     Raises: ConfigError if the sizes do not fit the backbone.
     """
 
@@ -155,6 +115,7 @@ class LongTailedPromptModel(nn.Module):
         self.adapters: Adapters | None = None  # drawn last: the rest starts alike without them
         if adapter_width:
             self.adapters = Adapters(backbone.depth, width, adapter_width, adapter_scale)
+        self.early: EarlyMatch | None = None
         self.phases = phases
 
     @property
@@ -200,24 +161,42 @@ class LongTailedPromptModel(nn.Module):
         return self.phase2(prefix, shared)
 
     @torch.no_grad()
-    def predict(self, images: Float[Tensor, "B 3 H H"]) -> Output:
+    def predict(
+        self, images: Float[Tensor, "B 3 H H"], early_margin: float | None = None
+    ) -> Output:
         """Run the passes that the model was trained for (`phases`), without gradients.
 
         Keys and values of the prompts are cached until a prompt changes, within a budget that the
         models on one backbone share (`lpt.model.kv_table`).
+
+        Args:
+            early_margin: None matches by the query. A number matches by the map `early`, and by
+                the query where the margin of its estimate is smaller.
         """
         table = self._prompt_table(images.device)
         shared = SharedParts(table.shared, self._bottlenecks())
         if self.phases == 1:
             return self.phase1(images, shared)
-        return self.phase2(self.prefix(images, shared), shared, table)
+        if early_margin is None:
+            return self.phase2(self.prefix(images, shared), shared, table)
+        assert self.early is not None, "no early map"
+        tokens, query_of = self.tokens(images, shared), partial(self._query, shared=shared)
+        top = self.shape.top_k
+        match = match_early(self.early, self.pool, tokens, top, early_margin, query_of)
+        return self._second_pass(tokens, match, shared, table)
 
     def prefix(self, images: Float[Tensor, "B 3 H H"], shared: SharedParts | None = None) -> Prefix:
         """Compute what phase 2 needs of an image: the tokens after block K, and the query."""
         shared = self.shared_parts() if shared is None else shared
-        first, rest = shared.first(self.split), shared.after(self.split)
-        tokens = self.backbone.run(self.backbone.embed(images), first.sets, first.adapters)
-        return Prefix(tokens, self.backbone.finish(tokens, rest.sets, rest.adapters))
+        tokens = self.tokens(images, shared)
+        return Prefix(tokens, self._query(tokens, shared))
+
+    def tokens(
+        self, images: Float[Tensor, "B 3 H H"], shared: SharedParts
+    ) -> Float[Tensor, "B tokens D"]:
+        """Compute the tokens after block K."""
+        first = shared.first(self.split)
+        return self.backbone.run(self.backbone.embed(images), first.sets, first.adapters)
 
     def phase2(
         self,
@@ -233,14 +212,10 @@ class LongTailedPromptModel(nn.Module):
             table: keys and values of matched prompts, if no prompt is being trained.
             dropout_mask: from `CosineClassifier.draw_dropout_mask`; None draws one.
         """
-        rest = (self.shared_parts() if shared is None else shared).after(self.split)
+        shared = self.shared_parts() if shared is None else shared
         match = self.pool.match(prefix.query, self.shape.top_k)
-        group = table.of(match.ids) if table else None
-        if group is None:
-            group = self.backbone.prompts_kv(match.prompts.unbind(1), first=self.split)
-        both = list(zip(rest.prompts, group, strict=True))
-        feature = self.backbone.finish(prefix.tokens, both, rest.adapters)
-        return Output(self.classifier(feature, dropout_mask), feature, prefix.query, match)
+        output = self._second_pass(prefix.tokens, match, shared, table, dropout_mask)
+        return replace(output, query=prefix.query)
 
     def shared_parts(self) -> SharedParts:
         """Compute what all images share: project the shared prompts, and scale the adapters.
@@ -253,6 +228,26 @@ class LongTailedPromptModel(nn.Module):
     def release_tables(self) -> None:
         """Release the cached keys and values of the prompts; the next prediction computes them."""
         tables_of(self.backbone).release(self)
+
+    def _query(self, tokens: Tensor, shared: SharedParts) -> Float[Tensor, "B D"]:
+        rest = shared.after(self.split)
+        return self.backbone.finish(tokens, rest.sets, rest.adapters)
+
+    def _second_pass(
+        self,
+        tokens: Tensor,
+        match: Match,
+        shared: SharedParts,
+        table: PromptTable | None,
+        dropout_mask: Tensor | None = None,
+    ) -> Output:
+        rest = shared.after(self.split)
+        group = table.of(match.ids) if table else None
+        if group is None:
+            group = self.backbone.prompts_kv(match.prompts.unbind(1), first=self.split)
+        both = list(zip(rest.prompts, group, strict=True))
+        feature = self.backbone.finish(tokens, both, rest.adapters)
+        return Output(self.classifier(feature, dropout_mask), feature, None, match)
 
     def _bottlenecks(self) -> list[Bottleneck]:
         return [] if self.adapters is None else self.adapters.bottlenecks()

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from lpt.backbones import FrozenViT
 from lpt.errors import DataError
 from lpt.losses import agcl
-from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+from lpt.model.prompt_shape import PromptShape
+from lpt.model.two_pass import LongTailedPromptModel
 
 __all__ = ["TOLERANCE", "check", "fixture_backbone"]
 

@@ -7,14 +7,15 @@ Only prompts, adapters, matching, classifier and temperature differ by image:
     tokens after block K of the image's task -> blocks K+1..L again, with matched prompts -> feature
 
 An image enters the second pass at block K of its own task, and one whose task has phase 1 only
-never enters it, so any K are computed together without extra work. A batch is computed in separate
+never enters it, so any K are computed together without extra work. With early matching, an image
+leaves the first pass there. A batch is computed in separate
 parts only where tensors of one shape are required: for each input size, eps and prompt length P.
 Prompts of other lengths could be padded and masked instead; parts need no mask, and keep the sums
 of each image those of its task alone. Adapters of other widths are padded with zeros, which add
 nothing. The results equal those of each task alone, to rounding.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
@@ -26,7 +27,9 @@ from torch import Tensor
 from lpt.backbones import FrozenViT
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.vit import PromptKV
+from lpt.model.early_match import EarlyChoice, choose_nearest, early_features
 from lpt.serving.backbone_views import BackboneViews
+from lpt.serving.first_pass import FirstPass, shared_sets
 from lpt.serving.gathered_adapters import gathered_adapters, of_first
 from lpt.serving.task_tables import TaskTables
 
@@ -73,6 +76,18 @@ class _Run:
         number: int = self.rows.stop - self.rows.start
         return number
 
+    def leaves_at(self, block: int) -> bool:
+        """Whether prompts are chosen from the tokens after this block."""
+        return self.tables.early_margin is not None and self.tables.split == block
+
+    def choose(self, tokens: Float[Tensor, "n tokens D"]) -> EarlyChoice:
+        """Choose prompts from the tokens after block K."""
+        tables = self.tables
+        assert tables.early_weight is not None
+        assert tables.early_bias is not None
+        estimate = early_features(tokens) @ tables.early_weight.T + tables.early_bias
+        return choose_nearest(estimate, tables.top, tables.early_margin or 0.0)
+
 
 class Engine:
     """A backbone on a device, which computes batches of images of any tasks.
@@ -105,17 +120,21 @@ class Engine:
         shared = _shared_prompts(runs)
         adapters = gathered_adapters([(run.tables, run.size) for run in runs])
         entering = _entering(runs)
-        tokens, kept, first = backbone.embed(images), [], 0
+        inside = FirstPass(backbone, images, shared, adapters)
+        kept, chosen = [], dict[int, EarlyChoice]()
         for block, rows in entering:
-            sets = _sets(shared, first, block)
-            tokens = backbone.run(tokens, sets, adapters[first:block], first=first)
-            kept.append(tokens[rows])
-            first = block
-        query = backbone.finish(tokens, _sets(shared, first, backbone.depth), adapters[first:])
+            inside.advance(block)
+            kept.append(inside.of(rows))
+            early = [run for run in runs if run.leaves_at(block)]
+            chosen |= {run.rows.start: run.choose(inside.of(run.rows)) for run in early}
+            for run in early:
+                clear = (~chosen[run.rows.start].unclear).nonzero().flatten()
+                inside.leave(run.rows.start + clear)
+        query = inside.finish()
         if not entering:
             return _results(runs, query, [])
-        del tokens
-        matched, means = _match(runs, query)
+        del inside
+        matched, means = _match(runs, query, chosen)
         feature = _second_pass(backbone, shared, adapters, entering, kept, means)
         return _results(runs, torch.cat([feature, query[len(feature) :]]), matched)
 
@@ -154,19 +173,18 @@ def _shared_prompts(runs: Sequence[_Run]) -> Float[Tensor, "L 2 B_or_1 heads P h
     return torch.cat(each, dim=2)
 
 
-def _sets(
-    shared: Tensor, first: int, stop: int, rows: int | None = None
-) -> list[tuple[PromptKV, ...]]:
-    """Return the shared prompts of some blocks, for all images or for the first ones."""
-    kv = shared if shared.shape[2] == 1 else shared[:, :, :rows]
-    return [(PromptKV(kv[block, 0], kv[block, 1]),) for block in range(first, stop)]
+def _sets(shared: Tensor, first: int, stop: int, images: int) -> list[tuple[PromptKV, ...]]:
+    """Return the shared prompts of some blocks for the first images."""
+    return shared_sets(shared if shared.shape[2] == 1 else shared[:, :, :images], first, stop)
 
 
 def _match(
-    runs: Sequence[_Run], query: Float[Tensor, "B D"]
+    runs: Sequence[_Run], query: Float[Tensor, "B D"], early: Mapping[int, EarlyChoice]
 ) -> tuple[list[Int[Tensor, "_ _"]], list[Float[Tensor, "_ _ P D"]]]:
     """Match the group prompts of each image's task to its query.
 
+    Args:
+        early: prompts chosen before, by the first image of the run; unclear ones are matched.
     Returns: ids of the images of each task of two phases, and, for each K, the means of the matched
         prompts.
     """
@@ -177,6 +195,8 @@ def _match(
         tables = run.tables
         if tables.keys is not None and tables.group is not None:
             ids = (unit[run.rows] @ tables.keys.T).topk(tables.top, dim=1).indices
+            if (choice := early.get(run.rows.start)) is not None:
+                ids = torch.where(choice.unclear[:, None], ids, choice.ids)
             nearest.append(ids)
             means.setdefault(tables.split, []).append(tables.group[ids].mean(1))
     return nearest, [_joined(parts) for parts in means.values()]

@@ -9,7 +9,7 @@ from torch import Tensor
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.serving.task_tables import TaskTables
 
-__all__ = ["gathered_adapters", "of_first"]
+__all__ = ["gathered_adapters", "of_first", "of_rows"]
 
 
 def gathered_adapters(runs: Sequence[tuple[TaskTables, int]]) -> list[Bottleneck]:
@@ -38,6 +38,14 @@ def of_first(adapters: Sequence[Bottleneck], images: int) -> list[Bottleneck]:
     if shared:
         return list(adapters)
     return [Bottleneck(*(tensor[:images] for tensor in adapter)) for adapter in adapters]
+
+
+def of_rows(adapters: Sequence[Bottleneck], rows: Tensor) -> list[Bottleneck]:
+    """Return the adapters of some images of a batch, by their indices."""
+    shared = all(adapter.down.dim() == 2 for adapter in adapters)
+    if shared:
+        return list(adapters)
+    return [Bottleneck(*(tensor[rows] for tensor in adapter)) for adapter in adapters]
 
 
 def _padded(tables: TaskTables, hidden: int) -> Bottleneck:

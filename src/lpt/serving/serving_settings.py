@@ -1,11 +1,12 @@
 """Limits of a service, and who is notified of its work."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, get_args
 
 from lpt.arguments import at_least, fraction
 from lpt.errors import ParameterError
 from lpt.escape import described
+from lpt.task_records import MatchMode
 
 __all__ = ["NullObserver", "Observer", "ServingSettings"]
 
@@ -34,6 +35,8 @@ class ServingSettings:
             is correct, as `lpt analyze` has measured it.
         training_images: images of a run among which `Service.nearest` searches; 0 offers none. Who
             may ask then sees thumbnails of training images.
+        match: how group prompts are matched; None for each task's own. Tasks without the map of
+            early matching match exactly.
     Raises: ParameterError for a setting that is out of range.
     """
 
@@ -51,6 +54,7 @@ class ServingSettings:
     max_bytes: int = 2**25
     accuracy: float = 0.9
     training_images: int = 0
+    match: MatchMode | None = None
 
     def __post_init__(self) -> None:
         whole = ("max_batch", "max_queue", "max_queue_bytes", "decode_threads", "device_bytes")
@@ -61,6 +65,8 @@ class ServingSettings:
             if getattr(self, name) is not None:
                 at_least(name, getattr(self, name), 1)
         fraction("accuracy", self.accuracy)
+        if self.match not in (None, *get_args(MatchMode)):
+            raise ParameterError(f"`match` {self.match}: give {', '.join(get_args(MatchMode))}.")
         for name in ("max_wait_ms", "deadline_s", "watch_s"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= _LONGEST_S:

@@ -13,6 +13,7 @@ from lpt.backbones import FrozenViT
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.model.adapters import scaled_bottlenecks
 from lpt.serving.backbone_views import ViewKey
+from lpt.task_records import MatchMode
 from lpt.task_spec import TaskSpec
 
 __all__ = ["TaskTables", "build_tables", "table_bytes"]
@@ -36,6 +37,8 @@ class TaskTables:
         adapters: of all blocks: the first axis of every tensor is L; r is 0 for no adapters.
         group: the group prompts; None for a task of phase 1 only.
         keys: of the group prompts, of unit length; None for a task of phase 1 only.
+        early_weight, early_bias: of the map of early matching, for a task with one.
+        early_margin: as for `LongTailedPromptModel.predict`; None matches by the query.
     """
 
     view: ViewKey
@@ -47,6 +50,9 @@ class TaskTables:
     adapters: Bottleneck
     group: Float[Tensor, "M suffix P D"] | None = None
     keys: Float[Tensor, "M D"] | None = None
+    early_weight: Float[Tensor, "M _"] | None = None
+    early_bias: Float[Tensor, " M"] | None = None
+    early_margin: float | None = None
 
     @property
     def length(self) -> int:
@@ -75,13 +81,20 @@ class TaskTables:
 
 
 @torch.inference_mode()
-def build_tables(backbone: FrozenViT, spec: TaskSpec, tensors: Mapping[str, Tensor]) -> TaskTables:
+def build_tables(
+    backbone: FrozenViT,
+    spec: TaskSpec,
+    tensors: Mapping[str, Tensor],
+    match: MatchMode | None = None,
+) -> TaskTables:
     """Build the tables of a task on the CPU.
 
     Args:
         backbone: the view that the task runs on, on any device.
         spec: metadata of the task.
         tensors: of its file, by name.
+        match: how prompts are matched; None for the task's own. Tasks without an early map match
+            by the query.
     """
     device = next(backbone.parameters()).device
     shared = [
@@ -99,6 +112,9 @@ def build_tables(backbone: FrozenViT, spec: TaskSpec, tensors: Mapping[str, Tens
         adapters=_adapters(tensors, backbone.depth, backbone.width),
         group=tensors["group_prompts"] if both else None,
         keys=F.normalize(tensors["keys"], dim=1) if both else None,
+        early_weight=tensors.get("early_weight"),
+        early_bias=tensors.get("early_bias"),
+        early_margin=spec.early_margin(match or spec.match),
     )
 
 
@@ -117,7 +133,8 @@ def table_bytes(depth: int, width: int, spec: TaskSpec) -> int:
     if spec.phases == 2:
         rows += spec.pool_size * ((depth - spec.shared_blocks) * spec.prompt_length + 1)
     adapter = spec.adapter_width * (2 * width + 1) + width
-    return 4 * (rows * width + depth * adapter)
+    early = 0 if spec.early is None else spec.pool_size * (2 * width + 1)
+    return 4 * (rows * width + depth * adapter + early)
 
 
 def _adapters(tensors: Mapping[str, Tensor], depth: int, width: int) -> Bottleneck:

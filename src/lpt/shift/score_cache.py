@@ -34,12 +34,13 @@ class ScoreCache:
     Args:
         folder: created when it is needed.
         task: SHA-256 of the task file.
-        device: type of the device; the last bits differ between devices.
+        how: type of the device, since the last bits differ between devices; and how prompts are
+            matched, if not exactly.
     """
 
-    def __init__(self, folder: Path, task: str, device: str) -> None:
+    def __init__(self, folder: Path, task: str, how: str) -> None:
         self.folder = folder
-        self._shared = f"{task} {device} lpt {version('lpt')} torch {version('torch')}"
+        self._shared = f"{task} {how} lpt {version('lpt')} torch {version('torch')}"
 
     def path(self, split: Split, transform: str) -> Path | None:
         """Return the file of a split; None if its images have no identity.

@@ -284,9 +284,9 @@ def _is_same(data: TestData, source: str | None) -> bool:
 
 
 def _moved(run: str | Path, data: TestData, task: Task) -> Split | None:
-    if not isinstance(data, str | os.PathLike):
-        return None
-    return moved_training_images(Path(run), os.fspath(data), task.class_names)
+    if isinstance(data, str | os.PathLike):
+        return moved_training_images(Path(run), os.fspath(data), task.class_names)
+    return None
 
 
 def _trained(train: Split | None, opened: ShiftedSet) -> int | None:
@@ -296,5 +296,5 @@ def _trained(train: Split | None, opened: ShiftedSet) -> int | None:
 def _cache(run: str | Path | None, task: Task) -> ScoreCache | None:
     if run is None or not Path(run).is_dir():
         return None
-    device = next(task.model.parameters()).device.type
-    return ScoreCache(Path(run) / "evaluation" / "scored", task_digest(run), device)
+    how = f"{next(task.model.parameters()).device.type} {task.match}".removesuffix(" exact")
+    return ScoreCache(Path(run) / "evaluation" / "scored", task_digest(run), how)

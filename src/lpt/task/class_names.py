@@ -1,18 +1,14 @@
 """Class names that a user gives, found among those of a task."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import TypeVar
 
+from lpt.arguments import nearest_names
 from lpt.errors import LptError, ParameterError
 from lpt.escape import shortened
 
 __all__ = ["class_index", "unknown_class"]
 
-MOST_COMPARED = 10_000
-"""Classes; comparing a name with more of them takes seconds."""
-
-LONGEST_COMPARED = 200  # characters of a name that is compared with others
 _LONGEST_SHOWN = 100
 
 Error = TypeVar("Error", bound=LptError)
@@ -43,10 +39,6 @@ def class_index(names: Sequence[str], given: str, where: str = "") -> int:
 def unknown_class(names: Sequence[str], given: str, where: str, error: type[Error]) -> Error:
     """Return the error for a class that a task does not have, with the nearest that it has."""
     start = f"{where}: the" if where else "the"
-    # Compared without case: a wrong capital is the most frequent mistake.
-    folded = {name.casefold(): name for name in reversed(names)}
-    few = len(names) <= MOST_COMPARED and len(given) <= LONGEST_COMPARED
-    close = get_close_matches(given.casefold(), folded, n=3) if few else []
-    shown = ", ".join(shortened(folded[name], _LONGEST_SHOWN) for name in close)
+    shown = nearest_names(names, given)
     hint = f"Nearest: {shown}." if shown else "See its classes with: lpt task show TASK"
     return error(f"{start} task has no class {shortened(given, _LONGEST_SHOWN)!r}. {hint}")

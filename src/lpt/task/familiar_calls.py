@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lpt.task.inference.image_inputs import Images
     from lpt.task.prediction import Prediction
     from lpt.task_file import TaskSpec
+    from lpt.task_records import MatchMode
 
 __all__ = ["FamiliarCalls", "TaskModule"]
 
@@ -36,10 +37,15 @@ class TaskModule(nn.Module):
     offset: Tensor
 
     def __init__(
-        self, model: "LongTailedPromptModel", spec: "TaskSpec", prior: "Floats | None" = None
+        self,
+        model: "LongTailedPromptModel",
+        spec: "TaskSpec",
+        prior: "Floats | None" = None,
+        match: "MatchMode" = "exact",
     ) -> None:
         super().__init__()
         self.model = model
+        self.early_margin = spec.early_margin(match)
         self.temperature = spec.temperature
         self.num_classes = len(spec.class_names)
         self.num_features = model.backbone.width
@@ -63,7 +69,7 @@ class TaskModule(nn.Module):
     def forward(self, pixel_values: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B C"]:
         """Return logits of transformed images."""
         with torch.no_grad():
-            logits: Tensor = self.model.predict(pixel_values).logits
+            logits: Tensor = self.model.predict(pixel_values, self.early_margin).logits
         return (logits.float() + self.offset) / self.temperature
 
 
@@ -73,6 +79,7 @@ class FamiliarCalls:
     model: "LongTailedPromptModel"
     spec: "TaskSpec"
     prior: "Floats | None"
+    match: "MatchMode"
     predict: Callable[..., "list[Prediction]"]
 
     def __call__(
@@ -120,4 +127,4 @@ class FamiliarCalls:
         >>> module(torch.zeros(2, 3, 64, 64)).softmax(1).shape
         torch.Size([2, 10])
         """
-        return TaskModule(self.model, self.spec, self.prior)
+        return TaskModule(self.model, self.spec, self.prior, self.match)

@@ -9,7 +9,7 @@ from lpt.backbones import FrozenViT
 from lpt.errors import ParameterError, TaskFileError
 from lpt.machine.devices import choose_device
 from lpt.task.call_checks import check_load
-from lpt.task.exported.path_kinds import HUB_PREFIX, is_exported
+from lpt.task.path_kinds import HUB_PREFIX, is_exported
 from lpt.task.trained_task import Task
 from lpt.task_file import load_task
 
@@ -47,7 +47,7 @@ def load(
     check_load(path, backbone)
     text = os.fspath(path)
     if text.startswith(HUB_PREFIX):
-        from lpt.task.hub_files import fetch_task
+        from lpt.task.hub.hub_files import fetch_task
 
         file = fetch_task(text)
         model, spec = load_task(file, backbone, in_run=False)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from PIL import Image
 from lpt.backbones import FrozenViT
 from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform
+from lpt.errors import ParameterError
 from lpt.machine.devices import choose_device
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task.call_checks import check_load
@@ -21,6 +22,7 @@ from lpt.task.class_prior import PriorInput, task_prior
 from lpt.task.inference.run_split import transform_of
 from lpt.task.run_result import Result, read_result
 from lpt.task_file import TaskSpec, load_task
+from lpt.task_records import MatchMode
 
 __all__ = ["LoadedTask"]
 
@@ -35,7 +37,10 @@ class LoadedTask:
         spec: the metadata of the task file.
         path: the run folder or task file that the task came from; None if there is none.
         prior: (C,) class frequencies that predictions hold under; None for the task's own.
+        match: how group prompts are matched (`with_match`).
     """
+
+    match: MatchMode
 
     def __init__(
         self,
@@ -50,6 +55,7 @@ class LoadedTask:
         self.spec = spec
         self.path = path
         self.prior = prior
+        self.match = spec.match
         self._result = result
 
     @classmethod
@@ -119,6 +125,35 @@ class LoadedTask:
         """
         changed = copy(self)
         changed.prior = task_prior(self.spec, prior)
+        return changed
+
+    def with_match(self, match: MatchMode) -> Self:
+        """Return this task with another way of matching group prompts.
+
+        The new task shares model and backbone with this one.
+
+        Args:
+            match: "exact" matches by the query. "early" matches by an estimate of it, which halves
+                the work behind block K. "auto" computes the query where the estimate is not clear.
+        Raises: ParameterError for another word, or for a task without the map of the estimate.
+
+        >>> task = lpt.load("runs/digits", device="cpu")
+        >>> task.with_match("early")
+        Traceback (most recent call last):
+        ...
+        lpt.errors.ParameterError: `match` early: the task runs/digits has no map for it. Train it \
+with prompts.match=early, or leave it out.
+        """
+        if match not in get_args(MatchMode):
+            raise ParameterError(f"`match` {match}: choose {', '.join(get_args(MatchMode))}.")
+        if match != "exact" and self.spec.early is None:
+            name = self.spec.name if self.path is None else self.path
+            raise ParameterError(
+                f"`match` {match}: the task {name} has no map for it. Train it with "
+                f"prompts.match={match}, or leave it out."
+            )
+        changed = copy(self)
+        changed.match = match
         return changed
 
     def transform_with(

@@ -46,7 +46,7 @@ def _both(task: Task, inputs: Inputs, top: int, workers: int) -> list[tuple[Pred
     features: list[Floats] = []
 
     def model(batch: Tensor) -> Output:
-        output = task.model.predict(batch)
+        output = task.forward(batch)
         features.append(output.feature.float().cpu().numpy())
         return output
 

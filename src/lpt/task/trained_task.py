@@ -19,19 +19,21 @@ from lpt.records import Output, Predictions
 from lpt.task.call_checks import OnBatch, check_run, check_split
 from lpt.task.class_prior import adjust_predictions
 from lpt.task.familiar_calls import FamiliarCalls
+from lpt.task.hub.hub_calls import HubCalls
 from lpt.task.inference.image_inputs import ImageInput, Images, as_split, iterate_inputs
 from lpt.task.inference.predict_each import each_or_error
 from lpt.task.inference.run_split import run_split
 from lpt.task.loaded_task import LoadedTask
 from lpt.task.prediction import Prediction, most_probable
 from lpt.task.task_display import TaskDisplay
+from lpt.task_records import MatchMode
 
 __all__ = ["Task"]
 
 Floats = npt.NDArray[np.float32]
 
 
-class Task(LoadedTask, TaskDisplay, FamiliarCalls):
+class Task(LoadedTask, TaskDisplay, FamiliarCalls, HubCalls):
     """A trained model with everything needed to read images and name classes.
 
     `predict`, `predict_proba` and `embed` take images as paths, bytes of image files, PIL images,
@@ -49,6 +51,7 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
         spec: the metadata of the task file.
         path: the run folder or task file that the task came from; None if there is none.
         prior: (C,) class frequencies that predictions hold under; None for the task's own.
+        match: how group prompts are matched (`with_match`).
 
     >>> task = lpt.load("runs/digits", device="cpu")
     >>> task.predict("7.png")[0].labels[0]
@@ -64,6 +67,7 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
         batch_size: int = 64,
         workers: int = 0,
         on_batch: OnBatch | None = None,
+        match: MatchMode | None = None,
     ) -> list[Prediction]:
         """Predict the most probable classes of images.
 
@@ -73,6 +77,7 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
             batch_size: images per forward pass.
             workers: processes that load images; 0 loads them in this process.
             on_batch: called with the number of images of each finished batch.
+            match: as for `with_match`; None for the task's own.
         Returns: one prediction per image, in order.
         Raises: DataError naming an image that cannot be read; ParameterError naming an argument
             that is out of range or not an image.
@@ -84,7 +89,8 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
         at_least("top", top, 1)
         check_run(batch_size, workers, on_batch)
         inputs = tuple(iterate_inputs(images))
-        return self._predict(inputs, top, batch_size, workers, on_batch)
+        task = self if match is None else self.with_match(match)
+        return task._predict(inputs, top, batch_size, workers, on_batch)
 
     def predict_each(
         self, images: Images, *, top: int = 5, chunk: int = 512, workers: int = 0
@@ -147,7 +153,7 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
         features = [np.zeros((0, self.model.backbone.width), dtype=np.float32)]
 
         def model(batch: Float[Tensor, "B 3 H H"]) -> Output:
-            output = self.model.predict(batch)
+            output = self.forward(batch)
             features.append(output.feature.float().cpu().numpy())
             return output
 
@@ -168,6 +174,10 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
         found = self.run(split, batch_size=batch_size, workers=workers, on_batch=on_batch)
         return evaluate(found, self.spec.class_counts, self.groups, self.spec.class_names)
 
+    def forward(self, images: Float[Tensor, "B 3 H H"]) -> Output:
+        """Run the model on transformed images, with the task's way of matching."""
+        return self.model.predict(images, self.spec.early_margin(self.match))
+
     @renamed_arguments(batch="batch_size")
     def run(
         self,
@@ -183,13 +193,13 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls):
 
         Args:
             transform: None for the task's own.
-            model: (B, 3, H, H) images -> Output; None for the task's own `model.predict`.
+            model: (B, 3, H, H) images -> Output; None for `forward`.
         Raises: DataError for an empty split or an image that cannot be read.
         """
         check_split(split)
         check_run(batch_size, workers, on_batch)
         found = run_split(
-            model or self.model.predict,
+            model or self.forward,
             split,
             transform or self.transform,
             device=next(self.model.parameters()).device,

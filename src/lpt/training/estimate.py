@@ -122,12 +122,13 @@ def trained(config: RunConfig, pace: Pace) -> list[PhasePace]:
 def init_seconds(
     config: RunConfig, pace: Pace, images_per_class: int, after: Phase | None = None
 ) -> float:
-    """Estimate the duration of all initialisations and of the class means after each phase.
+    """Estimate the time of initialisations, of class means after each phase, and of early matching.
 
     Args:
         after: only those after the training of this phase.
     """
     means = config.classifier.mean_weight > 0
+    distilled = config.prompts.match != "exact"
     per_image = 0.0
     for times in trained(config, pace):
         before = pace.phases[max(0, times.phase.index - 1)]  # its model computes the initialisation
@@ -135,6 +136,8 @@ def init_seconds(
             per_image += times.phase.start_passes(config) * before.image
         if after is None or times.phase.index >= after.index:
             per_image += means * times.image
+        if distilled and times.phase.number == 2:
+            per_image += times.image if times.exact is None else times.exact
     return float(per_image * np.minimum(pace.class_counts, images_per_class).sum())
 
 

@@ -16,24 +16,24 @@ from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
-from lpt.task_file import save_task
-from lpt.task_spec import PARAMETERS, TaskSpec
+from lpt.task_spec import PARAMETERS
 from lpt.training.budget_watch import BudgetWatch, clock_of, plan_time, report_cuts, resumed_watch
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
 from lpt.training.engine.loop import Loop, fit
 from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError
-from lpt.training.phases.build_stages import PHASES, build_model
+from lpt.training.phases.build_stages import PHASES, build_model, trainable_parameters
 from lpt.training.phases.class_means import interpolate_with_class_means
+from lpt.training.phases.distil_matching import distil_matching
 from lpt.training.phases.phase import Phase
-from lpt.training.processes.final_scores import score_phase
+from lpt.training.processes.final_scores import score_phase, write_task
 from lpt.training.processes.shared_evaluation import shared_validation
-from lpt.training.run.data_identity import data_identity, files_identity
+from lpt.training.pseudo.pseudo_labels import PseudoLabels
+from lpt.training.run.data_identity import run_identity
 from lpt.training.run.memory_check import check_run_memory
 from lpt.training.run.phase_cache import phase_cache
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.task_calibration import TaskCalibration
-from lpt.training.run.task_metadata import task_metadata
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["Trainer"]
@@ -50,6 +50,7 @@ class Trainer:
         phases: descriptions of the phases in order; ablations replace some.
         model_type: class of the model; ablations replace it.
         model: the model, on the device.
+        pseudo: unlabelled photos that phase 2 trains on, or None.
         resumed_at: when a resumed run began again, by `time.monotonic`. `run` then watches what is
             left of the budget it was started with.
     Raises: ConfigError if the prompts do not fit the backbone or the memory.
@@ -66,6 +67,7 @@ class Trainer:
         with OwnGenerator(self.config.seed):
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()
+        self.pseudo = PseudoLabels.of_run(context)
         self.watch: BudgetWatch | None = None
         self.resumed_at: float | None = None
 
@@ -86,10 +88,11 @@ class Trainer:
 
     def identity(self) -> dict[str, Any]:
         """Return the facts that must be unchanged on resume: data and backbone."""
-        data, content = self.context.data, self.config.data.check_content
 
         def facts() -> dict[str, Any]:
-            found = {**data_identity(data, content=content), **files_identity(data)}
+            found = run_identity(self.context.data, content=self.config.data.check_content)
+            if self.pseudo is not None:
+                found |= self.pseudo.identity
             return {**found, "backbone": self.context.backbone.spec.sha256}
 
         identity: dict[str, Any] = self.context.group.decided(facts, patient=True)
@@ -97,7 +100,7 @@ class Trainer:
 
     def stage(self, phase: Phase) -> Stage:
         """Build the stage of a phase, on the device."""
-        made = phase.build_stage(self.config, self.model, self.context.counts)
+        made = phase.build_stage(self.config, self.model, self.context.train_counts)
         return made.to(self.context.accelerator.device)
 
     def fit_budget(self, seconds: float | None, began: float | None = None) -> None:
@@ -154,6 +157,8 @@ class Trainer:
             )
         if checkpoint is None:
             checkpoint = self._begin(0, Checkpoint(Position(), {}))
+        elif self.pseudo is not None and checkpoint.position.stage:
+            self.pseudo.resume(self.context, self.folder.path)
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
         for phase in self.phases[checkpoint.position.stage :]:
             checkpoint = self._train(phase, checkpoint)
@@ -166,6 +171,8 @@ class Trainer:
         """Initialise the parameters of the phase at an index, if it is trained, and save."""
         if index < len(self.phases) and self.phases[index].is_trained(self.config):
             began = time.monotonic()
+            if index and self.pseudo is not None:
+                self.pseudo.begin(self.model, self.context, self.folder.intact().path)
             self.phases[index].start(self.model, self.context)
             checkpoint = checkpoint.spent(self.phases[index].name, time.monotonic() - began)
         first = Checkpoint(
@@ -251,28 +258,24 @@ class Trainer:
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
         metrics: dict[str, dict[str, Summary]] = {}
-        calibration, group = TaskCalibration(), self.context.group
+        calibration, early = TaskCalibration(), None
         for phase in self._trained_phases:
             weights = self.folder.load_best(_selected(phase))
             load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
             self.model.phases = phase.number
-            metrics[phase.name], calibration = score_phase(self.context, self.model, phase.name)
-        specs: list[TaskSpec] = []
-
-        def write() -> tuple[str, int]:
-            spec = task_metadata(
-                self.folder.path.resolve().name,
-                self.context,
-                self.model,
-                calibration=calibration,
-                metrics=metrics,
+            if phase.number == 2 and self.config.prompts.match != "exact":
+                early = distil_matching(self.model, self.context)
+            metrics[phase.name], calibration = score_phase(
+                self.context, self.model, phase.name, early if phase.number == 2 else None
             )
-            specs.append(spec)
-            size = save_task(self.folder.intact().task_file, self.model, spec)
-            return spec.model_dump_json(), size
-
-        text, size = group.decided(write)
-        spec = specs[0] if specs else TaskSpec.model_validate_json(text)
+        spec, size = write_task(
+            self.folder,
+            self.context,
+            self.model,
+            calibration=calibration,
+            metrics=metrics,
+            early=early,
+        )
         result = Result(
             metrics,
             size,
@@ -281,7 +284,7 @@ class Trainer:
             dict(checkpoint.seconds),
             max(checkpoint.peak_memory, peak_memory(self.context.accelerator.device)),
         )
-        if group.is_main:
+        if self.context.group.is_main:
             write_result(self.folder.path, result)
         return Task(self.model, spec), result
 
@@ -291,11 +294,7 @@ class Trainer:
 
     def _trainable(self) -> list[tuple[str, nn.Parameter]]:
         """Return each trainable parameter of the trained phases once, with its role."""
-        unique: dict[int, tuple[str, nn.Parameter]] = {}
-        for phase in self._trained_phases:
-            for role, parameters in self.stage(phase).param_groups().items():
-                unique |= {id(p): (role, p) for p in parameters}
-        return list(unique.values())
+        return trainable_parameters(map(self.stage, self._trained_phases))
 
 
 def _selected(phase: Phase) -> str:

@@ -13,6 +13,7 @@ from lpt.analysis.labels.suspects import (
     SURE,
     Suspect,
     find_suspects,
+    rank_labels,
     write_suspects,
 )
 
@@ -46,6 +47,21 @@ def test_replaced_labels_are_found_and_no_right_one_is_suspect():
         assert suspect.suggested == right[suspect.index]
     assert [s.score for s in found] == sorted((s.score for s in found), reverse=True)
     assert all(SURE <= s.score <= 1 for s in found)
+
+
+def test_a_ranking_has_every_image_once_suspects_first_and_doubtful_ones_before_others():
+    features, right = clusters([60, 40, 20, 8, 4], spread=0.6)
+    labels = right.copy()
+    wrong = [3, 17, 70, 101]
+    labels[wrong] = [1, 3, 0, 1]
+    scores, judged = leave_one_out(features, labels, CLASSES)
+    members = {"many": np.array([0, 1]), "few": np.array([2, 3, 4])}
+    first = find_suspects(scores, members, CLASSES, judged)
+    ranked = rank_labels(scores, first, CLASSES)
+    assert ranked[: len(first)] == first
+    assert sorted(one.index for one in ranked) == list(range(len(labels)))
+    assert {one.index for one in ranked[:8]} >= set(wrong)
+    assert all(one.suggested != one.class_id for one in ranked)
 
 
 def test_rare_classes_are_not_suspect_for_being_rare():

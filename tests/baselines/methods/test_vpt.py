@@ -3,7 +3,8 @@
 import torch
 
 from lpt.baselines.methods.vpt import DeepPrompts, PromptOptions, ShallowPrompts
-from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+from lpt.model.prompt_shape import PromptShape
+from lpt.model.two_pass import LongTailedPromptModel
 
 from ..tiny import class_token
 

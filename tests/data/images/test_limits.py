@@ -10,7 +10,7 @@ from PIL import Image
 
 from lpt.config import RunConfig
 from lpt.data.images.decode import ImageError, decode, read_header
-from lpt.data.images.limits import MAX_PIXELS, pixel_limit
+from lpt.data.images.limits import MAX_PIXELS, MAX_SIDE, pixel_limit
 from lpt.data.loading import ImageDataset
 from lpt.data.sources.open_data import open_data
 from lpt.errors import ConfigError, DataError
@@ -53,6 +53,14 @@ def test_a_given_limit_decides_over_the_environment(monkeypatch):
     assert pixel_limit(7) == 7
     monkeypatch.delenv("LPT_MAX_PIXELS")
     assert pixel_limit() == MAX_PIXELS
+
+
+def test_a_thin_picture_is_refused_although_it_has_few_pixels():
+    """Its rows have a byte each, and 8 bytes of a pointer each, in every step of decoding."""
+    data = saved(Image.new("L", (1, MAX_SIDE + 1)), "TIFF")
+    with pytest.raises(DataError, match=r"x: 1 x 131073 pixels: no side may have more than"):
+        decode(data, name="x")
+    assert read_header(saved(Image.new("L", (MAX_SIDE, 1)), "TIFF"), name="x").width == MAX_SIDE
 
 
 def test_the_setting_goes_with_the_data_of_a_run(make_folder):

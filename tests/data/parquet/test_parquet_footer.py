@@ -106,3 +106,12 @@ def test_a_group_of_fewer_rows_than_stated_is_refused(tmp_path: Path) -> None:
     path.write_bytes(with_footer(body, footer))
     with pytest.raises(DataError, match=r"x\.parquet: damaged"):
         read_bounded(open_parquet(path), path, ["image"])
+
+
+def test_a_column_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"image": [b"1"], "qwerty": [0]}), path)
+    damaged = path.read_bytes().replace(b"qwerty", b"q\xb0erty")
+    path.write_bytes(damaged)
+    with pytest.raises(DataError, match=r"x\.parquet: not a readable Parquet file"):
+        open_parquet(path)

@@ -88,6 +88,15 @@ def test_an_image_repeated_in_many_row_groups_is_refused(tmp_path: Path, small: 
         [reader.read(path, rows * group) for group in range(10)]
 
 
+def test_what_was_decoded_before_counts(tmp_path: Path, small: None) -> None:
+    path = tmp_path / "small.parquet"
+    pq.write_table(pa.table({"image": [b"x" * 100], "label": [0]}), path)
+    file = open_parquet(path)
+    assert read_bounded(file, path, ["image"], group=0).num_rows == 1
+    with pytest.raises(DataError, match=r"small\.parquet: decodes to more than"):
+        read_bounded(file, path, ["image"], group=0, decoded=2**24)
+
+
 def test_one_huge_value_is_refused_before_it_is_decoded(tmp_path: Path, small: None) -> None:
     path = tmp_path / "bomb.parquet"
     value = pa.array([bytes(2**24)], pa.binary())

@@ -13,7 +13,7 @@ import yaml
 from huggingface_hub import ModelCard
 from safetensors import safe_open
 
-from lpt.export.hub.push_run import repository_files
+from lpt.export.hub.push_run import run_files
 from lpt.task_file import read_spec, save_task
 
 from ...hub_server import TOKEN, Hub, running_hub
@@ -251,7 +251,7 @@ def test_backbones_come_from_the_hub_by_both_names_of_timm(client, hub, tmp_path
 
 
 def test_the_card_is_read_by_the_hub_and_says_how_rare_classes_do():
-    files = repository_files(GOLDEN / "run", "ada/digits", license="apache-2.0")
+    files = run_files(GOLDEN / "run", "ada/digits", license="apache-2.0")
     card = ModelCard(files["README.md"].decode())
     assert card.data.library_name == "lpt"
     assert card.data.pipeline_tag == "image-classification"
@@ -269,7 +269,7 @@ def test_the_card_is_read_by_the_hub_and_says_how_rare_classes_do():
 
 
 def test_the_number_of_test_images_is_in_the_card():
-    readme = repository_files(GOLDEN / "run", "ada/digits")["README.md"].decode()
+    readme = run_files(GOLDEN / "run", "ada/digits")["README.md"].decode()
     index = yaml.safe_load(readme.split("---")[1])["model-index"][0]
     (result,) = index["results"]
     assert result["dataset"]["args"]["test_images"] > 100
@@ -277,7 +277,7 @@ def test_the_number_of_test_images_is_in_the_card():
 
 
 def test_the_adapter_names_backbone_and_hash():
-    files = repository_files(GOLDEN / "run", "ada/digits")
+    files = run_files(GOLDEN / "run", "ada/digits")
     adapter = json.loads(files["adapter_config.json"])
     spec = read_spec(GOLDEN / "run" / "task.safetensors")
     assert adapter["base_model_name_or_path"] == "vit_tiny_patch8_64"
@@ -290,7 +290,7 @@ def test_no_path_of_this_machine_is_published(tmp_path):
     backbone = backbone_of(write_backbone(tmp_path / "private" / "vit.safetensors"))
     spec = spec_for(backbone, adapter_width=2)
     save_task(tmp_path / "task.safetensors", model_for(backbone, spec), spec)
-    files = repository_files(tmp_path / "task.safetensors", "ada/birds")
+    files = run_files(tmp_path / "task.safetensors", "ada/birds")
     for name, content in files.items():
         assert str(tmp_path).encode() not in content, name
     assert b"holds the prompts, the adapters and the classifier" in files["README.md"]

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from lpt.errors import TaskFileError
 from lpt.task.exported.graph_inputs import TaskInputs
 from lpt.task.exported.input_file import read_inputs, write_inputs
-from lpt.task.exported.path_kinds import is_exported, is_input_file
+from lpt.task.path_kinds import is_exported, is_input_file
 
 from ...test_task_file import model_for, spec_for
 from ...tiny import backbone_of, write_backbone

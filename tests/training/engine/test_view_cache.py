@@ -15,7 +15,8 @@ from lpt.backbones import FrozenViT
 from lpt.data.loading import Draw
 from lpt.errors import ConfigError, RunError, TrainingError
 from lpt.losses import PHASE2_RELEASED, build_loss, instance_loss
-from lpt.model.two_pass import LongTailedPromptModel, PromptShape
+from lpt.model.prompt_shape import PromptShape
+from lpt.model.two_pass import LongTailedPromptModel
 from lpt.progress import SilentReporter
 from lpt.random_streams import random_stream
 from lpt.records import Output

@@ -54,7 +54,7 @@ def test_resuming_does_not_follow_a_backbone(
         raise AssertionError("opened, fetched or built")
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("lpt.training.run.training_context.load_backbone", used)
+    monkeypatch.setattr("lpt.training.run.run_data.load_backbone", used)
     monkeypatch.setattr("lpt.training.run.training_context.open_configured", used)
     run = received(config("digits", backbone=name))
     with pytest.raises(RunError, match=r"not made on this machine.*names the backbone") as caught:
@@ -82,12 +82,14 @@ def test_neither_resuming_nor_evaluating_follows_its_data(
             follow()
 
 
-def test_a_list_of_bad_images_is_not_followed(
-    received: Callable[[RunConfig], Path], photos: Path
+@pytest.mark.parametrize("use", ["bad images", "corrections"])
+def test_a_list_of_images_is_not_followed(
+    use: str, received: Callable[[RunConfig], Path], photos: Path
 ) -> None:
-    run = received(config("digits", data__bad_images="/etc/passwd"))
+    settings = {f"data__{use.replace(' ', '_')}": "/etc/passwd"}
+    run = received(config("digits", **settings))
     for data in (None, photos):
-        with pytest.raises(RunError, match="names the bad images /etc/passwd, which is a path"):
+        with pytest.raises(RunError, match=f"names the {use} /etc/passwd, which is a path"):
             lpt.train(data, out=run, resume=True)
 
 

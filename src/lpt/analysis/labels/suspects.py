@@ -16,7 +16,7 @@ from lpt.analysis.notable_images import label_errors
 from lpt.escape import csv_text
 from lpt.files.atomic_files import write_text
 
-__all__ = ["KIND", "LEFT_OUT", "SURE", "Suspect", "find_suspects", "write_suspects"]
+__all__ = ["KIND", "LEFT_OUT", "SURE", "Suspect", "find_suspects", "rank_labels", "write_suspects"]
 
 KIND, LEFT_OUT = "suspect-label", "left-out"
 """Values of the column `kind`: a suspect label, and an image that the run left out already."""
@@ -75,6 +75,30 @@ def find_suspects(
         if lost[scores.labels[i]] < images[scores.labels[i]]
     ]
     return tuple(sorted(found, key=lambda suspect: -suspect.score))
+
+
+def rank_labels(
+    scores: ImageScores, suspects: Sequence[Suspect], num_classes: int
+) -> tuple[Suspect, ...]:
+    """Sort all images for a person who looks at labels: suspects first, then by probability.
+
+    Most of those that follow the suspects have right labels. Training should not leave them out
+    unseen, but wrong labels are more frequent at the front.
+
+    Args:
+        scores: predictions of a model that was not trained on these labels.
+        suspects: what `find_suspects` found.
+        num_classes: C.
+    """
+    known = {suspect.index for suspect in suspects}
+    wrong = wrong_labels(scores, num_classes)
+    other = scores.top[np.arange(len(scores)), (scores.top[:, 0] == scores.labels).astype(int)]
+    rest = [
+        Suspect(int(i), int(scores.labels[i]), int(other[i]), float(wrong[i]))
+        for i in np.argsort(-wrong, kind="stable")
+        if int(i) not in known
+    ]
+    return (*suspects, *rest)
 
 
 def write_suspects(

@@ -19,7 +19,7 @@ from lpt.progress import plural
 from lpt.task.run_result import read_result
 from lpt.task_file import TaskSpec, read_spec
 from lpt.training.run.run_folder import RunFolder
-from lpt.training.run.run_records import read_environment, read_metrics
+from lpt.training.run.run_records import read_environment, read_identity, read_metrics
 
 __all__ = [
     "FinishedRun",
@@ -48,6 +48,7 @@ class FinishedRun:
         metrics: one record per epoch, from metrics.jsonl.
         analysis: results of `lpt analyze`.
         predictions: prediction of each analysed image; None for an analysis of an earlier version.
+        corrections: what a list of corrections changed in the data; "" without one.
         label: another name than the folder's, where several runs have the same folder name.
     """
 
@@ -59,6 +60,7 @@ class FinishedRun:
     metrics: list[dict[str, Any]]
     analysis: Analysis
     predictions: tuple[ImagePrediction, ...] | None = None
+    corrections: str = ""
     label: str = ""
 
     @property
@@ -174,6 +176,7 @@ def read_finished_run(run: Path) -> FinishedRun:
         read_metrics(run),
         read_analysis(run / "analysis"),
         read_predictions(run / "analysis"),
+        _corrections(folder),
     )
 
 
@@ -191,6 +194,12 @@ def flat_settings(config: RunConfig) -> dict[str, str]:
 
     walk("", config.model_dump(mode="json"))
     return flat
+
+
+def _corrections(folder: RunFolder) -> str:
+    if not folder.identity_file.is_file():
+        return ""
+    return str(read_identity(folder.identity_file).get("corrections", ""))
 
 
 def _results(run: Path) -> dict[str, Any]:

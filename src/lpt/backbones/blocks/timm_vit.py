@@ -3,7 +3,6 @@
 from typing import Any
 
 from jaxtyping import Float
-from timm.layers import Mlp
 from timm.models.vision_transformer import Attention, Block
 from torch import Tensor, nn
 
@@ -15,6 +14,7 @@ from lpt.backbones.attention import (
     attend_from_class_token,
 )
 from lpt.backbones.blocks.bottleneck import Bottleneck
+from lpt.backbones.blocks.frozen_mlp import run_mlp
 from lpt.backbones.linear import frozen_linear
 
 __all__ = ["TimmViTBlock"]
@@ -88,7 +88,7 @@ class TimmViTBlock:
             mixed = mixed * block.attn.gate(normed).sigmoid()
         x = x + block.ls1(block.attn.proj(mixed))
         inner = block.norm2(x)
-        change = _mlp(block.mlp, inner)
+        change = run_mlp(block.mlp, inner)
         if adapter is not None:
             change = change + adapter.added(inner)
         result: Tensor = x + block.ls2(change)
@@ -131,16 +131,3 @@ def _key_value_projections(attention: Any) -> tuple[Projection, Projection]:
         return Projection(key, None), Projection(value, None)
     key_bias, value_bias = qkv.bias[width:].view(2, heads, -1)
     return Projection(key, key_bias), Projection(value, value_bias)
-
-
-def _mlp(mlp: Any, x: Tensor) -> Tensor:
-    """Run the MLP; an exact GELU shares its pass over memory with the product before it."""
-    if type(mlp) is not Mlp or not _exact_gelu(mlp.act) or not isinstance(mlp.norm, nn.Identity):
-        result: Tensor = mlp(x)
-        return result
-    hidden = frozen_linear(x, mlp.fc1.weight, mlp.fc1.bias, gelu=True)
-    return frozen_linear(hidden, mlp.fc2.weight, mlp.fc2.bias)
-
-
-def _exact_gelu(activation: nn.Module) -> bool:
-    return type(activation) is nn.GELU and activation.approximate == "none"

@@ -20,7 +20,7 @@ from lpt.backbones import FrozenViT
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.tuned_vit import TunedViT
 from lpt.config.ranges import Positive, Width
-from lpt.config.sections import Section
+from lpt.config.section import Section
 
 __all__ = ["BASELINE", "Adapter", "AdapterOptions", "insert_adapters"]
 

@@ -19,7 +19,7 @@ from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.tuned_vit import norm_parameters
 from lpt.config import OptimConfig, RunConfig
 from lpt.config.ranges import LearningRate, Width
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.training.engine.stage import Stage
 from lpt.training.phases.build_stages import build_model, build_stage
@@ -150,7 +150,7 @@ def _train(
     """
     device = trainer.context.accelerator.device
     first = CombinedStage(trainer.name, model, tuned, trainer).to(device).eval()
-    trainer.init_classifier(model.classifier, lambda images: model.phase1(images).query)
+    trainer.init_classifier(model.classifier, lambda images: model.phase1(images).feature)
     trainer.fit(first, optim=_optim(trainer, optim, own_lr), mean_weight=_mean_weight(trainer))
     if trainer.options.phases == 1:
         return first

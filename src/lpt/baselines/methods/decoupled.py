@@ -23,7 +23,7 @@ from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.encoder import EncoderStage, Fixed
 from lpt.baselines.methods.full import DEFAULTS, fully_tuned
 from lpt.config.ranges import PositiveEpochs, Share
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.model.classifier import CosineClassifier
 from lpt.training.engine.stage import Stage
 

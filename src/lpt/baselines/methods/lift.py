@@ -14,7 +14,7 @@ from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.methods.adapter import AdapterOptions, insert_adapters
 from lpt.baselines.tuned_vit import TunedViT
 from lpt.config.ranges import Width
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.training.engine.stage import Stage
 
 __all__ = ["BASELINE", "bottleneck_width"]

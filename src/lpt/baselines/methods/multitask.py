@@ -17,7 +17,7 @@ from lpt.baselines.baseline import COMMON_READS, Baseline
 from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.methods.full import DEFAULTS, fully_tuned
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.data.image_stores import ImageRef, ImageStore
 from lpt.data.manifest import Manifest, Split
 from lpt.errors import ConfigError

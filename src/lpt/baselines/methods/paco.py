@@ -25,7 +25,7 @@ from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.methods.full import DEFAULTS, fully_tuned
 from lpt.config.ranges import Factor, Share, Width
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.errors import ConfigError
 from lpt.losses import Terms
 from lpt.model.classifier import CosineClassifier

@@ -18,7 +18,7 @@ from lpt.backbones import FrozenViT
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.encoder import Encoder
 from lpt.config.ranges import Width
-from lpt.config.sections import Section
+from lpt.config.section import Section
 
 __all__ = ["BASELINE", "ProOptions", "PromptBlock", "PromptedMaps"]
 

@@ -16,7 +16,7 @@ from lpt.backbones import FrozenViT
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.encoder import Encoder
 from lpt.config.ranges import Length
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.errors import ConfigError
 
 __all__ = ["BASELINE", "FrameOptions", "FramedImages"]

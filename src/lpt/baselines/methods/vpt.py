@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
 from lpt.baselines.baseline import Baseline
-from lpt.baselines.encoder import Encoder
+from lpt.baselines.encoder import Encoder, check_plain
 from lpt.config.ranges import Length
-from lpt.config.sections import Section
+from lpt.config.section import Section
 from lpt.model.shared_prompts import SharedPrompts
 
 __all__ = ["DEEP", "SHALLOW", "DeepPrompts", "PromptOptions", "ShallowPrompts"]
@@ -56,6 +56,7 @@ class ShallowPrompts(_Prompted):
     """Prompt tokens that enter the first block and pass through all blocks."""
 
     def __init__(self, backbone: FrozenViT, options: PromptOptions) -> None:
+        check_plain("vpt-shallow", backbone)
         super().__init__(backbone, 1, options)
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B D"]:

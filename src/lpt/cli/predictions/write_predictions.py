@@ -55,6 +55,7 @@ def write_predictions(
         "--sort-into": None if request.sort_into is None else str(request.sort_into.absolute()),
         "--copy": request.copy,
         "--prior": prior,
+        **({} if task.match == "exact" else {"--match": task.match}),
         **({} if decisions is None else decisions.identity()),
     }
     width = task.model.backbone.width if request.embeddings else None

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lpt.cli.early_checks import given_run
-from lpt.cli.options import Backbone, Device, Threads
+from lpt.cli.options import Backbone, Device, Match, Threads
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, LptError, ParameterError
 from lpt.machine.collector import settle_collector
@@ -87,6 +87,7 @@ def serve(
             show_default="1000, or none with --allow-public",
         ),
     ] = None,
+    match: Match = None,
     backbone: Backbone = None,
     device: Device = None,
     threads: Threads = None,
@@ -136,6 +137,7 @@ def serve(
             watch_s=watch,
             max_bytes=max_body * 2**20,
             training_images=_shown_images(training_images, allow_public),
+            match=None if match is None else match.value,
         ),
         observer=metrics,
     )

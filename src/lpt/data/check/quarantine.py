@@ -2,27 +2,22 @@
 
 import csv
 import io
-import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from lpt.data.check.check_result import CheckReport
+from lpt.data.check.listed_images import data_root, find_listed, relative_name, unknown_names
 from lpt.data.check.policy import spoiling_images, without_places
-from lpt.data.file_identity import resolved
-from lpt.data.image_stores import FileStore
-from lpt.data.manifest import Manifest, Split
+from lpt.data.manifest import Manifest
 from lpt.errors import DataError
-from lpt.escape import csv_text, printable, shortened
+from lpt.escape import csv_text
 from lpt.files.atomic_files import write_text
 from lpt.files.regular_files import read_regular
 from lpt.progress import plural
 
-__all__ = ["data_root", "relative_name", "without_quarantined", "write_quarantine"]
+__all__ = ["without_quarantined", "write_quarantine"]
 
 _MOST_BYTES = 2**30
-_ROW = re.compile(r"(?P<file>.*\.parquet) row (?P<row>\d{1,18})", re.DOTALL | re.IGNORECASE)
-_Places = dict[tuple[str, int | None], list[tuple[str, int]]]
 
 
 def write_quarantine(report: CheckReport, manifest: Manifest, path: Path) -> int:
@@ -51,12 +46,7 @@ def write_quarantine(report: CheckReport, manifest: Manifest, path: Path) -> int
 def without_quarantined(
     manifest: Manifest, path: Path, *, notice: Callable[[str], None] | None = None
 ) -> Manifest:
-    """Leave out the images that a quarantine list names.
-
-    A relative name starts from the data, or else from the folder of the data, of the list, or the
-    current one; the first that gives an image of the data counts. Files are compared by their
-    resolved path. The split matters only for an image that is in several splits, so a list made of
-    unsplit data stays valid however the data is split later.
+    """Leave out the images that a quarantine list names, as `find_listed` finds them.
 
     Args:
         manifest: the data.
@@ -66,59 +56,17 @@ def without_quarantined(
         data (then it belongs to other data).
     """
     rows = _rows(path)
-    known = _places(manifest)
-    wanted: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
-    unknown: list[str] = []
-    for name, split, candidates in _candidates(manifest, path, rows):
-        key = next((candidate for candidate in candidates if candidate in known), None)
-        if key is None:
-            unknown.append(name)
-            continue
-        for place in known[key]:
-            wanted[place].add(split)
-    bad = {
-        place
-        for places in known.values()
-        for place in places
-        if place in wanted
-        and (len({split for split, _ in places}) == 1 or wanted[place] & {place[0], ""})
-    }
+    found = find_listed(manifest, path, rows)
+    bad = {place for places in found for place in places or ()}
     if rows and not bad:
         raise DataError(
             f"{path}: none of its {plural(len(rows), 'image')} is in {manifest.name}. Give the "
             "list made for this data."
         )
+    unknown = [name for (name, _), places in zip(rows, found, strict=True) if places is None]
     if unknown and notice is not None:
-        shown = ", ".join(shortened(printable(name), 80) for name in unknown[:3])
-        more = f" and {len(unknown) - 3:,} more" if unknown[3:] else ""
-        notice(
-            f"{printable(str(path))}: {len(unknown):,} of its {len(rows):,} names "
-            f"{'is' if len(unknown) == 1 else 'are'} not in the data: {shown}{more}"
-        )
+        notice(unknown_names(path, unknown, len(rows)))
     return without_places(manifest, bad)
-
-
-def relative_name(part: Split, index: int, root: Path | None) -> str:
-    """Return the name of an image in a quarantine list.
-
-    It is relative to the folder of the data; images from elsewhere keep their full path.
-
-    Args:
-        root: as `data_root` returns it.
-    """
-    ref = part.ref(index)
-    if root is None or not isinstance(part.store, FileStore):
-        return str(ref)
-    path = ref.path.absolute()
-    near = path.is_relative_to(root.absolute())
-    name = str(path.relative_to(root.absolute()) if near else path)
-    return name if ref.row is None else f"{name} row {ref.row}"
-
-
-def data_root(manifest: Manifest) -> Path | None:
-    """Return the folder of the data: that of the first split whose images are files."""
-    stores = (split.store for split in manifest.splits.values())
-    return next((store.root for store in stores if isinstance(store, FileStore)), None)
 
 
 def _rows(path: Path) -> list[tuple[str, str]]:
@@ -132,38 +80,3 @@ def _rows(path: Path) -> list[tuple[str, str]]:
             f"{path}: not a quarantine list ({error}). It needs the columns name and split."
         ) from error
     return [(name, split) for name, split in rows if name]
-
-
-def _places(manifest: Manifest) -> _Places:
-    """Images of the data by resolved path and row; those that are not files by their name."""
-    places: _Places = defaultdict(list)
-    for name, split in manifest.splits.items():
-        store = split.store
-        if not isinstance(store, FileStore):
-            for index in range(len(split)):
-                places[split.name_of(index), None].append((name, index))
-            continue
-        paths = resolved(store.root, store.paths)
-        for index, position in enumerate(split.positions):
-            row = int(store.row[position])
-            key = (paths[int(store.file[position])], None if row < 0 else row)
-            places[key].append((name, index))
-    return places
-
-
-def _candidates(
-    manifest: Manifest, path: Path, rows: list[tuple[str, str]]
-) -> Iterator[tuple[str, str, list[tuple[str, int | None]]]]:
-    """Yield each row with the images that its name can mean, the likeliest first."""
-    stores = [s.store for s in manifest.splits.values() if isinstance(s.store, FileStore)]
-    roots = dict.fromkeys(store.root.absolute() for store in stores)
-    bases = [*roots, *(root.parent for root in roots), path.absolute().parent, Path.cwd()]
-    files, numbers = [], []
-    for name, _ in rows:
-        match = _ROW.fullmatch(name)
-        files.append(match["file"] if match else name)
-        numbers.append(int(match["row"]) if match else None)
-    found = [resolved(base, files) for base in dict.fromkeys(bases)]
-    for position, (name, split) in enumerate(rows):
-        keys = [(paths[position], numbers[position]) for paths in found]
-        yield name, split, [(name, None), *keys]

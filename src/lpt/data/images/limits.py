@@ -19,6 +19,7 @@ __all__ = [
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
     "MAX_SCANS",
+    "MAX_SIDE",
     "check_memory",
     "check_pixels",
     "check_stored",
@@ -27,6 +28,9 @@ __all__ = [
 
 MAX_PIXELS = 178_956_970 // 2
 """Largest width * height by default."""
+
+MAX_SIDE = 2**17
+"""Largest width and height: Pillow keeps a pointer of 8 bytes for every row."""
 
 MAX_FILE_BYTES = 512_000_000
 """Largest image file in bytes."""
@@ -58,7 +62,16 @@ def pixel_limit(given: int | None = None) -> int:
 
 
 def check_pixels(name: str, width: int, height: int, limit: int) -> None:
-    """Check the pixels of an image against the limit. Raises: ImageError naming how to raise it."""
+    """Check the sides and the pixels of an image.
+
+    Raises: ImageError; for the pixels, it names how to raise the limit.
+    """
+    if max(width, height) > MAX_SIDE:
+        raise ImageError(
+            f"{name}: {width} x {height} pixels: no side may have more than {MAX_SIDE:,}. "
+            "Cut the image into pieces.",
+            "too-large",
+        )
     if width * height > limit:
         raise ImageError(
             f"{name}: {width} x {height} pixels exceed the limit of {limit:,}. "

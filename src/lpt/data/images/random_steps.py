@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import torch
 from PIL import Image
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional
 
 __all__ = ["RandomFlip", "RandomResizedCrop", "RandomStep"]
 
@@ -36,27 +34,18 @@ class RandomResizedCrop(RandomStep):
     Attributes:
         size: height and width of the result in pixels.
         scale: smallest and largest share of the image's area that the crop covers.
-        interpolation: of the resize.
+        resample: filter of the resize.
     """
 
     size: int
     scale: tuple[float, float]
-    interpolation: InterpolationMode
+    resample: Image.Resampling
 
     def __call__(self, image: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
         """Crop and resize one image."""
         left, top, width, height = self._box(*image.size, generator)
-        cropped: Image.Image = functional.resized_crop(
-            image,
-            top,
-            left,
-            height,
-            width,
-            size=[self.size, self.size],
-            interpolation=self.interpolation,
-            antialias=True,
-        )
-        return cropped
+        crop = image.crop((left, top, left + width, top + height))
+        return crop.resize((self.size, self.size), self.resample)
 
     def _box(
         self, width: int, height: int, generator: torch.Generator | None

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import InterpolationMode, v2
 
+from lpt.data.images.pixel_steps import CenterCrop, Resize, ToTensor
 from lpt.data.images.random_steps import RandomFlip, RandomResizedCrop, RandomStep
 from lpt.errors import ConfigError
 
@@ -78,7 +78,7 @@ def train_transform(
     if not 0 <= flip <= 1:
         raise ConfigError(f"flip {flip}: choose a probability between 0 and 1.")
     crop = RandomResizedCrop(_size(size), scale, _mode(interpolation))
-    steps = (crop, RandomFlip(flip), *_to_tensor(mean, std))
+    steps = (crop, RandomFlip(flip), _to_tensor(mean, std))
     return Transform(steps, decode_target=math.ceil(size / math.sqrt(scale[0])))
 
 
@@ -114,16 +114,15 @@ def eval_transform(
         raise ConfigError(f"resize rule {rule!r}: choose one of {', '.join(RESIZE_RULES)}.")
     if resize < _size(size):
         raise ConfigError(f"resize {resize} is smaller than the input of {size} pixels.")
-    shape = [resize, resize] if rule == "squash" else [resize]
-    fit = v2.Resize(shape, interpolation=_mode(interpolation), antialias=True)
-    steps: list[Callable[..., Any]] = [fit, v2.CenterCrop(size)]
+    fit = Resize(resize, rule == "squash", _mode(interpolation))
+    steps: list[Callable[..., Any]] = [fit, CenterCrop(size)]
     if rule == "short-side":
         steps.insert(0, _Shorten())
     if border:
         steps.insert(0, _Trim(border))
     if corruption is not None:
         steps.append(corruption)
-    steps += _to_tensor(mean, std)
+    steps.append(_to_tensor(mean, std))
     # Decode at least twice the pixels needed, so that the antialiased resize decides the result.
     # A border is counted in stored pixels, so images with one are decoded at full size.
     target = None if border else 2 * resize
@@ -160,16 +159,12 @@ class _Trim:
         return image.crop((self.pixels, self.pixels, width - self.pixels, height - self.pixels))
 
 
-def _to_tensor(mean: Sequence[float], std: Sequence[float]) -> list[v2.Transform]:
+def _to_tensor(mean: Sequence[float], std: Sequence[float]) -> ToTensor:
     if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
         raise ConfigError(
             f"mean {list(mean)}, std {list(std)}: give three numbers each, std above 0."
         )
-    return [
-        v2.PILToTensor(),
-        v2.ToDtype(torch.float32, scale=True),
-        v2.Normalize(list(mean), list(std)),
-    ]
+    return ToTensor((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
 
 
 def _size(size: int) -> int:
@@ -178,8 +173,8 @@ def _size(size: int) -> int:
     return size
 
 
-def _mode(name: str) -> InterpolationMode:
+def _mode(name: str) -> Image.Resampling:
     modes = ("nearest", "bilinear", "bicubic", "lanczos")
     if name not in modes:
         raise ConfigError(f"interpolation {name!r}: choose one of {', '.join(modes)}.")
-    return InterpolationMode(name)
+    return Image.Resampling[name.upper()]

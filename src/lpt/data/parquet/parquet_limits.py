@@ -14,7 +14,7 @@ from lpt.files.regular_files import open_regular, size_text
 
 __all__ = ["FileState", "check_total", "check_unchanged", "file_state", "read_bounded"]
 
-_FREE = 64 * 2**20
+_FREE = 16 * 2**20
 _TIMES = 20
 """Most bytes that are decoded from a file: a fixed number, and a multiple of its size."""
 
@@ -69,6 +69,7 @@ def read_bounded(
     *,
     group: int | None = None,
     state: FileState | None = None,
+    decoded: int = 0,
 ) -> Any:
     """Read columns as a table.
 
@@ -78,8 +79,9 @@ def read_bounded(
         columns: addresses of columns.
         group: a row group, whose values may be large, such as images; None for all.
         state: of the file when it was opened; None for as it is now.
+        decoded: bytes that were decoded from other row groups of the file.
     Raises: DataError if the file is damaged, was changed since it was opened, or would decode to
-        more than 64 MB and 20 times its size.
+        more than 16 MB and 20 times its size, together with `decoded`.
     """
     import pyarrow as pa
 
@@ -93,7 +95,7 @@ def read_bounded(
         )
     check_total(path, now, _stated(file, groups, columns))  # the footer may lie, but need not
     _check_pages(file, path, now, groups, columns)
-    pieces, total = [], 0
+    pieces, total = [], decoded
     try:
         for piece in file.iter_batches(
             batch_size=_BATCH if group is None else _IMAGE_BATCH,

@@ -16,7 +16,6 @@ import numpy as np
 from lpt.data.parquet.parquet_footer import read_footer
 from lpt.data.parquet.parquet_limits import (
     FileState,
-    check_total,
     check_unchanged,
     file_state,
     read_bounded,
@@ -56,7 +55,7 @@ def open_parquet(path: Path) -> Any:
     try:
         # Not mapped: a file that is cut off while it is mapped would end the process.
         file = pq.ParquetFile(path, memory_map=False, **footer.limits)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeError, pa.ArrowException) as error:
         raise DataError(
             f"{path}: not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
             "Download it again."
@@ -198,13 +197,13 @@ class RowGroupReader:
             return self._groups[key]
         file, _, column = self._files[path]
         state = self._states[path]
-        table = read_bounded(file, path, [column], group=group, state=state)
+        sizes = self._sizes.setdefault(path, {})
+        before = sum(size for one, size in sizes.items() if one != group)
+        table = read_bounded(file, path, [column], group=group, state=state, decoded=before)
         values = table.column(0).combine_chunks()
         if pa.types.is_struct(values.type):
             values = values.field("bytes")
-        sizes = self._sizes.setdefault(path, {})
         sizes[group] = values.nbytes
-        check_total(path, state, sum(sizes.values()))
         self._groups[key] = values
         self._held += values.nbytes
         while self._held > self.max_bytes and len(self._groups) > 1:

@@ -1,33 +1,18 @@
 """What may be said in public about the data of a run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from lpt.data.sources.data_string import parse_spec
 from lpt.data.sources.paths import local_path
 from lpt.errors import LptError
+from lpt.task.hub.model_card import DataFacts
 from lpt.training.run.run_data import data_of_run
 from lpt.training.run.run_folder import RunFolder
 
-__all__ = ["DataFacts", "data_facts"]
+__all__ = ["data_facts"]
 
 _HUB = "hf:"
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """The data of a run.
-
-    Attributes:
-        name: its name; of a local folder or file, the last part of the path. "" if not known.
-        hub_name: its name on the hub; None for other data.
-        test_images: number of test images; None if the data is not at hand.
-    """
-
-    name: str = ""
-    hub_name: str | None = None
-    test_images: int | None = None
 
 
 def data_facts(run: Path, class_names: Sequence[str]) -> DataFacts:

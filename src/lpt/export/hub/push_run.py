@@ -3,24 +3,19 @@
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import CommitOperationAdd, HfApi
 
 from lpt.arguments import path_text
-from lpt.errors import ParameterError, RunError, TaskFileError
+from lpt.errors import ParameterError, RunError
 from lpt.export.hub.data_facts import data_facts
-from lpt.export.hub.model_card import base_model, model_card
-from lpt.export.public_spec import public_spec
-from lpt.files.regular_files import read_regular
-from lpt.files.tensor_files import TensorFile, tensor_bytes
-from lpt.task.hub_files import TASK_FILE
-from lpt.task_file import LIMITS, read_spec
-from lpt.task_spec import TaskSpec
+from lpt.task.hub.model_card import model_card
+from lpt.task.hub.repository_files import CONFIG, public_task, repository_files
 
-__all__ = ["Published", "push_run", "repository_files"]
+__all__ = ["Published", "push_run", "run_files"]
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
@@ -66,14 +61,14 @@ def push_run(
     if _NAME.fullmatch(repository) is None:
         raise ParameterError(f"`repository` {repository}: write USER/NAME.")
     path = Path(path_text("run", run))
-    files = repository_files(path, repository, license=license)
+    files = run_files(path, repository, license=license)
     api = HfApi()
     try:
         api.create_repo(repository, private=private, exist_ok=True)
         done = api.create_commit(
             repository,
             [CommitOperationAdd(name, content) for name, content in files.items()],
-            commit_message=message or f"Task {json.loads(files['config.json'])['name']}",
+            commit_message=message or f"Task {json.loads(files[CONFIG])['name']}",
         )
     except Exception as error:  # the hub's client does not wrap the errors of its transports
         reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -83,43 +78,14 @@ def push_run(
     return Published(repository, done.oid, done.commit_url)
 
 
-def repository_files(
-    run: Path,
-    repository: str,
-    *,
-    license: str | None = None,
-) -> dict[str, bytes]:
-    """Return the files of a repository by name.
+def run_files(run: Path, repository: str, *, license: str | None = None) -> Mapping[str, bytes]:
+    """Return the files of a repository by name, with a card that also names the data of the run.
 
-    `config.json` holds the metadata of the task file; `adapter_config.json` names the backbone and
-    the hash of its weights, as adapters do on the hub.
+    Args:
+        run: run folder or task file.
+        repository, license: as in `push_run`.
+    Raises: TaskFileError if there is no task, or it is damaged.
     """
-    file = run / TASK_FILE if run.is_dir() else run
-    spec = read_spec(file)
-    public = public_spec(spec)
-    content = read_regular(file, LIMITS.file_bytes, error=TaskFileError)
-    if public != spec:
-        with TensorFile(file, LIMITS, TaskFileError) as held:
-            metadata = {**held.metadata, "spec": public.model_dump_json()}
-            content = tensor_bytes(held.read_all(), metadata)
-    card = model_card(public, repository, data_facts(run, spec.class_names), license=license)
-    return {
-        TASK_FILE: content,
-        "config.json": _json({"library_name": "lpt", **public.model_dump(mode="json")}),
-        "adapter_config.json": _json(_adapter(public)),
-        "README.md": card.encode(),
-    }
-
-
-def _adapter(spec: TaskSpec) -> dict[str, Any]:
-    return {
-        "peft_type": "LPT",
-        "task_type": "IMAGE_CLASSIFICATION",
-        "base_model_name_or_path": base_model(spec) or spec.backbone.name,
-        "lpt_backbone": spec.backbone.name,
-        "backbone_sha256": spec.backbone.sha256,
-    }
-
-
-def _json(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    spec, content = public_task(run)
+    card = model_card(spec, repository, data_facts(run, spec.class_names), license=license)
+    return repository_files(spec, content, card)

@@ -53,7 +53,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         408: "The body arrived too slowly.",
         413: "The body, or an image in it, is too large.",
         415: "Unsupported type or encoding of the body.",
-        422: "An image cannot be read, or a value is out of range.",
+        422: "An image cannot be read, a parameter is unknown, or a value is out of range.",
         429: "The queue is full; retry after the seconds in Retry-After.",
         503: "The task or the server is not available.",
         504: "The deadline of the request passed before it was computed.",

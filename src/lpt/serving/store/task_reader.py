@@ -13,6 +13,7 @@ from lpt.files.regular_files import read_regular, size_text
 from lpt.serving.engine import Engine, Query
 from lpt.serving.task_tables import TaskTables, build_tables, table_bytes
 from lpt.task_file import LIMITS, TaskSpec, read_spec, read_task
+from lpt.task_records import MatchMode
 
 __all__ = ["TaskContent", "TaskReader"]
 
@@ -41,10 +42,14 @@ class TaskReader:
         engine: which the tasks must fit, and which runs their probe images.
         most_bytes: largest file, and largest tables.
         accuracy: share of correct predictions that the threshold of a task is chosen for.
+        match: how prompts are matched; None for each task's own.
     """
 
-    def __init__(self, engine: Engine, most_bytes: int, accuracy: float) -> None:
+    def __init__(
+        self, engine: Engine, most_bytes: int, accuracy: float, match: MatchMode | None = None
+    ) -> None:
         self._engine, self._most, self._accuracy = engine, most_bytes, accuracy
+        self._match = match
 
     def check_header(self, path: Path) -> None:
         """Check the metadata of a file. Raises: TaskFileError, BackboneError."""
@@ -78,7 +83,7 @@ class TaskReader:
         if sha256 == passed and not again:
             return None
         view, spec, tensors = read_task(Path(name), self._choose, data)
-        tables = build_tables(view, spec, tensors)
+        tables = build_tables(view, spec, tensors, self._match)
         if sha256 != passed:
             self._probe(name, tables)
         return TaskContent(sha256, spec, tables, self._threshold(path, sha256))

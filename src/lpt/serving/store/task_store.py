@@ -44,7 +44,7 @@ class TaskStore:
         self, files: TaskFiles, engine: Engine, settings: ServingSettings, observer: Observer
     ) -> None:
         self._files, self._engine, self._observer = files, engine, observer
-        self._reader = TaskReader(engine, settings.memory_bytes, settings.accuracy)
+        self._reader = TaskReader(engine, settings.memory_bytes, settings.accuracy, settings.match)
         self._lock = threading.Lock()
         self._entries: dict[str, TaskEntry] = {}
         self._residence = Residence(self._lock, engine.device, settings, observer)

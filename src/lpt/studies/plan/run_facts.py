@@ -58,6 +58,9 @@ RUN_FACTS: Mapping[str, Fact] = {
     "compile": Fact("compile", "auto"),
     "data.many_above": Fact("many-shot above", 100),
     "data.few_below": Fact("few-shot below", 20),
+    "data.unlabelled": Fact("unlabelled images", None),
+    "pseudo_labels.alpha": Fact("alpha of pseudo-labels", 0.33),
+    "pseudo_labels.min_probability": Fact("least probability of pseudo-labels", 0.5),
     "augment.crop_scale": Fact("crop scale", (0.4, 1.0)),
     "augment.flip": Fact("flip probability", 0.5),
     "augment.mixup": Fact("Mixup alpha", 0.0),
@@ -69,6 +72,7 @@ RUN_FACTS: Mapping[str, Fact] = {
     "prompts.top_k": Fact("group prompts per image", 2),
     "prompts.key_init": Fact("key initialization", "queries"),
     "prompts.group_init": Fact("group prompt initialization", "shared"),
+    "prompts.match": Fact("matching", "exact"),
     "adapters.width": Fact("adapter width", 0),
     "adapters.scale": Fact("adapter scale", 0.1),
     "adapters.train_scale": Fact("adapter scale trained", False),
@@ -115,6 +119,7 @@ RUN_SETTINGS_ELSEWHERE: Mapping[str, str] = {
     "data.test_fraction": _IMAGES,
     "data.group_by": _IMAGES,
     "data.bad_images": _IMAGES,
+    "data.corrections": _IMAGES,
 }
 """Settings that are in every key in another form, named here.
 

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lpt.errors import ParameterError
+from lpt.task.class_limits import check_class_names
 from lpt.task.class_names import class_index
 from lpt.task.editing.task_parts import TaskParts
-from lpt.task_spec import check_class_names
 
 __all__ = [
     "append_class",

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from weakref import WeakValueDictionary
 
 import torch
@@ -19,10 +19,11 @@ from lpt.task.class_prior import adjust_predictions
 from lpt.task.exported.input_file import graph_path, read_inputs
 from lpt.task.exported.onnx_file import read_onnx
 from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
-from lpt.task.exported.path_kinds import is_input_file
 from lpt.task.inference.image_inputs import Images
 from lpt.task.inference.run_split import run_split
+from lpt.task.path_kinds import is_input_file
 from lpt.task.trained_task import Floats, Task
+from lpt.task_records import MatchMode
 from lpt.task_spec import TaskSpec
 
 __all__ = ["ExportedTask"]
@@ -47,6 +48,7 @@ class ExportedTask(Task):
         self.spec = spec
         self.path = path
         self.prior = None
+        self.match = "exact"
         self._result = None
 
     def __getattr__(self, name: str) -> Any:
@@ -80,6 +82,19 @@ class ExportedTask(Task):
         classes, top = len(given.spec.class_names), given.spec.top_k
         return cls(OnnxModel(session, given.tensors, classes, top), given.spec, file)
 
+    def forward(self, images: Tensor) -> Output:
+        """Run the graph on transformed images."""
+        return self.onnx.predict(images)
+
+    def with_match(self, match: MatchMode) -> Self:
+        """Refuse all but "exact", which graphs do. Raises: ParameterError."""
+        if match == "exact":
+            return self
+        raise ParameterError(
+            f"`match` {match}: the exported graph {self.path} matches exactly. Load the run it was "
+            "made of."
+        )
+
     def embed(
         self,
         images: Images,
@@ -108,7 +123,7 @@ class ExportedTask(Task):
         check_split(split)
         check_run(batch_size, workers, on_batch)
         found = run_split(
-            model or self.onnx.predict,
+            model or self.forward,
             split,
             transform or self.transform,
             device=torch.device("cpu"),

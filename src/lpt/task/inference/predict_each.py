@@ -10,10 +10,11 @@ __all__ = ["each_or_error"]
 
 Inputs = tuple[ImageInput, ...]
 Found = TypeVar("Found")
+Item = TypeVar("Item")
 
 
 def each_or_error(
-    predict: Callable[[Inputs, int], list[Found]], inputs: Inputs, workers: int
+    predict: Callable[[tuple[Item, ...], int], list[Found]], inputs: tuple[Item, ...], workers: int
 ) -> Iterator[Found | DataError]:
     """Yield the prediction of each image in order, or the error of one that cannot be read.
 

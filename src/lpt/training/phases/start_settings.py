@@ -7,7 +7,7 @@ from typing import Any
 from lpt.backbones.named_by_file import check_named
 from lpt.errors import ConfigError
 from lpt.files.made_here import is_marked
-from lpt.task.exported.path_kinds import HUB_PREFIX
+from lpt.task.path_kinds import HUB_PREFIX
 from lpt.task_spec import read_spec
 
 __all__ = ["start_settings", "task_file_of"]
@@ -20,7 +20,7 @@ def task_file_of(task: str | os.PathLike[str]) -> Path:
     """
     name = os.fspath(task)
     if name.startswith(HUB_PREFIX):
-        from lpt.task.hub_files import fetch_task  # slow to import
+        from lpt.task.hub.hub_files import fetch_task  # slow to import
 
         return fetch_task(name)
     path = Path(task)

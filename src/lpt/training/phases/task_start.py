@@ -147,7 +147,8 @@ class TaskStart:
                 )
 
     def _prompts(self, model: LongTailedPromptModel) -> dict[str, Tensor]:
-        names = [name for name in self.parts.tensors if name != "classifier"]
+        tensors = self.parts.tensors
+        names = [n for n in tensors if n != "classifier" and not n.startswith("early_")]
         return {name: model.get_parameter(PARAMETERS[name]) for name in names}
 
     def _started(self, phase: Phase) -> Phase:

@@ -75,7 +75,12 @@ def shared_validation(
 
 
 def shared_features(
-    context: TrainingContext, encode: Callable[[Tensor], Tensor], split: Split, task: str
+    context: TrainingContext,
+    encode: Callable[[Tensor], Tensor],
+    split: Split,
+    task: str,
+    *,
+    exact: bool = False,
 ) -> Float[Tensor, "n D"]:
     """Compute features in all processes (arguments of `TrainingContext.features`).
 
@@ -83,10 +88,10 @@ def shared_features(
     """
     group = context.group
     if group.size == 1:
-        return context.features(encode, split, task)
+        return context.features(encode, split, task, exact=exact)
     own, part = share_of_images(group, len(split)), dict[str, np.ndarray]()
     if own:
-        rows = context.features(encode, split.take(np.array(own)), task)
+        rows = context.features(encode, split.take(np.array(own)), task, exact=exact)
         part = {"rows": rows.numpy()}
     parts = [load(data) for data in group.to_main(save(part))]
     whole = group.tensors_of_main(

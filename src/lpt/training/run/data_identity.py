@@ -9,10 +9,23 @@ from lpt.data.manifest import Manifest
 from lpt.errors import DataError
 from lpt.files.regular_files import open_regular
 
-__all__ = ["IMAGE_SIZES", "IMAGE_TIMES", "data_identity", "files_identity", "labels_digest"]
+__all__ = [
+    "IMAGE_SIZES",
+    "IMAGE_TIMES",
+    "data_identity",
+    "files_identity",
+    "labels_digest",
+    "run_identity",
+]
 
 IMAGE_SIZES, IMAGE_TIMES = "image sizes", "image times"
 """Fingerprints of image files that tell, without reading them, that some were replaced."""
+
+
+def run_identity(data: Manifest, *, content: bool = False) -> dict[str, Any]:
+    """Return everything about the data that a run records, also what its corrections changed."""
+    facts = {**data_identity(data, content=content), **files_identity(data)}
+    return facts if data.corrections is None else {**facts, "corrections": str(data.corrections)}
 
 
 def data_identity(data: Manifest, *, content: bool = False) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """The data of a run, opened the same way every time."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from lpt.backbones import FrozenViT, load_backbone
 from lpt.config import DataConfig, RunConfig
 from lpt.data.check.check_result import check_data
+from lpt.data.check.corrections import with_corrections
 from lpt.data.check.findings import Limits
 from lpt.data.check.policy import POLICIES, apply_policy, spoiling_images
 from lpt.data.check.quarantine import without_quarantined
@@ -22,6 +24,7 @@ from lpt.escape import printable, shell_command
 from lpt.files.atomic_files import cache_folder
 from lpt.files.regular_files import is_file
 from lpt.progress import Reporter, SilentReporter, plural, shown
+from lpt.random_streams import Stream, random_stream
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.run_origin import check_names
@@ -29,19 +32,38 @@ from lpt.training.run.run_origin import check_names
 __all__ = [
     "anchored_config",
     "check_place",
+    "configured_backbone",
     "data_of_run",
     "left_out_of_run",
     "open_configured",
     "source_of_run",
+    "validation_subset",
 ]
 
 
 def anchored_config(config: RunConfig) -> RunConfig:
-    """Return a configuration whose local data and quarantine list have absolute paths."""
-    settings, bad = {"data.source": anchored(config.data.source)}, config.data.bad_images
-    if bad is not None and bad not in POLICIES and path_exists(bad):
-        settings["data.bad_images"] = str(Path(bad).expanduser().absolute())
+    """Return a configuration whose local data and lists of images have absolute paths."""
+    settings = {"data.source": anchored(config.data.source)}
+    for name in ("bad_images", "corrections", "unlabelled"):
+        path = getattr(config.data, name)
+        if path is not None and path not in POLICIES and path_exists(path):
+            settings[f"data.{name}"] = str(Path(path).expanduser().absolute())
     return config.changed(settings)
+
+
+def configured_backbone(config: RunConfig) -> FrozenViT:
+    """Load the backbone of a configuration. Raises: BackboneError if it cannot be loaded."""
+    return load_backbone(
+        config.backbone, image_size=config.image_size, layer_norm_eps=config.layer_norm_eps
+    )
+
+
+def validation_subset(split: Split, most: int, seed: int) -> Split:
+    """Draw at most `most` validation images, the same in every epoch, in the split's order."""
+    if len(split) <= most:
+        return split
+    chosen = random_stream(seed, Stream.VALIDATION_SUBSET).permutation(len(split))[:most]
+    return split.take(np.sort(chosen))
 
 
 def check_place(run: str | Path, config: RunConfig) -> None:
@@ -63,17 +85,19 @@ def open_configured(
     class_names: Sequence[str] | None = None,
     reporter: Reporter | None = None,
 ) -> Manifest:
-    """Open the data of a configuration, without the images that it excludes.
+    """Open the data of a configuration, corrected, without the images that it excludes.
 
     With `data.bad_images` "error" or "skip", every image is read first (results are cached by
-    content); a path excludes the images of that quarantine list.
+    content); a path excludes the images of that quarantine list. `data.corrections` is applied
+    first, so that a label that was corrected contradicts no other.
 
     Args:
         class_names: class names of the trained task, if the data was trained on before. Its images
             were checked then, so "error" does not read them again.
         reporter: receives the progress of the check.
     Raises: DataError naming data that cannot be opened or, with "error", bad images; ParameterError
-        if `data.bad_images` is neither a policy nor an existing list.
+        if `data.bad_images` is neither a policy nor an existing list, or `data.corrections` no
+        list.
     """
     settings = config.data
     data = open_data(
@@ -87,6 +111,9 @@ def open_configured(
     if settings.max_pixels is not None:
         limited = {k: replace(v, max_pixels=settings.max_pixels) for k, v in data.splits.items()}
         data = replace(data, splits=limited)
+    progress = reporter or SilentReporter()
+    if settings.corrections is not None:
+        data = _corrected(data, settings.corrections, progress)
     policy = settings.bad_images
     if policy is None or (policy == "error" and class_names is not None):
         return data
@@ -99,12 +126,11 @@ def open_configured(
                 f"`bad_images` {policy}: {fault}. Give {', '.join(POLICIES)} or a quarantine "
                 f"list. To write one: {listing}"
             )
-        told = (reporter or SilentReporter()).message
-        kept = without_quarantined(data, path, notice=lambda text: told(f"note      {text}"))
+        kept = without_quarantined(data, path, notice=_noting(progress))
         left_out = plural(_size(data) - _size(kept), "image")
-        told(f"left out  {left_out} of the data ({printable(str(path))})")
+        progress.message(f"left out  {left_out} of the data ({printable(str(path))})")
         return kept
-    return _checked(data, settings, policy, reporter or SilentReporter())
+    return _checked(data, settings, policy, progress)
 
 
 def data_of_run(
@@ -157,6 +183,21 @@ def left_out_of_run(run: str | Path, data: Manifest) -> tuple[Split, ...]:
         used = data.splits[name].positions if name in data.splits else ()
         parts.append(split.take(np.flatnonzero(~np.isin(split.positions, used))))
     return tuple(part for part in parts if len(part))
+
+
+def _corrected(data: Manifest, given: str, reporter: Reporter) -> Manifest:
+    path = Path(given).expanduser()
+    if not is_file(path):
+        raise ParameterError(
+            f"`corrections` {given}: no such file. Give the list that `lpt review` writes."
+        )
+    corrected = with_corrections(data, path, notice=_noting(reporter))
+    reporter.message(f"corrected {corrected.corrections} ({printable(str(path))})")
+    return corrected
+
+
+def _noting(reporter: Reporter) -> Callable[[str], None]:
+    return lambda text: reporter.message(f"note      {text}")
 
 
 def _size(data: Manifest) -> int:

@@ -19,14 +19,17 @@ from lpt.files.made_here import is_marked
 
 __all__ = ["BACKBONE", "check_names", "named_places"]
 
-BACKBONE, DATA, BAD_IMAGES = "backbone", "data", "bad images"
+BACKBONE, DATA, UNLABELLED = "backbone", "data", "unlabelled images"
+BAD_IMAGES, CORRECTIONS = "bad images", "corrections"
 
 
 def named_places(config: RunConfig) -> dict[str, str]:
     """Return what a configuration names outside its folder, by use."""
-    bad = config.data.bad_images
     names = {BACKBONE: config.backbone, DATA: config.data.source}
-    return names if bad is None or bad in POLICIES else {**names, BAD_IMAGES: bad}
+    bad = config.data.bad_images
+    lists = {BAD_IMAGES: None if bad in POLICIES else bad, CORRECTIONS: config.data.corrections}
+    lists[UNLABELLED] = config.data.unlabelled
+    return {**names, **{use: path for use, path in lists.items() if path is not None}}
 
 
 def check_names(
@@ -68,4 +71,6 @@ _REASONS: Mapping[str, Callable[[str], str]] = {
     BACKBONE: reason_to_ask,
     DATA: _reason_of_data,
     BAD_IMAGES: lambda _: "is a path",
+    CORRECTIONS: lambda _: "is a path",
+    UNLABELLED: lambda _: "is a path",
 }

@@ -6,6 +6,7 @@ from lpt.escape import printable
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task.run_result import Summary
 from lpt.task_file import BackboneRecord, TaskSpec
+from lpt.task_records import EarlyRecord
 from lpt.training.run.task_calibration import TaskCalibration
 from lpt.training.run.training_context import TrainingContext
 
@@ -19,6 +20,7 @@ def task_metadata(
     *,
     calibration: TaskCalibration,
     metrics: Mapping[str, Mapping[str, Summary]],
+    early: EarlyRecord | None = None,
 ) -> TaskSpec:
     """Collect the metadata of a trained task.
 
@@ -27,6 +29,7 @@ def task_metadata(
         model: its `phases` says whether the task has group prompts.
         calibration: measured on validation images.
         metrics: by phase and split, as in `Result.metrics`.
+        early: of the map of early matching, if the task has one.
     """
     backbone, shape = context.backbone.spec, model.shape
     record = {field: getattr(backbone, field) for field in BackboneRecord.model_fields}
@@ -49,6 +52,8 @@ def task_metadata(
         prior_power=calibration.prior_power,
         validation=calibration.validation,
         history=context.history,
+        match="exact" if early is None else context.config.prompts.match,
+        early=early,
         metrics={
             phase: {split: dict(summary) for split, summary in scores.items()}
             for phase, scores in metrics.items()

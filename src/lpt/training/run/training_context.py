@@ -5,18 +5,21 @@ Phases and baselines get the same images in the same order through the same tran
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from lpt.backbones import FrozenViT, load_backbone
+from lpt.backbones import FrozenViT
 from lpt.config import RunConfig
 from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform, eval_transform, train_transform
+from lpt.data.joined_store import join_splits
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.manifest import Manifest, Split
 from lpt.data.sampling import sample_per_class
@@ -26,14 +29,18 @@ from lpt.evaluation.inference import predict
 from lpt.losses import check_loss
 from lpt.machine.group.process_group import ALONE, ProcessGroup
 from lpt.progress import Reporter
-from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
+from lpt.task.class_limits import check_class_names
 from lpt.task_records import TaskEdit
-from lpt.task_spec import check_class_names
 from lpt.training.engine.stage import Inputs
 from lpt.training.run.data_identity import labels_digest
 from lpt.training.run.device_setup import default_workers, make_accelerator
-from lpt.training.run.run_data import anchored_config, open_configured
+from lpt.training.run.run_data import (
+    anchored_config,
+    configured_backbone,
+    open_configured,
+    validation_subset,
+)
 from lpt.training.run.run_state import RunState
 
 __all__ = ["TrainingContext"]
@@ -59,8 +66,9 @@ class TrainingContext:
         state: the current `RunState`; `update` replaces it.
         group: as given.
         data: the opened data set.
-        train_split: its training images.
-        counts: (C,) int64 training images per class.
+        train_split: its training images, and those that `extend_training` added.
+        counts: (C,) int64 training images per class of the data.
+        train_counts: (C,) int64 those of `train_split`.
         accelerator: device and precision.
         backbone: the frozen backbone, on the device.
         workers: number of loading processes.
@@ -95,17 +103,11 @@ class TrainingContext:
         self.train_split = self.data.split("train")
         group.check_same(labels_digest(self.data), f"{config.data.source}: training images")
         self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
+        self.train_counts = self.counts
         self.accelerator = make_accelerator(config.precision, device, group)
         name = None
         if backbone is None:
-            backbone = group.one_after_another(
-                partial(
-                    load_backbone,
-                    config.backbone,
-                    image_size=config.image_size,
-                    layer_norm_eps=config.layer_norm_eps,
-                )
-            )
+            backbone = group.one_after_another(partial(configured_backbone, config))
             name = backbone.spec.name
         self.state = RunState.resolved(config, train_images=len(self.train_split), backbone=name)
         self.backbone = backbone.to(self.accelerator.device)
@@ -132,6 +134,17 @@ class TrainingContext:
             config: the new configuration. Data, backbone and device stay as they were opened.
         """
         self.state = RunState(config)
+
+    def extend_training(self, extra: Split, labels: npt.NDArray[np.int64]) -> None:
+        """Train on further images from now on. Scores and metadata keep the counts of the data.
+
+        Args:
+            extra: the images.
+            labels: (n,) their classes.
+        """
+        joined = join_splits(self.data.split("train"), replace(extra, labels=labels))
+        counts = np.bincount(joined.labels, minlength=self.data.num_classes)
+        self.train_split, self.train_counts = joined, torch.from_numpy(counts.astype(np.int64))
 
     @property
     def arithmetic(self) -> dict[str, str]:
@@ -248,19 +261,25 @@ class TrainingContext:
         return evaluate(predictions, self.counts.numpy(), self.groups, self.data.class_names)
 
     def features(
-        self, encode: Callable[[Tensor], Tensor], split: Split, task: str
+        self,
+        encode: Callable[[Tensor], Tensor],
+        split: Split,
+        task: str,
+        *,
+        exact: bool = False,
     ) -> Float[Tensor, "n D"]:
         """Compute features of images transformed for evaluation, as float32 on the CPU.
 
         Args:
             encode: maps images (B, 3, H, H) to features (B, D).
             task: name of this work in progress reports.
+            exact: as for `predict`.
         """
         self.reporter.begin(task, len(split), unit="images")
-        rows = []
+        rows, precision = [], nullcontext if exact else self.autocast
         with torch.inference_mode():
             for batch in self.whole_images(split):
-                with self.autocast():
+                with precision():
                     rows.append(encode(batch.images.to(self.accelerator.device)).float().cpu())
                 self.reporter.advance(len(batch.labels))
         self.reporter.end()
@@ -277,13 +296,7 @@ class TrainingContext:
         split = self.data.splits.get("val")
         if split is None or not len(split):
             return None
-        most = self.config.data.max_val_images
-        if len(split) <= most:
-            return split
-        chosen = random_stream(self.config.seed, Stream.VALIDATION_SUBSET).permutation(len(split))[
-            :most
-        ]
-        return split.take(np.sort(chosen))
+        return validation_subset(split, self.config.data.max_val_images, self.config.seed)
 
     @property
     def evaluation_splits(self) -> dict[str, Split]:

@@ -141,3 +141,12 @@ def test_options_out_of_range_are_named(client):
     assert answer.status_code == 422
     assert "top: " in answer.json()["error"]
     assert "threshold: " in answer.json()["error"]
+
+
+@pytest.mark.parametrize("name", ["treshold", "", "x" * 1000])
+def test_a_parameter_that_a_call_does_not_have_is_named(client, name):
+    answer = client.post(PREDICT, params={name: "0.5"}, content=b"image:0")
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "unknown_parameter"
+    assert f"no parameter {name[:80]!r}. This call has top, threshold" in answer.json()["error"]
+    assert "This call has none" in client.get("/v1/tasks", params={"top": 3}).json()["error"]

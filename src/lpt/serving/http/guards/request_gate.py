@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lpt.serving.http.error_answers import error_response
+from lpt.serving.http.guards.safe_headers import SAFE_HEADERS
 from lpt.serving.http.json_log import log_error, log_event
 
 __all__ = ["HandledRequest", "RequestGate"]
@@ -20,16 +21,6 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PROBES = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
 """Routes that machines ask every few seconds: their successes are not logged."""
-_SAFE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
-"""Of every answer that does not set them itself."""
 
 
 @dataclass(frozen=True)
@@ -137,5 +128,5 @@ class RequestGate:
 def _add_headers(message: Message, request_id: str) -> None:
     headers = MutableHeaders(scope=message)
     headers["X-Request-Id"] = request_id
-    for name, value in _SAFE_HEADERS.items():
+    for name, value in SAFE_HEADERS.items():
         headers.setdefault(name, value)

@@ -5,13 +5,9 @@ from importlib import resources
 
 from fastapi import APIRouter, Response
 
-__all__ = ["PAGE_POLICY", "page_routes"]
+from lpt.serving.http.guards.safe_headers import PAGE_POLICY
 
-PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""What the page may load: its own files, and photos that the user chose."""
+__all__ = ["page_routes"]
 
 _FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),

@@ -3,7 +3,7 @@
 import base64
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from lpt.serving.http.answering import answer_images, best_classes, check_number
@@ -52,9 +52,9 @@ _BODY = request_body(PredictBody, raw=True, multipart=True)
 
 def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
     """Return the routes under /v1."""
-    routes = APIRouter(prefix="/v1", tags=["tasks"])
+    routes = APIRouter(prefix="/v1", tags=["tasks"], dependencies=[Depends(_check_query)])
 
-    @routes.get("/tasks")
+    @routes.get("/tasks", responses={422: ERRORS[422]})
     def list_tasks() -> TaskList:
         """List all tasks."""
         return TaskList(tasks=[_summary(card) for card in tasks.cards()])
@@ -119,6 +119,15 @@ def v1_routes(tasks: ServedTasks, settings: HttpSettings) -> APIRouter:
         return PredictAnswer(task=answers[0].task, predictions=predictions)
 
     return routes
+
+
+def _check_query(request: Request) -> None:
+    """Refuse parameters that a route does not have: a misspelt one would go unnoticed."""
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            there = f"This call has {', '.join(known)}." if known else "This call has none."
+            raise Refusal(422, "unknown_parameter", f"query: no parameter {name[:80]!r}. {there}")
 
 
 def _from_base64(texts: list[str]) -> list[GivenImage]:

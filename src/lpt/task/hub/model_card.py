@@ -1,6 +1,7 @@
 """The model card of a task: metadata for the hub, and text for people."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,10 @@ import yaml
 from lpt.backbones.names import Kind, kind_of_name
 from lpt.escape import markdown_text
 from lpt.evaluation.metric_tables import Column, render_table
-from lpt.export.hub.data_facts import DataFacts
 from lpt.progress import SUMMARY_METRICS
 from lpt.task_spec import TaskSpec
 
-__all__ = ["base_model", "model_card"]
+__all__ = ["DataFacts", "base_model", "model_card"]
 
 SHOWN_CLASSES = 20
 _MEANING = {
@@ -23,6 +23,21 @@ _MEANING = {
     "few": "classes with few training images",
     "macro": "mean over classes",
 }
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The data of a run.
+
+    Attributes:
+        name: its name; of a local folder or file, the last part of the path. "" if not known.
+        hub_name: its name on the hub; None for other data.
+        test_images: number of test images; None if the data is not at hand.
+    """
+
+    name: str = ""
+    hub_name: str | None = None
+    test_images: int | None = None
 
 
 def base_model(spec: TaskSpec) -> str | None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from lpt.export.public_spec import public_spec
+from lpt.task.hub.public_spec import public_spec
 from lpt.task_records import TaskEdit
 
-from ..test_task_file import spec_for
-from ..tiny import backbone_of, write_backbone
+from ...test_task_file import spec_for
+from ...tiny import backbone_of, write_backbone
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 
 from lpt.errors import DataError
-from lpt.task_spec import check_class_names
+from lpt.task.class_limits import check_class_names
 
 
 def test_names_that_fit_pass() -> None:

@@ -1,38 +1,15 @@
-"""The metadata of a task for files that leave this machine."""
+"""The metadata of an exported file."""
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
-from lpt.backbones.names import Kind, kind_of_name
 from lpt.export.onnx_options import Dtype, Form
 from lpt.export.parity import Parity
 from lpt.task import Task
 from lpt.task.exported.onnx_file import ExportRecord, format_version
-from lpt.task_spec import TaskSpec
+from lpt.task.hub.public_spec import public_spec
 
-__all__ = ["export_metadata", "public_spec"]
-
-
-def public_spec(spec: TaskSpec) -> TaskSpec:
-    """Return the metadata without folders of this machine, and without the history of the task.
-
-    A local backbone keeps its file name. The hash of the weights still identifies it, and who loads
-    the task names the file. The history names classes that the task no longer has.
-    """
-    spec = spec.model_copy(update={"history": ()})
-    name = spec.backbone.name
-    drawn = name.removeprefix("random:")
-    prefix, kind = name[: len(name) - len(drawn)], kind_of_name(drawn)
-    if kind is Kind.NAMED_FILE:
-        architecture, _, file = drawn.partition("@")
-        public = f"{architecture}@{Path(file).name}"
-    elif kind in (Kind.FILE, Kind.FOLDER):
-        public = Path(drawn).name or drawn
-    else:
-        return spec
-    backbone = spec.backbone.model_copy(update={"name": prefix + public})
-    return spec.model_copy(update={"backbone": backbone})
+__all__ = ["export_metadata"]
 
 
 def export_metadata(

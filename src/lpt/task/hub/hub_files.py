@@ -47,20 +47,39 @@ def parse_repository(name: str) -> tuple[str, str | None]:
     return match[1], match[2]
 
 
-def fetch_task(name: str) -> Path:
+def fetch_task(
+    name: str,
+    *,
+    token: str | bool | None = None,
+    cache_dir: str | Path | None = None,
+    force_download: bool = False,
+    local_files_only: bool = False,
+) -> Path:
     """Fetch the task file of a repository into the cache of huggingface_hub, and return its path.
 
     Without a connection, or with HF_HUB_OFFLINE, the file in the cache is used.
 
     Args:
         name: hf:USER/NAME, the latest version, or hf:USER/NAME@REVISION.
+        token, cache_dir, force_download, local_files_only: as in `hf_hub_download`.
     Raises: TaskFileError if there is no such repository, revision or file, if it may not be read,
         if it is too large, or if the download is damaged.
     """
     repository, revision = parse_repository(name)
     try:
-        _check_size(name, repository, revision)
-        file = Path(hf_hub_download(repository, TASK_FILE, revision=revision))
+        if not (local_files_only or constants.HF_HUB_OFFLINE):
+            _check_size(name, repository, revision, token, cache_dir)
+        file = Path(
+            hf_hub_download(
+                repository,
+                TASK_FILE,
+                revision=revision,
+                token=token,
+                cache_dir=cache_dir,
+                force_download=force_download,
+                local_files_only=local_files_only,
+            )
+        )
     except LocalEntryNotFoundError as error:
         raise _unreachable(name, error) from error
     except RevisionNotFoundError as error:
@@ -79,12 +98,17 @@ def fetch_task(name: str) -> Path:
     return _verified(name, file)
 
 
-def _check_size(name: str, repository: str, revision: str | None) -> None:
-    if constants.HF_HUB_OFFLINE:
-        return
-    cached = try_to_load_from_cache(repository, TASK_FILE, revision=revision)
+def _check_size(
+    name: str,
+    repository: str,
+    revision: str | None,
+    token: str | bool | None,
+    cache_dir: str | Path | None,
+) -> None:
+    cached = try_to_load_from_cache(repository, TASK_FILE, cache_dir=cache_dir, revision=revision)
+    url = hf_hub_url(repository, TASK_FILE, revision=revision)
     try:
-        facts = get_hf_file_metadata(hf_hub_url(repository, TASK_FILE, revision=revision))
+        facts = get_hf_file_metadata(url, token=token)
     except (EntryNotFoundError, GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError):
         raise
     except Exception:

@@ -1,0 +1,136 @@
+"""What unlabelled photos are worth: pseudo-labels, and labels for the photos of lpt suggest.
+
+    python more_photos.py SHARED WORK --seed 0
+
+SHARED holds caltech101. Every fourth class is used, long-tailed: 30 training images of the most
+frequent one, 2 of the rarest. The training images that this leaves out are the unlabelled photos.
+Phase 1 is trained once; then phase 2 without photos, and with pseudo-labels. Then 50 photos get
+their right label, those of lpt suggest or random ones, and both phases are trained again.
+"""
+
+import argparse
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import lpt
+from lpt.api.suggest_photos import suggest_photos
+from lpt.data.sampling import sample_per_class
+
+MOST, FEWEST, TESTED, BUDGET = 30, 2, 10, 50
+EPOCHS = (5, 4)
+
+
+def write_photos(shared: str, seed: int, root: Path) -> dict[str, str]:
+    """Write class folders and the unlabelled photos; return the right class of each photo."""
+    whole = lpt.open_data(f"{shared}/caltech101", val_fraction=0)
+    chosen = np.arange(whole.num_classes)[::4]
+    noise, right = np.random.default_rng(seed), {}
+    order = noise.permutation(chosen)
+    sizes = {
+        int(c): round(MOST * (FEWEST / MOST) ** (rank / (len(order) - 1)))
+        for rank, c in enumerate(order)
+    }
+    test = whole.split("test")
+    for part, split in (("train", whole.split("train")), ("test", test)):
+        if part == "test":
+            split = split.take(sample_per_class(split.labels, TESTED, seed))
+        for c in map(int, chosen):
+            own = noise.permutation(np.flatnonzero(split.labels == c))
+            for number, index in enumerate(own.tolist()):
+                labelled = part == "test" or number < sizes[c]
+                name = f"{part}-{c}-{number}.webp"
+                place = f"data/{part}/{whole.class_names[c]}" if labelled else "photos"
+                if not labelled:
+                    right[name] = whole.class_names[c]
+                (root / place).mkdir(parents=True, exist_ok=True)
+                (root / place / name).write_bytes(split.read(index))
+    return right
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("shared")
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    home = given.work / f"caltech-{given.seed}"
+    shutil.rmtree(home, ignore_errors=True)
+    right = write_photos(given.shared, given.seed, home)
+    settings = {"phase1.epochs": EPOCHS[0], "phase2.epochs": EPOCHS[1], "data.val_fraction": 0.15}
+    print(lpt.open_data(home / "data"), len(right), "unlabelled", flush=True)
+    rows = []
+
+    def train(name: str, data: Path, **more):
+        task = lpt.train(
+            data, out=home / name, settings=settings, seed=given.seed, device="cpu", **more
+        )
+        for phase, scores in task.result.metrics.items():
+            row = {"seed": given.seed, "run": name, "phase": phase}
+            row |= {k: v and round(100 * v, 2) for k, v in scores["test"].items()}
+            rows.append(row)
+            print(row, flush=True)
+        write(given.work / f"runs_{given.seed}.csv", rows)
+        return task
+
+    base = train("labelled", home / "data")
+    counts = dict(zip(base.class_names, base.spec.class_counts, strict=True))
+    train("pseudo", home / "data", unlabelled=home / "photos")
+    with (home / "pseudo" / "pseudo_labels.csv").open() as stream:
+        labels = [(row["label"], right[row["name"]]) for row in csv.DictReader(stream)]
+    pseudo = []
+    for group, low, high in (("medium", 20, 1000), ("few", 0, 19)):
+        mine = [(a, b) for a, b in labels if low <= counts[a] <= high]
+        pool = [b for b in right.values() if low <= counts[b] <= high]
+        pseudo.append(
+            {
+                "seed": given.seed,
+                "group": group,
+                "photos": len(pool),
+                "pseudo-labels": len(mine),
+                "right": sum(a == b for a, b in mine),
+            }
+        )
+    write(given.work / f"pseudo_{given.seed}.csv", pseudo)
+    photos = sorted((home / "photos").iterdir())
+    rare = set(sorted(counts, key=lambda name: counts[name])[: len(counts) // 3])
+    noise = np.random.default_rng(given.seed)
+    picks = {
+        "suggested": [Path(one.name) for one in suggest_photos(base, photos, BUDGET)],
+        "random": [photos[i] for i in noise.choice(len(photos), BUDGET, replace=False)],
+    }
+    found = []
+    for name, paths in picks.items():
+        kinds = [right[path.name] for path in paths]
+        found.append(
+            {
+                "seed": given.seed,
+                "choice": name,
+                "photos": len(paths),
+                "classes": len(set(kinds)),
+                "of the rarest third": sum(kind in rare for kind in kinds),
+            }
+        )
+        write(given.work / f"picks_{given.seed}.csv", found)
+    share = sum(kind in rare for kind in right.values()) / len(right)
+    print("share of the rarest third among the photos", round(share, 3), flush=True)
+    for name, paths in picks.items():
+        shutil.copytree(home / "data", home / f"data-{name}")
+        for path in paths:
+            shutil.copy(path, home / f"data-{name}" / "train" / right[path.name])
+        train(name, home / f"data-{name}")
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Layouts of weights in Hugging Face transformers that differ from timm's in more than names."""

@@ -1,0 +1,1 @@
+"""Commands for people who label: which labels are wrong, which photos to label next."""

@@ -1,0 +1,1 @@
+"""Labels that the model of phase 1 gives to unlabelled photos, for phase 2."""
