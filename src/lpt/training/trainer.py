@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from lpt.config import RunConfig
 from lpt.errors import RunError
@@ -79,12 +79,12 @@ class Trainer:
     @property
     def prompt_parameters(self) -> int:
         """Number of trainable parameters in prompts, as the paper counts them."""
-        return sum(p.numel() for role, p in self._trainable() if role == "prompts")
+        return self._count(prompts=True)
 
     @property
     def other_parameters(self) -> int:
         """Number of the other trainable parameters: adapters, keys and classifier."""
-        return sum(p.numel() for role, p in self._trainable() if role != "prompts")
+        return self._count(prompts=False)
 
     def identity(self) -> dict[str, Any]:
         """Return the facts that must be unchanged on resume: data and backbone."""
@@ -162,8 +162,7 @@ class Trainer:
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
         for phase in self.phases[checkpoint.position.stage :]:
             checkpoint = self._train(phase, checkpoint)
-        # The view cache takes gigabytes; an interruption may have kept a phase from removing it.
-        if self.context.group.is_main:
+        if self.context.group.is_main:  # also what an interruption left: it takes gigabytes
             shutil.rmtree(self._cache_folder, ignore_errors=True)
         return self._finish(checkpoint)
 
@@ -292,9 +291,9 @@ class Trainer:
     def _trained_phases(self) -> list[Phase]:
         return [phase for phase in self.phases if phase.is_trained(self.config)]
 
-    def _trainable(self) -> list[tuple[str, nn.Parameter]]:
-        """Return each trainable parameter of the trained phases once, with its role."""
-        return trainable_parameters(map(self.stage, self._trained_phases))
+    def _count(self, *, prompts: bool) -> int:
+        parameters = trainable_parameters(map(self.stage, self._trained_phases))
+        return sum(p.numel() for role, p in parameters if (role == "prompts") is prompts)
 
 
 def _selected(phase: Phase) -> str:

@@ -24,7 +24,6 @@ from lpt.escape import printable, shell_command
 from lpt.files.atomic_files import cache_folder
 from lpt.files.regular_files import is_file
 from lpt.progress import Reporter, SilentReporter, plural, shown
-from lpt.random_streams import Stream, random_stream
 from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.run_origin import check_names
@@ -37,7 +36,6 @@ __all__ = [
     "left_out_of_run",
     "open_configured",
     "source_of_run",
-    "validation_subset",
 ]
 
 
@@ -56,14 +54,6 @@ def configured_backbone(config: RunConfig) -> FrozenViT:
     return load_backbone(
         config.backbone, image_size=config.image_size, layer_norm_eps=config.layer_norm_eps
     )
-
-
-def validation_subset(split: Split, most: int, seed: int) -> Split:
-    """Draw at most `most` validation images, the same in every epoch, in the split's order."""
-    if len(split) <= most:
-        return split
-    chosen = random_stream(seed, Stream.VALIDATION_SUBSET).permutation(len(split))[:most]
-    return split.take(np.sort(chosen))
 
 
 def check_place(run: str | Path, config: RunConfig) -> None:

@@ -22,7 +22,7 @@ from lpt.data.images.transforms import Transform, eval_transform, train_transfor
 from lpt.data.joined_store import join_splits
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.manifest import Manifest, Split
-from lpt.data.sampling import sample_per_class
+from lpt.data.sampling import sample_per_class, sample_some
 from lpt.errors import DataError
 from lpt.evaluation import Metrics, evaluate
 from lpt.evaluation.inference import predict
@@ -35,12 +35,7 @@ from lpt.task_records import TaskEdit
 from lpt.training.engine.stage import Inputs
 from lpt.training.run.data_identity import labels_digest
 from lpt.training.run.device_setup import default_workers, make_accelerator
-from lpt.training.run.run_data import (
-    anchored_config,
-    configured_backbone,
-    open_configured,
-    validation_subset,
-)
+from lpt.training.run.run_data import anchored_config, configured_backbone, open_configured
 from lpt.training.run.run_state import RunState
 
 __all__ = ["TrainingContext"]
@@ -64,7 +59,6 @@ class TrainingContext:
 
     Attributes:
         state: the current `RunState`; `update` replaces it.
-        group: as given.
         data: the opened data set.
         train_split: its training images, and those that `extend_training` added.
         counts: (C,) int64 training images per class of the data.
@@ -294,9 +288,10 @@ class TrainingContext:
     def validation(self) -> Split | None:
         """Validation images of an epoch: all, or a fixed random `data.max_val_images` of them."""
         split = self.data.splits.get("val")
-        if split is None or not len(split):
+        if not split:
             return None
-        return validation_subset(split, self.config.data.max_val_images, self.config.seed)
+        most, seed = self.config.data.max_val_images, self.config.seed
+        return split.take(sample_some(len(split), most, seed)) if len(split) > most else split
 
     @property
     def evaluation_splits(self) -> dict[str, Split]:
