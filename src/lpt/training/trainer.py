@@ -16,6 +16,7 @@ from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
+from lpt.task_records import EarlyRecord
 from lpt.task_spec import PARAMETERS
 from lpt.training.budget_watch import BudgetWatch, clock_of, plan_time, report_cuts, resumed_watch
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
@@ -258,6 +259,7 @@ class Trainer:
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
         metrics, calibration = dict[str, dict[str, Summary]](), TaskCalibration()
+        early: EarlyRecord | None = None
         for phase in self._trained_phases:
             weights = self.folder.load_best(phase.selected)
             load_trainable(self.model, weights, self.folder.best_file(phase.selected))
