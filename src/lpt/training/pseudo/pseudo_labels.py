@@ -9,6 +9,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -110,8 +111,14 @@ class PseudoLabels:
 
         Raises: DataError if no photo can be read.
         """
-        if self.photos is not None and not (run / FILE).is_file():
-            self._label(model, context, run)
+        if self.photos is None:
+            return
+
+        def label() -> None:
+            if not (run / FILE).is_file():
+                self._label(model, context, run)
+
+        context.group.decided(label, patient=True)  # process 0 predicts all photos
         self.resume(context, run)
 
     def resume(self, context: TrainingContext, run: Path) -> None:
@@ -125,7 +132,7 @@ class PseudoLabels:
         places = {name: index for index, name in enumerate(self.names)}
         classes = {name: index for index, name in enumerate(context.data.class_names)}
         try:
-            text = read_regular(path, _MOST_BYTES, error=RunError).decode(errors="surrogateescape")
+            text: str = context.group.decided(partial(_text, path))
             rows = list(csv.DictReader(io.StringIO(text, newline="")))
             images = [places[row["name"].removeprefix("./")] for row in rows]
             labels = [classes[row["label"]] for row in rows]
@@ -215,3 +222,7 @@ def train_on(context: TrainingContext, extra: Split, labels: Sequence[int]) -> N
 
 def _with_passes(phase: Phase, more: int) -> Phase:
     return replace(phase, start_passes=lambda config: phase.start_passes(config) + more)
+
+
+def _text(path: Path) -> str:
+    return read_regular(path, _MOST_BYTES, error=RunError).decode(errors="surrogateescape")
