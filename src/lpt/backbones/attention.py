@@ -86,7 +86,9 @@ def attend(
 
 def _for_keys(bias: Tensor | None, key: Tensor) -> Tensor | None:
     """Give the prompts behind the tokens a bias of zero."""
-    return None if bias is None else F.pad(bias, (0, key.shape[2] - bias.shape[-1]))
+    if bias is None:
+        return None
+    return F.pad(bias, (0, key.shape[2] - bias.shape[-1])).to(key.dtype)
 
 
 def _attend_in_products(
