@@ -289,10 +289,8 @@ class TrainingContext:
         most = self.config.data.max_val_images
         if len(split) <= most:
             return split
-        chosen = random_stream(self.config.seed, Stream.VALIDATION_SUBSET).permutation(len(split))[
-            :most
-        ]
-        return split.take(np.sort(chosen))
+        order = random_stream(self.config.seed, Stream.VALIDATION_SUBSET).permutation(len(split))
+        return split.take(np.sort(order[:most]))
 
     @property
     def evaluation_splits(self) -> dict[str, Split]:
