@@ -13,11 +13,15 @@ from lpt.data.sources.data_string import same_data
 from lpt.errors import DataError, ParameterError, RunError, TemplateError
 from lpt.escape import printable, shell_command
 from lpt.logs import LogReporter, check_log, with_log
+from lpt.machine.group.meet import join
+from lpt.machine.group.place import Place
+from lpt.machine.group.process_group import ProcessGroup, ended_together
 from lpt.progress import Reporter, SilentReporter
 from lpt.reporters import reporter_for
 from lpt.task import Task
 from lpt.training.budget_watch import keep_budget
 from lpt.training.phases.task_start import TaskStart
+from lpt.training.processes.shared_folder import SharedFolder
 from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
 from lpt.training.run.run_folder import RunFolder, free_run_path
@@ -113,17 +117,25 @@ def train(
 def prepare(request: TrainRequest, reporter: Reporter) -> Trainer:
     """Open everything that a run needs, report it, and create or reopen the run folder.
 
-    Nothing is written before all arguments are known to work.
+    Nothing is written before all arguments are known to work. In processes that torchrun,
+    Accelerate, srun or `lpt train --processes` has started, they train together.
 
-    Raises: as `train`.
+    Raises: as `train`; SystemExit in a process if another one has raised the error.
     """
     check_log(request.log)
     if request.resume:
         request.check_resume()
-        trainer = _reopen(request, reporter)
+    group = join(Place.of_environment())
+    with ended_together(group):
+        return _prepared(request, reporter if group.is_main else SilentReporter(), group)
+
+
+def _prepared(request: TrainRequest, reporter: Reporter, group: ProcessGroup) -> Trainer:
+    if request.resume:
+        trainer = _reopen(request, reporter, group)
     else:
-        trainer = _create(request, reporter)
-    if request.log is not None:
+        trainer = _create(request, reporter, group)
+    if request.log is not None and group.is_main:
         from lpt.analysis.report.finished_run import flat_settings
 
         settings = flat_settings(trainer.config)
@@ -138,6 +150,13 @@ def prepare(request: TrainRequest, reporter: Reporter) -> Trainer:
 
 def finish(trainer: Trainer) -> Task:
     """Run a prepared trainer to its end and release its folder."""
+    with ended_together(trainer.context.group):
+        task = _finished(trainer)
+        trainer.context.group.close()
+    return task
+
+
+def _finished(trainer: Trainer) -> Task:
     log, failed = trainer.context.reporter, True
     try:
         with _bad_images_explained(trainer.config.data.source):
@@ -188,15 +207,20 @@ def _bad_images_explained(source: str) -> Iterator[None]:
         ) from error
 
 
-def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
+def _folder(path: str, group: ProcessGroup) -> RunFolder:
+    return RunFolder(Path(path)) if group.size == 1 else SharedFolder(Path(path), group)
+
+
+def _create(request: TrainRequest, reporter: Reporter, group: ProcessGroup) -> Trainer:
     if request.data is None:
         raise ParameterError(
             "`data`: not given. Name the data, or resume the run in `out` with `resume=True`."
         )
     config = request.config
-    folder = RunFolder(request.run_path or free_run_path(run_name(str(request.data))))
+    name = run_name(str(request.data))
+    folder = _folder(group.decided(lambda: str(request.run_path or free_run_path(name))), group)
     folder.check_free()
-    context = TrainingContext(config, reporter, device=request.device_name)
+    context = TrainingContext(config, reporter, device=request.device_name, group=group)
     trainer, start = Trainer(context, folder), None
     reporter.message(describe(trainer))
     if request.init_from is not None:
@@ -206,26 +230,28 @@ def _create(request: TrainRequest, reporter: Reporter) -> Trainer:
     with _bad_images_explained(config.data.source):
         trainer.fit_budget(request.budget_seconds, request.began)
     folder.create(trainer.config, {**trainer.identity(), **(start.identity if start else {})})
-    if start is not None:
+    if start is not None and group.is_main:
         start.save(folder.path)
-    if trainer.watch is not None:
+    if trainer.watch is not None and group.is_main:
         keep_budget(folder.path, trainer.watch)
     reporter.message(f"run       {printable(str(folder.path))}")
     return trainer
 
 
-def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
+def _reopen(request: TrainRequest, reporter: Reporter, group: ProcessGroup) -> Trainer:
     assert request.run_path is not None  # checked by check_resume
     data = None if request.data is None else str(request.data)
-    folder = RunFolder(request.run_path)
-    config, finished = folder.open(), folder.task_file.is_file()
+    folder = _folder(str(request.run_path), group)
+    config = folder.open()
+    finished: bool = group.decided(folder.task_file.is_file)
     try:
         moved = data is not None and not same_data(data, config.data.source)
         if not moved:
             check_place(folder.path, config)
-        check_names(folder.path, config, data_given=data is not None, backbone=True)
+        if group.is_main:  # the mark of this machine is in the folder, and its key at home
+            check_names(folder.path, config, data_given=data is not None, backbone=True)
         now = config.changed({"data.source": data}) if moved else config
-        context = TrainingContext(now, reporter, device=request.device_name)
+        context = TrainingContext(now, reporter, device=request.device_name, group=group)
         trainer = Trainer(context, folder)
         if (start := TaskStart.of_run(folder)) is not None:
             trainer.phases = start.prepare(context, trainer.model, trainer.phases)
@@ -250,7 +276,7 @@ def _reopen(request: TrainRequest, reporter: Reporter) -> Trainer:
         raise
     reporter.message(describe(trainer))
     state = "already finished: it is only scored again" if finished else "resumed"
-    if not folder.last_file.exists():
+    if not folder.last_file.exists():  # of interest to process 0 only, which prints
         state = "resumed from its start: it has no checkpoint yet"
     reporter.message(f"run       {printable(str(folder.path))} ({state})")
     return trainer

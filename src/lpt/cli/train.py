@@ -1,5 +1,6 @@
 """The commands `lpt demo` and `lpt train`."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,10 @@ import typer
 
 from lpt.cli.options import DATA_HELP, MAX_SEED, Device, Seed, Threads
 from lpt.cli.printing import say, say_json, say_stopped
+from lpt.errors import LptError, ParameterError
 from lpt.escape import shell_command
+from lpt.machine.group.launch import launch
+from lpt.machine.group.place import MOST_PROCESSES, Place
 from lpt.machine.threads import use_threads
 
 __all__ = ["demo", "train"]
@@ -122,11 +126,22 @@ def train(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON instead of a table.")
     ] = False,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST_PROCESSES,
+            help="Train in several processes on this machine, each on a GPU or on its share of the "
+            "cores. On several machines: torchrun -m lpt train, or srun lpt train.",
+            show_default="1",
+        ),
+    ] = None,
     device: Device = None,
     threads: Threads = None,
 ) -> None:
     """Train a task on a data set. The result is a task file of a few megabytes."""
     use_threads(threads)
+    place = Place.of_environment()
     from lpt.api import TrainRequest
     from lpt.config import parse_settings
 
@@ -147,7 +162,20 @@ def train(
         device=device,
         log=log,
     )
-    request.check()  # before torch is imported
+    try:
+        request.check()  # before torch is imported
+    except LptError:
+        if place is not None and place.rank:
+            raise SystemExit(2) from None  # process 0 prints it
+        raise
+    if processes is not None and (place is None or place.launcher is None):
+        if place is not None:
+            raise ParameterError(
+                f"`processes` {processes}: {place.size} processes were started by other means. "
+                "Leave it out."
+            )
+        if processes > 1:
+            raise SystemExit(launch(processes, sys.argv[1:]))
     from lpt.api import finish, prepare
     from lpt.reporters import reporter_for
     from lpt.training.summary import summarise
@@ -156,8 +184,11 @@ def train(
     try:
         task = finish(trainer)
     except KeyboardInterrupt:
-        _say_how_to_resume(trainer.folder.path)
+        if trainer.context.group.is_main:
+            _say_how_to_resume(trainer.folder.path)
         raise
+    if place is not None and place.rank:
+        return
     assert task.result is not None  # `finish` sets it
     if as_json:
         places = {"run": str(trainer.folder.path), "task_file": str(trainer.folder.task_file)}

@@ -26,6 +26,7 @@ __all__ = [
     "register_sampler",
     "sample_epoch",
     "sample_per_class",
+    "sample_some",
     "square_root_sampler",
     "steps_per_epoch",
 ]
@@ -242,3 +243,14 @@ def sample_per_class(labels: Ids, most: int, seed: int) -> Ids:
     sorted_labels = labels[by_class]
     rank = np.arange(len(labels)) - np.searchsorted(sorted_labels, sorted_labels, side="left")
     return np.sort(by_class[rank < most])
+
+
+def sample_some(images: int, most: int, seed: int) -> Ids:
+    """Draw at most `most` of a number of images at random: sorted indices.
+
+    >>> sample_some(3, most=5, seed=0).tolist(), len(sample_some(9, most=5, seed=0))
+    ([0, 1, 2], 5)
+    """
+    if images <= most:
+        return np.arange(images)
+    return np.sort(random_stream(seed, Stream.VALIDATION_SUBSET).permutation(images)[:most])

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from lpt.progress import human_time, plural
 from lpt.training.budget import fit_budget
 from lpt.training.deadline import Deadline, StageClock
 from lpt.training.duration_text import budget_text
+from lpt.training.engine.clocks import Limit
 from lpt.training.engine.stage import Stage
 from lpt.training.estimate import (
     Pace,
@@ -28,6 +30,7 @@ from lpt.training.estimate import (
 )
 from lpt.training.pace import measure_pace, measuring_limit
 from lpt.training.phases.phase import Phase
+from lpt.training.processes.shared_limit import SharedLimit
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = [
@@ -139,7 +142,7 @@ def clock_of(
     context: TrainingContext,
     phase: Phase,
     change: Callable[[dict[str, Any]], None],
-) -> StageClock | None:
+) -> Limit | None:
     """Return the clock of a phase of a run; None for a run without a budget.
 
     Args:
@@ -147,7 +150,8 @@ def clock_of(
     """
     if watch is None:
         return None
-    return watch.clock(context.config, phase, change, context.reporter.message)
+    clock = watch.clock(context.config, phase, change, context.reporter.message)
+    return clock if context.group.size == 1 else SharedLimit(context.group, clock)
 
 
 def report_cuts(watch: BudgetWatch | None, context: TrainingContext, phase: Phase) -> None:
@@ -158,6 +162,14 @@ def report_cuts(watch: BudgetWatch | None, context: TrainingContext, phase: Phas
             f"budget    {phase.name}: {len(section.short_epochs)} of "
             f"{plural(section.epochs, 'epoch')} ended early"
         )
+
+
+def _kept_text(file: Path) -> str | None:
+    """Return the file of a budget, checked; None without one."""
+    if not file.is_file():
+        return None
+    kept = read_json(file, _KEPT, remedy="Remove it to resume the run without a budget.")
+    return kept.model_dump_json()
 
 
 class _Kept(BaseModel):
@@ -193,9 +205,10 @@ def resumed_watch(
     Returns: None for a run without a budget.
     Raises: RunError if the file of the budget is damaged.
     """
-    if not (run / FILE).is_file():
+    text: str | None = context.group.decided(partial(_kept_text, run / FILE))
+    if text is None:
         return None
-    kept = read_json(run / FILE, _KEPT, remedy="Remove it to resume the run without a budget.")
+    kept = _KEPT.validate_json(text)
     left = max(0.0, kept.seconds - (time.monotonic() - began))
     pace = measure_pace(context, phases, make_stage, measuring_limit(left))
     context.reporter.message(
@@ -221,6 +234,7 @@ def plan_time(
     Raises: ConfigError if even the shortest run would take longer.
     """
     start, watch, message = time.monotonic(), None, context.reporter.message
+    began = context.group.decided(lambda: began)  # monotonic time is one for a machine only
     over = 0.0 if began is None else start - began
     if seconds is not None and over >= seconds:
         raise ParameterError(
@@ -238,7 +252,13 @@ def plan_time(
             f"this machine took {measured}"
         )
     unplanned = 0.0 if watch is None else watch.unplanned
-    config, cuts = fit_budget(context.config, pace, seconds, unplanned)
+
+    def planned() -> tuple[str, list[str]]:
+        config, cuts = fit_budget(context.config, pace, seconds, unplanned)
+        return config.model_dump_json(), cuts
+
+    text, cuts = context.group.decided(planned)
+    config = RunConfig.model_validate_json(text)
     context.update(config)
     if cuts:
         message(("note      " if watch is None else "budget    ") + "; ".join(cuts))

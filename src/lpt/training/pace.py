@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -50,6 +51,8 @@ def measure_pace(
 ) -> Pace:
     """Time steps, predictions and cached views of every phase; no weight changes.
 
+    Several processes measure at the same time, each its share.
+
     Args:
         make_stage: makes the stage of a phase, on the device.
         limit: seconds that this may take, roughly; on slow machines, steps of fewer images are
@@ -71,14 +74,15 @@ def _time(
     context: TrainingContext, phase: Phase, stage: Stage, sample: Split, limit: float
 ) -> PhasePace:
     config: RunConfig = context.config
-    full = replace(phase.plan(stage, config, context.train_split.labels), short=())
+    whole = replace(phase.plan(stage, config, context.train_split.labels), short=())
+    full = replace(whole, batch=context.group.largest_share(whole.batch))
     share = _share(context, stage, full, sample, limit)
     sample = sample.take(np.arange(max(1, int(share * len(sample)))))
     plan = replace(full, batch=max(PROBED, int(share * full.batch)) if share < 1 else full.batch)
     scale = full.batch / plan.batch
     stage.train()
     progress, micro = Progress(0, max(1, plan.epochs)), MicroBatch(config.micro_batch)
-    source = context.image_source(iter(plan.draws(0)[: TIMED_STEPS + 1]), workers=0)
+    source = context.image_source(islice(plan.draws_from(0, 0), TIMED_STEPS + 1), workers=0)
     seconds = cached_step = view = 0.0
     began, steps = time.monotonic(), 0
     for inputs, labels in source:
@@ -100,7 +104,15 @@ def _time(
     image = _predicted(context, stage, sample)
     mixed = context.accelerator.mixed_precision != "no"
     exact = _predicted(context, stage, sample, exact=True) if mixed else None
-    return PhasePace(phase, scale * seconds, image, view, scale * cached_step, exact)
+    size = context.group.size  # others predict and cache their shares at the same time
+    return PhasePace(
+        phase,
+        scale * seconds,
+        image / size,
+        view / size,
+        scale * cached_step,
+        None if exact is None else exact / size,
+    )
 
 
 def _share(
@@ -108,7 +120,7 @@ def _share(
 ) -> float:
     """Fraction of the images of a full measurement that can be timed within a limit."""
     stage.eval()
-    draws = [plan.draws(0)[0][:PROBED]]
+    draws = [next(plan.draws_from(0, 0))[:PROBED]]
     began = time.monotonic()
     inputs, _ = next(iter(context.image_source(iter(draws), workers=0)))
     images = inputs["images"].to(context.accelerator.device)

@@ -53,6 +53,12 @@ def describe(trainer: Trainer) -> str:
             f"note      without a test image: {plural(missing, 'class', 'classes')}, trained but "
             "left out of macro accuracy; predicting them counts as an error"
         )
+    group = context.group
+    if group.size > 1:
+        lines.append(
+            f"processes {group.size}, {group.local_size} of them on this machine; each computes "
+            "its share of every batch"
+        )
     warning = warn_if_leaky(trainer.config.backbone)
     if warning:
         lines.append(f"note      {warning}")

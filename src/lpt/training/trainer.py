@@ -3,10 +3,11 @@
 import shutil
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from lpt.config import RunConfig
 from lpt.errors import RunError
@@ -15,24 +16,25 @@ from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
-from lpt.task_file import save_task
+from lpt.task_records import EarlyRecord
 from lpt.task_spec import PARAMETERS
 from lpt.training.budget_watch import BudgetWatch, clock_of, plan_time, report_cuts, resumed_watch
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
 from lpt.training.engine.loop import Loop, fit
 from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError
-from lpt.training.phases.build_stages import PHASES, build_model
+from lpt.training.phases.build_stages import PHASES, build_model, trainable_parameters
 from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.distil_matching import chosen_matching
 from lpt.training.phases.phase import Phase
+from lpt.training.processes.final_scores import score_phase, write_task
+from lpt.training.processes.shared_evaluation import shared_validation
 from lpt.training.pseudo.pseudo_labels import PseudoLabels
 from lpt.training.run.data_identity import run_identity
 from lpt.training.run.memory_check import check_run_memory
 from lpt.training.run.phase_cache import phase_cache
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.task_calibration import TaskCalibration
-from lpt.training.run.task_metadata import task_metadata
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["Trainer"]
@@ -49,7 +51,7 @@ class Trainer:
         phases: descriptions of the phases in order; ablations replace some.
         model_type: class of the model; ablations replace it.
         model: the model, on the device.
-        pseudo: unlabelled photos that phase 2 trains on, or None.
+        pseudo: unlabelled photos that phase 2 trains on.
         resumed_at: when a resumed run began again, by `time.monotonic`. `run` then watches what is
             left of the budget it was started with.
     Raises: ConfigError if the prompts do not fit the backbone or the memory.
@@ -67,6 +69,7 @@ class Trainer:
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()
         self.pseudo = PseudoLabels.of_run(context)
+        self.phases = self.pseudo.timed(self.phases, context)
         self.watch: BudgetWatch | None = None
         self.resumed_at: float | None = None
 
@@ -78,19 +81,23 @@ class Trainer:
     @property
     def prompt_parameters(self) -> int:
         """Number of trainable parameters in prompts, as the paper counts them."""
-        return sum(p.numel() for role, p in self._trainable() if role == "prompts")
+        return self._count(prompts=True)
 
     @property
     def other_parameters(self) -> int:
         """Number of the other trainable parameters: adapters, keys and classifier."""
-        return sum(p.numel() for role, p in self._trainable() if role != "prompts")
+        return self._count(prompts=False)
 
     def identity(self) -> dict[str, Any]:
         """Return the facts that must be unchanged on resume: data and backbone."""
-        facts = run_identity(self.context.data, content=self.config.data.check_content)
-        if self.pseudo is not None:
-            facts |= self.pseudo.identity
-        return {**facts, "backbone": self.context.backbone.spec.sha256}
+
+        def facts() -> dict[str, Any]:
+            found = run_identity(self.context.data, content=self.config.data.check_content)
+            backbone = self.context.backbone.spec.sha256
+            return {**found, **self.pseudo.identity, "backbone": backbone}
+
+        identity: dict[str, Any] = self.context.group.decided(facts, patient=True)
+        return identity
 
     def stage(self, phase: Phase) -> Stage:
         """Build the stage of a phase, on the device."""
@@ -152,20 +159,20 @@ class Trainer:
             )
         if checkpoint is None:
             checkpoint = self._begin(0, Checkpoint(Position(), {}))
-        elif self.pseudo is not None and checkpoint.position.stage:
+        elif checkpoint.position.stage:
             self.pseudo.resume(self.context, self.folder.path)
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
         for phase in self.phases[checkpoint.position.stage :]:
             checkpoint = self._train(phase, checkpoint)
-        # The view cache takes gigabytes; an interruption may have kept a phase from removing it.
-        shutil.rmtree(self._cache_folder, ignore_errors=True)
+        if self.context.group.is_main:  # also what an interruption left: it takes gigabytes
+            shutil.rmtree(self._cache_folder, ignore_errors=True)
         return self._finish(checkpoint)
 
     def _begin(self, index: int, checkpoint: Checkpoint) -> Checkpoint:
         """Initialise the parameters of the phase at an index, if it is trained, and save."""
         if index < len(self.phases) and self.phases[index].is_trained(self.config):
             began = time.monotonic()
-            if index and self.pseudo is not None:
+            if index:
                 self.pseudo.begin(self.model, self.context, self.folder.intact().path)
             self.phases[index].start(self.model, self.context)
             checkpoint = checkpoint.spent(self.phases[index].name, time.monotonic() - began)
@@ -183,7 +190,9 @@ class Trainer:
         plan = phase.plan(stage, self.config, self.context.train_split.labels)
         if checkpoint.position.epoch < plan.epochs:
             cache, began = None, time.monotonic()
-            if self.watch is not None and not self.watch.has_time_for_cache(self.config, phase):
+            if self.watch is not None and not self.context.group.decided(
+                partial(self.watch.has_time_for_cache, self.config, phase)
+            ):
                 self._change({f"{phase.name}.cached_views": 0})
                 self.context.reporter.message("budget    no time for cached views")
                 plan = phase.plan(stage, self.config, self.context.train_split.labels)
@@ -202,13 +211,14 @@ class Trainer:
                 cache or self.context.image_source,
                 self.folder,
                 lambda: trainable_state(self.model),
-                lambda stage: self.context.validate(stage.predict),
+                lambda stage: shared_validation(self.context, stage.predict),
                 self.context.reporter,
                 self.config.checkpoint_seconds,
                 self.context.workers,
                 self.config.micro_batch,
                 self.config.compile,
                 clock_of(self.watch, self.context, phase, self._change),
+                self.context.group,
             )
             checkpoint = fit(loop, stage, plan, phase.section(self.config).optim, checkpoint)
             report_cuts(self.watch, self.context, phase)
@@ -223,7 +233,7 @@ class Trainer:
 
     def _end(self, phase: Phase, checkpoint: Checkpoint) -> Checkpoint:
         """Save the final weights of a phase, and begin the next one."""
-        self.folder.save_best(_selected(phase), trainable_state(self.model))
+        self.folder.save_best(phase.selected, trainable_state(self.model))
         return self._begin(phase.index + 1, checkpoint)
 
     def _reduce_views(self, phase: Phase, full: NoRoomError, *, started: bool) -> None:
@@ -249,28 +259,21 @@ class Trainer:
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
         metrics, calibration = dict[str, dict[str, Summary]](), TaskCalibration()
+        early: EarlyRecord | None = None
         for phase in self._trained_phases:
-            weights = self.folder.load_best(_selected(phase))
-            load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
+            weights = self.folder.load_best(phase.selected)
+            load_trainable(self.model, weights, self.folder.best_file(phase.selected))
             self.model.phases = phase.number
-            metrics[phase.name] = {}
             predict, early = chosen_matching(self.model, self.context)
-            for name, split in self.context.evaluation_splits.items():
-                predictions = self.context.predict(
-                    predict, split, f"{phase.name} on {name}", exact=True
-                )
-                metrics[phase.name][name] = self.context.score(predictions).summary()
-                if name == "val":
-                    calibration = TaskCalibration.on(predictions, self.context)
-        spec = task_metadata(
-            self.folder.path.resolve().name,
+            metrics[phase.name], calibration = score_phase(self.context, predict, phase.name)
+        spec, size = write_task(
+            self.folder,
             self.context,
             self.model,
             calibration=calibration,
             metrics=metrics,
             early=early,
         )
-        size = save_task(self.folder.intact().task_file, self.model, spec)
         result = Result(
             metrics,
             size,
@@ -279,22 +282,14 @@ class Trainer:
             dict(checkpoint.seconds),
             max(checkpoint.peak_memory, peak_memory(self.context.accelerator.device)),
         )
-        write_result(self.folder.path, result)
+        if self.context.group.is_main:
+            write_result(self.folder.path, result)
         return Task(self.model, spec), result
 
     @property
     def _trained_phases(self) -> list[Phase]:
         return [phase for phase in self.phases if phase.is_trained(self.config)]
 
-    def _trainable(self) -> list[tuple[str, nn.Parameter]]:
-        """Return each trainable parameter of the trained phases once, with its role."""
-        unique: dict[int, tuple[str, nn.Parameter]] = {}
-        for phase in self._trained_phases:
-            for role, parameters in self.stage(phase).param_groups().items():
-                unique |= {id(p): (role, p) for p in parameters}
-        return list(unique.values())
-
-
-def _selected(phase: Phase) -> str:
-    """Name of the file with a phase's final weights."""
-    return f"{phase.name}-selected"
+    def _count(self, *, prompts: bool) -> int:
+        parameters = trainable_parameters(map(self.stage, self._trained_phases))
+        return sum(p.numel() for role, p in parameters if (role == "prompts") is prompts)

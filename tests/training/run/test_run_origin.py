@@ -54,7 +54,7 @@ def test_resuming_does_not_follow_a_backbone(
         raise AssertionError("opened, fetched or built")
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("lpt.training.run.training_context.load_backbone", used)
+    monkeypatch.setattr("lpt.training.run.run_data.load_backbone", used)
     monkeypatch.setattr("lpt.training.run.training_context.open_configured", used)
     run = received(config("digits", backbone=name))
     with pytest.raises(RunError, match=r"not made on this machine.*names the backbone") as caught:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import torch
 from pydantic import ConfigDict, Field, TypeAdapter
-from safetensors.torch import save_file
+from safetensors.torch import load, save, save_file
 from torch import Tensor, nn
 
 from lpt.config.ranges import MAX_EPOCHS
@@ -101,6 +101,14 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Write atomically: an interruption leaves either the old checkpoint or the new one."""
+        tensors, metadata = self._stored()
+        write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata))
+
+    def to_bytes(self) -> bytes:
+        """Return the content of its file, for other processes."""
+        return save(*self._stored())
+
+    def _stored(self) -> tuple[dict[str, Tensor], dict[str, str]]:
         tensors = {f"learned.{k}": v.detach().cpu().contiguous() for k, v in self.trainable.items()}
         tensors |= {f"optimizer.{k}": v.cpu().contiguous() for k, v in self.optimizer.items()}
         state = {
@@ -112,8 +120,7 @@ class Checkpoint:
             "peak_memory": self.peak_memory,
             "micro_batch": self.micro_batch,
         }
-        metadata = {"lpt_checkpoint": json.dumps(state)}
-        write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata))
+        return tensors, {"lpt_checkpoint": json.dumps(state)}
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":
@@ -121,8 +128,19 @@ class Checkpoint:
 
         Raises: RunError naming the file if it is damaged or has another version.
         """
-        tensors, metadata = read_tensors(path, "damaged checkpoint")
+        return cls._of(*read_tensors(path, "damaged checkpoint"), path)
 
+    @classmethod
+    def of_bytes(cls, data: bytes, path: Path) -> "Checkpoint":
+        """Return a checkpoint that another process has read and checked (`to_bytes`)."""
+        length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+        return cls._of(load(data), metadata, path)
+
+    @classmethod
+    def _of(
+        cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], path: Path
+    ) -> "Checkpoint":
         def damaged(reason: str) -> RunError:
             return RunError(f"{path}: damaged checkpoint ({reason}). {_REMEDY}")
 

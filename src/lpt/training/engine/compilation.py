@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from lpt.training.engine.shared_step import SharedStep
 from lpt.training.engine.stage import Progress, Stage
 from lpt.training.engine.step import MicroBatch, train_step
 from lpt.training.engine.step_batch import Inputs
@@ -56,6 +57,7 @@ def compile_if_right(
     *,
     seed: int,
     micro: MicroBatch,
+    shared: SharedStep | None = None,
 ) -> None:
     """Compile a stage's steps if they give the gradients of the eager step; no weight is updated.
 
@@ -65,7 +67,17 @@ def compile_if_right(
 
     def gradients() -> list[Tensor]:
         recorder = _Recorder(optimizer)
-        train_step(accelerator, stage, recorder, inputs, labels, progress, seed=seed, micro=micro)
+        train_step(
+            accelerator,
+            stage,
+            recorder,
+            inputs,
+            labels,
+            progress,
+            seed=seed,
+            micro=micro,
+            shared=shared,
+        )
         return recorder.gradients
 
     began = time.monotonic()

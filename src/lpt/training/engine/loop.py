@@ -15,13 +15,14 @@ from lpt.data.loading import Draw
 from lpt.data.tools.throughput import loading_hint
 from lpt.errors import LptError
 from lpt.machine.devices import peak_memory
+from lpt.machine.group.process_group import ALONE, PeerError, ProcessGroup
 from lpt.progress import Reporter
-from lpt.random_streams import Stream, random_stream
 from lpt.training.engine.checkpoint import Checkpoint, Position, optimizer_state, restore_optimizer
 from lpt.training.engine.clocks import Limit, WallClock
 from lpt.training.engine.compilation import compile_if_right, compile_pays
 from lpt.training.engine.optim import build_optimizer, schedule, set_lrs
 from lpt.training.engine.sampling_plan import EpochPlan
+from lpt.training.engine.shared_step import SharedStep
 from lpt.training.engine.stage import Inputs, Progress, Stage
 from lpt.training.engine.step import MicroBatch, diverged, train_step
 
@@ -65,6 +66,7 @@ class Loop:
         micro_batch: images per micro-batch at first; None for the whole step.
         compile: whether to compile the steps: auto, on or off (`compile_pays`).
         limit: ends epochs early, or adds some after the first; None for no limit.
+        group: the processes that share the steps; each has a loop of its own, and the same plan.
     """
 
     accelerator: Accelerator
@@ -78,6 +80,7 @@ class Loop:
     micro_batch: int | None = None
     compile: str = "off"
     limit: Limit | None = None
+    group: ProcessGroup = ALONE
 
 
 def fit(
@@ -86,7 +89,8 @@ def fit(
     """Train a stage to its last epoch, from the start or from a checkpoint.
 
     Resuming from any checkpoint gives bit-identical final weights on the same machine with the same
-    number of threads. A KeyboardInterrupt leaves a checkpoint of the last whole step.
+    number of threads and processes. A KeyboardInterrupt, or the end of another process, leaves a
+    checkpoint of the last whole step.
 
     Args:
         plan: the draws of every step.
@@ -139,7 +143,8 @@ def fit(
     total_steps = sum(map(plan.steps_of, range(plan.epochs)))
     done = sum(map(plan.steps_of, range(first.epoch))) + first.step
     loop.reporter.begin(stage.name, total_steps, done)
-    batches = _batches(loop, plan, first.epoch, first.step)
+    shared = SharedStep(loop.group, stage) if loop.group.size > 1 else None
+    batches = _batches(loop, plan, shared, first.epoch, first.step)
     stage.train()
     compiling = compile_pays(loop.compile, accelerator.device, total_steps)
     try:
@@ -150,7 +155,7 @@ def fit(
                 epochs = loop.limit.lengthened()
                 if epochs is not None:
                     plan = replace(plan, epochs=epochs)
-                    batches = _batches(loop, plan, epoch)
+                    batches = _batches(loop, plan, shared, epoch)
                     total_steps = sum(map(plan.steps_of, range(epochs)))
                     loop.reporter.begin(stage.name, total_steps, plan.steps_of(0))
             clock.epoch()
@@ -159,7 +164,7 @@ def fit(
             if loop.limit is not None and not loop.limit.begin(epoch):
                 plan = plan.shortened(epoch, 0)
                 state = checkpoint(Position(plan.stage, epoch + 1), trainable(epoch))
-                batches = _batches(loop, plan, epoch + 1)
+                batches = _batches(loop, plan, shared, epoch + 1)
             if not plan.steps_of(epoch):
                 continue
             for step in range(start, plan.steps_of(epoch)):
@@ -171,7 +176,7 @@ def fit(
                         epoch * plan.steps + step, plan.steps, plan.epochs, optim.warmup_epochs
                     ),
                 )
-                progress, seed = Progress(epoch, plan.epochs), _seed(plan, epoch, step)
+                progress, seed = Progress(epoch, plan.epochs), plan.step_seed(epoch, step)
                 if compiling:
                     compile_if_right(
                         accelerator,
@@ -182,6 +187,7 @@ def fit(
                         progress,
                         seed=seed,
                         micro=micro,
+                        shared=shared,
                     )
                     compiling = False
                 values = train_step(
@@ -194,6 +200,7 @@ def fit(
                     seed=seed,
                     clip_norm=optim.clip_norm,
                     micro=micro,
+                    shared=shared,
                 )
                 for name, value in values.items():
                     sums[name] = sums.get(name, 0.0) + value
@@ -204,7 +211,7 @@ def fit(
                     break
                 if loop.limit is not None and loop.limit.over(epoch, step + 1):
                     plan = plan.shortened(epoch, step + 1)
-                    batches = _batches(loop, plan, epoch + 1)
+                    batches = _batches(loop, plan, shared, epoch + 1)
                     break
                 if clock.due(loop.checkpoint_seconds):
                     checkpoint(Position(plan.stage, epoch, step + 1), trainable(epoch))
@@ -223,6 +230,8 @@ def fit(
                 loop.reporter.message(f"hint      {hint}")
             settled.position = None  # the next checkpoint is that of the epoch
             tensors = trainable(epoch)
+            if shared is not None:
+                shared.check_weights(tensors)
             stage.eval()
             validation = loop.validate(stage)
             stage.train()
@@ -237,7 +246,7 @@ def fit(
             loop.store.log(record)
             state = checkpoint(Position(plan.stage, epoch + 1), tensors)
             loop.reporter.epoch(record)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, PeerError):
         if settled.position is not None:
             with suppress(LptError):
                 checkpoint(settled.position, trainable(settled.position.epoch))
@@ -250,10 +259,13 @@ def fit(
 
 
 def _batches(
-    loop: Loop, plan: EpochPlan, epoch: int, step: int = 0
+    loop: Loop, plan: EpochPlan, shared: SharedStep | None, epoch: int, step: int = 0
 ) -> Iterator[tuple[Inputs, Tensor]]:
     """Inputs and labels of every step from a position on."""
-    draws = (plan.draws(e)[step if e == epoch else 0 :] for e in range(epoch, plan.epochs))
+    if shared is not None:
+        return shared.batches(loop.source, plan, epoch, step)
+    epochs = range(epoch, plan.epochs)
+    draws = (plan.draws_from(e, step if e == epoch else 0) for e in epochs)
     return loop.source(chain.from_iterable(draws))
 
 
@@ -266,8 +278,3 @@ class _Settled:
 
     def _unsettle(self, *_: Any) -> None:
         self.position = None
-
-
-def _seed(plan: EpochPlan, epoch: int, step: int) -> int:
-    stream = random_stream(plan.seed, plan.stage, epoch, step, Stream.STEP)
-    return int(stream.integers(2**63 - 1))

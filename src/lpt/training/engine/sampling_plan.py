@@ -1,6 +1,6 @@
 """The images of every step: a pure function of (seed, stage, epoch)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from lpt.data.loading import Draw
 from lpt.data.sampling import epoch_batches, sample_epoch, steps_per_epoch
-from lpt.random_streams import VIEW_KEY, random_stream
+from lpt.random_streams import VIEW_KEY, Stream, random_stream
 from lpt.training.engine.stage import Branch
 
 __all__ = ["EpochPlan"]
@@ -78,29 +78,39 @@ class EpochPlan:
 
     def draws(self, epoch: int) -> list[list[Draw]]:
         """Return the draws of every step of an epoch, branch after branch within a step."""
+        return list(self.draws_from(epoch, 0))
+
+    def draws_from(self, epoch: int, first: int) -> Iterator[list[Draw]]:
+        """Yield the draws of the steps of an epoch from a step on.
+
+        Draws are made as they are needed: those of an epoch of millions of images take gigabytes.
+        """
         branches = [self._branch(epoch, i, name) for i, name in enumerate(self.samplers)]
-        steps = [[draw for part in step for draw in part] for step in zip(*branches, strict=True)]
-        return steps[: self.steps_of(epoch)]
+        for step in range(first, self.steps_of(epoch)):
+            yield [draw for branch in branches for draw in branch(step)]
+
+    def step_seed(self, epoch: int, step: int) -> int:
+        """Return the seed of all random numbers of a step."""
+        stream = random_stream(self.seed, self.stage, epoch, step, Stream.STEP)
+        return int(stream.integers(2**63 - 1))
 
     def view_of(self, index: int, view: int) -> Draw:
         """Return the draw of a fixed view of an image."""
         return Draw(index, (self.seed, VIEW_KEY, view, index))
 
-    def _branch(self, epoch: int, branch: int, sampler: str) -> list[list[Draw]]:
+    def _branch(self, epoch: int, branch: int, sampler: str) -> Callable[[int], list[Draw]]:
+        """Return a function that makes the draws of a step."""
         key = {"seed": self.seed, "phase": self.stage, "epoch": epoch}
         ids = sample_epoch(sampler, self.labels, **key)[: self.images]
         batches = epoch_batches(ids, self.batch)
         if self.views:
             stream = random_stream(self.seed, self.stage, epoch, branch, VIEW_KEY)
             chosen = stream.integers(self.views, size=(len(batches), self.batch))
-            return [
-                [self.view_of(int(i), int(v)) for i, v in zip(ids, views, strict=True)]
-                for ids, views in zip(batches, chosen, strict=True)
+            return lambda step: [
+                self.view_of(int(i), int(v))
+                for i, v in zip(batches[step], chosen[step], strict=True)
             ]
-        return [
-            [
-                Draw(int(i), (self.seed, self.stage, epoch, branch, step * self.batch + j, int(i)))
-                for j, i in enumerate(ids)
-            ]
-            for step, ids in enumerate(batches)
+        return lambda step: [
+            Draw(int(i), (self.seed, self.stage, epoch, branch, step * self.batch + j, int(i)))
+            for j, i in enumerate(batches[step])
         ]

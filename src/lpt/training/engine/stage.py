@@ -6,7 +6,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,16 @@ from lpt.model.classifier import CosineClassifier
 from lpt.records import Output, Progress
 from lpt.training.engine.step_batch import Inputs, StepBatch
 
-__all__ = ["Branch", "Inputs", "Progress", "Stage", "branches_of", "dropout_of", "randomness_of"]
+__all__ = [
+    "Branch",
+    "Inputs",
+    "Progress",
+    "Stage",
+    "branches_of",
+    "dropout_of",
+    "loaded_positions",
+    "randomness_of",
+]
 
 _DEFAULTS = PhaseConfig()
 
@@ -115,7 +124,23 @@ class Stage(nn.Module, ABC):
         with torch.inference_mode():
             return self.output(self.frozen(images))
 
-    def draw(self, inputs: Inputs, labels: Int[Tensor, " B"]) -> StepBatch:
+    def draw_mixup(self, images: int) -> tuple[Tensor, Tensor]:
+        """Draw the partners of a step's images, and the weights of the images: (B,) each, on CPU.
+
+        Partners are of the same branch. These are the first random numbers of a step, so they are
+        known before its images are loaded.
+        """
+        size = images // len(self.branches)
+        beta = torch.distributions.Beta(self.mixup, self.mixup)
+        partners, shares = [], []
+        for start in range(0, images, size):
+            partners.append(start + torch.randperm(size))
+            shares.append(beta.sample().expand(size))
+        return torch.cat(partners), torch.cat(shares)
+
+    def draw(
+        self, inputs: Inputs, labels: Int[Tensor, " B"], rows: slice | None = None
+    ) -> StepBatch:
         """Draw the random numbers of a whole step: Mixup, dropout, noise, in this order.
 
         Uses torch's CPU generator, or the `OwnGenerator` that `train_step` makes for each step, so
@@ -124,25 +149,31 @@ class Stage(nn.Module, ABC):
         Args:
             inputs: {"images": (B, 3, H, H)}, or cached results of `frozen` (then without Mixup).
             labels: (B,) labels, branch after branch, on the device of the inputs.
+            rows: images of the step that this process computes; None for all. The inputs are then
+                those images, followed by partners from other rows (`loaded_positions`).
+        Returns: the step, or these rows of it.
         """
-        device, size = labels.device, len(labels) // len(self.branches)
-        partner_labels = share = None
+        device, total = labels.device, len(labels)
+        rows = rows or slice(0, total)
+        partner = share = None
         if self.mixup and "images" in inputs:
-            beta = torch.distributions.Beta(self.mixup, self.mixup)
-            partners, shares = [], []
-            for start in range(0, len(labels), size):
-                partners.append(start + torch.randperm(size))
-                shares.append(beta.sample().expand(size))
-            partner, share = torch.cat(partners).to(device), torch.cat(shares).to(device)
-            images = inputs["images"]
-            blended = torch.lerp(images[partner], images, share.view(-1, 1, 1, 1))
-            inputs, partner_labels = {**inputs, "images": blended}, labels[partner]
-        drawn = {name: value.to(device) for name, value in self.random_inputs(len(labels)).items()}
+            drawn_partner, drawn_share = self.draw_mixup(total)
+            partner, share = drawn_partner.to(device), drawn_share.to(device)
+            place = torch.empty(total, dtype=torch.int64)
+            positions = loaded_positions(rows, drawn_partner)
+            place[positions] = torch.arange(len(positions))
+            images, others = inputs["images"], place[drawn_partner[rows]].to(device)
+            blended = torch.lerp(
+                images[others], images[: rows.stop - rows.start], share[rows].view(-1, 1, 1, 1)
+            )
+            inputs = {**inputs, "images": blended}
+        drawn = {name: value.to(device) for name, value in self.random_inputs(total).items()}
         noisy = [b.loss for b in self.branches if b.loss.needs_noise]
-        noise = draw_noise((len(labels), len(noisy[0].counts))).to(device) if noisy else None
-        return StepBatch(
-            {**inputs, **drawn}, labels, noise, partner_labels, share, first=0, total=len(labels)
-        )
+        noise = draw_noise((total, len(noisy[0].counts))).to(device) if noisy else None
+        partner_labels = None if partner is None else labels[partner]
+        whole = StepBatch(drawn, labels, noise, partner_labels, share, first=0, total=total)
+        own = whole.part(rows)
+        return replace(own, inputs={**inputs, **own.inputs})
 
     def forward(self, step: StepBatch, progress: Progress) -> Terms:
         """Compute the terms of a step, or of a part: the terms of all parts sum to the step's."""
@@ -184,6 +215,22 @@ class Stage(nn.Module, ABC):
             progress=progress,
         )
         return Terms(terms.terms, {"classification": branch.beta(progress)})
+
+
+def loaded_positions(rows: slice, partner: Int[Tensor, " B"]) -> Int[Tensor, " R"]:
+    """Return the images of a step that a process loads: its own, then partners from other rows.
+
+    Args:
+        rows: its share of the step.
+        partner: (B,) position of the Mixup partner of each image of the step.
+
+    >>> loaded_positions(slice(0, 2), torch.tensor([3, 1, 0, 2]))
+    tensor([0, 1, 3])
+    """
+    own = torch.arange(rows.start, rows.stop)
+    others = partner[rows]
+    others = others[(others < rows.start) | (others >= rows.stop)]
+    return torch.cat([own, others])
 
 
 def branches_of(

@@ -14,6 +14,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from lpt.errors import TrainingError
 from lpt.machine.own_generator import OwnGenerator
 from lpt.progress import plural
+from lpt.training.engine.shared_step import SharedStep
 from lpt.training.engine.stage import Progress, Stage
 from lpt.training.engine.step_batch import Inputs, StepBatch
 
@@ -53,6 +54,7 @@ def train_step(
     seed: int,
     clip_norm: float | None = None,
     micro: MicroBatch | None = None,
+    shared: SharedStep | None = None,
 ) -> dict[str, float]:
     """Run one step: forward, backward, update.
 
@@ -66,33 +68,49 @@ def train_step(
         labels: (B,) labels, branch after branch.
         seed: seed of all random numbers of the step.
         clip_norm: largest norm of the gradient; None for no clipping.
+        shared: the share of this process in the step; None computes all of it.
     Returns: the objective as "loss", and its terms before weighting.
     Raises: TrainingError if the objective is not finite or a single image exceeds the memory; the
         weights are unchanged then.
     """
     device, total = accelerator.device, len(labels)
+    most, own = total, dict[str, slice]()
+    if shared is not None:
+        own["rows"], most = shared.rows(total)
     micro = micro or MicroBatch()
     size = micro.images
+    values: dict[str, float] = {}
+    failure: RuntimeError | None = None
     while True:
         try:
             moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
             with OwnGenerator(seed):
-                step = stage.draw(moved, labels.to(device, non_blocking=True))
+                step = stage.draw(moved, labels.to(device, non_blocking=True), **own)
             values = _gradients(accelerator, stage, step, progress, micro.images, optimizer, seed)
-            break
-        except TrainingError:
+            failure = None
+        except TrainingError as error:
             _drop_gradients(stage)
+            if shared is not None:
+                shared.give_up(error)
             raise
         except RuntimeError as error:
             _drop_gradients(stage)
             if not (stage.compiled or _out_of_memory(error)):
                 raise
             failure = error.with_traceback(None)  # its frames would keep the memory allocated
+        if shared is not None:
+            memory = failure is not None and _out_of_memory(failure)
+            values, failure = shared.add_up(
+                {} if failure is not None else values, failure, memory=memory
+            )
+        if failure is None:
+            break
+        _drop_gradients(stage)
         if not _out_of_memory(failure):
             stage.compiled = None
             reason = (str(failure).splitlines() or ["no reason given"])[0]
             micro.notify(f"compile   failed; steps run uncompiled ({reason:.100})")
-        elif not micro.halve(total):
+        elif not micro.halve(most):
             raise TrainingError(
                 f"{stage.name}: out of memory with {plural(total, 'image')} per step, even one "
                 f"at a time. Lower {stage.batch_setting} in a new run, or use a smaller backbone."

@@ -57,7 +57,7 @@ class StepBatch:
 
     def parts(self, images: int | None) -> Iterator["StepBatch"]:
         """Split into parts of at most `images` images; None gives a single part."""
-        size = images or len(self.labels)
+        size = images or max(1, len(self.labels))
         for start in range(0, len(self.labels), size):
             yield self.part(slice(start, min(start + size, len(self.labels))))
 

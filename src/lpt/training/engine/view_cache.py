@@ -8,7 +8,7 @@ constant while the shared prompts are. The cache serves any stage and stores the
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,19 @@ from torch import Tensor
 
 from lpt.data.loading import Draw
 from lpt.errors import ConfigError, RunError, TrainingError
+from lpt.machine.group.process_group import ALONE, ProcessGroup
 from lpt.progress import Reporter, plural
 from lpt.training.engine.loop import Source
 from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.stage import Inputs, Stage
-from lpt.training.engine.view_files import StoredRows, ViewFiles, ViewLayout
+from lpt.training.engine.view_files import (
+    JoinedRows,
+    StoredRows,
+    ViewFiles,
+    ViewLayout,
+    part_of,
+    remove_others,
+)
 
 __all__ = ["NoRoomError", "ViewCache", "build_cache"]
 
@@ -62,7 +70,7 @@ class ViewCache:
 
     folder: Path
     labels: npt.NDArray[np.int64]
-    tensors: Mapping[str, StoredRows]
+    tensors: Mapping[str, StoredRows | JoinedRows]
 
     def __call__(self, steps: Iterator[list[Draw]]) -> Iterator[tuple[Inputs, Tensor]]:
         """Yield (inputs, labels) of each step, in float32, exactly in the order of the draws."""
@@ -96,6 +104,7 @@ def build_cache(
     limit_gb: float,
     device: torch.device | str = "cpu",
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    group: ProcessGroup = ALONE,
 ) -> ViewCache:
     """Compute `stage.frozen` for all views of all images, or reuse an existing cache.
 
@@ -116,6 +125,7 @@ def build_cache(
         dtype: float32 or float16, for tokens.
         limit_gb: largest size on disk in GB.
         device, autocast: device and precision of the frozen half.
+        group: the processes that share the rows. Each writes files of its own; all read all.
     Raises: NoRoomError if it would exceed the limit or the free disk space; ConfigError if the
         stage uses Mixup; RunError if writing fails; TrainingError if values exceed `dtype`.
     """
@@ -133,26 +143,44 @@ def build_cache(
     layout = {name: ViewLayout.of(value, dtype) for name, value in frozen(first).items()}
     rows = len(plan.labels) * plan.views
     size = rows * sum(part.bytes for part in layout.values())
-    store = ViewFiles(folder, layout)
+    group.decided(lambda: remove_others(folder, group.size))
+    share = group.share(rows)
+    store = ViewFiles(part_of(folder, group.rank, group.size), layout)
     fingerprint = _fingerprint(stage, plan, upstream, layout)
-    done = min(store.open(fingerprint, reporter), rows)
+    done = min(store.open(fingerprint, reporter), share.stop - share.start)
     shape = f"{plural(plan.views, 'view')} of {plural(len(plan.labels), 'image')}"
-    free = shutil.disk_usage(folder).free + done * size // max(rows, 1) - FREE_BYTES
-    room = min(limit_gb * 1e9, free)
-    if done < rows and size > room:
+    done_by_all = sum(map(int, group.to_main(str(done).encode())))
+
+    def lack() -> tuple[int, str] | None:
+        """How many views there is room for, and why no more; None if there is room for all."""
+        free = shutil.disk_usage(folder).free + done_by_all * size // max(rows, 1) - FREE_BYTES
+        room = min(limit_gb * 1e9, free)
+        if done_by_all == rows or size <= room:
+            return None
         bound = f"the limit of {limit_gb:g} GB" if size > limit_gb * 1e9 else "the free disk space"
-        raise NoRoomError(
-            int(room * plan.views // size),
-            f"{shape} need {size / 1e9:.2f} GB, more than {bound}",
-        )
+        reason = f"{shape} need {size / 1e9:.2f} GB, more than {bound}"
+        return int(room * plan.views // size), reason
+
+    if lacking := group.decided(lack):
+        raise NoRoomError(*lacking)
     reporter.message(f"cache     {shape}, {size / 1e9:.2f} GB in {folder}")
-    if done < rows:
-        reporter.begin("cache", rows, done, unit="views")
+    own = range(share.start + done, share.stop)
+    if own:
+        reporter.begin("cache", share.stop - share.start, done, unit="views")
         try:
-            _fill(store, fingerprint, plan, images, frozen, done, reporter)
+            _fill(store, fingerprint, plan, images, frozen, own, done, reporter)
         finally:
             reporter.end()
-    return ViewCache(folder, plan.labels, store.rows(rows))
+    group.wait()  # until all rows are there
+    shares = [group.share_of(rank, rows) for rank in range(group.size)]
+    parts = [
+        ViewFiles(part_of(folder, rank, group.size), layout).rows(one.stop - one.start)
+        for rank, one in enumerate(shares)
+    ]
+    if group.size == 1:
+        return ViewCache(folder, plan.labels, parts[0])
+    joined = {name: JoinedRows([part[name] for part in parts]) for name in layout}
+    return ViewCache(folder, plan.labels, joined)
 
 
 def _fill(
@@ -161,14 +189,14 @@ def _fill(
     plan: EpochPlan,
     images: Source,
     frozen: Callable[[Inputs], Inputs],
+    rows: range,
     done: int,
     reporter: Reporter,
 ) -> None:
+    """Compute rows, after the first `done` of the store."""
     count = len(plan.labels)
-    draws = [plan.view_of(r % count, r // count) for r in range(done, count * plan.views)]
-    batches: Sequence[list[Draw]] = [
-        draws[i : i + FILL_BATCH] for i in range(0, len(draws), FILL_BATCH)
-    ]
+    parts = [rows[i : i + FILL_BATCH] for i in range(0, len(rows), FILL_BATCH)]
+    batches = ([plan.view_of(r % count, r // count) for r in part] for part in parts)
     try:
         with ExitStack() as stack:
             files = {}
@@ -176,7 +204,7 @@ def _fill(
                 files[name] = stack.enter_context(store.writable(name))
                 files[name].truncate(done * part.bytes)
                 files[name].seek(done * part.bytes)
-            for number, (inputs, labels) in enumerate(images(iter(batches)), start=1):
+            for number, (inputs, labels) in enumerate(images(batches), start=1):
                 for name, value in frozen(inputs).items():
                     stored = value.to("cpu", getattr(torch, store.layout[name].dtype))
                     if not stored.isfinite().all():
@@ -187,7 +215,7 @@ def _fill(
                     files[name].write(stored.contiguous().numpy().tobytes())
                 done += len(labels)
                 reporter.advance(len(labels))
-                if number % SAVE_EVERY == 0 or number == len(batches):
+                if number % SAVE_EVERY == 0 or number == len(parts):
                     for file in files.values():
                         file.flush()
                         os.fsync(file.fileno())

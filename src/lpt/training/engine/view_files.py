@@ -1,9 +1,10 @@
 """Files of cached views: consecutive rows, and a mark that counts those that are complete."""
 
 import os
+import shutil
 import stat
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +20,7 @@ from lpt.files.json_files import Count, Record, read_json
 from lpt.files.regular_files import open_regular
 from lpt.progress import Reporter
 
-__all__ = ["StoredRows", "ViewFiles", "ViewLayout"]
+__all__ = ["JoinedRows", "StoredRows", "ViewFiles", "ViewLayout", "part_of", "remove_others"]
 
 
 class _Mark(Record):
@@ -162,6 +163,58 @@ class StoredRows:
             f"{self.path}: damaged: shorter than the views that it holds. Resume the run: they "
             "are computed again."
         )
+
+
+class JoinedRows:
+    """Consecutive rows of several files, which as many processes have written.
+
+    Args:
+        parts: the files in order.
+    """
+
+    def __init__(self, parts: Sequence[StoredRows]) -> None:
+        self.parts = parts
+        self._first = np.cumsum([0, *(part.count for part in parts)])
+
+    @property
+    def bytes(self) -> int:
+        """Size in bytes."""
+        return sum(part.bytes for part in self.parts)
+
+    def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Return the rows of these numbers. Raises: RunError if a file is cut off."""
+        layout = self.parts[0].layout
+        found = np.empty((len(rows), *layout.shape), layout.dtype)
+        owner = np.searchsorted(self._first, rows, side="right") - 1
+        for number in np.unique(owner):
+            places = np.flatnonzero(owner == number)
+            found[places] = self.parts[number].read(rows[places] - self._first[number])
+        return found
+
+
+def part_of(folder: Path, rank: int, size: int) -> Path:
+    """Return the folder with the rows that one of several processes writes."""
+    return folder if size == 1 else folder / f"part-{rank}-of-{size}"
+
+
+def remove_others(folder: Path, size: int) -> None:
+    """Delete rows that another number of processes has written.
+
+    Raises: RunError if they cannot be deleted.
+    """
+    if not folder.is_dir():
+        return
+    own = {part_of(folder, rank, size) for rank in range(size)}
+    try:
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink() and path not in own:
+                shutil.rmtree(path)
+            elif size > 1 and not path.is_dir():
+                path.unlink()
+    except OSError as error:
+        raise RunError(
+            f"{error.filename}: cannot be removed ({error.strerror}). Remove it."
+        ) from error
 
 
 def _size(path: Path) -> int:

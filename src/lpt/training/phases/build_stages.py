@@ -1,6 +1,8 @@
 """The list of phases, and the model and the stages of a configuration."""
 
-from torch import Tensor
+from collections.abc import Iterable
+
+from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
 from lpt.config import RunConfig
@@ -12,7 +14,7 @@ from lpt.training.phases.phase import Phase
 from lpt.training.phases.phase1 import PHASE1
 from lpt.training.phases.phase2 import PHASE2
 
-__all__ = ["PHASES", "build_model", "build_stage"]
+__all__ = ["PHASES", "build_model", "build_stage", "trainable_parameters"]
 
 PHASES: tuple[Phase, ...] = (PHASE1, PHASE2)
 """The phases of a run in order."""
@@ -57,3 +59,12 @@ def build_stage(
             return phase.build_stage(config, model, counts)
     known = ", ".join(phase.name for phase in PHASES)
     raise ConfigError(f"phase '{name}': unknown. Known: {known}.")
+
+
+def trainable_parameters(stages: Iterable[Stage]) -> list[tuple[str, nn.Parameter]]:
+    """Return each trainable parameter of some stages once, with its last role."""
+    unique: dict[int, tuple[str, nn.Parameter]] = {}
+    for stage in stages:
+        for role, parameters in stage.param_groups().items():
+            unique |= {id(p): (role, p) for p in parameters}
+    return list(unique.values())

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lpt.model.classifier import class_means
 from lpt.training.engine.stage import Stage
+from lpt.training.processes.shared_evaluation import shared_features
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["interpolate_with_class_means", "means_of"]
@@ -26,7 +27,7 @@ def means_of(
     Returns: (C, D) float32 on the CPU.
     """
     split = context.some_of_each_class(context.config.classifier.init_images_per_class)
-    features = context.features(encode, split, task)
+    features = shared_features(context, encode, split, task)
     return class_means(features, torch.from_numpy(split.labels), context.data.num_classes)
 
 

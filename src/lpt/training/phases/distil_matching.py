@@ -12,6 +12,7 @@ from lpt.model.two_pass import LongTailedPromptModel
 from lpt.progress import percent, plural
 from lpt.records import Output
 from lpt.task_records import EarlyRecord
+from lpt.training.processes.shared_evaluation import shared_features
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["chosen_matching", "distil_matching"]
@@ -61,7 +62,7 @@ def distil_matching(model: LongTailedPromptModel, context: TrainingContext) -> E
             features = model.early_features(prefix.tokens, shared)
             return torch.cat([features, model.pool.similarity(prefix.query)], dim=1)
 
-    both = context.features(observed, split, "early matching")
+    both = shared_features(context, observed, split, "early matching")
     width, top = both.shape[1] - model.pool.size, model.shape.top_k
     aside = torch.arange(len(both)) % SET_ASIDE == SET_ASIDE - 1
     fitted = both[~aside]

@@ -2,6 +2,7 @@
 
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.training.phases.class_means import means_of
+from lpt.training.processes.shared_evaluation import shared_features
 from lpt.training.run.training_context import TrainingContext
 
 __all__ = ["start_classifier", "start_pool"]
@@ -28,8 +29,8 @@ def start_pool(model: LongTailedPromptModel, context: TrainingContext) -> None:
     prompts, seed = context.config.prompts, context.config.seed
     if prompts.key_init == "queries":
         split = context.some_of_each_class(context.config.classifier.init_images_per_class)
-        queries = context.features(
-            lambda images: model.prefix(images).query, split, "key initialisation"
+        queries = shared_features(
+            context, lambda images: model.prefix(images).query, split, "key initialisation"
         )
         model.pool.start_keys(queries, seed=seed)
     if prompts.group_init == "shared":

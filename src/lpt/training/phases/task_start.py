@@ -24,6 +24,7 @@ from lpt.task_spec import LIMITS, PARAMETERS
 from lpt.training.phases.initialization import start_classifier
 from lpt.training.phases.phase import Phase
 from lpt.training.phases.start_settings import task_file_of
+from lpt.training.processes.shared_evaluation import shared_features
 from lpt.training.run.run_folder import RunFolder
 from lpt.training.run.run_records import read_identity
 from lpt.training.run.training_context import TrainingContext
@@ -182,8 +183,8 @@ def _placed(
 ) -> Tensor:
     """Directions of new classes: (len(new), D), from images of theirs and of the old classes."""
     split = context.some_of_each_class(PHOTOS)
-    features = context.features(
-        lambda images: model.phase1(images).feature, split, "directions of new classes"
+    features = shared_features(
+        context, lambda images: model.phase1(images).feature, split, "directions of new classes"
     )
     unit = F.normalize(model.classifier.weight[old].float().cpu(), dim=1)
     cosines = F.normalize(features, dim=1) @ unit.T

@@ -9,7 +9,14 @@ from lpt.data.manifest import Manifest
 from lpt.errors import DataError
 from lpt.files.regular_files import open_regular
 
-__all__ = ["IMAGE_SIZES", "IMAGE_TIMES", "data_identity", "files_identity", "run_identity"]
+__all__ = [
+    "IMAGE_SIZES",
+    "IMAGE_TIMES",
+    "data_identity",
+    "files_identity",
+    "labels_digest",
+    "run_identity",
+]
 
 IMAGE_SIZES, IMAGE_TIMES = "image sizes", "image times"
 """Fingerprints of image files that tell, without reading them, that some were replaced."""
@@ -37,6 +44,13 @@ def data_identity(data: Manifest, *, content: bool = False) -> dict[str, Any]:
         digest.update(line.encode("utf-8", "surrogateescape"))
     found = {"classes": list(data.class_names), "training images": digest.hexdigest()}
     return {**found, "image content": _content(data)} if content else found
+
+
+def labels_digest(data: Manifest) -> str:
+    """Hash class names and the labels of training images, without looking at any file."""
+    found = hashlib.sha256("\0".join(data.class_names).encode("utf-8", "surrogateescape"))
+    found.update(data.split("train").labels.tobytes())
+    return found.hexdigest()
 
 
 def _content(data: Manifest) -> str:

@@ -8,20 +8,26 @@ from accelerate import Accelerator
 from lpt.errors import ConfigError
 from lpt.machine.device_name import check_precision_name
 from lpt.machine.devices import choose_device
+from lpt.machine.group.process_group import ALONE, ProcessGroup
 
 __all__ = ["cpu_has_bf16", "default_workers", "fast_bf16", "make_accelerator", "uses_bf16"]
 
 
-def make_accelerator(precision: str = "auto", device: str | None = None) -> Accelerator:
+def make_accelerator(
+    precision: str = "auto", device: str | None = None, group: ProcessGroup = ALONE
+) -> Accelerator:
     """Choose a device and a precision.
 
     Args:
         precision: as for `uses_bf16`.
         device: as for `lpt.machine.devices.choose_device`; None uses a CUDA GPU if there is one.
+        group: the processes that train together; each takes a GPU of its own, as far as there are.
     Raises: ConfigError if bf16 is requested on a device without bf16 instructions, or if this
         process has trained on another device or in another precision.
     """
     chosen = choose_device(device)
+    if group.size > 1:
+        chosen = _device_of(group, chosen)
     mixed = "bf16" if uses_bf16(precision, chosen) else "no"
     if chosen.type == "cuda":
         torch.set_float32_matmul_precision("high")
@@ -34,6 +40,20 @@ def make_accelerator(precision: str = "auto", device: str | None = None) -> Acce
             f"device={device}, precision={precision}: this process has trained with other values. "
             "Start a new process."
         ) from error
+
+
+def _device_of(group: ProcessGroup, chosen: torch.device) -> torch.device:
+    """Return the device of a process of a group; Accelerate is told, too."""
+    if chosen.index is not None:
+        raise ConfigError(
+            f"device={chosen}: {group.size} processes choose their own GPUs. Give {chosen.type}."
+        )
+    if chosen.type == "cuda":
+        chosen = torch.device("cuda", group.local_rank % torch.cuda.device_count())
+        group.use_gpu(chosen)
+    os.environ["ACCELERATE_TORCH_DEVICE"] = str(chosen)
+    os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))  # else it sets its own
+    return chosen
 
 
 def uses_bf16(precision: str, device: torch.device) -> bool:

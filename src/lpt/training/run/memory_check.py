@@ -81,7 +81,8 @@ def check_step_memory(
         cached: whether cached views are loaded instead of images.
     Raises: ConfigError naming the setting, what is needed and what is free.
     """
-    images, device = batch * branches, context.accelerator.device
+    images = context.group.largest_share(batch * branches)
+    device = context.accelerator.device
     at_once = context.config.micro_batch or images
     if device.type == "cuda" and context.config.micro_batch is None:
         at_once = 1  # adapts to the memory

@@ -51,6 +51,7 @@ def phase_cache(
         limit_gb=config.phase2.cache_limit_gb,
         device=context.accelerator.device,
         autocast=context.autocast,
+        group=context.group,
     )
 
 

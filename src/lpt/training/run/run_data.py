@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lpt.backbones import FrozenViT, load_backbone
 from lpt.config import DataConfig, RunConfig
 from lpt.data.check.check_result import check_data
 from lpt.data.check.corrections import with_corrections
@@ -30,6 +31,7 @@ from lpt.training.run.run_origin import check_names
 __all__ = [
     "anchored_config",
     "check_place",
+    "configured_backbone",
     "data_of_run",
     "left_out_of_run",
     "open_configured",
@@ -45,6 +47,13 @@ def anchored_config(config: RunConfig) -> RunConfig:
         if path is not None and path not in POLICIES and path_exists(path):
             settings[f"data.{name}"] = str(Path(path).expanduser().absolute())
     return config.changed(settings)
+
+
+def configured_backbone(config: RunConfig) -> FrozenViT:
+    """Load the backbone of a configuration. Raises: BackboneError if it cannot be loaded."""
+    return load_backbone(
+        config.backbone, image_size=config.image_size, layer_norm_eps=config.layer_norm_eps
+    )
 
 
 def check_place(run: str | Path, config: RunConfig) -> None:

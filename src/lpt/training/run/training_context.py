@@ -3,37 +3,35 @@
 Phases and baselines get the same images in the same order through the same transforms.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from functools import partial
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from lpt.backbones import FrozenViT, load_backbone
+from lpt.backbones import FrozenViT
 from lpt.config import RunConfig
 from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform, eval_transform, train_transform
-from lpt.data.joined_store import join_splits
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.manifest import Manifest, Split
-from lpt.data.sampling import sample_per_class
+from lpt.data.sampling import sample_per_class, sample_some
 from lpt.errors import DataError
 from lpt.evaluation import Metrics, evaluate
 from lpt.evaluation.inference import predict
 from lpt.losses import check_loss
+from lpt.machine.group.process_group import ALONE, ProcessGroup
 from lpt.progress import Reporter
-from lpt.random_streams import Stream, random_stream
 from lpt.records import Output, Predictions
 from lpt.task.class_limits import check_class_names
 from lpt.task_records import TaskEdit
 from lpt.training.engine.stage import Inputs
+from lpt.training.run.data_identity import labels_digest
 from lpt.training.run.device_setup import default_workers, make_accelerator
-from lpt.training.run.run_data import anchored_config, open_configured
+from lpt.training.run.run_data import anchored_config, configured_backbone, open_configured
 from lpt.training.run.run_state import RunState
 
 __all__ = ["TrainingContext"]
@@ -53,11 +51,12 @@ class TrainingContext:
         reporter: receives progress and messages.
         device: "cpu" or None, which uses a GPU if there is one.
         backbone, data: already loaded; None loads those of the configuration.
+        group: the processes that train together.
 
     Attributes:
         state: the current `RunState`; `update` replaces it.
         data: the opened data set.
-        train_split: its training images, and those that `extend_training` added.
+        train_split: its training images; phase 2 adds those that `lpt.training.pseudo` labels.
         counts: (C,) int64 training images per class of the data.
         train_counts: (C,) int64 those of `train_split`.
         accelerator: device and precision.
@@ -76,13 +75,14 @@ class TrainingContext:
         device: str | None = None,
         backbone: FrozenViT | None = None,
         data: Manifest | None = None,
+        group: ProcessGroup = ALONE,
     ) -> None:
-        self.reporter = reporter
+        self.reporter, self.group = reporter, group
         for phase in (config.phase1, config.phase2):  # before anything slow is opened
             check_loss(phase.loss.name, phase.loss.options)
         if data is None:
             config = anchored_config(config)
-            data = open_configured(config, reporter=reporter)
+            data = group.one_after_another(partial(open_configured, config, reporter=reporter))
         self.data = data
         if self.data.num_classes < 2:
             raise DataError(
@@ -91,14 +91,12 @@ class TrainingContext:
             )
         check_class_names(self.data.class_names, config.data.source)
         self.train_split = self.data.split("train")
-        self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
-        self.train_counts = self.counts
-        self.accelerator = make_accelerator(config.precision, device)
+        group.check_same(labels_digest(self.data), f"{config.data.source}: training images")
+        self.counts = self.train_counts = torch.from_numpy(self.data.counts("train"))
+        self.accelerator = make_accelerator(config.precision, device, group)
         name = None
         if backbone is None:
-            backbone = load_backbone(
-                config.backbone, image_size=config.image_size, layer_norm_eps=config.layer_norm_eps
-            )
+            backbone = group.one_after_another(partial(configured_backbone, config))
             name = backbone.spec.name
         self.state = RunState.resolved(config, train_images=len(self.train_split), backbone=name)
         self.backbone = backbone.to(self.accelerator.device)
@@ -125,17 +123,6 @@ class TrainingContext:
             config: the new configuration. Data, backbone and device stay as they were opened.
         """
         self.state = RunState(config)
-
-    def extend_training(self, extra: Split, labels: npt.NDArray[np.int64]) -> None:
-        """Train on further images from now on. Scores and metadata keep the counts of the data.
-
-        Args:
-            extra: the images.
-            labels: (n,) their classes.
-        """
-        joined = join_splits(self.data.split("train"), replace(extra, labels=labels))
-        counts = np.bincount(joined.labels, minlength=self.data.num_classes)
-        self.train_split, self.train_counts = joined, torch.from_numpy(counts.astype(np.int64))
 
     @property
     def arithmetic(self) -> dict[str, str]:
@@ -251,11 +238,6 @@ class TrainingContext:
         """Compute metrics with the counts, shot groups and class names of this data."""
         return evaluate(predictions, self.counts.numpy(), self.groups, self.data.class_names)
 
-    def validate(self, model: Model) -> Mapping[str, float | None] | None:
-        """Summarise a model on the validation images of an epoch; None if there are none."""
-        split = self.validation
-        return None if split is None else self.score(self.predict(model, split)).summary()
-
     def features(
         self, encode: Callable[[Tensor], Tensor], split: Split, task: str
     ) -> Float[Tensor, "n D"]:
@@ -284,13 +266,10 @@ class TrainingContext:
     def validation(self) -> Split | None:
         """Validation images of an epoch: all, or a fixed random `data.max_val_images` of them."""
         split = self.data.splits.get("val")
-        if split is None or not len(split):
+        if not split:
             return None
-        most = self.config.data.max_val_images
-        if len(split) <= most:
-            return split
-        order = random_stream(self.config.seed, Stream.VALIDATION_SUBSET).permutation(len(split))
-        return split.take(np.sort(order[:most]))
+        most, seed = self.config.data.max_val_images, self.config.seed
+        return split.take(sample_some(len(split), most, seed)) if len(split) > most else split
 
     @property
     def evaluation_splits(self) -> dict[str, Split]:

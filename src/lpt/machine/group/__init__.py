@@ -1,0 +1,1 @@
+"""Several processes that train together: their places, what they exchange, and their failures."""

@@ -1,0 +1,1 @@
+"""A run in several processes: its folder, its evaluation, its clock."""
