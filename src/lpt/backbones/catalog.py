@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lpt.backbones.places.catalog_entry import CatalogEntry
-from lpt.backbones.places.known_backbones import CATALOG, EMBEDDED
+from lpt.backbones.known.catalog_entry import CatalogEntry
+from lpt.backbones.known.known_backbones import CATALOG, EMBEDDED
 from lpt.errors import BackboneError, ConfigError
 from lpt.registry import Registry, check_name
 

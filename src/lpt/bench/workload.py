@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT, load_backbone
+from lpt.backbones.checks.plain_only import check_plain
 from lpt.backbones.linear import torch_products
-from lpt.backbones.towers.plain_only import check_plain
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.early_match import EarlyMatch
 from lpt.model.prompt_shape import PromptShape

@@ -26,7 +26,7 @@ def backbones(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from lpt.backbones import list_backbones
-    from lpt.backbones.places.known_backbones import JOBS
+    from lpt.backbones.known.known_backbones import JOBS
     from lpt.backbones.places.local_folder import local_folder
 
     rows = [("name", "where", "size", "input", "speed", "")]
@@ -70,7 +70,7 @@ def check(
 ) -> None:
     """Load a backbone, compare it with timm's own blocks, and print what it supports."""
     from lpt.backbones import load_backbone
-    from lpt.backbones.towers.support import largest_error, support_of
+    from lpt.backbones.checks.support import largest_error, support_of
     from lpt.errors import BackboneError
 
     backbone = load_backbone(name, image_size=image_size)

@@ -3,7 +3,7 @@
 import onnx
 from torch import Tensor
 
-from lpt.backbones.towers.plain_only import check_plain
+from lpt.backbones.checks.plain_only import check_plain
 from lpt.export.block_graph import AdapterValues, BlockGraph, KeyValue, norm
 from lpt.export.graph_builder import GraphBuilder
 from lpt.export.onnx_options import Dtype

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
+from lpt.backbones.checks.plain_only import check_plain
 from lpt.backbones.linear import FrozenLinear
-from lpt.backbones.towers.plain_only import check_plain
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.tuned_vit import TunedViT
 from lpt.config.ranges import Positive, Width

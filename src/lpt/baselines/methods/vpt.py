@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
-from lpt.backbones.towers.plain_only import check_plain
+from lpt.backbones.checks.plain_only import check_plain
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.encoder import Encoder
 from lpt.config.ranges import Length

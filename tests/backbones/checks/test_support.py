@@ -3,7 +3,7 @@
 import pytest
 
 from lpt.backbones import FrozenViT
-from lpt.backbones.towers.support import largest_error, support_of
+from lpt.backbones.checks.support import largest_error, support_of
 
 from ...contracts.tiny_families import KINDS
 

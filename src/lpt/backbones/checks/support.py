@@ -6,9 +6,9 @@ import torch
 
 from lpt.backbones.blocks.timm_beit import TimmBeitBlock
 from lpt.backbones.blocks.timm_vit import TimmViTBlock
+from lpt.backbones.checks.plain_only import is_plain
 from lpt.backbones.towers.feature import Feature
 from lpt.backbones.towers.input_sizes import input_sizes
-from lpt.backbones.towers.plain_only import is_plain
 from lpt.backbones.vit import FrozenViT
 
 __all__ = ["Support", "largest_error", "support_of"]

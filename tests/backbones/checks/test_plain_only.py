@@ -3,7 +3,7 @@
 import pytest
 
 from lpt.backbones import FrozenViT
-from lpt.backbones.towers.plain_only import check_plain
+from lpt.backbones.checks.plain_only import check_plain
 from lpt.errors import BackboneError
 
 from ...contracts.tiny_families import KINDS

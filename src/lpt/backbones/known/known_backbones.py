@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from lpt.backbones.places.catalog_entry import CatalogEntry
+from lpt.backbones.known.catalog_entry import CatalogEntry
 
 __all__ = ["CATALOG", "EMBEDDED", "JOBS"]
 

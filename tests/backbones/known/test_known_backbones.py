@@ -3,7 +3,7 @@
 import pytest
 import timm
 
-from lpt.backbones.places.known_backbones import CATALOG, JOBS
+from lpt.backbones.known.known_backbones import CATALOG, JOBS
 
 OF_TIMM = [row for row in CATALOG if row.place == "hub"]
 

@@ -1,0 +1,1 @@
+"""The backbones that are listed by name."""
