@@ -95,13 +95,12 @@ class Trainer:
                 found |= self.pseudo.identity
             return {**found, "backbone": self.context.backbone.spec.sha256}
 
-        identity: dict[str, Any] = self.context.group.decided(facts, patient=True)
-        return identity
+        return dict(self.context.group.decided(facts, patient=True))
 
     def stage(self, phase: Phase) -> Stage:
         """Build the stage of a phase, on the device."""
-        made = phase.build_stage(self.config, self.model, self.context.train_counts)
-        return made.to(self.context.accelerator.device)
+        stage = phase.build_stage(self.config, self.model, self.context.train_counts)
+        return stage.to(self.context.accelerator.device)
 
     def fit_budget(self, seconds: float | None, began: float | None = None) -> None:
         """Time a few steps, report the estimated duration, and cut the run to a budget.
