@@ -159,7 +159,7 @@ NEEDLESS = {
     "scipy",
     "sklearn",
     "sympy",
-    "timm.models.beit",
+    "timm.models.naflexvit",
     "torch._dynamo",
     "torch._inductor",
     "torchvision.models.resnet",

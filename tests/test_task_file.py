@@ -21,16 +21,19 @@ from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.catalog import EMBEDDED
 from lpt.errors import BackboneError, TaskFileError
 from lpt.files.made_here import ORIGIN, mark
+from lpt.model.early_match import EarlyMatch
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task_file import (
     BackboneRecord,
     TaskSpec,
+    file_metadata,
     load_task,
     read_spec,
     read_task,
     save_task,
 )
 from lpt.task_file import backbone_of as backbone_named_by
+from lpt.task_records import EarlyRecord
 
 from .tiny import backbone_of, write_backbone
 
@@ -71,6 +74,9 @@ def model_for(backbone: FrozenViT, spec: TaskSpec) -> LongTailedPromptModel:
         phases=spec.phases,
         adapter_width=spec.adapter_width,
     )
+    if spec.early is not None:
+        model.early = EarlyMatch(spec.pool_size, backbone.width)
+        torch.nn.init.normal_(model.early.weight)
     if model.adapters is not None:
         for parameter in model.adapters.parameters():
             torch.nn.init.normal_(parameter)
@@ -111,9 +117,23 @@ def edited(file: Path, tmp_path: Path) -> Edit:
     return edit
 
 
-@pytest.mark.parametrize(("phases", "adapters"), [(1, 0), (2, 0), (1, 3), (2, 3)])
-def test_saved_and_loaded_it_gives_identical_logits(phases, adapters, backbone, tmp_path):
-    spec = spec_for(backbone, phases=phases, adapter_width=adapters)
+EARLY = EarlyRecord(margin=0.1, images=8, agreement=0.5, auto_agreement=1, auto_queries=0.6)
+"""Of a task with early matching."""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"phases": 1},
+        {"phases": 2},
+        {"phases": 1, "adapter_width": 3},
+        {"phases": 2, "adapter_width": 3},
+        {"early": EARLY},
+        {"early": EARLY, "match": "auto"},
+    ],
+)
+def test_saved_and_loaded_it_gives_identical_logits(changes, backbone, tmp_path):
+    spec = spec_for(backbone, **changes)
     model = model_for(backbone, spec)
     images = torch.randn(5, 3, 16, 16, generator=torch.Generator().manual_seed(2))
     path = tmp_path / "task.safetensors"
@@ -122,8 +142,42 @@ def test_saved_and_loaded_it_gives_identical_logits(phases, adapters, backbone, 
     assert read == spec == read_spec(path)
     assert size == path.stat().st_size
     assert not loaded.training
+    margin = spec.early_margin(spec.match)
     with torch.no_grad():
-        assert torch.equal(loaded.predict(images).logits, model.predict(images).logits)
+        found = loaded.predict(images, margin)
+        assert torch.equal(found.logits, model.predict(images, margin).logits)
+    if spec.early is not None:
+        assert torch.equal(loaded.early.weight, model.early.weight)
+
+
+def test_a_task_without_early_matching_is_written_as_before(backbone):
+    """Also for versions of lpt that know nothing of it."""
+    plain = file_metadata(spec_for(backbone))
+    assert plain["lpt_task"] == "2"
+    assert not {"match", "early"} & json.loads(plain["spec"]).keys()
+    assert file_metadata(spec_for(backbone, early=EARLY))["lpt_task"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"match": "auto"}, "match is auto, but early is missing"),
+        ({"match": "sometimes"}, "match"),
+        ({"early": {**EARLY.model_dump(), "margin": -1}}, "margin"),
+        ({"early": EARLY.model_dump(), "phases": 1}, "early needs two phases"),
+        ({"early": EARLY.model_dump()}, "tensor early_bias is None"),
+    ],
+)
+def test_early_matching_that_cannot_be_is_refused(changes, said, edited, backbone):
+    with pytest.raises(TaskFileError, match=said) as caught:
+        load_task(edited(spec=changes), backbone)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_map_that_its_metadata_does_not_name_is_refused(edited, backbone):
+    path = edited(tensors={"early_bias": torch.zeros(4)})
+    with pytest.raises(TaskFileError, match=r"tensor early_bias is .*requires None"):
+        load_task(path, backbone)
 
 
 def test_a_backbone_is_loaded_by_the_name_that_the_user_gives(file, backbone):

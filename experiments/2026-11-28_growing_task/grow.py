@@ -109,7 +109,7 @@ def add(base: Task, data: Manifest, old: list[str], new: list[str], seed: int) -
     )
     right = test.cosines.argmax(axis=1) == test.labels
     rows = []
-    for shrinkage in (1.0, 0.3, 0.1):
+    for shrinkage in (1.0, 0.6, 0.3):
         for shots in SHOTS:
             for draw in range(DRAWS if shots < 20 else 1):
                 for label, name in enumerate(new):
@@ -185,6 +185,7 @@ def main() -> None:
     parser.add_argument("shared")
     parser.add_argument("work", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--added-only", action="store_true", help="Leave out --init-from.")
     parser.add_argument("--epochs", type=int, nargs=2, default=(4, 3))
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -200,6 +201,8 @@ def main() -> None:
     base = train(only(data, old), given.work / f"base-{mark}", seed, epochs)
     added = add(base, data, old, new, seed)
     write(given.work / f"added_{mark}.csv", added)
+    if given.added_only:
+        return
     runs = []
     for label, lengths, start in (
         ("from scratch", epochs, None),

@@ -162,7 +162,7 @@ class TaskSpec(FrozenRecord):
             sizes["adapter_up_bias"] = (depth, width)
             sizes["adapter_scale"] = (depth,)
         if self.early is not None:
-            sizes["early_weight"] = (pool, 2 * width)
+            sizes["early_weight"] = (pool, 3 * width)
             sizes["early_bias"] = (pool,)
         return sizes
 

@@ -10,6 +10,7 @@ import pytest
 from lpt import LptError
 from lpt.api.run_info import read_info, render_info
 from lpt.export import export_shared, export_task
+from lpt.task_records import EarlyRecord
 
 RUN = Path(__file__).parents[1] / "golden" / "v0_1" / "run"
 
@@ -46,6 +47,18 @@ def test_adapters_are_shown_where_there_are_any():
     adapted = info.task.model_copy(update={"adapter_width": 4})
     text = render_info(replace(info, task=adapted))
     assert "adapters   4 neurons beside the MLP of each block" in text
+
+
+@pytest.mark.usefixtures("no_backbone")
+def test_early_matching_is_shown_where_there_is_any():
+    info = read_info(RUN)
+    assert "\nmatching " not in render_info(info)
+    early = EarlyRecord(
+        margin=0.1, images=40, agreement=0.8, auto_agreement=0.95, auto_queries=0.25
+    )
+    able = info.task.model_copy(update={"early": early, "match": "auto"})
+    said = "matching   auto; the prompts of the query: early 80.0 %, auto 95.0 % of 40 training"
+    assert said in render_info(replace(info, task=able))
 
 
 @pytest.mark.usefixtures("no_backbone")

@@ -1,16 +1,11 @@
 """An encoder with a classifier is a stage; without trainable parameters its feature is frozen."""
 
-import pytest
 import torch
 
-from lpt.backbones import FrozenViT
-from lpt.baselines.encoder import Encoder, EncoderStage, Fixed, check_plain
-from lpt.errors import BackboneError
+from lpt.baselines.encoder import Encoder, EncoderStage, Fixed
 from lpt.losses import build_loss
 from lpt.model.classifier import CosineClassifier
 from lpt.training.engine.stage import branches_of
-
-from ..contracts.tiny_families import KINDS
 
 
 class Scaled(Encoder):
@@ -47,10 +42,3 @@ def test_the_feature_of_a_fixed_encoder_is_frozen(images):
     inputs = stage.frozen(images)
     torch.testing.assert_close(inputs["feature"], 2 * images.mean((2, 3)))
     torch.testing.assert_close(stage.output(inputs).logits, stage.predict(images).logits)
-
-
-@pytest.mark.parametrize("kind", ["DINOv3", "attention pool (SigLIP)"])
-def test_a_method_that_changes_tokens_by_hand_refuses_other_families(kind):
-    check_plain("lora", FrozenViT(KINDS["plain"]()))
-    with pytest.raises(BackboneError, match="lora: needs a plain ViT with a class token"):
-        check_plain("lora", FrozenViT(KINDS[kind]()))

@@ -38,6 +38,13 @@ def test_adapters_of_four_neurons_add_a_third_of_a_percent_to_phase_1():
     assert 0.002 < by_hand / phase1 < 0.006
 
 
+def test_a_feature_of_all_patches_costs_the_rest_of_the_last_block():
+    short, whole = needed_flops(VIT_S), needed_flops(replace(VIT_S, pooled=True))
+    block = (short["bare"] - 2 * 197 * 768 * 384) / 12
+    assert whole["bare"] == short["bare"]
+    assert 1.8 < (whole["inference"] - short["inference"]) / block < 2.2
+
+
 def test_block_runs_of_twelve_blocks_with_six_shared():
     """6 blocks once and 6 twice, the last of each pass for the class token only."""
     runs = block_runs(VIT_S)

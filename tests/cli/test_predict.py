@@ -67,6 +67,16 @@ def test_bad_and_missing_images_do_not_stop_the_others(lpt, home, tmp_path):
     assert f"3 of {len(names)} images could not be read" in err
 
 
+def test_matching_is_exact_unless_the_task_can_do_otherwise(lpt):
+    usual = lpt("predict", "run", "photos/dog")
+    assert lpt("predict", "run", "photos/dog", "--match", "exact") == usual
+    refused(
+        lpt("predict", "run", "photos/dog", "--match", "early"),
+        "--match early: the task run has no map for it. Train it with prompts.match=early",
+    )
+    refused(lpt("predict", "run", "photos/dog", "--match", "often"), "'often' is not one of")
+
+
 def test_paths_come_from_standard_input(lpt, home, monkeypatch):
     names = [f"photos/dog/{i:02d}.png" for i in range(3)]
     for separator, options in (("\n", ()), ("\0", ("-0",))):

@@ -1,4 +1,4 @@
-"""lpt evaluate, lpt backbones."""
+"""lpt evaluate."""
 
 import io
 import json
@@ -59,14 +59,6 @@ def test_two_data_sets_of_one_name_are_not_mixed_up(lpt):
 def test_a_task_file_alone_needs_data_to_be_named(lpt, home, tmp_path):
     shutil.copy(home / "run" / "task.safetensors", tmp_path / "birds.safetensors")
     refused(lpt("evaluate", str(tmp_path / "birds.safetensors")), "birds.safetensors")
-
-
-def test_backbones_lists_the_embedded_one_first(lpt):
-    code, out, _ = lpt("backbones")
-    heading, first, *_ = out.splitlines()
-    assert code == 0
-    assert heading.split()[:4] == ["name", "where", "size", "input"]
-    assert first.startswith("vit_tiny_patch8_64 ")
 
 
 def test_evaluate_refuses_data_that_changed_since_training(lpt, home, tmp_path):

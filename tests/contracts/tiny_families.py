@@ -12,7 +12,7 @@ from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from lpt.backbones.load import resize_input
+from lpt.backbones.towers.input_sizes import resize_input
 
 WIDTH, DEPTH = 32, 4
 

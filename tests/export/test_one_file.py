@@ -24,7 +24,7 @@ from lpt.export.write_graph import checked_graph
 from lpt.task import Task
 
 from ..contracts.tiny_families import KINDS
-from ..test_task_file import model_for, spec_for
+from ..test_task_file import EARLY, model_for, spec_for
 from ..tiny import backbone_of, write_backbone
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v0_1"
@@ -142,7 +142,7 @@ def test_families_beyond_the_plain_vit_become_programs_of_torch(task, tmp_path, 
     own = Task(model_for(backbone, spec), spec)
     parity, _ = checked_program(own, noise(own, 3))
     assert parity.logit_error < 1e-5
-    with pytest.raises(BackboneError, match=r"cannot be written to ONNX.*--format torch"):
+    with pytest.raises(BackboneError, match=r"ONNX: needs a plain ViT .*--format torch"):
         checked_graph(own, noise(own, 3), tmp_path / "t.onnx", dtype="float32")
 
 
@@ -178,6 +178,20 @@ def test_adapters_are_part_of_every_form(task, tmp_path, phases):
         assert {"lpt_export": "2"}.items() <= {e.key: e.value for e in metadata}.items()
     parity, _ = checked_program(own, images)
     assert parity.logit_error < 1e-5
+
+
+def test_a_graph_matches_exactly_whatever_the_task_does(task, tmp_path):
+    spec = spec_for(task.model.backbone, early=EARLY, match="early")
+    own, path = Task(model_for(task.model.backbone, spec), spec), tmp_path / "task.onnx"
+    path.write_bytes(checked_graph(own, noise(task, 5), path, dtype="float32").content)
+    graph = lpt.load(path)
+    assert (graph.match, graph.spec.match, graph.spec.early) == ("exact", "exact", None)
+    assert graph.with_match("exact") is graph
+    with pytest.raises(ParameterError, match=r"match early: the exported graph .* exactly"):
+        graph.with_match("early")
+    images = noise(task, 5).images
+    wanted = own.with_match("exact").forward(images).logits
+    torch.testing.assert_close(graph.forward(images).logits, wanted, atol=1e-5, rtol=0)
 
 
 def test_a_graph_that_differs_is_not_written(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lpt.backbones import FrozenViT, load_backbone
+from lpt.model.early_match import choose_nearest
 from lpt.serving.backbone_views import BackboneViews
 from lpt.serving.engine import Engine, Query, Result
 from lpt.serving.task_tables import build_tables
@@ -139,8 +140,10 @@ def test_images_leave_the_first_pass_where_their_prompts_are_chosen(
 def test_auto_computes_the_query_of_some_images(engine, tasks, tables):
     number = 2 * next(i for i, kind in enumerate(KINDS) if kind.get("match") == "auto")
     task, images = tasks[number], [images_for(tasks[number], seed) for seed in range(12)]
-    tokens = task.model.tokens(torch.stack(images), task.model.shared_parts())
-    unclear = task.model.early.choose(tokens, task.spec.top_k, task.spec.early.margin).unclear
+    shared = task.model.shared_parts()
+    features = task.model.early_features(task.model.tokens(torch.stack(images), shared), shared)
+    estimate = task.model.early(features)
+    unclear = choose_nearest(estimate, task.spec.top_k, task.spec.early.margin).unclear
     assert 0 < unclear.sum() < len(images)
     found = engine.run([Query(tables[number], image) for image in images])
     for image, result in zip(images, found, strict=True):

@@ -157,6 +157,7 @@ def _task_lines(task: TaskSpec, size: int) -> list[str]:
         f"weights {task.backbone.sha256[:12]}",
         f"prompts    {prompts}",
         *_adapters(task),
+        *_matching(task),
         f"answers    softmax(cosine / {task.temperature:.3g})",
     ]
 
@@ -165,6 +166,16 @@ def _adapters(task: TaskSpec) -> list[str]:
     if not task.adapter_width:
         return []
     return [f"adapters   {plural(task.adapter_width, 'neuron')} beside the MLP of each block"]
+
+
+def _matching(task: TaskSpec) -> list[str]:
+    early = task.early
+    if early is None:
+        return []
+    return [
+        f"matching   {task.match}; the prompts of the query: early {percent(early.agreement)} %, "
+        f"auto {percent(early.auto_agreement)} % of {plural(early.images, 'training image')}"
+    ]
 
 
 def _export_lines(record: "ExportRecord") -> list[str]:

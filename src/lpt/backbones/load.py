@@ -1,7 +1,5 @@
 """Load a frozen backbone by name."""
 
-import math
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,19 +12,15 @@ from lpt.backbones.names import Source, find_source
 from lpt.backbones.outline import build_vit, freeze, outline
 from lpt.backbones.preprocessing import Preprocessing, stated_number
 from lpt.backbones.spec import BackboneSpec, hash_weights
+from lpt.backbones.towers.input_sizes import patch_size, resize_input
 from lpt.backbones.vit import FrozenViT
 from lpt.backbones.weight_file import Checkpoint, fill, read_checkpoint
 from lpt.errors import BackboneError
 from lpt.machine.own_generator import OwnGenerator
 
-__all__ = ["load_backbone", "resize_input"]
+__all__ = ["load_backbone"]
 
 _RANDOM_SEED = 0
-
-_MOST_TIMES = 4
-_MOST_PATCHES = 4096
-"""Largest input: this multiple of the native side, and patches per image. Attention takes time and
-memory with the square of the patches."""
 
 
 def load_backbone(
@@ -94,7 +88,7 @@ def load_backbone(
         width=backbone.width,
         depth=backbone.depth,
         heads=backbone.heads,
-        patch_size=_patch_size(model),
+        patch_size=patch_size(model),
         image_size=model.patch_embed.img_size[0],
         num_patches=model.patch_embed.num_patches,
         mean=mean,
@@ -125,42 +119,6 @@ def _check_built(source: Source, model: Any) -> None:
     for name, tensor in model.state_dict().items():
         if not torch.isfinite(tensor).all():
             raise BackboneError(f"{source.name}: {name} contains NaN or infinity.")
-
-
-def resize_input(name: str, model: Any, image_size: int | None) -> None:
-    """Fit the positions of a model to another input size, if it differs.
-
-    Args:
-        name: of the backbone, for messages.
-        image_size: side in pixels; None keeps the model's own.
-    Raises: BackboneError if the size is no multiple of the patch size, or too large.
-    """
-    if image_size is None or image_size == model.patch_embed.img_size[0]:
-        return
-    patch = _patch_size(model)
-    if image_size < patch or image_size % patch:
-        lower = max(image_size // patch, 1) * patch
-        raise BackboneError(
-            f"image_size {image_size}: {name} needs a multiple of its patch size {patch}, "
-            f"such as {lower} or {lower + patch}."
-        )
-    native = model.patch_embed.img_size[0]
-    if image_size > native:
-        side = math.isqrt(_MOST_PATCHES)
-        most = min(_MOST_TIMES * native // patch, side) * patch
-        if image_size > max(most, native):
-            raise BackboneError(
-                f"image_size {image_size}: {name} was trained at {native} pixels; "
-                f"choose {max(most, native)} or less."
-            )
-    with warnings.catch_warnings():  # of torch, about timm's interpolation of biases
-        warnings.simplefilter("ignore", UserWarning)
-        model.set_input_size((image_size, image_size))
-
-
-def _patch_size(model: Any) -> int:
-    side: int = model.patch_embed.img_size[0] // model.patch_embed.grid_size[0]
-    return side
 
 
 def _layer_norm_eps(

@@ -113,6 +113,6 @@ def _call(name: str, build: Callable[[], nn.Module]) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise BackboneError(
             f"{name}: the registered function returned {type(model).__name__}. "
-            "Return a timm VisionTransformer."
+            "Return a ViT of timm."
         )
     return model.cpu().float()

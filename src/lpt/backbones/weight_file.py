@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from timm.models import beit, eva, vision_transformer
+from timm.models.beit import Beit
+from timm.models.beit import checkpoint_filter_fn as from_beit
+from timm.models.eva import Eva
+from timm.models.eva import checkpoint_filter_fn as from_eva
+from timm.models.vision_transformer import checkpoint_filter_fn as from_vit
 from torch import Tensor
 
 from lpt.backbones.key_maps import to_timm
@@ -139,13 +143,13 @@ def fill(model: Any, checkpoint: Checkpoint) -> None:
 
 def _timms_names(model: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Convert names that timm knows: those of the authors of a model, and of OpenCLIP."""
-    if isinstance(model, eva.Eva):
-        converted = eva.checkpoint_filter_fn(tensors, model)
-    elif isinstance(model, beit.Beit):
+    if isinstance(model, Eva):
+        converted = from_eva(tensors, model)
+    elif isinstance(model, Beit):
         own = {n: t for n, t in tensors.items() if "relative_position_index" not in n}
-        converted = beit.checkpoint_filter_fn(own, model)
+        converted = from_beit(own, model)
     else:
-        converted = vision_transformer.checkpoint_filter_fn(tensors, model, adapt_layer_scale=True)
+        converted = from_vit(tensors, model, adapt_layer_scale=True)
     found: dict[str, Tensor] = converted
     return found
 

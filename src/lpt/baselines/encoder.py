@@ -6,31 +6,11 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lpt.backbones import FrozenViT
-from lpt.backbones.towers.feature import Feature
-from lpt.backbones.towers.timm_towers import PlainTower
-from lpt.errors import BackboneError
 from lpt.model.classifier import CosineClassifier
 from lpt.records import Output
 from lpt.training.engine.stage import Branch, Inputs, Stage, dropout_of
 
-__all__ = ["Encoder", "EncoderStage", "Fixed", "check_plain"]
-
-
-def check_plain(method: str, backbone: FrozenViT) -> None:
-    """Check that a method may change the tokens or the projections of a backbone by hand.
-
-    Args:
-        method: name of the baseline.
-        backbone: what it is to work on.
-    Raises: BackboneError unless it is a plain ViT with a class token.
-    """
-    if not isinstance(backbone.tower, PlainTower) or backbone.feature is not Feature.CLASS_TOKEN:
-        kind = type(backbone.model).__name__
-        raise BackboneError(
-            f"{method}: needs a plain ViT with a class token, not {kind} with "
-            f"{backbone.feature.value}. Choose another backbone or baseline."
-        )
+__all__ = ["Encoder", "EncoderStage", "Fixed"]
 
 
 class Encoder(nn.Module, ABC):

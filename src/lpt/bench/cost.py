@@ -8,6 +8,9 @@ values of shared prompts) is left out too.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import nn
+
+from lpt.backbones.towers.feature import Feature
 from lpt.model.two_pass import LongTailedPromptModel
 
 __all__ = ["Sizes", "block_runs", "needed_flops", "sizes_of"]
@@ -25,6 +28,7 @@ class Sizes:
         heads: attention heads.
         patch_inputs: numbers per patch (3 * size * size).
         adapter: hidden neurons of the adapter of each block, in "phase1_adapters" only.
+        pooled: whether the feature is made of all patches, so that no block is shortened.
     """
 
     tokens: int
@@ -36,6 +40,7 @@ class Sizes:
     heads: int
     patch_inputs: int
     adapter: int = 0
+    pooled: bool = False
 
 
 def sizes_of(model: LongTailedPromptModel) -> Sizes:
@@ -45,29 +50,35 @@ def sizes_of(model: LongTailedPromptModel) -> Sizes:
     return Sizes(
         tokens=patches + vit.num_prefix_tokens,
         width=model.backbone.width,
-        hidden=vit.blocks[0].mlp.fc1.out_features,
+        hidden=_hidden(vit.blocks[0].mlp, model.backbone.width),
         depth=model.backbone.depth,
         split=model.split,
         length=model.shape.length,
         heads=model.backbone.heads,
         patch_inputs=vit.patch_embed.proj.weight[0].numel(),
         adapter=model.adapter_width,
+        pooled=model.backbone.feature is not Feature.CLASS_TOKEN,
     )
+
+
+def _hidden(mlp: nn.Module, width: int) -> int:
+    """The hidden width of an MLP of two products; that of equal work for a gated one."""
+    return sum(p.numel() for p in mlp.parameters() if p.dim() == 2) // (2 * width)
 
 
 def needed_flops(sizes: Sizes) -> Mapping[str, float]:
     """Compute the operations per image that each task needs, by name of the task.
 
     "bare" is the backbone without prompts, with all tokens in all blocks. A pass of the method runs
-    its last block for the class token only. In the backward pass, a block costs its products once
-    (for its input; frozen weights have no gradient) and its attention twice. The first block with
-    trainable prompts needs neither its query, key and value products nor attention to its tokens.
-    A product of an adapter costs three times its forward pass, since its weights are trained too.
+    its last block for the class token only, if that is the feature. In the backward pass, a block
+    costs its products once (for its input; frozen weights have no gradient) and its attention
+    twice. The first block with trainable prompts needs neither its query, key and value products
+    nor attention to its tokens. A product of an adapter costs three times its forward pass, since
+    its weights are trained too.
     """
     n, d, h, p = sizes.tokens, sizes.width, sizes.hidden, sizes.length
     suffix = sizes.depth - sizes.split
     qkv, after = 2 * n * 3 * d * d, 2 * n * (d * d + 2 * d * h)
-    class_block = 2 * (4 * d * d + 2 * d * h) + 4 * n * d * sizes.heads
     embed = 2 * n * sizes.patch_inputs * d
     project = 2 * p * 2 * d * d
 
@@ -77,13 +88,16 @@ def needed_flops(sizes: Sizes) -> Mapping[str, float]:
     def block(prompts: int) -> float:
         return qkv + after + attention(prompts)
 
+    def last(whole: float) -> float:
+        return whole if sizes.pooled else 2 * (4 * d * d + 2 * d * h) + 4 * n * d * sizes.heads
+
     def backward(blocks: int, prompts: int, trainable: int) -> float:
         full = qkv + after + 2 * attention(prompts)
         first = after + 8.0 * n * trainable * d
-        return first + (blocks - 2) * full + class_block
+        return first + (blocks - 2) * full + last(full)
 
-    one_pass = embed + (sizes.depth - 1) * block(p) + class_block
-    second = (suffix - 1) * block(2 * p) + class_block
+    one_pass = embed + (sizes.depth - 1) * block(p) + last(block(p))
+    second = (suffix - 1) * block(2 * p) + last(block(2 * p))
     prompts_kv = suffix * project
     cached = second + prompts_kv + backward(suffix, 2 * p, p) + prompts_kv
     phase1 = one_pass + backward(sizes.depth, p, p)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.linear import torch_products
+from lpt.backbones.towers.plain_only import check_plain
 from lpt.machine.own_generator import OwnGenerator
 from lpt.model.early_match import EarlyMatch
 from lpt.model.prompt_shape import PromptShape
@@ -47,6 +48,7 @@ class Workload:
         self, backbone: str, batch: int, device: str = "cpu", *, bf16: bool = False
     ) -> None:
         frozen = load_backbone(backbone)
+        check_plain("lpt bench", frozen, "`lpt train` says how long a run takes.")
         self.vit = _as_timm_made_it(frozen.model).to(device)
         own = OwnGenerator(0)
         with own:

@@ -18,7 +18,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from lpt.cli import data, info, predict, reports, study, task, train, use
+from lpt.cli import backbone_commands, data, info, predict, reports, study, task, train, use
 from lpt.cli.health.doctor import doctor
 from lpt.cli.labelling.review_command import review
 from lpt.cli.labelling.suggest_command import suggest
@@ -83,10 +83,10 @@ for command in (
     info.info,
     info.trust,
     info.settings,
-    use.backbones,
     doctor,
 ):
     app.command()(command)
+app.add_typer(backbone_commands.app)
 app.add_typer(data.app)
 app.add_typer(task.app)
 with_metavars(app)

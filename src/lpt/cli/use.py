@@ -1,6 +1,5 @@
-"""The commands `lpt evaluate` and `lpt backbones`."""
+"""The command `lpt evaluate`."""
 
-import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from lpt.cli.printing import say, say_error, say_json
 from lpt.escape import printable
 from lpt.machine.threads import use_threads
 
-__all__ = ["backbones", "evaluate"]
+__all__ = ["evaluate"]
 
 
 def evaluate(
@@ -91,31 +90,3 @@ def evaluate(
     say(render_scores(scores, task.groups))
     if folder is not None:
         say(f"per class: {printable(str(folder))}/*.csv and *.json")
-
-
-def backbones() -> None:
-    """List the backbones that can be loaded, and those that are already on this machine."""
-    from lpt.backbones import list_backbones
-    from lpt.backbones.places.local_folder import local_folder
-
-    rows = [("name", "where", "size", "input", "")]
-    rows += [
-        (
-            e.name,
-            e.place,
-            "" if e.parameters is None else f"{e.parameters:.0f} M",
-            "" if e.image_size is None else f"{e.image_size} px",
-            f"{e.data}; {e.note}" if e.note else e.data,
-        )
-        for e in list_backbones()
-    ]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    for *cells, about in rows:
-        line = (text.ljust(width) for text, width in zip(cells, widths, strict=True))
-        say("  ".join(line).rstrip())
-        for text in textwrap.wrap(about, 74):
-            say(f"    {text}")
-    say("\nAlso: any timm ViT with a class token, FILE.safetensors, NAME@FILE.safetensors,")
-    say("a folder with config.json and model.safetensors, hf-hub:ORG/NAME, random:NAME")
-    say("(untrained). A folder in LPT_BACKBONES is found by its name; now that is")
-    say(f"{printable(str(local_folder()))}.")

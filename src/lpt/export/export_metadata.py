@@ -8,8 +8,14 @@ from lpt.export.parity import Parity
 from lpt.task import Task
 from lpt.task.exported.onnx_file import ExportRecord, format_version
 from lpt.task.hub.public_spec import public_spec
+from lpt.task_spec import TaskSpec
 
-__all__ = ["export_metadata"]
+__all__ = ["export_metadata", "exported_spec"]
+
+
+def exported_spec(spec: TaskSpec) -> TaskSpec:
+    """Return the public metadata of a task as a graph holds it: graphs match exactly."""
+    return public_spec(spec).model_copy(update={"match": "exact", "early": None})
 
 
 def export_metadata(
@@ -27,7 +33,7 @@ def export_metadata(
         dtype: of products with weights of the backbone.
         parity: how far it differs from the task; None while that is not known.
     """
-    spec, backbone = public_spec(task.spec), task.model.backbone
+    spec, backbone = exported_spec(task.spec), task.model.backbone
     record = ExportRecord(
         form=form,
         dtype=dtype,

@@ -3,10 +3,7 @@
 import onnx
 from torch import Tensor
 
-from lpt.backbones import FrozenViT
-from lpt.backbones.towers.feature import Feature
-from lpt.backbones.towers.timm_towers import PlainTower
-from lpt.errors import BackboneError
+from lpt.backbones.towers.plain_only import check_plain
 from lpt.export.block_graph import AdapterValues, BlockGraph, KeyValue, norm
 from lpt.export.graph_builder import GraphBuilder
 from lpt.export.onnx_options import Dtype
@@ -39,22 +36,11 @@ def method_graph(
     return graph.model("lpt", metadata)
 
 
-def _check_form(backbone: FrozenViT) -> None:
-    """Raises: BackboneError for a backbone other than a plain ViT with a class token."""
-    plain = isinstance(backbone.tower, PlainTower)
-    if not plain or backbone.feature is not Feature.CLASS_TOKEN:
-        kind = type(backbone.model).__name__
-        raise BackboneError(
-            f"{kind} with {backbone.feature.value}: cannot be written to ONNX, only a plain ViT "
-            "with a class token can. Export with --format torch instead."
-        )
-
-
 class _Passes:
     def __init__(
         self, graph: GraphBuilder, model: LongTailedPromptModel, inputs: TaskInputs | None
     ) -> None:
-        _check_form(model.backbone)
+        check_plain("ONNX", model.backbone, "Export with --format torch instead.")
         self.graph, self.model, self.inputs = graph, model, inputs
         self.vit = model.backbone.model
         self.blocks = [

@@ -6,6 +6,7 @@ from pathlib import Path
 from lpt.arguments import path_text
 from lpt.errors import ConfigError
 from lpt.export.check_images import check_images
+from lpt.export.export_metadata import exported_spec
 from lpt.export.one_file import Exported
 from lpt.export.onnx_options import Dtype, check_onnx
 from lpt.export.parity import compare
@@ -16,7 +17,6 @@ from lpt.task.exported.graph_inputs import TaskInputs
 from lpt.task.exported.input_file import graph_path, write_inputs
 from lpt.task.exported.onnx_file import read_onnx
 from lpt.task.exported.onnx_model import OnnxModel, OnnxSession
-from lpt.task.hub.public_spec import public_spec
 
 __all__ = ["export_shared"]
 
@@ -77,5 +77,5 @@ def export_shared(
         bound = OnnxModel(session, inputs.tensors(), classes, top)
         parity = compare(task.model.predict, bound.predict, check)
         parity.check(dtype)
-    write_inputs(target, inputs, public_spec(task.spec))
+    write_inputs(target, inputs, exported_spec(task.spec))
     return Exported(target, target.stat().st_size, parity)

@@ -13,7 +13,6 @@ Source: LPT (Dong et al., ICLR 2023), sections 4.1 and 4.2.
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -25,7 +24,7 @@ from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.vit import PromptKV
 from lpt.model.adapters import Adapters
 from lpt.model.classifier import CosineClassifier
-from lpt.model.early_match import EarlyMatch, match_early
+from lpt.model.early_match import EarlyMatch, early_features, match_early
 from lpt.model.kv_table import PromptTable, tables_of
 from lpt.model.prompt_pool import PromptPool
 from lpt.model.prompt_shape import PromptShape
@@ -180,9 +179,14 @@ class LongTailedPromptModel(nn.Module):
         if early_margin is None:
             return self.phase2(self.prefix(images, shared), shared, table)
         assert self.early is not None, "no early map"
-        tokens, query_of = self.tokens(images, shared), partial(self._query, shared=shared)
-        top = self.shape.top_k
-        match = match_early(self.early, self.pool, tokens, top, early_margin, query_of)
+        tokens = self.tokens(images, shared)
+        match = match_early(
+            self.early(self.early_features(tokens, shared)),
+            self.pool,
+            self.shape.top_k,
+            early_margin,
+            lambda rows: self._query(tokens[rows], shared),
+        )
         return self._second_pass(tokens, match, shared, table)
 
     def prefix(self, images: Float[Tensor, "B 3 H H"], shared: SharedParts | None = None) -> Prefix:
@@ -197,6 +201,13 @@ class LongTailedPromptModel(nn.Module):
         """Compute the tokens after block K."""
         first = shared.first(self.split)
         return self.backbone.run(self.backbone.embed(images), first.sets, first.adapters)
+
+    def early_features(
+        self, tokens: Float[Tensor, "B tokens D"], shared: SharedParts
+    ) -> Float[Tensor, "B _"]:
+        """Compute what early matching reads of the tokens after block K."""
+        rest = shared.after(self.split)
+        return early_features(tokens, self.backbone.glance(tokens, rest.sets, rest.adapters))
 
     def phase2(
         self,

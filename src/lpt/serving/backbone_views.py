@@ -8,8 +8,8 @@ from itertools import chain
 from torch import nn
 
 from lpt.backbones import FrozenViT
-from lpt.backbones.load import resize_input
 from lpt.backbones.spec import BackboneSpec, hash_weights
+from lpt.backbones.towers.input_sizes import resize_input
 from lpt.errors import BackboneError
 from lpt.task_spec import BackboneRecord
 

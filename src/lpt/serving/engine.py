@@ -27,10 +27,10 @@ from torch import Tensor
 from lpt.backbones import FrozenViT
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.vit import PromptKV
-from lpt.model.early_match import EarlyChoice, choose_nearest, early_features
+from lpt.model.early_match import EarlyChoice, choose_nearest
 from lpt.serving.backbone_views import BackboneViews
 from lpt.serving.first_pass import FirstPass, shared_sets
-from lpt.serving.gathered_adapters import gathered_adapters, of_first
+from lpt.serving.gathered_adapters import gathered_adapters, of_rows
 from lpt.serving.task_tables import TaskTables
 
 __all__ = ["Engine", "Query", "Result"]
@@ -80,12 +80,12 @@ class _Run:
         """Whether prompts are chosen from the tokens after this block."""
         return self.tables.early_margin is not None and self.tables.split == block
 
-    def choose(self, tokens: Float[Tensor, "n tokens D"]) -> EarlyChoice:
-        """Choose prompts from the tokens after block K."""
+    def choose(self, features: Float[Tensor, "n _"]) -> EarlyChoice:
+        """Choose prompts by the estimate."""
         tables = self.tables
         assert tables.early_weight is not None
         assert tables.early_bias is not None
-        estimate = early_features(tokens) @ tables.early_weight.T + tables.early_bias
+        estimate = features @ tables.early_weight.T + tables.early_bias
         return choose_nearest(estimate, tables.top, tables.early_margin or 0.0)
 
 
@@ -126,10 +126,8 @@ class Engine:
             inside.advance(block)
             kept.append(inside.of(rows))
             early = [run for run in runs if run.leaves_at(block)]
-            chosen |= {run.rows.start: run.choose(inside.of(run.rows)) for run in early}
-            for run in early:
-                clear = (~chosen[run.rows.start].unclear).nonzero().flatten()
-                inside.leave(run.rows.start + clear)
+            if early:
+                chosen |= _choose(early, inside)
         query = inside.finish()
         if not entering:
             return _results(runs, query, [])
@@ -139,14 +137,33 @@ class Engine:
         return _results(runs, torch.cat([feature, query[len(feature) :]]), matched)
 
 
+def _choose(runs: Sequence[_Run], inside: FirstPass) -> dict[int, EarlyChoice]:
+    """Choose prompts for consecutive runs, and let the images go for which that is clear.
+
+    Returns: what was chosen, by the first image of the run.
+    """
+    rows = slice(runs[0].rows.start, runs[-1].rows.stop)
+    features, chosen = inside.features(rows), {}
+    for run in runs:
+        own = features[run.rows.start - rows.start : run.rows.stop - rows.start]
+        chosen[run.rows.start] = run.choose(own)
+    unclear = torch.cat([choice.unclear for choice in chosen.values()])
+    inside.leave(rows.start + (~unclear).nonzero().flatten())
+    return chosen
+
+
 def _part(tables: TaskTables) -> tuple[float, ...]:
     """What images must share to be in one tensor."""
     return (*tables.view, tables.length)
 
 
 def _order(tables: TaskTables) -> tuple[float, ...]:
-    """Images of one part, of one K, of one task are neighbours; those of phase 1 only are last."""
-    return (*_part(tables), tables.top == 0, tables.split, tables.top, id(tables))
+    """Images of one part, of one K, of one task are neighbours; those of phase 1 only are last.
+
+    So are those of early matching, within one K.
+    """
+    early = tables.early_margin is not None
+    return (*_part(tables), tables.top == 0, tables.split, early, tables.top, id(tables))
 
 
 def _runs(queries: Sequence[Query]) -> list[_Run]:
@@ -221,7 +238,7 @@ def _second_pass(
         )
         own = _sets(shared, first, stop, len(tokens))
         both = [(*one, other) for one, other in zip(own, group, strict=True)]
-        beside = of_first(adapters[first:stop], len(tokens))
+        beside = of_rows(adapters[first:stop], slice(len(tokens)))
         if stop < backbone.depth:
             tokens = backbone.run(tokens, both, beside, first=first)
     return backbone.finish(tokens, both, beside)

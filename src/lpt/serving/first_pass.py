@@ -9,6 +9,7 @@ from torch import Tensor
 from lpt.backbones import FrozenViT
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.vit import PromptKV
+from lpt.model.early_match import early_features
 from lpt.serving.gathered_adapters import of_rows
 
 __all__ = ["FirstPass", "shared_sets"]
@@ -57,10 +58,16 @@ class FirstPass:
 
     def of(self, images: slice) -> Float[Tensor, "n tokens D"]:
         """Return the tokens of consecutive images, none of which has left."""
-        if self.rows is None:
-            return self.tokens[images]
-        start = int(torch.searchsorted(self.rows, images.start))
-        return self.tokens[start : start + images.stop - images.start]
+        return self.tokens[self._places(images)]
+
+    def features(self, images: slice) -> Float[Tensor, "n _"]:
+        """Return what early matching reads of consecutive images, none of which has left."""
+        places, depth = self._places(images), self._backbone.depth
+        shared = self._shared if self._shared.shape[2] == 1 else self._shared[:, :, places]
+        adapters = of_rows(self._adapters[self._block :], places)
+        tokens = self.tokens[places]
+        glance = self._backbone.glance(tokens, shared_sets(shared, self._block, depth), adapters)
+        return early_features(tokens, glance)
 
     def leave(self, images: Int[Tensor, " n"]) -> None:
         """Let images go whose query nobody needs."""
@@ -73,6 +80,12 @@ class FirstPass:
         self._adapters = of_rows(self._adapters, kept)
         if self._shared.shape[2] > 1:
             self._shared = self._shared[:, :, kept]
+
+    def _places(self, images: slice) -> slice:
+        if self.rows is None:
+            return images
+        start = int(torch.searchsorted(self.rows, images.start))
+        return slice(start, start + images.stop - images.start)
 
     def finish(self) -> Float[Tensor, "B D"]:
         """Return the queries; those of images that have left are zeros."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.serving.task_tables import TaskTables
 
-__all__ = ["gathered_adapters", "of_first", "of_rows"]
+__all__ = ["gathered_adapters", "of_rows"]
 
 
 def gathered_adapters(runs: Sequence[tuple[TaskTables, int]]) -> list[Bottleneck]:
@@ -32,16 +32,8 @@ def gathered_adapters(runs: Sequence[tuple[TaskTables, int]]) -> list[Bottleneck
     )
 
 
-def of_first(adapters: Sequence[Bottleneck], images: int) -> list[Bottleneck]:
-    """Return the adapters of the first images of a batch."""
-    shared = all(adapter.down.dim() == 2 for adapter in adapters)
-    if shared:
-        return list(adapters)
-    return [Bottleneck(*(tensor[:images] for tensor in adapter)) for adapter in adapters]
-
-
-def of_rows(adapters: Sequence[Bottleneck], rows: Tensor) -> list[Bottleneck]:
-    """Return the adapters of some images of a batch, by their indices."""
+def of_rows(adapters: Sequence[Bottleneck], rows: slice | Tensor) -> list[Bottleneck]:
+    """Return the adapters of some images of a batch."""
     shared = all(adapter.down.dim() == 2 for adapter in adapters)
     if shared:
         return list(adapters)

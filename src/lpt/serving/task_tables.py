@@ -133,7 +133,7 @@ def table_bytes(depth: int, width: int, spec: TaskSpec) -> int:
     if spec.phases == 2:
         rows += spec.pool_size * ((depth - spec.shared_blocks) * spec.prompt_length + 1)
     adapter = spec.adapter_width * (2 * width + 1) + width
-    early = 0 if spec.early is None else spec.pool_size * (2 * width + 1)
+    early = 0 if spec.early is None else spec.pool_size * (3 * width + 1)
     return 4 * (rows * width + depth * adapter + early)
 
 

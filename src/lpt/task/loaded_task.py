@@ -138,11 +138,8 @@ class LoadedTask:
         Raises: ParameterError for another word, or for a task without the map of the estimate.
 
         >>> task = lpt.load("runs/digits", device="cpu")
-        >>> task.with_match("early")
-        Traceback (most recent call last):
-        ...
-        lpt.errors.ParameterError: `match` early: the task runs/digits has no map for it. Train it \
-with prompts.match=early, or leave it out.
+        >>> task.with_match("exact").match
+        'exact'
         """
         if match not in get_args(MatchMode):
             raise ParameterError(f"`match` {match}: choose {', '.join(get_args(MatchMode))}.")

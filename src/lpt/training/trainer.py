@@ -16,6 +16,7 @@ from lpt.machine.own_generator import OwnGenerator
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task import Task
 from lpt.task.run_result import Result, Summary, write_result
+from lpt.task_records import EarlyRecord
 from lpt.task_spec import PARAMETERS
 from lpt.training.budget_watch import BudgetWatch, clock_of, plan_time, report_cuts, resumed_watch
 from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable, trainable_state
@@ -24,7 +25,7 @@ from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError
 from lpt.training.phases.build_stages import PHASES, build_model, trainable_parameters
 from lpt.training.phases.class_means import interpolate_with_class_means
-from lpt.training.phases.distil_matching import distil_matching
+from lpt.training.phases.distil_matching import chosen_matching
 from lpt.training.phases.phase import Phase
 from lpt.training.processes.final_scores import score_phase, write_task
 from lpt.training.processes.shared_evaluation import shared_validation
@@ -50,7 +51,7 @@ class Trainer:
         phases: descriptions of the phases in order; ablations replace some.
         model_type: class of the model; ablations replace it.
         model: the model, on the device.
-        pseudo: unlabelled photos that phase 2 trains on, or None.
+        pseudo: unlabelled photos that phase 2 trains on.
         resumed_at: when a resumed run began again, by `time.monotonic`. `run` then watches what is
             left of the budget it was started with.
     Raises: ConfigError if the prompts do not fit the backbone or the memory.
@@ -68,6 +69,7 @@ class Trainer:
             model = build_model(self.config, context.backbone, classes, self.model_type)
         self.model = model.to(context.accelerator.device).eval()
         self.pseudo = PseudoLabels.of_run(context)
+        self.phases = self.pseudo.timed(self.phases, context)
         self.watch: BudgetWatch | None = None
         self.resumed_at: float | None = None
 
@@ -91,9 +93,8 @@ class Trainer:
 
         def facts() -> dict[str, Any]:
             found = run_identity(self.context.data, content=self.config.data.check_content)
-            if self.pseudo is not None:
-                found |= self.pseudo.identity
-            return {**found, "backbone": self.context.backbone.spec.sha256}
+            backbone = self.context.backbone.spec.sha256
+            return {**found, **self.pseudo.identity, "backbone": backbone}
 
         return dict(self.context.group.decided(facts, patient=True))
 
@@ -147,6 +148,7 @@ class Trainer:
             files of the run are damaged or cannot be written.
         """
         reset_peak_memory(self.context.accelerator.device)
+        self.model.early = None  # no part of a checkpoint
         epochs = {phase.name: phase.section(self.config).epochs for phase in self.phases}
         checkpoint = self.folder.checkpoint(epochs)
         if self.resumed_at is not None:
@@ -156,7 +158,7 @@ class Trainer:
             )
         if checkpoint is None:
             checkpoint = self._begin(0, Checkpoint(Position(), {}))
-        elif self.pseudo is not None and checkpoint.position.stage:
+        elif checkpoint.position.stage:
             self.pseudo.resume(self.context, self.folder.path)
         load_trainable(self.model, checkpoint.trainable, self.folder.last_file)
         for phase in self.phases[checkpoint.position.stage :]:
@@ -169,7 +171,7 @@ class Trainer:
         """Initialise the parameters of the phase at an index, if it is trained, and save."""
         if index < len(self.phases) and self.phases[index].is_trained(self.config):
             began = time.monotonic()
-            if index and self.pseudo is not None:
+            if index:
                 self.pseudo.begin(self.model, self.context, self.folder.intact().path)
             self.phases[index].start(self.model, self.context)
             checkpoint = checkpoint.spent(self.phases[index].name, time.monotonic() - began)
@@ -230,7 +232,7 @@ class Trainer:
 
     def _end(self, phase: Phase, checkpoint: Checkpoint) -> Checkpoint:
         """Save the final weights of a phase, and begin the next one."""
-        self.folder.save_best(_selected(phase), trainable_state(self.model))
+        self.folder.save_best(phase.selected, trainable_state(self.model))
         return self._begin(phase.index + 1, checkpoint)
 
     def _reduce_views(self, phase: Phase, full: NoRoomError, *, started: bool) -> None:
@@ -255,17 +257,14 @@ class Trainer:
 
     def _finish(self, checkpoint: Checkpoint) -> tuple[Task, Result]:
         """Evaluate the model after each phase, and write task file and results."""
-        metrics: dict[str, dict[str, Summary]] = {}
-        calibration, early = TaskCalibration(), None
+        metrics, calibration = dict[str, dict[str, Summary]](), TaskCalibration()
+        early: EarlyRecord | None = None
         for phase in self._trained_phases:
-            weights = self.folder.load_best(_selected(phase))
-            load_trainable(self.model, weights, self.folder.best_file(_selected(phase)))
+            weights = self.folder.load_best(phase.selected)
+            load_trainable(self.model, weights, self.folder.best_file(phase.selected))
             self.model.phases = phase.number
-            if phase.number == 2 and self.config.prompts.match != "exact":
-                early = distil_matching(self.model, self.context)
-            metrics[phase.name], calibration = score_phase(
-                self.context, self.model, phase.name, early if phase.number == 2 else None
-            )
+            predict, early = chosen_matching(self.model, self.context)
+            metrics[phase.name], calibration = score_phase(self.context, predict, phase.name)
         spec, size = write_task(
             self.folder,
             self.context,
@@ -293,8 +292,3 @@ class Trainer:
     def _count(self, *, prompts: bool) -> int:
         parameters = trainable_parameters(map(self.stage, self._trained_phases))
         return sum(p.numel() for role, p in parameters if (role == "prompts") is prompts)
-
-
-def _selected(phase: Phase) -> str:
-    """Name of the file with a phase's final weights."""
-    return f"{phase.name}-selected"

@@ -11,7 +11,7 @@ import pytest
 import lpt
 from lpt.errors import ConfigError, DataError, LptError, ParameterError, RunError
 from lpt.task_file import read_spec
-from lpt.training.pseudo.pseudo_labels import FILE
+from lpt.training.pseudo.pseudo_labels import FILE, train_on
 from lpt.training.run.run_folder import RunFolder
 
 from ...tiny import (
@@ -130,12 +130,23 @@ def test_an_epoch_of_phase_2_keeps_its_length(photos, unlabelled, backbone, tmp_
     with opened(chosen, tmp_path / "run", backbone) as trainer:
         images = len(trainer.context.train_split)
         assert trainer.config.phase2.epoch_images == images
-        labels = np.zeros(len(trainer.pseudo.photos), dtype=np.int64)
-        trainer.context.extend_training(trainer.pseudo.photos, labels)
+        train_on(trainer.context, trainer.pseudo.photos, np.zeros(27, dtype=np.int64))
         phase = trainer.phases[1]
         plan = phase.plan(trainer.stage(phase), trainer.config, trainer.context.train_split.labels)
         assert len(trainer.context.train_split) > images
         assert plan.steps * chosen.phase2.batch_size <= images + chosen.phase2.batch_size
+
+
+def test_the_time_for_the_photos_is_in_the_estimate(photos, unlabelled, backbone, tmp_path):
+    with (
+        opened(settings(photos, unlabelled), tmp_path / "run", backbone) as trainer,
+        opened(config(photos), tmp_path / "plain", backbone) as plain,
+    ):
+        first, second = (
+            mine.start_passes(trainer.config) - other.start_passes(plain.config)
+            for mine, other in zip(trainer.phases, plain.phases, strict=True)
+        )
+        assert (first, second) == (0, 1)  # 27 photos, and more images for class means
 
 
 def test_what_cannot_be_used_is_refused(photos, unlabelled, backbone, tmp_path):

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
 from lpt.backbones.linear import FrozenLinear
+from lpt.backbones.towers.plain_only import check_plain
 from lpt.baselines.baseline import Baseline
-from lpt.baselines.encoder import check_plain
 from lpt.baselines.tuned_vit import TunedViT
 from lpt.config.ranges import Positive, Width
 from lpt.config.section import Section
@@ -78,7 +78,7 @@ def insert_lora(vit: FrozenViT, options: LoraOptions) -> list[nn.Parameter]:
 
 
 def _encoder(backbone: FrozenViT, options: LoraOptions) -> TunedViT:
-    check_plain("lora", backbone)
+    check_plain("lora", backbone, "Choose another backbone or baseline.")
     return TunedViT(backbone, lambda vit: insert_lora(vit, options), trains_linears=True)
 
 

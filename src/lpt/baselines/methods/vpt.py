@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
+from lpt.backbones.towers.plain_only import check_plain
 from lpt.baselines.baseline import Baseline
-from lpt.baselines.encoder import Encoder, check_plain
+from lpt.baselines.encoder import Encoder
 from lpt.config.ranges import Length
 from lpt.config.section import Section
 from lpt.model.shared_prompts import SharedPrompts
@@ -56,7 +57,7 @@ class ShallowPrompts(_Prompted):
     """Prompt tokens that enter the first block and pass through all blocks."""
 
     def __init__(self, backbone: FrozenViT, options: PromptOptions) -> None:
-        check_plain("vpt-shallow", backbone)
+        check_plain("vpt-shallow", backbone, "Choose another backbone, or vpt-deep.")
         super().__init__(backbone, 1, options)
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B D"]:

@@ -1,17 +1,21 @@
 """Early matching is fitted to the queries of training images once phase 2 is trained."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from lpt.model.early_fit import fit_ridge, smallest_margin
-from lpt.model.early_match import EarlyMatch, choose_nearest, early_features
+from lpt.model.early_match import EarlyMatch, margins_of
 from lpt.model.two_pass import LongTailedPromptModel
-from lpt.progress import percent
+from lpt.progress import percent, plural
+from lpt.records import Output
 from lpt.task_records import EarlyRecord
 from lpt.training.processes.shared_evaluation import shared_features
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["distil_matching"]
+__all__ = ["chosen_matching", "distil_matching"]
 
 AGREEMENT = 0.95
 """Of "auto" with matching by the query, on images that the map was not fitted to."""
@@ -19,6 +23,24 @@ AGREEMENT = 0.95
 RIDGE = 0.01
 SET_ASIDE = 5
 """Every fifth image is not fitted to."""
+
+NEVER_CLEAR = 1e6
+"""Margin of a map that nothing is known about: "auto" computes all queries."""
+
+
+def chosen_matching(
+    model: LongTailedPromptModel, context: TrainingContext
+) -> tuple[Callable[[Tensor], Output], EarlyRecord | None]:
+    """Return how a trained model predicts by `prompts.match`, and what was measured of its map.
+
+    Args:
+        model: its `phases` says which phases are trained.
+    """
+    match = context.config.prompts.match
+    if model.phases == 1 or match == "exact":
+        return model.predict, None
+    early = distil_matching(model, context)
+    return partial(model.predict, early_margin=early.margin_for(match)), early
 
 
 def distil_matching(model: LongTailedPromptModel, context: TrainingContext) -> EarlyRecord:
@@ -34,12 +56,14 @@ def distil_matching(model: LongTailedPromptModel, context: TrainingContext) -> E
     split = context.some_of_each_class(context.config.classifier.init_images_per_class)
 
     def observed(images: Tensor) -> Tensor:
-        prefix = model.prefix(images)
-        similarity = model.pool.similarity(prefix.query)
-        return torch.cat([early_features(prefix.tokens.float()), similarity], dim=1)
+        with torch.autocast(images.device.type, enabled=False):
+            shared = model.shared_parts()
+            prefix = model.prefix(images, shared)
+            features = model.early_features(prefix.tokens, shared)
+            return torch.cat([features, model.pool.similarity(prefix.query)], dim=1)
 
-    both = shared_features(context, observed, split, "early matching", exact=True)
-    width, top = 2 * model.backbone.width, model.shape.top_k
+    both = shared_features(context, observed, split, "early matching")
+    width, top = both.shape[1] - model.pool.size, model.shape.top_k
     aside = torch.arange(len(both)) % SET_ASIDE == SET_ASIDE - 1
     fitted = both[~aside]
     weight, bias = fit_ridge(fitted[:, :width], fitted[:, width:], RIDGE)
@@ -47,9 +71,9 @@ def distil_matching(model: LongTailedPromptModel, context: TrainingContext) -> E
     seen = both[aside]
     record = _measured(seen[:, :width] @ weight.T + bias, seen[:, width:], top)
     context.reporter.message(
-        f"matching  early: {percent(record.agreement)} % as exact; auto: "
-        f"{percent(record.auto_agreement)} %, {percent(record.auto_queries)} % of images need "
-        "their query"
+        f"matching  early has the prompts of the query for {percent(record.agreement)} % of "
+        f"{plural(record.images, 'training image')}; auto for {percent(record.auto_agreement)} %, "
+        f"computing the query of {percent(record.auto_queries)} %"
     )
     return record
 
@@ -58,15 +82,11 @@ def _measured(estimate: Tensor, exact: Tensor, top: int) -> EarlyRecord:
     """Compare the prompts chosen by estimated and by exact cosines."""
     images = len(estimate)
     if not images:
-        return EarlyRecord(margin=0, images=0, agreement=0, auto_agreement=0, auto_queries=0)
-    chosen = choose_nearest(estimate, top, 0.0)
-    wanted = exact.topk(top, dim=1).indices
-    agrees = (chosen.ids.sort(1).values == wanted.sort(1).values).all(1)
-    best = estimate.topk(min(top + 1, estimate.shape[1]), dim=1).values
-    if best.shape[1] == top:
-        margins = torch.full((images,), float("inf"))
-    else:
-        margins = best[:, top - 1] - best[:, top]
+        return EarlyRecord(
+            margin=NEVER_CLEAR, images=0, agreement=0, auto_agreement=1, auto_queries=1
+        )
+    chosen, wanted = (both.topk(top, dim=1).indices.sort(1).values for both in (estimate, exact))
+    agrees, margins = (chosen == wanted).all(1), margins_of(estimate, top)
     margin = smallest_margin(margins, agrees, AGREEMENT)
     queried = margins < margin
     return EarlyRecord(

@@ -49,6 +49,11 @@ class Phase:
         """Its place in the list, counted from 0."""
         return self.number - 1
 
+    @property
+    def selected(self) -> str:
+        """Name under which its final weights are saved."""
+        return f"{self.name}-selected"
+
     def section(self, config: RunConfig) -> PhaseConfig:
         """Return its section of a configuration."""
         section: PhaseConfig = getattr(config, self.name)

@@ -21,23 +21,15 @@ __all__ = ["score_phase", "write_task"]
 
 
 def score_phase(
-    context: TrainingContext,
-    model: LongTailedPromptModel,
-    phase: str,
-    early: EarlyRecord | None = None,
+    context: TrainingContext, predict: Callable[[Tensor], Output], phase: str
 ) -> tuple[dict[str, Summary], TaskCalibration]:
     """Score a model on validation and test images, in float32.
 
     Args:
-        model: with the final weights of the phase.
+        predict: runs the model with the final weights of the phase.
         phase: its name, for progress reports.
-        early: of early matching, if the run uses it (`prompts.match`).
     Returns: summaries by split, the same in all processes; and in process 0 the calibration.
     """
-    predict: Callable[[Tensor], Output] = model.predict
-    if early is not None:
-        margin = early.margin_for(context.config.prompts.match)
-        predict = partial(model.predict, early_margin=margin)
     summaries, calibration = dict[str, Summary](), TaskCalibration()
     for name, split in context.evaluation_splits.items():
         found = shared_predictions(context, predict, split, f"{phase} on {name}", exact=True)

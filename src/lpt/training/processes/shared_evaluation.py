@@ -79,8 +79,6 @@ def shared_features(
     encode: Callable[[Tensor], Tensor],
     split: Split,
     task: str,
-    *,
-    exact: bool = False,
 ) -> Float[Tensor, "n D"]:
     """Compute features in all processes (arguments of `TrainingContext.features`).
 
@@ -88,10 +86,10 @@ def shared_features(
     """
     group = context.group
     if group.size == 1:
-        return context.features(encode, split, task, exact=exact)
+        return context.features(encode, split, task)
     own, part = share_of_images(group, len(split)), dict[str, np.ndarray]()
     if own:
-        rows = context.features(encode, split.take(np.array(own)), task, exact=exact)
+        rows = context.features(encode, split.take(np.array(own)), task)
         part = {"rows": rows.numpy()}
     parts = [load(data) for data in group.to_main(save(part))]
     whole = group.tensors_of_main(

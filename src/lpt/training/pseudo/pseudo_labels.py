@@ -6,15 +6,19 @@ The labels lie in the run folder, so a resumed run continues with the same ones.
 import csv
 import hashlib
 import io
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.special import softmax
 
 from lpt.data.image_stores import FileStore
+from lpt.data.joined_store import join_splits
 from lpt.data.manifest import Split
 from lpt.errors import DataError, ParameterError, RunError
 from lpt.escape import csv_text
@@ -25,11 +29,12 @@ from lpt.model.two_pass import LongTailedPromptModel
 from lpt.progress import plural
 from lpt.task.inference.find_images import find_images
 from lpt.task.inference.predict_each import each_or_error
+from lpt.training.phases.phase import Phase
 from lpt.training.pseudo.choose_labels import choose_labels
 from lpt.training.run.task_calibration import DEFAULT_TEMPERATURE
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["FILE", "PseudoLabels"]
+__all__ = ["FILE", "PseudoLabels", "train_on"]
 
 FILE = "pseudo_labels.csv"
 """In the run folder: name, label and probability of each photo that got a label."""
@@ -46,16 +51,17 @@ class PseudoLabels:
     """The unlabelled photos of a run.
 
     Attributes:
-        photos: all of them; their labels mean nothing.
+        photos: all of them, whose labels mean nothing; None in a run without a folder of photos,
+            where nothing here does anything.
         names: their paths below the folder.
     """
 
-    photos: Split
-    names: tuple[str, ...]
+    photos: Split | None = None
+    names: tuple[str, ...] = ()
 
     @classmethod
-    def of_run(cls, context: TrainingContext) -> "PseudoLabels | None":
-        """Open the folder of the configuration; None without one.
+    def of_run(cls, context: TrainingContext) -> "PseudoLabels":
+        """Open the folder of the configuration, if there is one.
 
         Images that the data has, too, are left out, test images among them.
 
@@ -63,7 +69,7 @@ class PseudoLabels:
         """
         given = context.config.data.unlabelled
         if given is None:
-            return None
+            return cls()
         root = Path(given).expanduser().absolute()
         if not root.is_dir():
             raise ParameterError(f"`unlabelled` {given}: no such folder. Give a folder of photos.")
@@ -85,8 +91,18 @@ class PseudoLabels:
     @property
     def identity(self) -> dict[str, str]:
         """A hash over the names of the photos, which must be unchanged on resume."""
+        if self.photos is None:
+            return {}
         names = "\n".join(sorted(self.names)).encode("utf-8", "surrogateescape")
         return {"unlabelled images": hashlib.sha256(names).hexdigest()}
+
+    def timed(self, phases: Sequence[Phase], context: TrainingContext) -> tuple[Phase, ...]:
+        """Return the phases with the time for the photos counted at the start of phase 2."""
+        if self.photos is None:
+            return tuple(phases)
+        most = context.config.classifier.init_images_per_class
+        passes = math.ceil(len(self.names) / int(context.counts.clamp(max=most).sum()))
+        return tuple(_with_passes(p, passes) if p.number == 2 else p for p in phases)
 
     def begin(self, model: LongTailedPromptModel, context: TrainingContext, run: Path) -> None:
         """Label the photos with the model of phase 1, and train on them from now on.
@@ -95,6 +111,8 @@ class PseudoLabels:
 
         Raises: DataError if no photo can be read.
         """
+        if self.photos is None:
+            return
 
         def label() -> None:
             if not (run / FILE).is_file():
@@ -108,6 +126,8 @@ class PseudoLabels:
 
         Raises: RunError if their list is missing or damaged.
         """
+        if self.photos is None:
+            return
         path = run / FILE
         places = {name: index for index, name in enumerate(self.names)}
         classes = {name: index for index, name in enumerate(context.data.class_names)}
@@ -120,8 +140,7 @@ class PseudoLabels:
             raise RunError(
                 f"{path}: is damaged ({error}). Restore it, or start a new run in another folder."
             ) from error
-        extra = self.photos.take(images)
-        context.extend_training(extra, np.array(labels, dtype=np.int64))
+        train_on(context, self.photos.take(images), labels)
         counts = context.counts.numpy()
         numbers = [
             f"{int((context.groups.of(counts)[labels] == name).sum()):,} of {name}-shot classes"
@@ -137,7 +156,8 @@ class PseudoLabels:
         if (val := context.validation) is not None:
             known = context.predict(model.phase1, val, exact=True)
             temperature = fit_temperature(known.logits, known.labels, DEFAULT_TEMPERATURE)
-        read, cosines = self._predict(model, context)
+        assert self.photos is not None  # else there is nothing to label
+        read, cosines = self._predict(self.photos, model, context)
         settings = context.config.pseudo_labels
         chosen = choose_labels(
             softmax(cosines / temperature, axis=1),
@@ -154,13 +174,13 @@ class PseudoLabels:
         write_text(run / FILE, table)
 
     def _predict(
-        self, model: LongTailedPromptModel, context: TrainingContext
+        self, photos: Split, model: LongTailedPromptModel, context: TrainingContext
     ) -> tuple[Ids, npt.NDArray[np.float32]]:
         """Return positions and cosines of the photos that can be read."""
 
         def cosines(indices: tuple[int, ...], workers: int) -> list[npt.NDArray[np.float32]]:
             del workers  # those of the context
-            found = context.predict(model.phase1, self.photos.take(indices), exact=True)
+            found = context.predict(model.phase1, photos.take(indices), exact=True)
             return list(found.logits)
 
         context.reporter.begin("unlabelled photos", len(self.names), unit="images")
@@ -180,9 +200,28 @@ class PseudoLabels:
             assert last is not None
             raise last
         if left := len(self.names) - len(read):
-            photos = plural(left, "unlabelled photo")
-            context.reporter.message(f"left out  {photos} that cannot be read, such as {last}")
+            unread = plural(left, "unlabelled photo")
+            context.reporter.message(f"left out  {unread} that cannot be read, such as {last}")
         return np.array(read, dtype=np.int64), np.stack(rows)
+
+
+def train_on(context: TrainingContext, extra: Split, labels: Sequence[int]) -> None:
+    """Train on further images from now on. Scores and metadata keep the counts of the data.
+
+    Args:
+        context: of the run.
+        extra: the images.
+        labels: (n,) their classes.
+    """
+    own = np.asarray(labels, dtype=np.int64)
+    joined = join_splits(context.data.split("train"), replace(extra, labels=own))
+    counts = np.bincount(joined.labels, minlength=context.data.num_classes)
+    context.train_split = joined
+    context.train_counts = torch.from_numpy(counts.astype(np.int64))
+
+
+def _with_passes(phase: Phase, more: int) -> Phase:
+    return replace(phase, start_passes=lambda config: phase.start_passes(config) + more)
 
 
 def _text(path: Path) -> str:

@@ -5,11 +5,8 @@ Phases and baselines get the same images in the same order through the same tran
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import partial
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from PIL import Image
@@ -19,7 +16,6 @@ from lpt.backbones import FrozenViT
 from lpt.config import RunConfig
 from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform, eval_transform, train_transform
-from lpt.data.joined_store import join_splits
 from lpt.data.loading import Draw, EvalBatches, ImageDataset, Loader, make_loader
 from lpt.data.manifest import Manifest, Split
 from lpt.data.sampling import sample_per_class, sample_some
@@ -60,7 +56,7 @@ class TrainingContext:
     Attributes:
         state: the current `RunState`; `update` replaces it.
         data: the opened data set.
-        train_split: its training images, and those that `extend_training` added.
+        train_split: its training images; phase 2 adds those that `lpt.training.pseudo` labels.
         counts: (C,) int64 training images per class of the data.
         train_counts: (C,) int64 those of `train_split`.
         accelerator: device and precision.
@@ -96,8 +92,7 @@ class TrainingContext:
         check_class_names(self.data.class_names, config.data.source)
         self.train_split = self.data.split("train")
         group.check_same(labels_digest(self.data), f"{config.data.source}: training images")
-        self.counts = torch.from_numpy(np.asarray(self.data.counts("train"), dtype=np.int64))
-        self.train_counts = self.counts
+        self.counts = self.train_counts = torch.from_numpy(self.data.counts("train"))
         self.accelerator = make_accelerator(config.precision, device, group)
         name = None
         if backbone is None:
@@ -128,17 +123,6 @@ class TrainingContext:
             config: the new configuration. Data, backbone and device stay as they were opened.
         """
         self.state = RunState(config)
-
-    def extend_training(self, extra: Split, labels: npt.NDArray[np.int64]) -> None:
-        """Train on further images from now on. Scores and metadata keep the counts of the data.
-
-        Args:
-            extra: the images.
-            labels: (n,) their classes.
-        """
-        joined = join_splits(self.data.split("train"), replace(extra, labels=labels))
-        counts = np.bincount(joined.labels, minlength=self.data.num_classes)
-        self.train_split, self.train_counts = joined, torch.from_numpy(counts.astype(np.int64))
 
     @property
     def arithmetic(self) -> dict[str, str]:
@@ -255,25 +239,19 @@ class TrainingContext:
         return evaluate(predictions, self.counts.numpy(), self.groups, self.data.class_names)
 
     def features(
-        self,
-        encode: Callable[[Tensor], Tensor],
-        split: Split,
-        task: str,
-        *,
-        exact: bool = False,
+        self, encode: Callable[[Tensor], Tensor], split: Split, task: str
     ) -> Float[Tensor, "n D"]:
         """Compute features of images transformed for evaluation, as float32 on the CPU.
 
         Args:
             encode: maps images (B, 3, H, H) to features (B, D).
             task: name of this work in progress reports.
-            exact: as for `predict`.
         """
         self.reporter.begin(task, len(split), unit="images")
-        rows, precision = [], nullcontext if exact else self.autocast
+        rows = []
         with torch.inference_mode():
             for batch in self.whole_images(split):
-                with precision():
+                with self.autocast():
                     rows.append(encode(batch.images.to(self.accelerator.device)).float().cpu())
                 self.reporter.advance(len(batch.labels))
         self.reporter.end()

@@ -1,0 +1,30 @@
+"""The check of parts of lpt that know the plain ViT with a class token only."""
+
+from lpt.backbones.towers.feature import Feature
+from lpt.backbones.towers.timm_towers import PlainTower
+from lpt.backbones.vit import FrozenViT
+from lpt.errors import BackboneError
+
+__all__ = ["check_plain", "is_plain"]
+
+
+def is_plain(backbone: FrozenViT) -> bool:
+    """Whether a backbone is a `VisionTransformer` of timm whose feature is its class token."""
+    return isinstance(backbone.tower, PlainTower) and backbone.feature is Feature.CLASS_TOKEN
+
+
+def check_plain(purpose: str, backbone: FrozenViT, remedy: str) -> None:
+    """Check that a backbone is a plain ViT with a class token.
+
+    Args:
+        purpose: what needs it, such as the name of a baseline.
+        backbone: what is given.
+        remedy: the sentence that ends the message.
+    Raises: BackboneError if it is another.
+    """
+    if not is_plain(backbone):
+        kind = type(backbone.model).__name__
+        raise BackboneError(
+            f"{purpose}: needs a plain ViT with a class token, not {kind} with "
+            f"{backbone.feature.value}. {remedy}"
+        )
