@@ -3,7 +3,8 @@
 Each process counts up its own entry of a table that process 0 (or the launcher) keeps, and reads
 those of the others. An entry that does not change for `LOST_AFTER` seconds belongs to a process
 that was killed, stopped, or whose machine is gone. Only time in which this process runs promptly
-counts: on a machine with too much to do, all of them are slow. A process that fails writes its message there.
+counts: on a machine with too much to do, all of them are slow. A process that fails writes its
+message there.
 """
 
 import json
