@@ -24,7 +24,7 @@ from lpt.training.trainer import Trainer
 
 from ..tiny import config, opened, tensors_of, train
 
-OF_PHASE_2 = {"group_prompts", "keys"}
+OF_PHASE_2 = {"group_prompts", "keys", "early_weight", "early_bias"}
 
 
 def test_a_run_that_takes_phase_1_ends_like_the_one_that_trained_it(

@@ -96,13 +96,12 @@ class Trainer:
             backbone = self.context.backbone.spec.sha256
             return {**found, **self.pseudo.identity, "backbone": backbone}
 
-        identity: dict[str, Any] = self.context.group.decided(facts, patient=True)
-        return identity
+        return dict(self.context.group.decided(facts, patient=True))
 
     def stage(self, phase: Phase) -> Stage:
         """Build the stage of a phase, on the device."""
-        made = phase.build_stage(self.config, self.model, self.context.train_counts)
-        return made.to(self.context.accelerator.device)
+        stage = phase.build_stage(self.config, self.model, self.context.train_counts)
+        return stage.to(self.context.accelerator.device)
 
     def fit_budget(self, seconds: float | None, began: float | None = None) -> None:
         """Time a few steps, report the estimated duration, and cut the run to a budget.

@@ -2,7 +2,9 @@
 
 Each process counts up its own entry of a table that process 0 (or the launcher) keeps, and reads
 those of the others. An entry that does not change for `LOST_AFTER` seconds belongs to a process
-that was killed, stopped, or whose machine is gone. A process that fails writes its message there.
+that was killed, stopped, or whose machine is gone. Only time in which this process runs promptly
+counts: on a machine with too much to do, all of them are slow. A process that fails writes its
+message there.
 """
 
 import json
@@ -18,6 +20,8 @@ __all__ = ["Lost", "Pulse"]
 LOST_AFTER = 30.0
 """Seconds without a pulse."""
 EVERY = 2.0
+LATE = 1.0
+"""Seconds by which a turn of this thread may be late and still count."""
 _ANSWER = timedelta(seconds=20)
 
 
@@ -58,13 +62,12 @@ class Pulse:
         self._beats = 0
         self._failed: list[Lost | None] = [None] * size
         self._values = [""] * size
-        self._changed = [time.monotonic()] * size
+        self._silent = [0.0] * size
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
         self._write()
 
     def start(self) -> None:
         """Start watching, once all processes have written their first entry."""
-        self._changed = [time.monotonic()] * self.size
         self._thread.start()
 
     def stop(self) -> None:
@@ -99,18 +102,21 @@ class Pulse:
             time.sleep(0.2)
 
     def _run(self) -> None:
+        turn = time.monotonic()
         while not self._stopped.wait(EVERY):
             if not (self._shown() and self._look()):
                 self._lose(Lost(0, False, "was killed or no longer answers"))
                 return
             if self._launcher is not None and os.getppid() != self._launcher:
                 self._lose(Lost(self.rank, False, "was left by the process that started it"))
-            now = time.monotonic()
+            last, turn = turn, time.monotonic()
             for rank, failed in enumerate(self._failed):
                 if failed is not None and rank != self.rank:
                     self._lose(failed)
-            for rank, changed in enumerate(self._changed):
-                if rank != self.rank and now - changed > LOST_AFTER:
+            if turn - last <= EVERY + LATE:
+                self._silent = [seconds + turn - last for seconds in self._silent]
+            for rank, seconds in enumerate(self._silent):
+                if rank != self.rank and seconds > LOST_AFTER:
                     self._lose(Lost(rank, False, "was killed or no longer answers"))
 
     def _shown(self) -> bool:
@@ -136,11 +142,10 @@ class Pulse:
             found = self._store.multi_get([f"pulse/{rank}" for rank in range(self.size)])
         except Exception:
             return False
-        now = time.monotonic()
         for rank, data in enumerate(found):
             value = data.decode()
             if value != self._values[rank]:
-                self._values[rank], self._changed[rank] = value, now
+                self._values[rank], self._silent[rank] = value, 0.0
                 _, self.works[rank], why = json.loads(value)
                 self._failed[rank] = None if why is None else Lost(rank, *why)
         return True
