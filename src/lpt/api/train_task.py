@@ -21,7 +21,7 @@ from lpt.reporters import reporter_for
 from lpt.task import Task
 from lpt.training.budget_watch import keep_budget
 from lpt.training.phases.task_start import TaskStart
-from lpt.training.processes.shared_folder import SharedFolder
+from lpt.training.processes.group_folder import GroupFolder
 from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
 from lpt.training.run.run_folder import RunFolder, free_run_path
@@ -208,7 +208,7 @@ def _bad_images_explained(source: str) -> Iterator[None]:
 
 
 def _folder(path: str, group: ProcessGroup) -> RunFolder:
-    return RunFolder(Path(path)) if group.size == 1 else SharedFolder(Path(path), group)
+    return RunFolder(Path(path)) if group.size == 1 else GroupFolder(Path(path), group)
 
 
 def _create(request: TrainRequest, reporter: Reporter, group: ProcessGroup) -> Trainer:

@@ -13,7 +13,7 @@ from lpt.errors import LptError
 from lpt.machine.group.process_group import ProcessGroup
 from lpt.progress import SilentReporter
 from lpt.task_file import read_spec
-from lpt.training.processes.shared_folder import SharedFolder
+from lpt.training.processes.group_folder import GroupFolder
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer
 
@@ -55,7 +55,7 @@ def train_in(
     """Train in a number of processes, or resume."""
 
     def one(group: ProcessGroup) -> None:
-        folder = SharedFolder(path, group)
+        folder = GroupFolder(path, group)
         begun = group.decided(folder.config_file.is_file)
         try:
             context = TrainingContext(

@@ -11,10 +11,10 @@ from lpt.machine.group.process_group import ProcessGroup
 from lpt.training.engine.checkpoint import Checkpoint
 from lpt.training.run.run_folder import RunFolder
 
-__all__ = ["SharedFolder"]
+__all__ = ["GroupFolder"]
 
 
-class SharedFolder(RunFolder):
+class GroupFolder(RunFolder):
     """A run folder that every process of a group has, and only process 0 touches.
 
     What it reads is sent to the others, because a folder on another machine may show them an older
@@ -53,7 +53,7 @@ class SharedFolder(RunFolder):
         opened: list[RunConfig] = []
 
         def read() -> str:
-            opened.append(super(SharedFolder, self).open())
+            opened.append(super(GroupFolder, self).open())
             return opened[0].model_dump_json()
 
         text = self.group.decided(read)
@@ -62,7 +62,7 @@ class SharedFolder(RunFolder):
     def check_identity(self, identity: Mapping[str, Any]) -> str | None:
         """Check in process 0 that data and backbone are those of the start."""
         note: str | None = self.group.decided(
-            lambda: super(SharedFolder, self).check_identity(identity)
+            lambda: super(GroupFolder, self).check_identity(identity)
         )
         return note
 
@@ -71,7 +71,7 @@ class SharedFolder(RunFolder):
         found: list[Checkpoint] = []
 
         def read() -> None:
-            checkpoint = super(SharedFolder, self).checkpoint(stages)
+            checkpoint = super(GroupFolder, self).checkpoint(stages)
             found.extend([] if checkpoint is None else [checkpoint])
 
         self.group.decided(read)
@@ -93,14 +93,14 @@ class SharedFolder(RunFolder):
 
     def load_best(self, stage: str) -> dict[str, Tensor]:
         """Load the weights of a stage's best epoch in all processes."""
-        return self.group.tensors_of_main(lambda: super(SharedFolder, self).load_best(stage))
+        return self.group.tensors_of_main(lambda: super(GroupFolder, self).load_best(stage))
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Append a line of metrics, in process 0."""
         if self.group.is_main:
             super().log(record)
 
-    def intact(self) -> "SharedFolder":
+    def intact(self) -> "GroupFolder":
         """Check in process 0 that the folder is still there."""
         if self.group.is_main:
             super().intact()
