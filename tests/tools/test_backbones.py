@@ -111,6 +111,21 @@ def test_a_healed_backbone_loads_with_the_blocks_and_the_size_it_was_trained_at(
     assert (loaded.depth, loaded.spec.image_size) == (1, 32)
 
 
+def test_part_of_the_way_is_kept_and_can_be_chosen_after_training(data, small, tmp_path):
+    arguments = [str(tmp_path) if a == "OUT" else a for a in runs(data, small)["heal"][1]]
+    found = []
+    for way in ("0", "0.5", "1"):
+        heal.main([*arguments, "--way", way])
+        found.append(load_file(tmp_path / "backbone" / "model.safetensors"))
+    none, half, all_ = ({k: v.float() for k, v in weights.items()} for weights in found)
+    start = load_file(Path(small) / "model.safetensors")
+    for name in none:
+        if name != "pos_embed":  # resized to the input
+            assert torch.equal(none[name], start[name].float())
+        assert torch.allclose(half[name], (none[name] + all_[name]) / 2, atol=1e-3)
+    assert any(not torch.equal(none[name], all_[name]) for name in none)
+
+
 @pytest.mark.parametrize("name", ["goose [n01855672]", "n01855672", "goose", "Goose"])
 @pytest.mark.parametrize("tool", ["distill", "heal"])
 def test_a_class_that_backbones_are_judged_on_is_refused(tool, name, data, small, tmp_path):
