@@ -198,7 +198,7 @@ def test_an_unknown_tag_gets_the_known_ones():
 
 def test_an_architecture_without_weights_says_so(monkeypatch):
     config = dataclasses.replace(timm.models.get_pretrained_cfg(TIMM), hf_hub_id=None)
-    monkeypatch.setattr(sources, "get_pretrained_cfg", lambda _: config)
+    monkeypatch.setattr("timm.models.get_pretrained_cfg", lambda _: config)
     refused("test_vit", TIMM, "no safetensors")
 
 
@@ -419,7 +419,7 @@ def fails():
     ("build", "words"),
     [
         (fails, ["RuntimeError: no disk"]),
-        (lambda: 3, ["returned int", "VisionTransformer"]),
+        (lambda: 3, ["returned int", "a ViT of timm"]),
         (lambda: torch.nn.Linear(2, 2), ["Supported"]),
     ],
 )

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from lpt.backbones import load_backbone
-from lpt.backbones.towers import support
+from lpt.backbones.checks import support
 
 from .running import refused
 
@@ -20,7 +20,7 @@ def test_the_list_begins_with_the_embedded_one_and_ends_with_advice(lpt):
     assert first.startswith("vit_tiny_patch8_64 ")
     assert first.endswith("fast")
     assert "DINOv3 License" in out
-    assert "  no GPU: vit_small_patch16_dinov3.lvd1689m, " in out
+    assert "  no GPU:\n    vit_small_patch16_dinov3.lvd1689m\n" in out
 
 
 def test_a_check_says_in_five_lines_what_a_backbone_supports(lpt):

@@ -49,7 +49,9 @@ def backbones(context: typer.Context) -> None:
             say(f"    {text}")
     say("\nBy job, the first choice first:")
     for job, names in JOBS.items():
-        say(f"  {job}: {', '.join(names)}")
+        say(f"  {job}:")
+        for name in names:
+            say(f"    {name}")
     say("\nAlso: any ViT of timm (EVA, DINOv3 and BEiT included), FILE.safetensors,")
     say("NAME@FILE.safetensors, a folder with config.json and model.safetensors,")
     say("hf-hub:ORG/NAME, random:NAME (untrained). A folder in LPT_BACKBONES is found by")

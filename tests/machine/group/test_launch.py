@@ -26,6 +26,14 @@ def hurried(monkeypatch):
     monkeypatch.setattr(module, "_OWN_END", 0.2)
 
 
+@pytest.fixture
+def interruptible():
+    """Handle SIGINT as a terminal's program does: one in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def run(folder: Path, script: str, processes: int = 2) -> int:
     return launch(processes, [str(folder)], [sys.executable, "-c", PLACE + script])
 
@@ -86,7 +94,7 @@ def test_a_process_that_does_not_end_is_killed(tmp_path):
     assert all_gone(tmp_path)
 
 
-def test_ctrl_c_reaches_every_process_once(tmp_path):
+def test_ctrl_c_reaches_every_process_once(tmp_path, interruptible):
     script = """
 def note(number, frame):
     open(sys.argv[1] + f"/signal{rank}-{time.monotonic_ns()}", "w").write(str(os.getpid()))

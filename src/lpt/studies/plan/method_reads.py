@@ -21,6 +21,9 @@ _BY_EVERY_METHOD = (
 """Backbone, and how every method is scored on whole images."""
 
 _PLAIN = ("classifier.init_images_per_class",)
+_UNLABELLED = ("data.unlabelled", "pseudo_labels")
+"""Of phase 2, after phase 1 has labelled the photos."""
+
 _TRAINED = ("adapters", "augment", "classifier", "compile")
 
 
@@ -43,4 +46,5 @@ def _own_reads(method: str, config: RunConfig) -> tuple[str, ...]:
     if not config.phase2.epochs:
         return (*_TRAINED, "phase1", "phase2.epochs", "prompts.length")
     phase1 = "phase1" if config.phase1.epochs else "phase1.epochs"
-    return (*_TRAINED, phase1, "phase2", "prompts")
+    photos = () if method == "joint" else _UNLABELLED
+    return (*_TRAINED, phase1, "phase2", "prompts", *photos)

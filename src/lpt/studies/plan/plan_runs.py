@@ -129,7 +129,8 @@ def plan_run(
     start = None
     if row.method in ("lpt", "plain-query") and config.phase2.epochs and config.phase1.epochs:
         first = replace(line, row=row.model_copy(update={"method": "lpt"}))
-        start = make(first, config.changed({"phase2.epochs": 0}), None, None, (0,))
+        alone = config.changed({"phase2.epochs": 0, "data.unlabelled": None})
+        start = make(first, alone, None, None, (0,))
     return make(line, config, None, start, standard)
 
 

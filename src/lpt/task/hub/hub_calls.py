@@ -58,7 +58,9 @@ class HubCalls(ModelHubMixin):
             token, cache_dir, force_download, local_files_only: as in `hf_hub_download`.
         Raises: as `lpt.load`.
 
-        >>> task = lpt.Task.from_pretrained("ada/birds")
+        >>> lpt.load("runs/digits", device="cpu").save_pretrained("digits")
+        >>> lpt.Task.from_pretrained("digits", device="cpu").predict("7.png")[0].labels[0]
+        '7'
         """
         name = os.fspath(pretrained_model_name_or_path)
         folder = Path(name)
@@ -86,14 +88,11 @@ class HubCalls(ModelHubMixin):
 
         Args:
             repo_id: USER/NAME.
-            model_card_kwargs: `license` of the card.
+            model_card_kwargs: `{"license": "apache-2.0"}` states the licence in the card.
             options: `private`, `token`, `commit_message`, `branch` and the other options of
                 `ModelHubMixin.push_to_hub`.
         Raises: ParameterError for a task with other class frequencies (`with_prior`); errors of
             huggingface_hub.
-
-        >>> task = lpt.load("runs/birds")
-        >>> url = task.push_to_hub("ada/birds", model_card_kwargs={"license": "apache-2.0"})
         """
         card = {"repository": repo_id, **(model_card_kwargs or {})}
         url: str = super().push_to_hub(repo_id, model_card_kwargs=card, **options)
