@@ -43,7 +43,7 @@ def custom_operator(model: onnx.ModelProto) -> None:
 
 def loop(model: onnx.ModelProto) -> None:
     body = helper.make_graph([], "body", [], [])
-    model.graph.node.append(helper.make_node("Loop", ["", ""], ["x"], body=body))
+    model.graph.node.append(helper.make_node("Loop", ["matched", "matched"], ["x"], body=body))
 
 
 def inner_graph(model: onnx.ModelProto) -> None:
@@ -60,6 +60,19 @@ def giant_value(model: onnx.ModelProto) -> None:
     sizes = onnx.numpy_helper.from_array(__import__("numpy").array([2**20, 2**20]), "giant")
     model.graph.initializer.append(sizes)
     model.graph.node.append(helper.make_node("Expand", ["temperature", "giant"], ["big"]))
+
+
+def giant_constant(model: onnx.ModelProto) -> None:
+    constant = next(c for c in model.graph.initializer if c.data_type == TensorProto.FLOAT)
+    constant.dims[:] = [2**40]
+
+
+def negative_constant(model: onnx.ModelProto) -> None:
+    next(c for c in model.graph.initializer if len(c.dims) == 1).dims[0] = -1
+
+
+def missing_input(model: onnx.ModelProto) -> None:
+    next(n for n in model.graph.node if n.op_type == "LayerNormalization").input[2] = ""
 
 
 def unknown_size(model: onnx.ModelProto) -> None:
@@ -82,6 +95,9 @@ CHANGES = {
     inner_graph: "attribute body",
     function: "holds functions",
     giant_value: "has 1,099,511,627,776 numbers",
+    giant_constant: "states 1,099,511,627,776 numbers, more than it has",
+    negative_constant: "more than it has",
+    missing_input: "operator LayerNormalization lacks an input",
     unknown_size: "not a graph that lpt writes",
     other_input: "its inputs are extra, pixel_values",
     other_opset: "opset 17 to 26",

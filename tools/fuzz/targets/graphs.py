@@ -2,6 +2,7 @@
 
 import json
 import random
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,8 @@ def _change(rng: random.Random, model: Any) -> None:
         entry.value = damaged_text(rng, damaged_json(rng, {"a": 1}))
     elif action == 1:
         entry = rng.choice(model.metadata_props)
-        entry.value = damaged_text(rng, json.loads(entry.value))
+        with suppress(ValueError):  # an earlier change may have left no JSON
+            entry.value = damaged_text(rng, json.loads(entry.value))
     elif action == 2:
         node.op_type = rng.choice([*OPERATORS, *(other.op_type for other in graph.node)])
     elif action == 3 and node.input:

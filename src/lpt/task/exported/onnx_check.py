@@ -56,7 +56,12 @@ def check_graph(model: Any, path: object, sizes: dict[str, tuple[int, ...]]) -> 
     for constant in graph.initializer:
         if constant.data_location != 0 or constant.external_data:
             raise refuse(f"constant {constant.name} lies in another file")
+        numbers = math.prod(constant.dims)
+        if any(size < 0 for size in constant.dims) or numbers > constant.ByteSize():
+            raise refuse(f"constant {constant.name} states {numbers:,} numbers, more than it has")
     for node in graph.node:
+        if "" in node.input:  # ONNX Runtime ends the process for some operators
+            raise refuse(f"operator {node.op_type} lacks an input")
         if node.domain or node.op_type not in OPERATORS:
             raise refuse(f"operator {node.domain} {node.op_type}".replace("  ", " "))
         for attribute in node.attribute:
