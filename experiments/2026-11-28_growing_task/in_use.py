@@ -6,7 +6,6 @@ Takes the task that grow.py trained without the new classes (WORK/base-DATA-SEED
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,8 @@ import torch
 from grow import chosen_data, only
 from scipy.special import softmax
 
+from lpt.escape import csv_text
+from lpt.files.atomic_files import write_text
 from lpt.data.class_groups import ClassGroups
 from lpt.evaluation.priors import (
     adjust_to_prior,
@@ -62,7 +63,10 @@ def main() -> None:
     found = {name: task.run(data.split(name)) for name in ("val", "test")}
     at = {k: softmax(f.logits / task.spec.temperature, axis=1) for k, f in found.items()}
     labels = found["test"].labels
-    write(given.work / f"sets_{mark}.csv", coverage(task, at["test"], labels, counts, given.seed))
+    write_text(
+        given.work / f"sets_{mark}.csv",
+        csv_text(coverage(task, at["test"], labels, counts, given.seed)),
+    )
     rows = []
     source = effective_prior(counts, task.spec.prior_power)
     for title, imbalance in IMBALANCES.items():
@@ -88,7 +92,7 @@ def main() -> None:
                 right = adjust_to_prior(mine, source, prior).argmax(axis=1) == true
                 row[name] = round(100 * float(right.mean()), 2)
             rows.append(row)
-    write(given.work / f"priors_{mark}.csv", rows)
+    write_text(given.work / f"priors_{mark}.csv", csv_text(rows))
 
 
 def coverage(task, probabilities, labels, counts, seed) -> list[dict]:
@@ -114,14 +118,6 @@ def coverage(task, probabilities, labels, counts, seed) -> list[dict]:
                 }
             )
     return rows
-
-
-def write(path: Path, rows: list[dict]) -> None:
-    print(path.name, rows[-1], flush=True)
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 
 import lpt
+from lpt.escape import csv_text
+from lpt.files.atomic_files import write_text
 from lpt.analysis.run_analysis import RANKING, SUSPECTS, run_analysis
 from lpt.data.check.corrections import Correction, write_corrections
 from lpt.data.sampling import sample_per_class
@@ -120,9 +122,9 @@ def main() -> None:
     run_analysis(home / "wrong", device="cpu", bank=100_000)
     rows = ranking(home / "wrong")
     assert len(rows) == len(right)
-    write(
+    write_text(
         given.work / f"found_{given.domain}_{given.seed}.csv",
-        found(rows, right, given.domain, given.seed),
+        csv_text(found(rows, right, given.domain, given.seed)),
     )
     if not given.train:
         return
@@ -132,15 +134,7 @@ def main() -> None:
         changed = review(rows, right, part, path)
         scores = train(f"corrected-{part}", home / "data", settings, corrections=path)
         runs.append({"labels": f"first {part:.0%} reviewed", "changed": changed, **scores})
-        write(given.work / f"runs_{given.domain}_{given.seed}.csv", runs)
-
-
-def write(path: Path, rows: list[dict]) -> None:
-    print(path.name, rows[-1], flush=True)
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
+        write_text(given.work / f"runs_{given.domain}_{given.seed}.csv", csv_text(runs))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 
 import lpt
+from lpt.escape import csv_text
+from lpt.files.atomic_files import write_text
 from lpt.api.suggest_photos import suggest_photos
 from lpt.data.sampling import sample_per_class
 
@@ -74,7 +76,7 @@ def main() -> None:
             row |= {k: v and round(100 * v, 2) for k, v in scores["test"].items()}
             rows.append(row)
             print(row, flush=True)
-        write(given.work / f"runs_{given.seed}.csv", rows)
+        write_text(given.work / f"runs_{given.seed}.csv", csv_text(rows))
         return task
 
     base = train("labelled", home / "data")
@@ -95,7 +97,7 @@ def main() -> None:
                 "right": sum(a == b for a, b in mine),
             }
         )
-    write(given.work / f"pseudo_{given.seed}.csv", pseudo)
+    write_text(given.work / f"pseudo_{given.seed}.csv", csv_text(pseudo))
     photos = sorted((home / "photos").iterdir())
     rare = set(sorted(counts, key=lambda name: counts[name])[: len(counts) // 3])
     noise = np.random.default_rng(given.seed)
@@ -115,7 +117,7 @@ def main() -> None:
                 "of the rarest third": sum(kind in rare for kind in kinds),
             }
         )
-        write(given.work / f"picks_{given.seed}.csv", found)
+        write_text(given.work / f"picks_{given.seed}.csv", csv_text(found))
     share = sum(kind in rare for kind in right.values()) / len(right)
     print("share of the rarest third among the photos", round(share, 3), flush=True)
     for name, paths in picks.items():
@@ -123,13 +125,6 @@ def main() -> None:
         for path in paths:
             shutil.copy(path, home / f"data-{name}" / "train" / right[path.name])
         train(name, home / f"data-{name}")
-
-
-def write(path: Path, rows: list[dict]) -> None:
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

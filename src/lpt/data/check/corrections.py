@@ -28,7 +28,7 @@ __all__ = ["Correction", "Decision", "read_corrections", "with_corrections", "wr
 Decision = Literal["confirm", "change", "drop"]
 """The label is right; the label is another one; the image is left out."""
 
-_DECISIONS = get_args(Decision)
+_DECISIONS: dict[str, Decision] = {name: name for name in get_args(Decision)}
 _COLUMNS = ("name", "split", "decision", "label", "corrected")
 _MOST_BYTES = 2**30
 
@@ -82,10 +82,11 @@ def read_corrections(path: Path) -> list[Correction]:
 
 
 def _correction(path: Path, line: int, row: dict[str, str]) -> Correction:
-    decision = row["decision"].strip()
-    if decision not in _DECISIONS:
+    given = row["decision"].strip()
+    decision = _DECISIONS.get(given)
+    if decision is None:
         raise DataError(
-            f"{path}: line {line}: decision {shortened(decision, 40)!r}. "
+            f"{path}: line {line}: decision {shortened(given, 40)!r}. "
             f"Choose one of {', '.join(_DECISIONS)}."
         )
     changed = decision == "change"
@@ -94,7 +95,7 @@ def _correction(path: Path, line: int, row: dict[str, str]) -> Correction:
     return Correction(
         row["name"],
         row["split"].strip(),
-        decision,  # type: ignore[arg-type]  # one of _DECISIONS
+        decision,
         row["label"],
         row["corrected"] if changed else "",
     )
