@@ -18,7 +18,7 @@ def test_the_clips_and_siglips_of_the_table_have_a_repository() -> None:
 
 
 def test_an_untagged_name_means_the_weights_that_timm_takes() -> None:
-    assert find_text("vit_base_patch16_clip_quickgelu_224").name.endswith("224.openai")
+    assert find_text("eva02_base_patch16_clip_224").name.endswith("merged2b_s8b_b131k")
 
 
 def test_a_folder_with_both_towers_is_its_own_source(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_folder_with_both_towers_is_its_own_source(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("backbone", ["vit_tiny_patch8_64", "vit_small_patch14_dinov2.lvd142m"])
 def test_a_backbone_without_a_text_tower_is_refused(backbone: str) -> None:
-    with pytest.raises(BackboneError, match=r"no text tower .* set text\.source"):
+    with pytest.raises(BackboneError, match=r"no text tower (.|\n)*set text\.source"):
         find_text(backbone)
 
 

@@ -77,4 +77,7 @@ def from_open_clip(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], di
         if renamed == "pos_embed" and tensor.dim() == 2:
             tensor = tensor.unsqueeze(0)
         found[renamed] = tensor
+    if "norm_pre.weight" not in found and "patch_embed.proj.weight" in found:
+        patches = found["patch_embed.proj.weight"]
+        found["patch_embed.proj.bias"] = patches.new_zeros(patches.shape[0])  # timm has one then
     return found, {"layer_norm_eps": "1e-5"}
