@@ -96,4 +96,5 @@ class ClassText:
         trusted = (counts / (counts + 1)).to(means) * known  # a mean of few images is mostly noise
         size = (trusted * of_images.square().sum(1)).sum() / trusted.sum()
         of_text = of_text * (size / of_text.square().sum(1).mean().clamp(min=1e-12)).sqrt()
-        return centre + share * of_images + (1 - share) * of_text
+        mixed: Tensor = centre + share * of_images + (1 - share) * of_text
+        return mixed

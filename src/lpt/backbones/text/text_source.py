@@ -74,7 +74,7 @@ def find_text(backbone: str, given: str | None = None) -> TextSource:
         if not (folder / OPEN_CLIP_CONFIG).is_file():
             raise BackboneError(f"{place}: has no {OPEN_CLIP_CONFIG}, so it has no text tower.")
         return TextSource(str(folder), folder.joinpath, folder.absolute())
-    full = canonical_name(place)
+    full = canonical_name(place) or place
     if full in REPOSITORIES:
         return _repository(REPOSITORIES[full])
     raise BackboneError(

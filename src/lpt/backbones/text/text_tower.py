@@ -22,8 +22,14 @@ __all__ = ["ImageProjection", "TextTower", "check_text_packages"]
 
 _BATCH = 256
 """Prompts that are encoded at once."""
-_OF_TEXT = ("text_projection", "positional_embedding", "token_embedding.", "transformer.")
-_OF_TEXT += ("ln_final.", "cls_emb")
+_OF_TEXT = (
+    "text_projection",
+    "positional_embedding",
+    "token_embedding.",
+    "transformer.",
+    "ln_final.",
+    "cls_emb",
+)
 _NOT_OF_TOWER = {"hf_tokenizer_name", "tokenizer_mode", "tokenizer_kwargs", "output_tokens"}
 _PROJECTIONS = ("visual.head.proj", "visual.trunk.head")
 """Linear layers from image features to the joint space."""
@@ -105,7 +111,7 @@ class TextTower:
             raise BackboneError(
                 f"{self.source.name}: its tokeniser has more words than its text tower."
             )
-        features = self._model.encode_text(tokens.to(self.device), normalize=True)
+        features: Tensor = self._model.encode_text(tokens.to(self.device), normalize=True)
         return features.float().cpu()
 
     def class_features(
