@@ -148,7 +148,7 @@ def test_neither_scoring_again_nor_the_task_needs_the_text_tower(
     other, _ = train(photos, clip, tmp_path / "run")
     assert torch.equal(other.model.classifier.weight, task.model.classifier.weight)
 
-    (tmp_path / "run/text.safetensors").unlink()
+    (tmp_path / "run/class_text.safetensors").unlink()
     _, without = train(photos, clip, tmp_path / "run")
     assert "zero-shot" not in without.metrics
 
@@ -157,10 +157,10 @@ def test_damaged_features_and_those_of_other_data_are_refused(
     photos: Path, clip: Path, tmp_path: Path
 ) -> None:
     train(photos, clip, tmp_path / "run")
-    file = tmp_path / "run/text.safetensors"
+    file = tmp_path / "run/class_text.safetensors"
     content = file.read_bytes()
     file.write_bytes(content[:-8])
-    with pytest.raises(RunError, match=r"text\.safetensors"):
+    with pytest.raises(RunError, match=r"class_text\.safetensors"):
         train(photos, clip, tmp_path / "run")
     file.write_bytes(tensor_bytes({"features": torch.zeros(3, 12)}, {}))
     with pytest.raises(RunError, match="does not fit the data"):

@@ -33,7 +33,7 @@ __all__ = ["ZERO_SHOT", "begin_text", "text_of_classes", "zero_shot_scores"]
 ZERO_SHOT = "zero-shot"
 """In `Result.metrics`: the scores of text alone, without prompts and training."""
 
-FILE = "text.safetensors"
+FILE = "class_text.safetensors"
 _LIMITS = TensorLimits(file_bytes=2**32)
 _FIELDS = ("features", "projection", "bias")
 
