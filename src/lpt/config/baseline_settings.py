@@ -9,6 +9,7 @@ from lpt.config.old_names import BASELINE_SETTINGS, current_names
 from lpt.config.ranges import (
     BatchSize,
     CachedViews,
+    Decay,
     Dropout,
     Epochs,
     Factor,
@@ -52,6 +53,9 @@ class BaselineSettings(Section):
             and 0 in others.
         dropout: on the feature before the classifier, in training only. None takes the run's
             `classifier.dropout`, so that all methods are compared with the same value.
+        average: decay of an exponential average of the trained weights, which replaces them at the
+            end of a stage; 0 for none. Baselines that train the phases of LPT follow the run's
+            `phase1.optim.average` and `phase2.optim.average` instead.
         cached_views: V > 0 samples from V fixed views per image, whose frozen part is computed
             once; only for baselines with a frozen part. Cached views exclude Mixup.
         tta: predict with test-time augmentation (`lpt.evaluation.tta`).
@@ -71,6 +75,7 @@ class BaselineSettings(Section):
     init: Literal["class-means", "uniform"] = "class-means"
     mean_weight: Share | None = 0.0
     dropout: Dropout | None = None
+    average: Decay = 0.0
     cached_views: CachedViews = 0
     tta: bool = False
     options: dict[str, Any] = Field(default_factory=dict)

@@ -12,7 +12,7 @@ from torch import Tensor
 from lpt.backbones import FrozenViT
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.model.adapters import scaled_bottlenecks
-from lpt.serving.backbone_views import ViewKey
+from lpt.serving.backbone_views import ViewKey, view_key
 from lpt.task_records import MatchMode
 from lpt.task_spec import TaskSpec
 
@@ -103,7 +103,7 @@ def build_tables(
     ]
     both = spec.phases == 2
     return TaskTables(
-        view=(spec.backbone.image_size, spec.backbone.layer_norm_eps),
+        view=view_key(spec.backbone),
         split=spec.shared_blocks,
         top=spec.top_k if both else 0,
         temperature=spec.temperature,
