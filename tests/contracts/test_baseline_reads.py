@@ -37,6 +37,7 @@ PHASE = {
     "optim.weight_decay": 0.7,
     "optim.warmup_epochs": 0.0,
     "optim.clip_norm": 1e-3,
+    "optim.noise": 0.5,
     "optim.average": 0.9,
 }
 

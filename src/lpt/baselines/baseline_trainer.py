@@ -226,6 +226,7 @@ class BaselineTrainer:
             lr=settings.lr,
             classifier_lr=settings.classifier_lr,
             weight_decay=settings.weight_decay or 0.0,
+            noise=settings.noise,
             average=settings.average,
         )
 

@@ -206,6 +206,7 @@ def fit(
                     progress,
                     seed=seed,
                     clip_norm=optim.clip_norm,
+                    noise=optim.noise,
                     micro=micro,
                     shared=shared,
                 )
