@@ -10,8 +10,8 @@ from pydantic import (
     model_serializer,
 )
 
-from lpt.backbones.feature_name import FeatureName
 from lpt.backbones.preprocessing import Mean, Std
+from lpt.backbones.towers.feature_name import FeatureName
 
 __all__ = [
     "MOST_EDITS",

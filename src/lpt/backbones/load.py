@@ -8,11 +8,11 @@ from timm.layers import RmsNorm
 from torch import nn
 
 from lpt.backbones.catalog import EMBEDDED
-from lpt.backbones.feature_name import FeatureName
 from lpt.backbones.names import Source, find_source
 from lpt.backbones.outline import build_vit, freeze, outline
 from lpt.backbones.preprocessing import Preprocessing, stated_number
 from lpt.backbones.spec import BackboneSpec, hash_weights
+from lpt.backbones.towers.feature_name import FeatureName
 from lpt.backbones.towers.input_sizes import patch_size, resize_input
 from lpt.backbones.vit import FrozenViT
 from lpt.backbones.weight_file import Checkpoint, fill, read_checkpoint

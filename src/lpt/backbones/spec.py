@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lpt.backbones.feature_name import FeatureName
+from lpt.backbones.towers.feature_name import FeatureName
 from lpt.errors import BackboneError
 
 __all__ = ["MAX_PARAMETERS", "BackboneSpec", "check_sizes", "hash_weights"]

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from lpt.backbones.attention import BlockPrompts, PromptKV
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.blocks.protocol import PromptedBlock
-from lpt.backbones.feature_name import FeatureName
 from lpt.backbones.linear import FrozenLinear
 from lpt.backbones.spec import BackboneSpec
 from lpt.backbones.towers.feature import Feature, feature_of, pooled
+from lpt.backbones.towers.feature_name import FeatureName
 from lpt.backbones.towers.timm_towers import SUPPORTED, reason_against, tower_of
 from lpt.backbones.towers.tower import Tower
 from lpt.errors import BackboneError, ShapeError

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
-from lpt.backbones.feature_name import FeatureName
+from lpt.backbones.towers.feature_name import FeatureName
 from lpt.config.data_settings import DataConfig, PseudoLabelConfig
 from lpt.config.merging import merged
 from lpt.config.old_names import current_names

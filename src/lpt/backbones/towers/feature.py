@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lpt.backbones.feature_name import FeatureName
+from lpt.backbones.towers.feature_name import FeatureName
 from lpt.errors import BackboneError
 
 __all__ = ["Feature", "feature_of", "pooled"]
