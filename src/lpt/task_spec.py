@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from lpt.backbones.towers.feature_name import token_widths
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
 from lpt.errors import TaskFileError
 from lpt.escape import shell_command
@@ -149,7 +150,7 @@ class TaskSpec(FrozenRecord):
             depth, width: L and D of the backbone.
         """
         length, pool, hidden = self.prompt_length, self.pool_size, self.adapter_width
-        feature = 2 * width if self.backbone.feature == "class+patches" else width
+        feature = width * token_widths(self.backbone.feature)
         sizes: dict[str, tuple[int, ...]] = {
             "shared_prompts": (depth, length, width),
             "classifier": (len(self.class_names), feature),

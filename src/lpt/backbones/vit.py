@@ -18,7 +18,7 @@ from lpt.backbones.blocks.protocol import PromptedBlock
 from lpt.backbones.linear import FrozenLinear
 from lpt.backbones.spec import BackboneSpec
 from lpt.backbones.towers.feature import Feature, feature_of, pooled
-from lpt.backbones.towers.feature_name import FeatureName
+from lpt.backbones.towers.feature_name import FeatureName, token_widths
 from lpt.backbones.towers.timm_towers import SUPPORTED, reason_against, tower_of
 from lpt.backbones.towers.tower import Tower
 from lpt.errors import BackboneError, ShapeError
@@ -68,7 +68,7 @@ class FrozenViT(nn.Module):
             if type(module) is nn.Linear:
                 self.model.set_submodule(name, FrozenLinear.of(module))
         self.width: int = self.model.embed_dim
-        self.feature_width = self.width * self.feature.widths
+        self.feature_width = self.width * token_widths(feature)
         self.blocks: list[Any] = list(self.model.blocks)
         self.depth = len(self.blocks)
         self.heads: int = self.prompted[0].heads

@@ -25,11 +25,6 @@ class Feature(Enum):
     ATTENTION = "attention pool"
     CLASS_AND_MEAN = "class token and mean of the patch tokens"
 
-    @property
-    def widths(self) -> int:
-        """Its length, in widths of a token."""
-        return 2 if self is Feature.CLASS_AND_MEAN else 1
-
 
 def feature_of(model: Any, name: FeatureName = "auto") -> Feature:
     """Return how a timm model makes its feature.

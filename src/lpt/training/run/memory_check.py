@@ -28,10 +28,10 @@ def prompt_bytes(config: RunConfig, backbone: FrozenViT, classes: int) -> int:
     prompts, width = config.prompts, backbone.width
     first = backbone.depth // 2 if prompts.shared_blocks is None else prompts.shared_blocks
     group = max(backbone.depth - first, 0) * prompts.length
-    numbers = backbone.depth * prompts.length + prompts.pool_size * group
-    numbers += (classes + prompts.pool_size) * backbone.feature.widths
-    numbers += 2 * backbone.depth * config.adapters.width
-    return _COPIES * _FLOAT * numbers * width
+    rows = backbone.depth * prompts.length + prompts.pool_size * group
+    rows += 2 * backbone.depth * config.adapters.width
+    numbers = rows * width + (classes + prompts.pool_size) * backbone.feature_width
+    return _COPIES * _FLOAT * numbers
 
 
 def step_bytes(
