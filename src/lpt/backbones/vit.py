@@ -68,7 +68,7 @@ class FrozenViT(nn.Module):
             if type(module) is nn.Linear:
                 self.model.set_submodule(name, FrozenLinear.of(module))
         self.width: int = self.model.embed_dim
-        self.feature_width = self.width * token_widths(feature)
+        self.feature_width: int = self.width * token_widths(feature)
         self.blocks: list[Any] = list(self.model.blocks)
         self.depth = len(self.blocks)
         self.heads: int = self.prompted[0].heads
