@@ -25,6 +25,12 @@ def test_a_text_tower_without_the_start_at_text_is_refused() -> None:
         _ = request.config
 
 
+def test_a_feature_that_text_does_not_have_is_refused() -> None:
+    request = TrainRequest("digits", class_init="text", settings={"feature": "class+patches"})
+    with pytest.raises(ParameterError, match="needs feature auto"):
+        _ = request.config
+
+
 def test_templates_are_read_early() -> None:
     with pytest.raises(ParameterError, match="Did you mean birds"):
         _ = TrainRequest("digits", class_init="text", templates="bird").config

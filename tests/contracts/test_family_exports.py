@@ -11,6 +11,7 @@ import torch
 import lpt
 from lpt.backbones import BACKBONES, load_backbone
 from lpt.backbones.checks.support import support_of
+from lpt.backbones.towers.feature_name import FeatureName
 from lpt.errors import BackboneError
 from lpt.export.check_images import CheckImages
 from lpt.export.write_graph import checked_graph
@@ -30,11 +31,11 @@ QUICK = (
 )
 
 
-def exported(kind: str, folder: Path) -> float:
+def exported(kind: str, folder: Path, feature: FeatureName = "auto") -> float:
     """Export a task of both phases with adapters; return the largest error of a logit."""
     lpt.register_backbone("tiny-family", KINDS[kind])
     try:
-        backbone = load_backbone("tiny-family")
+        backbone = load_backbone("tiny-family", feature=feature)
     finally:
         BACKBONES.unregister("tiny-family")
     offered = "onnx" in support_of(backbone).exports
@@ -58,3 +59,7 @@ def test_an_export_has_the_logits_of_the_task(kind: str, tmp_path: Path) -> None
             exported(kind, tmp_path)
     else:
         assert exported(kind, tmp_path) < 2e-5
+
+
+def test_class_token_and_patches_together_have_the_logits_of_the_task(tmp_path: Path) -> None:
+    assert exported("DINOv3", tmp_path, "class+patches") < 2e-5

@@ -93,8 +93,8 @@ class _Passes:
             "shared_keys": table,
             "shared_values": table,
             "group_prompts": ("pool", suffix, "prompts", backbone.width),
-            "keys": ("pool", backbone.width),
-            "classifier": ("classes", backbone.width),
+            "keys": ("pool", backbone.feature_width),
+            "classifier": ("classes", backbone.feature_width),
             "temperature": (1,),
             "adapter_down": (backbone.depth, backbone.width, "adapter"),
             "adapter_down_bias": (backbone.depth, "adapter"),
@@ -170,7 +170,7 @@ class _Passes:
         return grid if getattr(self.vit, "dynamic_img_size", False) else zeros
 
     def _finish(self, tokens: str, prompts: list[KeyValue]) -> str:
-        """The last blocks, the final norm and what is read of the tokens: (B, D)."""
+        """The last blocks, the final norm and what is read of the tokens: (B, F)."""
         blocks, feature = self.blocks[-len(prompts) :], self.model.backbone.feature
         for block, extra in zip(blocks[:-1], prompts[:-1], strict=True):
             tokens = block.run(tokens, extra)

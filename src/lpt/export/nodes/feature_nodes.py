@@ -13,15 +13,22 @@ __all__ = ["pooled_feature"]
 
 
 def pooled_feature(graph: GraphBuilder, model: Any, feature: Feature, tokens: str) -> str:
-    """Read the feature from the tokens after the last block: (B, D).
+    """Read the feature from the tokens after the last block.
 
     Args:
         model: of timm.
-        feature: the mean of the patch tokens, or an attention pool.
+        feature: any but the class token, which needs no whole last block.
         tokens: (B, tokens, D), with those that precede the patches.
+    Returns: (B, D), or (B, 2 D) for class token and mean.
     Raises: BackboneError for a pool that has no form in ONNX here.
     """
     prefix = model.num_prefix_tokens
+    if feature is Feature.CLASS_AND_MEAN:
+        normed = norm(graph, tokens, "norm", model.norm)
+        first = graph.reshape(graph.part(normed, 1, 0, 1), 0, model.embed_dim)
+        both = (first, _mean(graph, graph.part(normed, 1, prefix), model))
+        parts = (graph.unit(norm(graph, part, "fc_norm", model.fc_norm)) for part in both)
+        return graph.node("Concat", *parts, axis=1)
     if feature is Feature.MEAN:
         read = _mean(graph, norm(graph, graph.part(tokens, 1, prefix), "norm", model.norm), model)
     else:

@@ -156,7 +156,7 @@ def _checked(
     context: TrainingContext, tensors: dict[str, Tensor], file: Path | None = None
 ) -> ClassText:
     features, projection, bias = (tensors.get(name) for name in _FIELDS)
-    classes, width = context.data.num_classes, context.backbone.width
+    classes, width = context.data.num_classes, context.backbone.feature_width
     fits = (
         features is not None
         and features.dim() == 2
