@@ -24,8 +24,8 @@ def check_text(config: RunConfig, *, init_from: bool) -> None:
             )
         if config.feature != "auto":
             raise ParameterError(
-                f"feature {config.feature}: text has no mean of patches, so `class_init` text needs "
-                "feature auto. Leave one of them out."
+                f"feature {config.feature}: text has no mean of patches, so `class_init` text "
+                "needs feature auto. Leave one of them out."
             )
         if text.templates is not None:
             templates_named(text.templates)
