@@ -1,5 +1,7 @@
 """Norms, activations and MLPs of timm as nodes of an ONNX graph."""
 
+from typing import Any
+
 import torch
 from timm.layers import GluMlp, Mlp, SwiGLU
 from torch import Tensor, nn
@@ -19,12 +21,11 @@ def norm(graph: GraphBuilder, x: str, name: str, module: nn.Module) -> str:
     return graph.layer_norm(x, name, module)
 
 
-def mlp(
-    graph: GraphBuilder, x: str, name: str, module: nn.Module, scale: Tensor | None = None
-) -> str:
+def mlp(graph: GraphBuilder, x: str, name: str, module: Any, scale: Tensor | None = None) -> str:
     """Add an MLP, plain or gated.
 
     Args:
+        module: of timm.
         scale: factor of each output, made part of the last product; None for no factor.
     Raises: BackboneError for a kind that has no form in ONNX here.
     """
