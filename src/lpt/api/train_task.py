@@ -21,6 +21,7 @@ from lpt.reporters import reporter_for
 from lpt.task import Task
 from lpt.training.budget_watch import keep_budget
 from lpt.training.phases.task_start import TaskStart
+from lpt.training.phases.text_start import text_of_classes
 from lpt.training.processes.group_folder import GroupFolder
 from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
@@ -47,6 +48,9 @@ def train(
     corrections: PathLike | None = None,
     unlabelled: PathLike | None = None,
     init_from: PathLike | None = None,
+    class_init: str | None = None,
+    templates: PathLike | None = None,
+    class_names: PathLike | None = None,
     resume: bool = False,
     device: str | torch.device | None = None,
     log: str | None = None,
@@ -77,6 +81,13 @@ def train(
         init_from: run folder, task file or hf:USER/NAME that both phases start from: prompts, keys
             and the directions of classes with the same names. Its sizes of prompts and its
             backbone are used, too.
+        class_init: where the classifier starts: "class-means" (the recipe's), "uniform", or "text",
+            the features of class names by the text tower of a CLIP or SigLIP, mixed with class
+            means (docs/text.md). "text" needs the extra `lpt[text]`.
+        templates: of prompts with a class name: "general", another set of docs/text.md, or a file
+            with one template per line.
+        class_names: CSV file with the columns class and name; None takes classnames.csv in the
+            folder of the data, or else the names of the class folders.
         resume: resume the run in `out` with its own configuration. `data` is needed only if the
             data has moved.
         device: "cpu", "cuda", "mps" or a `torch.device`; None takes a CUDA GPU if there is one.
@@ -107,6 +118,9 @@ def train(
         corrections=corrections,
         unlabelled=unlabelled,
         init_from=init_from,
+        class_init=class_init,
+        templates=templates,
+        class_names=class_names,
         resume=resume,
         device=device,
         log=log,
@@ -222,6 +236,8 @@ def _create(request: TrainRequest, reporter: Reporter, group: ProcessGroup) -> T
     folder.check_free()
     context = TrainingContext(config, reporter, device=request.device_name, group=group)
     trainer, start = Trainer(context, folder), None
+    if config.classifier.init == "text":  # before the folder is made
+        text_of_classes(context)
     reporter.message(describe(trainer))
     if request.init_from is not None:
         start = TaskStart.read(request.init_from)

@@ -107,6 +107,32 @@ def train(
             show_default="none",
         ),
     ] = None,
+    class_init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="text|class-means|uniform",
+            help="Where the classifier starts. text: at the class names, by the text tower of a "
+            "CLIP or SigLIP, mixed with class means.",
+            show_default="the recipe's",
+        ),
+    ] = None,
+    templates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SET|FILE",
+            help="Prompts around class names: general, places, species, ..., or a file with one "
+            "per line.",
+            show_default="the data's",
+        ),
+    ] = None,
+    class_names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CSV",
+            help="Readable names: columns class and name.",
+            show_default="classnames.csv in DATA",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, max=MAX_SEED, help="Random seed.", show_default="the recipe's, 0"),
@@ -158,6 +184,9 @@ def train(
         corrections=corrections,
         unlabelled=unlabelled,
         init_from=init_from,
+        class_init=class_init,
+        templates=templates,
+        class_names=class_names,
         resume=resume,
         device=device,
         log=log,

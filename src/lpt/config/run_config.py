@@ -19,6 +19,7 @@ from lpt.config.sections import (
     GroupPhaseConfig,
     PhaseConfig,
     PromptConfig,
+    TextConfig,
 )
 from lpt.config.validation import validated
 
@@ -55,6 +56,7 @@ class RunConfig(Section):
         prompts: see `lpt.config.sections.PromptConfig`.
         adapters: see `lpt.config.sections.AdapterConfig`.
         classifier: see `lpt.config.sections.ClassifierConfig`.
+        text: see `lpt.config.sections.TextConfig`.
         phase1: see `lpt.config.sections.PhaseConfig`.
         phase2: see `lpt.config.sections.GroupPhaseConfig`.
         selection: keep the weights of the last epoch, or of the best by validation accuracy.
@@ -77,6 +79,7 @@ class RunConfig(Section):
     prompts: PromptConfig = PromptConfig()
     adapters: AdapterConfig = AdapterConfig()
     classifier: ClassifierConfig = ClassifierConfig()
+    text: TextConfig = TextConfig()
     phase1: PhaseConfig = PhaseConfig()
     phase2: GroupPhaseConfig = GroupPhaseConfig()
     selection: Literal["best", "last"] = "last"

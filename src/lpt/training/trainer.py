@@ -27,6 +27,7 @@ from lpt.training.phases.build_stages import PHASES, build_model, trainable_para
 from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.distil_matching import chosen_matching
 from lpt.training.phases.phase import Phase
+from lpt.training.phases.text_start import begin_text, zero_shot_scores
 from lpt.training.processes.final_scores import score_phase, write_task
 from lpt.training.processes.shared_evaluation import shared_validation
 from lpt.training.pseudo.pseudo_labels import PseudoLabels
@@ -171,8 +172,11 @@ class Trainer:
         """Initialise the parameters of the phase at an index, if it is trained, and save."""
         if index < len(self.phases) and self.phases[index].is_trained(self.config):
             began = time.monotonic()
+            run = self.folder.intact().path
             if index:
-                self.pseudo.begin(self.model, self.context, self.folder.intact().path)
+                self.pseudo.begin(self.model, self.context, run)
+            else:
+                begin_text(self.context, run)
             self.phases[index].start(self.model, self.context)
             checkpoint = checkpoint.spent(self.phases[index].name, time.monotonic() - began)
         first = Checkpoint(
@@ -274,7 +278,7 @@ class Trainer:
             early=early,
         )
         result = Result(
-            metrics,
+            {**zero_shot_scores(self.context, self.folder.path), **metrics},
             size,
             self.prompt_parameters,
             self.other_parameters,
