@@ -30,7 +30,15 @@ from lpt.training.run.training_context import TrainingContext
 from lpt.training.summary import describe
 from lpt.training.trainer import Trainer
 
-__all__ = ["choose_reporter", "finish", "prepare", "run_name", "train"]
+__all__ = [
+    "bad_images_explained",
+    "choose_reporter",
+    "finish",
+    "open_trainer",
+    "prepare",
+    "run_name",
+    "train",
+]
 
 
 def train(
@@ -159,7 +167,7 @@ def finish(trainer: Trainer) -> Task:
 def _finished(trainer: Trainer) -> Task:
     log, failed = trainer.context.reporter, True
     try:
-        with _bad_images_explained(trainer.config.data.source):
+        with bad_images_explained(trainer.config.data.source):
             task, result = trainer.run()
         failed = False
         if isinstance(log, LogReporter):
@@ -197,7 +205,8 @@ class _TrainingImageError(TemplateError, DataError):
 
 
 @contextmanager
-def _bad_images_explained(source: str) -> Iterator[None]:
+def bad_images_explained(source: str) -> Iterator[None]:
+    """Add to the error of a bad image how to train without it."""
     try:
         yield
     except ImageError as error:
@@ -211,7 +220,13 @@ def _folder(path: str, group: ProcessGroup) -> RunFolder:
     return RunFolder(Path(path)) if group.size == 1 else GroupFolder(Path(path), group)
 
 
-def _create(request: TrainRequest, reporter: Reporter, group: ProcessGroup) -> Trainer:
+def open_trainer(
+    request: TrainRequest, reporter: Reporter, group: ProcessGroup
+) -> tuple[Trainer, TaskStart | None]:
+    """Open data and backbone of a new run, and report them; nothing is written.
+
+    Returns: the trainer, and the task that it starts from, if there is one.
+    """
     if request.data is None:
         raise ParameterError(
             "`data`: not given. Name the data, or resume the run in `out` with `resume=True`."
@@ -227,7 +242,13 @@ def _create(request: TrainRequest, reporter: Reporter, group: ProcessGroup) -> T
         start = TaskStart.read(request.init_from)
         trainer.phases = start.prepare(context, trainer.model, trainer.phases)
         reporter.message(start.describe(context.data.class_names))
-    with _bad_images_explained(config.data.source):
+    return trainer, start
+
+
+def _create(request: TrainRequest, reporter: Reporter, group: ProcessGroup) -> Trainer:
+    trainer, start = open_trainer(request, reporter, group)
+    folder = trainer.folder
+    with bad_images_explained(trainer.config.data.source):
         trainer.fit_budget(request.budget_seconds, request.began)
     folder.create(trainer.config, {**trainer.identity(), **(start.identity if start else {})})
     if start is not None and group.is_main:
