@@ -2,8 +2,9 @@
 
 import time
 
+from lpt.api.bad_image_help import bad_images_explained
 from lpt.api.train_request import TrainRequest
-from lpt.api.train_task import bad_images_explained, open_trainer
+from lpt.api.train_task import open_trainer
 from lpt.errors import ParameterError
 from lpt.machine.group.meet import join
 from lpt.machine.group.place import Place

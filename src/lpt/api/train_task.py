@@ -1,17 +1,16 @@
 """Train a task from Python or for the command line."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from lpt.api.bad_image_help import bad_images_explained
 from lpt.api.train_request import PathLike, TrainRequest
-from lpt.data.images.decode import ImageError
 from lpt.data.sources.data_string import same_data
-from lpt.errors import DataError, ParameterError, RunError, TemplateError
-from lpt.escape import printable, shell_command
+from lpt.errors import ParameterError, RunError
+from lpt.escape import printable
 from lpt.logs import LogReporter, check_log, with_log
 from lpt.machine.group.meet import join
 from lpt.machine.group.place import Place
@@ -198,22 +197,6 @@ def choose_reporter(verbose: bool, reporter: Reporter | None = None) -> Reporter
     if reporter is not None:
         return reporter
     return reporter_for() if verbose else SilentReporter()
-
-
-class _TrainingImageError(TemplateError, DataError):
-    """A bad image that stopped a run, with the ways to train without it."""
-
-
-@contextmanager
-def bad_images_explained(source: str) -> Iterator[None]:
-    """Add to the error of a bad image how to train without it."""
-    try:
-        yield
-    except ImageError as error:
-        check = shell_command("lpt", "data", "check", source)
-        raise _TrainingImageError(
-            error.args[0], f"To leave such images out: `bad_images` skip. To list them: {check}"
-        ) from error
 
 
 def _folder(path: str, group: ProcessGroup) -> RunFolder:

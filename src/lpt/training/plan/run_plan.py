@@ -45,7 +45,7 @@ class PhasePlan:
         images: images per step in each process, of all branches together.
         at_once: images per micro-batch.
         step_seconds: duration of a step.
-        activation_bytes: what a micro-batch keeps for its backward pass.
+        activation_bytes: tensors of a micro-batch, when there are most of them.
         cached_views: views per image; 0 without a cache.
         cache_bytes: size of the cache on disk.
     """
@@ -144,7 +144,7 @@ def _planned(
         images=found.images,
         at_once=found.at_once,
         step_seconds=step_seconds(context.config, times),
-        activation_bytes=found.kept,
+        activation_bytes=found.activations,
         cached_views=views,
         cache_bytes=views * pace.train_images * found.view,
     )
