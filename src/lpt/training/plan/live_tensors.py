@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves
 __all__ = ["LiveTensors"]
 
 
-class LiveTensors(TorchDispatchMode):
+class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the tensors that are made within this context, and are still in use. Any device.
 
     Buffers that a library takes for itself, and memory that an allocator keeps, are not counted.
@@ -26,7 +26,7 @@ class LiveTensors(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.peak = 0
         self._known: set[int] = set()
 

@@ -134,7 +134,7 @@ def _frozen(context: TrainingContext, stage: Stage, inputs: Inputs) -> Inputs:
 
 def _in_use(device: torch.device) -> int:
     if device.type == "cuda":
-        return torch.cuda.memory_allocated(device)
+        return int(torch.cuda.memory_allocated(device))
     return resident_memory() or 0
 
 

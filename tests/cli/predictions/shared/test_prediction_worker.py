@@ -15,8 +15,12 @@ from lpt.errors import LptError, ParameterError
 
 @pytest.fixture
 def ends():
-    one, other = socket.socketpair()
-    return PredictionWorker(1, Channel(one)), Channel(other)
+    one, other = map(Channel, socket.socketpair())
+    yield PredictionWorker(1, one), other
+    for end in (one, other):
+        end.close()
+        while end.receive() is not None:  # closes its reader at the end
+            pass
 
 
 def answer(images: list[GivenImage]) -> RowPiece:
@@ -31,7 +35,12 @@ def test_the_place_is_in_the_environment():
     found = PredictionWorker.of_environment({SOCKET: str(one.detach()), NUMBER: "3"})
     assert found.number == 3
     found.channel.send({"facts": {}})
-    assert Channel(other).receive() == ({"facts": {}}, b"")
+    found.channel.close()
+    assert found.channel.receive() is None
+    channel = Channel(other)
+    assert channel.receive() == ({"facts": {}}, b"")
+    assert channel.receive() is None
+    channel.close()
 
 
 def test_each_message_is_answered_until_there_are_no_more(ends):

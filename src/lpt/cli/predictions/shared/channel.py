@@ -34,16 +34,15 @@ class Channel:
 
     def receive(self) -> tuple[dict[str, Any], bytes] | None:
         """Wait for a message; None once the other end is closed, also within a message."""
-        try:
+        with suppress(OSError, ValueError):  # closed by either end
             line = self._reader.readline()
-            if not line.endswith(b"\n"):
-                return None
-            message = json.loads(line)
-            content = self._reader.read(message.pop(_SIZE))
-        except OSError:
-            return None
-        whole = len(content) == json.loads(line)[_SIZE]
-        return (message, content) if whole else None
+            if line.endswith(b"\n"):
+                message = json.loads(line)
+                size = message.pop(_SIZE)
+                if len(content := self._reader.read(size)) == size:
+                    return message, content
+        self._reader.close()
+        return None
 
     def finish(self) -> None:
         """Send no more messages; the other end notices after the last one."""

@@ -59,6 +59,7 @@ class WorkerPool:
         self._events: queue.Queue[_Event] = queue.Queue()
         self._work: list[deque[int]] = [deque() for _ in range(size)]
         self._ready: set[int] = set()
+        self._first_facts: dict[str, Any] = {}
         try:
             for number in range(size):
                 self._start(number, [*program, *arguments])
@@ -85,7 +86,7 @@ class WorkerPool:
         while True:
             event = self._next()
             if event is not None and event.message is not None and "facts" in event.message:
-                self._first_facts: dict[str, Any] = event.message["facts"]
+                self._first_facts = dict(event.message["facts"])
                 return self._first_facts
 
     def pieces(self, chunks: Iterable[Sequence[GivenImage]]) -> Iterator[RowPiece]:
@@ -154,7 +155,12 @@ class WorkerPool:
         return event
 
     def _lose(self, worker: int) -> None:
-        code = self._processes[worker].wait()
+        process = self._processes[worker]
+        try:
+            code = process.wait(_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
         name = f"process {worker} of 0 to {self._size - 1}"
         if code >= 0:
             raise LptError(f"{name} ended (exit code {code}). Its error is above.")
