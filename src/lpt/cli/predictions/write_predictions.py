@@ -101,7 +101,7 @@ class BulkPrediction:
             **({} if task.match == "exact" else {"--match": task.match}),
             **({} if decisions is None else decisions.identity()),
         }
-        width = task.model.backbone.width if request.embeddings else None
+        width = task.model.backbone.feature_width if request.embeddings else None
         sets = bool(decisions and decisions.sets)
         return FileFacts(arguments, top, width, sets, list(task.class_names))
 

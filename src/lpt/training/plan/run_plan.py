@@ -154,7 +154,7 @@ def _collected(context: TrainingContext) -> int:
     """Bytes of features or logits of a whole split, which are in memory together."""
     most = context.config.classifier.init_images_per_class
     images = int(np.minimum(context.counts.numpy(), most).sum())
-    features = _FEATURE_COPIES * images * context.backbone.width
+    features = _FEATURE_COPIES * images * context.backbone.feature_width
     logits = [
         _LOGIT_COPIES[name] * len(split) * context.data.num_classes
         for name, split in context.evaluation_splits.items()
