@@ -27,8 +27,8 @@ from safetensors.torch import load_file
 __all__ = ["Kill", "children_of", "kill_once", "main", "same_tensors", "train_whole"]
 
 SETTINGS = {
-    "phase1.epochs": 3,
-    "phase2.epochs": 3,
+    "phase1.epochs": 2,
+    "phase2.epochs": 2,
     "phase1.epoch_images": 160,
     "phase2.epoch_images": 160,
     "checkpoint_seconds": 1,
