@@ -104,7 +104,7 @@ def activation_bytes(
         images: images that are computed at once, of all branches together.
         cached: whether the step computes on cached views.
     """
-    sizes, counts = [], []
+    sizes, counts = list[int](), list[int]()
     for batch in PROBES:
         small = replace(plan, batch=batch)
         inputs, labels = next(_steps(context, stage, small, 1, cached=cached))
