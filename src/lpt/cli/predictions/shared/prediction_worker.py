@@ -6,13 +6,15 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lpt.cli.options import message_of
-from lpt.cli.predictions.given_images import GivenImage
-from lpt.cli.predictions.row_piece import RowPiece
 from lpt.cli.predictions.shared.channel import Channel
 from lpt.errors import DataError, LptError
+
+if TYPE_CHECKING:  # both import numpy
+    from lpt.cli.predictions.given_images import GivenImage
+    from lpt.cli.predictions.row_piece import RowPiece
 
 __all__ = ["NUMBER", "SOCKET", "PredictionWorker"]
 
@@ -62,7 +64,7 @@ class PredictionWorker:
             self._fail(error)
 
     def serve(
-        self, facts: Mapping[str, Any], answer: Callable[[list[GivenImage]], RowPiece]
+        self, facts: Mapping[str, Any], answer: "Callable[[list[GivenImage]], RowPiece]"
     ) -> None:
         """Send what the file depends on, then answer each message until there are no more.
 
@@ -88,5 +90,7 @@ class PredictionWorker:
         raise SystemExit(2) from None
 
 
-def _image(path: str, error: list[str] | None) -> GivenImage:
+def _image(path: str, error: list[str] | None) -> "GivenImage":
+    from lpt.cli.predictions.given_images import GivenImage
+
     return GivenImage(Path(path), None if error is None else DataError(*error))
