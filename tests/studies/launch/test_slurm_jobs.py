@@ -52,8 +52,9 @@ def test_runs_of_a_lost_job_are_trained_by_another(tmp_path, monkeypatch):
     write_photos(tmp_path / "photos")
     out = tmp_path / "out"
     study = (
-        *("study", "main", "--only", "linear probe", "--only", "LPT", "--data", "photos"),
-        *("--backbone", "vit.safetensors", "--seeds", "3", "--epochs", "8", "--lrs", "x1"),
+        *("study", "main", "--only", "phase 1 only", "--only", "linear probe", "--data", "photos"),
+        *("--backbone", "vit.safetensors", "--seeds", "3", "--epochs", "20", "--lrs", "x1"),
+        *("--set=phase1.batch_size=8", "--set=baseline.batch_size=8"),
         *("--device", "cpu", "--out", str(out), "--threads", "1"),
     )
     said: list[str] = []
