@@ -168,6 +168,7 @@ class Killing(WorkerPool):
             yield piece
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_rows_of_one_also_if_one_is_killed(
     lpt, home, tmp_path, monkeypatch
 ):
@@ -186,6 +187,7 @@ def test_two_processes_write_the_rows_of_one_also_if_one_is_killed(
     assert sum(len(list(folder.iterdir())) for folder in sorted_.iterdir()) == 51
 
 
+@pytest.mark.slow
 def test_a_file_is_continued_in_another_number_of_processes(lpt, tmp_path, monkeypatch):
     out = tmp_path / "p.csv"
     given = ("predict", "run", "photos", "--threads", "1")
