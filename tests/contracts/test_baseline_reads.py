@@ -100,6 +100,7 @@ CHANGED: dict[str, Any] = {
     "precision": "bf16",
     "compile": "on",
     "micro_batch": 3,
+    "activation_checkpointing": True,
     "checkpoint_seconds": 0.0,
 }
 """Another value for every setting of a run."""

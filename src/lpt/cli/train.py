@@ -3,7 +3,7 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,10 @@ from lpt.escape import shell_command
 from lpt.machine.group.launch import launch
 from lpt.machine.group.place import MOST_PROCESSES, Place
 from lpt.machine.threads import use_threads
+
+if TYPE_CHECKING:
+    from lpt.api import TrainRequest
+    from lpt.progress import Reporter
 
 __all__ = ["demo", "train"]
 
@@ -152,6 +156,14 @@ def train(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON instead of a table.")
     ] = False,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Print the parameters, memory, disk and time that the run will take, and write "
+            "nothing.",
+        ),
+    ] = False,
     processes: Annotated[
         int | None,
         typer.Option(
@@ -205,8 +217,12 @@ def train(
             )
         if processes > 1:
             raise SystemExit(launch(processes, sys.argv[1:]))
-    from lpt.api import finish, prepare
     from lpt.reporters import reporter_for
+
+    if plan:
+        _print_plan(request, reporter_for(), as_json=as_json, silent=bool(place and place.rank))
+        return
+    from lpt.api import finish, prepare
     from lpt.training.summary import summarise
 
     trainer = prepare(request, reporter_for())
@@ -224,6 +240,21 @@ def train(
         say_json({**places, **asdict(task.result)})
     else:
         say(summarise(trainer, task, task.result))
+
+
+def _print_plan(
+    request: "TrainRequest", reporter: "Reporter", *, as_json: bool, silent: bool
+) -> None:
+    from lpt.api import plan_training
+    from lpt.training.plan.plan_text import render_run_plan
+
+    found = plan_training(request, reporter)
+    if silent:
+        return
+    if as_json:
+        say_json(asdict(found))
+    else:
+        say(render_run_plan(found))
 
 
 def _say_how_to_resume(run: Path) -> None:

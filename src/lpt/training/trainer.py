@@ -23,6 +23,7 @@ from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable,
 from lpt.training.engine.loop import Loop, fit
 from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError
+from lpt.training.estimate import Pace
 from lpt.training.phases.build_stages import PHASES, build_model, trainable_parameters
 from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.distil_matching import chosen_matching
@@ -104,7 +105,7 @@ class Trainer:
         stage = phase.build_stage(self.config, self.model, self.context.train_counts)
         return stage.to(self.context.accelerator.device)
 
-    def fit_budget(self, seconds: float | None, began: float | None = None) -> None:
+    def fit_budget(self, seconds: float | None, began: float | None = None) -> Pace:
         """Time a few steps, report the estimated duration, and cut the run to a budget.
 
         With a budget, `run` also watches the clock, and cuts epochs if the machine has become
@@ -113,9 +114,11 @@ class Trainer:
         Args:
             seconds: the budget; None only drops cached views that would not pay.
             began: when the budget began, by `time.monotonic`; None for now.
+        Returns: what was measured.
         Raises: ConfigError if even the shortest run would take longer.
         """
-        self.watch = plan_time(self.context, self.phases, self.stage, seconds, began)
+        self.watch, pace = plan_time(self.context, self.phases, self.stage, seconds, began)
+        return pace
 
     def take_phase1(
         self, tensors: Mapping[str, Tensor], *, seconds: float = 0.0, peak_memory: int = 0

@@ -137,6 +137,7 @@ RUN_SETTINGS_WITHOUT_EFFECT: Mapping[str, str] = {
     "recipe": "a name",
     "selection": "every run of a study keeps the last epoch",
     "micro_batch": "computes the same step in parts",
+    "activation_checkpointing": "computes the same gradients with less memory",
     "checkpoint_seconds": "a resumed run has the same weights",
     "data.max_pixels": "a larger image stops a run",
     "data.max_val_images": "runs of a study have no validation images",
