@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from lpt.api.run_baseline import train_baseline
     from lpt.api.run_trust import trust_run
     from lpt.api.train_request import TrainRequest
-    from lpt.api.train_task import finish, prepare, run_name, train
+    from lpt.api.train_task import finish, prepare, train
+    from lpt.data.sources.data_string import run_name
 
 __all__ = [
     "TrainRequest",
@@ -39,7 +40,7 @@ _HOMES = {
     "finish": "lpt.api.train_task",
     "plan_training": "lpt.api.plan_request",
     "prepare": "lpt.api.train_task",
-    "run_name": "lpt.api.train_task",
+    "run_name": "lpt.data.sources.data_string",
     "train": "lpt.api.train_task",
     "train_baseline": "lpt.api.run_baseline",
     "trust_run": "lpt.api.run_trust",

@@ -8,7 +8,7 @@ import torch
 
 from lpt.api.bad_image_help import bad_images_explained
 from lpt.api.train_request import PathLike, TrainRequest
-from lpt.data.sources.data_string import same_data
+from lpt.data.sources.data_string import run_name, same_data
 from lpt.errors import ParameterError, RunError
 from lpt.escape import printable
 from lpt.logs import LogReporter, check_log, with_log
@@ -36,7 +36,6 @@ __all__ = [
     "finish",
     "open_trainer",
     "prepare",
-    "run_name",
     "train",
 ]
 
@@ -192,18 +191,6 @@ def _finished(trainer: Trainer) -> Task:
             log.close(failed)
         trainer.folder.release()
     return Task(task.model, task.spec, result=result, path=trainer.folder.path)
-
-
-def run_name(data: str) -> str:
-    """Return the default name of a run or study: that of the data, followed by that of its list.
-
-    >>> run_name("data/birds:list=lists/lt100.csv")
-    'birds-lt100'
-    """
-    source, _, options = data.partition(":")
-    name = Path(source.rstrip("/")).stem or "run"
-    listed = [o.partition("=")[2] for o in options.split(",") if o.startswith("list=")]
-    return f"{name}-{Path(listed[0]).stem}" if listed else name
 
 
 def choose_reporter(verbose: bool, reporter: Reporter | None = None) -> Reporter:

@@ -178,7 +178,7 @@ def study(
         raise ConfigError("--slurm, --ray: choose one of them.")
     if slurm_set and slurm is None:
         raise ConfigError("--slurm-set: needs --slurm, the number of jobs.")
-    from lpt.api import run_name
+    from lpt.data.sources.data_string import run_name
     from lpt.reporters import reporter_for
     from lpt.studies.define.overrides import Overrides
     from lpt.studies.run_study import Request, plan_study, run_study

@@ -7,7 +7,7 @@ from pathlib import Path
 from lpt.arguments import path_text
 from lpt.errors import DataError
 
-__all__ = ["DataSpec", "parse_spec", "path_exists", "same_data"]
+__all__ = ["DataSpec", "parse_spec", "path_exists", "run_name", "same_data"]
 
 _OPTIONS = re.compile(r"^(?P<source>.+?):(?P<options>[A-Za-z_]+=.*)$", re.DOTALL)
 _NEXT = re.compile(r",(?=[A-Za-z_]+=)")  # a comma elsewhere belongs to a value
@@ -97,3 +97,15 @@ def same_data(one: str | Path, other: str | Path) -> bool:
     if all(map(path_exists, sources)):
         return len({Path(source).expanduser().resolve() for source in sources}) == 1
     return first.source == second.source
+
+
+def run_name(data: str) -> str:
+    """Return the default name of a run or study: that of the data, followed by that of its list.
+
+    >>> run_name("data/birds:list=lists/lt100.csv")
+    'birds-lt100'
+    """
+    source, _, options = data.partition(":")
+    name = Path(source.rstrip("/")).stem or "run"
+    listed = [o.partition("=")[2] for o in options.split(",") if o.startswith("list=")]
+    return f"{name}-{Path(listed[0]).stem}" if listed else name
