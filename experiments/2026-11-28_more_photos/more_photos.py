@@ -1,9 +1,10 @@
 """What unlabelled photos are worth: pseudo-labels, and labels for the photos of lpt suggest.
 
-    python more_photos.py SHARED WORK --seed 0
+    python more_photos.py SHARED WORK --seed 0 [--quarter 0] [--labelled-only]
 
-SHARED holds caltech101. Every fourth class is used, long-tailed: 30 training images of the most
-frequent one, 2 of the rarest. The training images that this leaves out are the unlabelled photos.
+SHARED holds caltech101. Every fourth class is used (--quarter says which), long-tailed: 30 training
+images of the most frequent one, 2 of the rarest. The training images that this leaves out are the
+unlabelled photos.
 Phase 1 is trained once; then phase 2 without photos, and with pseudo-labels. Then 50 photos get
 their right label, those of lpt suggest or random ones, and both phases are trained again.
 """
@@ -26,10 +27,10 @@ MOST, FEWEST, TESTED, BUDGET = 30, 2, 10, 50
 EPOCHS = (5, 4)
 
 
-def write_photos(shared: str, seed: int, root: Path) -> dict[str, str]:
+def write_photos(shared: str, seed: int, root: Path, quarter: int = 0) -> dict[str, str]:
     """Write class folders and the unlabelled photos; return the right class of each photo."""
     whole = lpt.open_data(f"{shared}/caltech101", val_fraction=0)
-    chosen = np.arange(whole.num_classes)[::4]
+    chosen = np.arange(whole.num_classes)[quarter::4]
     noise, right = np.random.default_rng(seed), {}
     order = noise.permutation(chosen)
     sizes = {
@@ -50,6 +51,8 @@ def write_photos(shared: str, seed: int, root: Path) -> dict[str, str]:
                     right[name] = whole.class_names[c]
                 (root / place).mkdir(parents=True, exist_ok=True)
                 (root / place / name).write_bytes(split.read(index))
+    rows = [{"name": name, "class": label} for name, label in right.items()]
+    write_text(root / "photos.csv", csv_text(rows))
     return right
 
 
@@ -58,11 +61,14 @@ def main() -> None:
     parser.add_argument("shared")
     parser.add_argument("work", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quarter", type=int, default=0)
+    parser.add_argument("--labelled-only", action="store_true", help="Train without photos only.")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    home = given.work / f"caltech-{given.seed}"
+    mark = str(given.seed) if not given.quarter else f"{given.seed}-quarter-{given.quarter}"
+    home = given.work / f"caltech-{mark}"
     shutil.rmtree(home, ignore_errors=True)
-    right = write_photos(given.shared, given.seed, home)
+    right = write_photos(given.shared, given.seed, home, given.quarter)
     settings = {"phase1.epochs": EPOCHS[0], "phase2.epochs": EPOCHS[1], "data.val_fraction": 0.15}
     print(lpt.open_data(home / "data"), len(right), "unlabelled", flush=True)
     rows = []
@@ -76,10 +82,12 @@ def main() -> None:
             row |= {k: v and round(100 * v, 2) for k, v in scores["test"].items()}
             rows.append(row)
             print(row, flush=True)
-        write_text(given.work / f"runs_{given.seed}.csv", csv_text(rows))
+        write_text(given.work / f"runs_{mark}.csv", csv_text(rows))
         return task
 
     base = train("labelled", home / "data")
+    if given.labelled_only:
+        return
     counts = dict(zip(base.class_names, base.spec.class_counts, strict=True))
     train("pseudo", home / "data", unlabelled=home / "photos")
     with (home / "pseudo" / "pseudo_labels.csv").open() as stream:
@@ -97,7 +105,7 @@ def main() -> None:
                 "right": sum(a == b for a, b in mine),
             }
         )
-    write_text(given.work / f"pseudo_{given.seed}.csv", csv_text(pseudo))
+    write_text(given.work / f"pseudo_{mark}.csv", csv_text(pseudo))
     photos = sorted((home / "photos").iterdir())
     rare = set(sorted(counts, key=lambda name: counts[name])[: len(counts) // 3])
     noise = np.random.default_rng(given.seed)
@@ -117,7 +125,7 @@ def main() -> None:
                 "of the rarest third": sum(kind in rare for kind in kinds),
             }
         )
-        write_text(given.work / f"picks_{given.seed}.csv", csv_text(found))
+        write_text(given.work / f"picks_{mark}.csv", csv_text(found))
     share = sum(kind in rare for kind in right.values()) / len(right)
     print("share of the rarest third among the photos", round(share, 3), flush=True)
     for name, paths in picks.items():

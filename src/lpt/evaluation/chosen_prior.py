@@ -53,7 +53,8 @@ def choose_prior(probabilities: Floats, source: Floats, class_counts: Counts) ->
     With L the mean log-likelihood of n images of C classes, less (parameters / n) for what any
     estimate gains on its own images:
 
-    - free frequencies (`lpt.evaluation.priors.estimate_prior`) if their L exceeds the others by 0.5;
+    - free frequencies (`lpt.evaluation.priors.estimate_prior`) if their L exceeds the others' by
+      0.5;
     - else the best exponent (`estimate_tail`) if its L exceeds that of `source` by 0.03;
     - else `source`.
 
