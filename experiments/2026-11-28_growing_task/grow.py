@@ -3,8 +3,8 @@
     python grow.py tiny|fashion SHARED WORK --seed 0
 
 SHARED holds tiny-imagenet-b and fashion-products. "tiny" is half of the classes of lt100-small
-(every second by frequency). "fashion" is every second class with 4 test images and 10 training
-images or more, at most 40 training images of each. Five classes with 20 images or more are held out
+(every second by frequency). "fashion" is every fourth class with 4 test images and 10 training
+images or more, cut to a tail of 40 to 8 training images. Five classes with 20 images or more are held out
 ("new"). Runs are kept in WORK.
 """
 
@@ -29,7 +29,9 @@ from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer
 
 SHOTS = (1, 5, 20)
-MOST = 40
+MOST, FEWEST = 40, 8
+"""Training images of the largest and the smallest class of fashion-products."""
+
 DRAWS = 5
 """Draws of the photos of a new class."""
 
@@ -49,17 +51,28 @@ def chosen_data(name: str, shared: str, seed: int) -> Manifest:
     """Open the classes of an experiment."""
     if name == "tiny":
         whole = open_data(f"{shared}/tiny-imagenet-b:list=lists/lt100-small.csv", seed=seed)
-        known = np.arange(whole.num_classes)
+        known, step = np.arange(whole.num_classes), 2
     else:
         whole = open_data(f"{shared}/fashion-products", seed=seed)
-        for split in ("train", "val"):
-            part = whole.split(split)
-            few = part.take(sample_per_class(part.labels, MOST if split == "train" else 6, seed))
-            whole = replace(whole, splits={**whole.splits, split: few})
-        enough = (whole.counts("test") >= 4) & (whole.counts("train") >= 10)
-        known = np.flatnonzero(enough)
-    order = known[np.argsort(-whole.counts("train")[known], kind="stable")][::2]
-    return only(whole, [whole.class_names[i] for i in sorted(order)])
+        known = np.flatnonzero((whole.counts("test") >= 4) & (whole.counts("train") >= 10))
+        step = 4
+    order = known[np.argsort(-whole.counts("train")[known], kind="stable")][::step]
+    data = only(whole, [whole.class_names[i] for i in sorted(order)])
+    return data if name == "tiny" else long_tailed(data, seed)
+
+
+def long_tailed(data: Manifest, seed: int) -> Manifest:
+    """Cut training images to a tail, and validation images to a sixth of them."""
+    counts, noise = data.counts("train"), np.random.default_rng(seed)
+    order, splits = np.argsort(-counts, kind="stable"), dict(data.splits)
+    for rank, c in enumerate(order):
+        most = round(MOST * (FEWEST / MOST) ** (rank / (len(order) - 1)))
+        for name, number in (("train", most), ("val", max(1, most // 6))):
+            labels = splits[name].labels
+            own = noise.permutation(np.flatnonzero(labels == c))
+            left = np.setdiff1d(np.arange(len(labels)), own[number:])
+            splits[name] = splits[name].take(left)
+    return replace(data, splits=splits)
 
 
 def train(data: Manifest, folder: Path, seed: int, epochs: tuple[int, int], start=None) -> Task:
