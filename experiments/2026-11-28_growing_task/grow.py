@@ -4,8 +4,8 @@
 
 SHARED holds tiny-imagenet-b and fashion-products. "tiny" is half of the classes of lt100-small
 (every second by frequency). "fashion" is every fourth class with 4 test images and 10 training
-images or more, cut to a tail of 40 to 8 training images. Five classes with 20 images or more are held out
-("new"). Runs are kept in WORK.
+images or more, cut to a tail of 40 to 8 training images. Five classes with 20 images or more are
+held out ("new"). Runs are kept in WORK and resumed there.
 """
 
 import argparse
@@ -76,17 +76,23 @@ def long_tailed(data: Manifest, seed: int) -> Manifest:
 
 
 def train(data: Manifest, folder: Path, seed: int, epochs: tuple[int, int], start=None) -> Task:
-    """Train in a folder, or load what was trained there."""
+    """Train in a folder, or resume or load what was trained there."""
     if (folder / "task.safetensors").is_file():
         return load(folder, device="cpu")
     settings = {"phase1.epochs": epochs[0], "phase2.epochs": epochs[1], "seed": seed}
     config = load_config("default").changed({**settings, "data.source": data.name})
-    context = TrainingContext(config, SilentReporter(), device="cpu", data=data)
     run = RunFolder(folder)
+    begun = run.config_file.is_file()
+    if begun:
+        config = run.open()
+    context = TrainingContext(config, SilentReporter(), device="cpu", data=data)
     trainer = Trainer(context, run)
     if start is not None:
         trainer.phases = TaskStart.read(start).prepare(context, trainer.model, trainer.phases)
-    run.create(trainer.config, trainer.identity())
+    if begun:
+        run.check_identity(trainer.identity())
+    else:
+        run.create(trainer.config, trainer.identity())
     try:
         return trainer.run()[0]
     finally:
@@ -198,7 +204,7 @@ def main() -> None:
     parser.add_argument("shared")
     parser.add_argument("work", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--added-only", action="store_true", help="Leave out --init-from.")
+    parser.add_argument("--runs", type=int, default=3, help="Further runs than the task itself.")
     parser.add_argument("--epochs", type=int, nargs=2, default=(4, 3))
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -214,14 +220,13 @@ def main() -> None:
     base = train(only(data, old), given.work / f"base-{mark}", seed, epochs)
     added = add(base, data, old, new, seed)
     write(given.work / f"added_{mark}.csv", added)
-    if given.added_only:
-        return
     runs = []
-    for label, lengths, start in (
+    plan = (
         ("from scratch", epochs, None),
         ("from the task", (1, 1), given.work / f"base-{mark}"),
         ("from scratch, short", (1, 1), None),
-    ):
+    )
+    for label, lengths, start in plan[: given.runs]:
         folder = given.work / f"{label.replace(' ', '-').replace(',', '')}-{mark}"
         task = train(data, folder, seed, lengths, start)
         if label == "from scratch":
