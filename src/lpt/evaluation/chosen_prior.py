@@ -19,7 +19,7 @@ __all__ = ["ChosenPrior", "choose_prior", "estimate_tail"]
 Floats = npt.NDArray[np.floating[Any]]
 
 EXPONENTS = np.linspace(-2.0, 2.0, 81)
-LEAST_TAIL = 0.03
+LEAST_TAIL = 0.1
 """Gain in log-likelihood per image, in nats, from which the exponent is used."""
 
 LEAST_FREE = 0.5
@@ -55,7 +55,7 @@ def choose_prior(probabilities: Floats, source: Floats, class_counts: Counts) ->
 
     - free frequencies (`lpt.evaluation.priors.estimate_prior`) if their L exceeds the others' by
       0.5;
-    - else the best exponent (`estimate_tail`) if its L exceeds that of `source` by 0.03;
+    - else the best exponent (`estimate_tail`) if its L exceeds that of `source` by 0.1;
     - else `source`.
 
     Args:
