@@ -4,8 +4,8 @@
 
 CALTECH is a folder of experiments/2026-11-28_more_photos/more_photos.py (WORK/caltech-0): a task,
 and training images that its long-tailed list leaves out. At most 20 of each class are drawn under
-several distributions. `lpt.evaluation.chosen_prior` takes its two bounds from this table, which is
-written to estimates.csv in the working directory.
+several distributions; "all images" are all that are left out. `lpt.evaluation.chosen_prior` takes
+its two bounds from this table, which is written to estimates.csv in the working directory.
 """
 
 import argparse
@@ -65,7 +65,8 @@ def main() -> None:
         at_val = softmax(known.logits / task.spec.temperature, axis=1)
         counts = np.array(task.spec.class_counts)
         source = effective_prior(counts, task.spec.prior_power)
-        for title, draw, kept in sets_of(labels, counts, DRAWS, MOST):
+        everything = ("all images", 0, np.arange(len(labels)))
+        for title, draw, kept in (*sets_of(labels, counts, DRAWS, MOST), everything):
             mine, true = values[kept], labels[kept]
             free = estimate_prior(mine, source).prior
             exponent, tail = estimate_tail(mine, source, counts)
