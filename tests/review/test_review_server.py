@@ -160,6 +160,8 @@ def test_a_review_by_keys_alone_fills_the_list(browser, server, run):
     assert browser.value("document.getElementById('question').textContent") == (
         "Labelled ant. Is it bee?"
     )
+    about = browser.value("document.getElementById('about').textContent")
+    assert about == "The label of this training image is wrong with a probability of 99.0 %."
     press(browser, "s")
     status_is(browser, "Image 2 of 3, 1 decided.")
     press(browser, "o")
