@@ -171,6 +171,7 @@ def _load_backbone(
         name,
         image_size=spec.backbone.image_size if resized else None,
         layer_norm_eps=spec.backbone.layer_norm_eps,
+        feature=spec.backbone.feature if resized else "auto",
         expected=sizes,
     )
 
@@ -223,7 +224,7 @@ def _check_backbone(path: Path, spec: TaskSpec, backbone: FrozenViT) -> None:
             f"{path}: made for backbone {wanted.name} (weights {wanted.sha256[:12]}), "
             f"not for {given.name} (weights {given.sha256[:12]}). {remedy}"
         )
-    for name in ("image_size", "layer_norm_eps"):
+    for name in ("image_size", "layer_norm_eps", "feature"):
         if getattr(wanted, name) != getattr(given, name):
             raise TaskFileError(
                 f"{path}: made for {name} {getattr(wanted, name)}, the backbone was loaded with "

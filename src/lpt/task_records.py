@@ -1,10 +1,17 @@
 """Records in the metadata of a task file: its backbone, changes of the task, and measurements."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from lpt.backbones.preprocessing import Mean, Std
+from lpt.backbones.towers.feature_name import FeatureName
 
 __all__ = [
     "MOST_EDITS",
@@ -50,6 +57,15 @@ class BackboneRecord(FrozenRecord):
     mean: tuple[Mean, Mean, Mean]
     std: tuple[Std, Std, Std]
     interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+    feature: FeatureName = "auto"
+
+    @model_serializer(mode="wrap")
+    def _readable_by_older_versions(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the feature where it is the usual one: older versions refuse it."""
+        fields: dict[str, Any] = write(self)
+        if self.feature == "auto":
+            fields.pop("feature", None)
+        return fields
 
 
 class TaskEdit(FrozenRecord):

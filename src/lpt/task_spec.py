@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from lpt.backbones.towers.feature_name import token_widths
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE
 from lpt.errors import TaskFileError
 from lpt.escape import shell_command
@@ -52,7 +53,8 @@ __all__ = [
 FORMAT = 3
 """The latest format version. Every version up to it is read.
 
-2 adds `prior_power` to the metadata, 3 adds adapters, early matching, `history` and `validation`.
+2 adds `prior_power` to the metadata, 3 adds adapters, early matching, `history`, `validation` and
+the feature of the backbone.
 """
 
 BEFORE_3 = 2
@@ -148,13 +150,14 @@ class TaskSpec(FrozenRecord):
             depth, width: L and D of the backbone.
         """
         length, pool, hidden = self.prompt_length, self.pool_size, self.adapter_width
+        feature = width * token_widths(self.backbone.feature)
         sizes: dict[str, tuple[int, ...]] = {
             "shared_prompts": (depth, length, width),
-            "classifier": (len(self.class_names), width),
+            "classifier": (len(self.class_names), feature),
         }
         if self.phases == 2:
             sizes["group_prompts"] = (pool, depth - self.shared_blocks, length, width)
-            sizes["keys"] = (pool, width)
+            sizes["keys"] = (pool, feature)
         if hidden:
             sizes["adapter_down"] = (depth, width, hidden)
             sizes["adapter_down_bias"] = (depth, hidden)
@@ -181,7 +184,7 @@ class TaskSpec(FrozenRecord):
     @property
     def has_newer_fields(self) -> bool:
         """Whether it uses a field that format 2 does not have."""
-        return any(map(self._uses, _NEWER))
+        return self.backbone.feature != "auto" or any(map(self._uses, _NEWER))
 
     def _uses(self, name: str) -> bool:
         default = type(self).model_fields[name].get_default(call_default_factory=True)

@@ -37,6 +37,8 @@ PHASE = {
     "optim.weight_decay": 0.7,
     "optim.warmup_epochs": 0.0,
     "optim.clip_norm": 1e-3,
+    "optim.noise": 0.5,
+    "optim.average": 0.9,
 }
 
 CHANGED: dict[str, Any] = {
@@ -45,6 +47,7 @@ CHANGED: dict[str, Any] = {
     "image_size": 32,
     "data.check_content": True,
     "layer_norm_eps": 1e-3,
+    "feature": "class+patches",
     "seed": 1,
     "data.source": "other",
     "data.val_fraction": 0.3,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import lpt
-from lpt.backbones import BACKBONES, load_backbone
+from lpt.backbones import BACKBONES, FrozenViT, load_backbone
 from lpt.errors import LptError
 from lpt.task import Task
 from lpt.task_file import save_task
@@ -23,12 +23,18 @@ FAMILIES = [
     "mean of patches",
     "BEiT",
 ]
+CASES = [
+    *((family, "auto") for family in FAMILIES),
+    ("registers with positions", "class+patches"),
+    ("DINOv3", "class+patches"),
+]
 
 
-@pytest.fixture(params=FAMILIES)
-def name(request: pytest.FixtureRequest) -> Iterator[str]:
-    lpt.register_backbone("tiny-family", KINDS[request.param])
-    yield "tiny-family"
+@pytest.fixture(params=CASES, ids=" ".join)
+def backbone(request: pytest.FixtureRequest) -> Iterator[FrozenViT]:
+    family, feature = request.param
+    lpt.register_backbone("tiny-family", KINDS[family])
+    yield load_backbone("tiny-family", feature=feature)
     BACKBONES.unregister("tiny-family")
 
 
@@ -36,8 +42,7 @@ def pixels() -> torch.Tensor:
     return torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(2))
 
 
-def test_a_file_of_a_task_gives_the_same_predictions(name: str, tmp_path: Path):
-    backbone = load_backbone(name)
+def test_a_file_of_a_task_gives_the_same_predictions(backbone: FrozenViT, tmp_path: Path):
     spec = spec_for(backbone, adapter_width=2)
     task = Task(model_for(backbone, spec), spec)
     path = tmp_path / "task.safetensors"
@@ -50,8 +55,7 @@ def test_a_file_of_a_task_gives_the_same_predictions(name: str, tmp_path: Path):
     assert (found.feature - found.query).abs().max() > 1e-4
 
 
-def test_another_backbone_is_refused(name: str, tmp_path: Path):
-    backbone = load_backbone(name)
+def test_another_backbone_is_refused(backbone: FrozenViT, tmp_path: Path):
     spec = spec_for(backbone)
     path = tmp_path / "task.safetensors"
     save_task(path, model_for(backbone, spec), spec)
@@ -60,8 +64,7 @@ def test_another_backbone_is_refused(name: str, tmp_path: Path):
         lpt.load(path, device="cpu")
 
 
-def test_cached_prompts_predict_as_those_in_training(name: str):
-    backbone = load_backbone(name)
+def test_cached_prompts_predict_as_those_in_training(backbone: FrozenViT):
     spec = spec_for(backbone)
     model = model_for(backbone, spec)
     fresh, cached = model(pixels()), model.predict(pixels())

@@ -36,11 +36,11 @@ OTHER = {**CHANGED, "data.many_above": 50}  # each is valid without the others
 PHASE_1_ONLY = {"phase2.epochs": 0}
 JOINT_OPTIM = {f"phase1.optim.{name}" for name in (
     "name", "lr", "classifier_lr", "adapter_lr", "scale_lr", "momentum", "weight_decay",
-    "warmup_epochs", "clip_norm",
+    "warmup_epochs", "clip_norm", "noise", "average",
 )}  # fmt: skip
 SCORING = {
-    "image_size", "layer_norm_eps", "data.many_above", "data.few_below", "augment.resize_rule",
-    "augment.resize_ratio",
+    "image_size", "layer_norm_eps", "feature", "data.many_above", "data.few_below",
+    "augment.resize_rule", "augment.resize_ratio",
 }  # fmt: skip
 
 BASELINE_CHANGED: dict[str, Any] = {
@@ -55,6 +55,8 @@ BASELINE_CHANGED: dict[str, Any] = {
     "init": "uniform",
     "mean_weight": 0.25,
     "dropout": 0.35,
+    "noise": 0.3,
+    "average": 0.9,
     "cached_views": 3,
     "tta": True,
 }

@@ -12,7 +12,7 @@ from lpt.model.prompt_pool import PromptPool
 
 def pool(keys: list[list[float]], blocks: int = 2, length: int = 3) -> PromptPool:
     """Group prompt i holds i everywhere."""
-    made = PromptPool(len(keys), blocks, length, len(keys[0]))
+    made = PromptPool(len(keys), blocks, length, len(keys[0]), len(keys[0]))
     with torch.no_grad():
         made.keys.copy_(torch.tensor(keys))
         made.prompts.copy_(torch.arange(len(keys)).view(-1, 1, 1, 1).expand_as(made.prompts))
@@ -64,7 +64,7 @@ def test_a_query_of_another_width_is_refused_with_both_sizes():
 )
 def test_neither_length_of_query_nor_of_keys_matters(seed, size, length, data):
     torch.manual_seed(seed)
-    made = PromptPool(size, 2, 3, 8)
+    made = PromptPool(size, 2, 3, 8, 8)
     top = data.draw(st.integers(1, size))
     query = torch.randn(4, 8)
     expected = made.match(query, top)
@@ -78,7 +78,7 @@ def test_neither_length_of_query_nor_of_keys_matters(seed, size, length, data):
 @given(seed=st.integers(0, 2**16), data=st.data())
 def test_similarity_falls_along_the_matches_and_stays_a_cosine(seed, data):
     torch.manual_seed(seed)
-    made = PromptPool(6, 1, 1, 4)
+    made = PromptPool(6, 1, 1, 4, 4)
     top = data.draw(st.integers(1, 6))
     match = made.match(torch.randn(5, 4), top)
     assert (match.similarity.diff(dim=1) <= 0).all()

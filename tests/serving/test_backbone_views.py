@@ -20,15 +20,24 @@ def record(backbone, **changes) -> BackboneRecord:
     return task_of(backbone).spec.backbone.model_copy(update=changes)
 
 
-@pytest.mark.parametrize(("size", "eps"), [(16, 1e-6), (32, 1e-6), (16, 1e-3), (24, 1e-4)])
-def test_a_view_is_the_backbone_loaded_at_that_size(file, size, eps):
+@pytest.mark.parametrize(
+    ("size", "eps", "feature"),
+    [
+        (16, 1e-6, "auto"),
+        (32, 1e-6, "auto"),
+        (16, 1e-3, "auto"),
+        (24, 1e-4, "auto"),
+        (24, 1e-6, "class+patches"),
+    ],
+)
+def test_a_view_is_the_backbone_loaded_for_that_task(file, size, eps, feature):
     views = BackboneViews(load_backbone(file))
-    loaded = load_backbone(file, image_size=size, layer_norm_eps=eps)
+    loaded = load_backbone(file, image_size=size, layer_norm_eps=eps, feature=feature)
     view = views.of(record(loaded))
     images = torch.randn(2, 3, size, size)
     assert torch.equal(view(images), loaded(images))
     assert view.spec == loaded.spec
-    assert views.of(record(loaded)) is view is views[size, eps]
+    assert views.of(record(loaded)) is view is views[size, eps, feature]
 
 
 def test_views_share_their_weights(file):

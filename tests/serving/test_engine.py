@@ -11,7 +11,7 @@ from lpt.backbones import FrozenViT, load_backbone
 from lpt.model.early_match import choose_nearest
 from lpt.serving.backbone_views import BackboneViews
 from lpt.serving.engine import Engine, Query, Result
-from lpt.serving.task_tables import build_tables
+from lpt.serving.task_tables import TaskTables, build_tables
 from lpt.task import Task
 from lpt.task_spec import PARAMETERS
 
@@ -58,15 +58,14 @@ def engine(backbones) -> Engine:
 
 @pytest.fixture(scope="module")
 def tables(engine, tasks):
-    def tensors_of(task: Task) -> dict[str, torch.Tensor]:
-        model = task.model
-        names = task.spec.tensor_sizes(model.backbone.depth, model.backbone.width)
-        return {name: model.get_parameter(PARAMETERS[name]).detach() for name in names}
+    return [tables_of(engine, task) for task in tasks]
 
-    return [
-        build_tables(engine.views.of(task.spec.backbone), task.spec, tensors_of(task))
-        for task in tasks
-    ]
+
+def tables_of(engine: Engine, task: Task) -> TaskTables:
+    model = task.model
+    names = task.spec.tensor_sizes(model.backbone.depth, model.backbone.width)
+    tensors = {name: model.get_parameter(PARAMETERS[name]).detach() for name in names}
+    return build_tables(engine.views.of(task.spec.backbone), task.spec, tensors)
 
 
 def alone(task: Task, image: torch.Tensor) -> Result:
@@ -111,6 +110,21 @@ def test_adapters_of_every_width_share_a_batch_with_tasks_that_have_none(
     for i, result in zip(mixed, found, strict=True):
         wanted = alone(tasks[i], images_for(tasks[i], i))
         torch.testing.assert_close(result.probabilities, wanted.probabilities, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("kind", [{}, {"phases": 1, "adapter_width": 2}, early("auto")])
+def test_tasks_that_read_the_patches_too_share_a_batch_with_others(engine, tasks, tables, kind):
+    views = engine.views
+    record = tasks[0].spec.backbone.model_copy(update={"feature": "class+patches"})
+    task = task_of(views.of(record), 5, **kind)
+    images = [images_for(task, seed) for seed in range(4)]
+    own, other = tables_of(engine, task), tables[0]
+    assert own.view != other.view
+    found = engine.run([Query(t, i) for t, i in zip((own, other) * 2, images, strict=True)])
+    for asked, image, result in zip((task, tasks[0]) * 2, images, found, strict=True):
+        wanted = alone(asked, image)
+        torch.testing.assert_close(result.probabilities, wanted.probabilities, atol=1e-5, rtol=0)
+        torch.testing.assert_close(result.feature, wanted.feature, atol=1e-5, rtol=0)
 
 
 def test_prompts_and_their_matching_matter_in_these_tasks(engine, tasks, tables):

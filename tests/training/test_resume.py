@@ -157,21 +157,33 @@ def test_a_run_on_cached_views_dies_and_ends_the_same(
     assert not (folder / "cache").exists()
 
 
+@pytest.mark.parametrize("average", [0.0, 0.5])
 def test_a_run_with_adapters_on_cached_views_dies_in_both_phases_and_ends_the_same(
-    photos: Path, backbone: FrozenViT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    average: float,
+    photos: Path,
+    backbone: FrozenViT,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     adapted = config(
         photos,
         adapters__width=2,
         adapters__train_scale=True,
         augment__mixup=0,
-        phase1__epochs=1,
+        phase1__epochs=2,
+        phase1__optim__average=average,
         phase2__epochs=1,
+        phase2__optim__average=average,
         phase2__cached_views=2,
     )
     train(adapted, tmp_path / "whole" / "run", backbone)
     folder = tmp_path / "run"
-    for name in ("last.safetensors", "cache.json"):
+    for name in (
+        "last.safetensors",
+        "metrics.jsonl",
+        "best-phase1-selected.safetensors",
+        "cache.json",
+    ):
         with monkeypatch.context() as patch:
             dying_behind(patch, name)
             with pytest.raises(Killed):

@@ -36,15 +36,18 @@ def class_sizes(images: int, classes: int = 100, imbalance: float = 100) -> list
     return [max(2, round(float(n))) for n in images * shares / shares.sum()]
 
 
-def write_images(folder: Path, sizes: list[int]) -> None:
-    """Write noise as JPEG files, a folder per class; smooth enough to compress like photographs."""
+def write_images(folder: Path, sizes: list[int], side: int = SIDE) -> None:
+    """Write noise as JPEG files, a folder per class; smooth enough to compress like photographs.
+
+    Args: side: height and width in pixels.
+    """
     random = np.random.default_rng(0)
     for label, count in enumerate(sizes):
         place = folder / f"class{label:03d}"
         place.mkdir(parents=True)
         for i in range(count):
-            coarse = random.integers(0, 256, (SIDE // 8, SIDE // 8, 3), dtype=np.uint8)
-            image = Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+            coarse = random.integers(0, 256, (side // 8, side // 8, 3), dtype=np.uint8)
+            image = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
             image.save(place / f"{i:04d}.jpg", quality=90)
 
 

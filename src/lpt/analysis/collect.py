@@ -70,7 +70,8 @@ def collect(
     device = next(model.parameters()).device
     names = list(MODELS)[: 1 + task.spec.phases]
     features = {
-        name: np.empty((len(split), model.backbone.width), dtype=np.float32) for name in names
+        name: np.empty((len(split), model.backbone.feature_width), dtype=np.float32)
+        for name in names
     }
     scores: list[ImageScores] = []
     loader = make_loader(

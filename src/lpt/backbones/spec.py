@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lpt.backbones.towers.feature_name import FeatureName
 from lpt.errors import BackboneError
 
 __all__ = ["MAX_PARAMETERS", "BackboneSpec", "check_sizes", "hash_weights"]
@@ -51,6 +52,8 @@ class BackboneSpec:
         mean, std: of red, green, blue in [0, 1]; pixels become (value - mean) / std.
         interpolation: resampling filter by Pillow's name ("bicubic", ...).
         layer_norm_eps: of every LayerNorm.
+        feature: how the feature is read: "auto" or "class+patches"
+            (`lpt.backbones.towers.feature`).
     """
 
     name: str
@@ -65,6 +68,7 @@ class BackboneSpec:
     std: tuple[float, float, float]
     interpolation: str
     layer_norm_eps: float
+    feature: FeatureName = "auto"
 
 
 def hash_weights(tensors: Mapping[str, Tensor]) -> str:

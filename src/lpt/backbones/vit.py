@@ -18,6 +18,7 @@ from lpt.backbones.blocks.protocol import PromptedBlock
 from lpt.backbones.linear import FrozenLinear
 from lpt.backbones.spec import BackboneSpec
 from lpt.backbones.towers.feature import Feature, feature_of, pooled
+from lpt.backbones.towers.feature_name import FeatureName, token_widths
 from lpt.backbones.towers.timm_towers import SUPPORTED, reason_against, tower_of
 from lpt.backbones.towers.tower import Tower
 from lpt.errors import BackboneError, ShapeError
@@ -36,6 +37,7 @@ class FrozenViT(nn.Module):
     Args:
         model: the model to wrap. Its parameters are frozen, and its linear layers replaced by
             `FrozenLinear` layers that share their weights.
+        feature: how query and feature are read from the tokens after the last block.
 
     Attributes:
         spec: name, weight hash and preprocessing; set by `lpt.backbones.load_backbone`.
@@ -43,7 +45,8 @@ class FrozenViT(nn.Module):
         blocks: the model's own blocks, whose submodules baselines replace in a copy.
         prompted: the same blocks behind the `PromptedBlock` protocol.
         tower: everything of the model but its blocks.
-        feature: how query and feature are read from the tokens after the last block.
+        feature: how query and feature are read.
+        feature_width: F, numbers per feature: D, or 2 D for class token and mean of the patches.
 
     Raises: BackboneError for a model that is not in `lpt.backbones.towers`, or whose blocks cannot
         take prompts (windows, parallel blocks).
@@ -51,12 +54,12 @@ class FrozenViT(nn.Module):
 
     spec: BackboneSpec
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, feature: FeatureName = "auto") -> None:
         super().__init__()
         one_thread_in_forks()
         self.model = cast(Any, model)
         self.tower: Tower = _tower(model)
-        self.feature: Feature = feature_of(model)
+        self.feature: Feature = feature_of(model, feature)
         self.prompted: list[PromptedBlock] = [
             _wrapped(self.tower, index) for index in range(len(self.model.blocks))
         ]
@@ -65,6 +68,7 @@ class FrozenViT(nn.Module):
             if type(module) is nn.Linear:
                 self.model.set_submodule(name, FrozenLinear.of(module))
         self.width: int = self.model.embed_dim
+        self.feature_width: int = self.width * token_widths(feature)
         self.blocks: list[Any] = list(self.model.blocks)
         self.depth = len(self.blocks)
         self.heads: int = self.prompted[0].heads
@@ -133,7 +137,7 @@ class FrozenViT(nn.Module):
         tokens: Float[Tensor, "B tokens D"],
         prompts: Sequence[BlockPrompts],
         adapters: Sequence[Bottleneck] = (),
-    ) -> Float[Tensor, "B D"]:
+    ) -> Float[Tensor, "B F"]:
         """Run the last `len(prompts)` blocks and return the feature.
 
         Where the feature is the class token, nothing reads the patch tokens after the last block,
@@ -158,13 +162,13 @@ class FrozenViT(nn.Module):
     ) -> Float[Tensor, "B D"]:
         """Run the last `len(prompts)` blocks for the class token only, over tokens that stay.
 
-        It approximates `finish` at a hundredth of its cost per block. Where the feature is not the
-        class token, it is read from the tokens as they are.
+        It approximates the class token of `finish` at a hundredth of its cost per block. Where the
+        feature has no class token, it is read from the tokens as they are.
 
         Args:
             prompts, adapters: as for `run`.
         """
-        if self.feature is not Feature.CLASS_TOKEN:
+        if self.feature not in (Feature.CLASS_TOKEN, Feature.CLASS_AND_MEAN):
             return self.pooled(tokens)
         first = self.depth - len(prompts)
         for offset, (extra, adapter) in enumerate(_paired(prompts, adapters)):
@@ -172,7 +176,7 @@ class FrozenViT(nn.Module):
             tokens = torch.cat([class_token, tokens[:, 1:]], dim=1)
         return self.final_norm(tokens[:, 0])
 
-    def pooled(self, tokens: Float[Tensor, "B tokens D"]) -> Float[Tensor, "B D"]:
+    def pooled(self, tokens: Float[Tensor, "B tokens D"]) -> Float[Tensor, "B F"]:
         """Read the feature from the tokens after the last block, final norm included."""
         return pooled(self.model, self.feature, tokens)
 
@@ -181,7 +185,7 @@ class FrozenViT(nn.Module):
         normed: Tensor = self.model.fc_norm(self.model.norm(class_token))
         return normed
 
-    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B F"]:
         """Return the feature without any prompts."""
         return self.finish(self.embed(images), [()] * self.depth)
 

@@ -18,6 +18,7 @@ COMMON_READS = (
     "backbone",
     "image_size",
     "layer_norm_eps",
+    "feature",
     "seed",
     "precision",
     "data.source",

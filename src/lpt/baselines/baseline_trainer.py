@@ -92,7 +92,7 @@ class BaselineTrainer:
     def classifier(self, kind: type[CosineClassifier] = CosineClassifier) -> CosineClassifier:
         """Make a classifier for the classes of the context."""
         context = self.context
-        return kind(context.data.num_classes, context.backbone.width, dropout=self.dropout)
+        return kind(context.data.num_classes, context.backbone.feature_width, dropout=self.dropout)
 
     def init_classifier(
         self, classifier: CosineClassifier, encode: Callable[[Tensor], Tensor]
@@ -226,6 +226,8 @@ class BaselineTrainer:
             lr=settings.lr,
             classifier_lr=settings.classifier_lr,
             weight_decay=settings.weight_decay or 0.0,
+            noise=settings.noise,
+            average=settings.average,
         )
 
     @contextmanager

@@ -9,6 +9,7 @@ from lpt.config.old_names import BASELINE_SETTINGS, current_names
 from lpt.config.ranges import (
     BatchSize,
     CachedViews,
+    Decay,
     Dropout,
     Epochs,
     Factor,
@@ -52,6 +53,10 @@ class BaselineSettings(Section):
             and 0 in others.
         dropout: on the feature before the classifier, in training only. None takes the run's
             `classifier.dropout`, so that all methods are compared with the same value.
+        noise: of the trained weights while a gradient is taken, as `phase1.optim.noise`.
+        average: decay of an exponential average of the trained weights, which replaces them at the
+            end of a stage; 0 for none. Baselines that train the phases of LPT follow `noise` and
+            `average` of the phases instead.
         cached_views: V > 0 samples from V fixed views per image, whose frozen part is computed
             once; only for baselines with a frozen part. Cached views exclude Mixup.
         tta: predict with test-time augmentation (`lpt.evaluation.tta`).
@@ -71,6 +76,8 @@ class BaselineSettings(Section):
     init: Literal["class-means", "uniform"] = "class-means"
     mean_weight: Share | None = 0.0
     dropout: Dropout | None = None
+    noise: Annotated[float, Field(ge=0, le=10)] = 0.0
+    average: Decay = 0.0
     cached_views: CachedViews = 0
     tta: bool = False
     options: dict[str, Any] = Field(default_factory=dict)

@@ -22,6 +22,7 @@ __all__ = [
     "BatchSize",
     "CachedViews",
     "Count",
+    "Decay",
     "Dropout",
     "DualSampler",
     "Epochs",
@@ -103,6 +104,7 @@ Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """Bounds of what there is, such as images."""
 Natural = Annotated[int, Field(ge=0, le=2**31 - 1)]
 CachedViews = Annotated[int, Field(ge=0, le=10_000)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Epochs = Annotated[int, Field(ge=0, le=100_000)]
 PositiveEpochs = Annotated[int, Field(ge=1, le=100_000)]

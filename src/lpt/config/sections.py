@@ -8,6 +8,7 @@ from lpt.config.ranges import (
     BatchSize,
     CachedViews,
     Count,
+    Decay,
     Dropout,
     DualSampler,
     Epochs,
@@ -152,6 +153,10 @@ class OptimConfig(Section):
         weight_decay: weight decay of all trainable parameters.
         warmup_epochs: epochs in which the learning rates rise from 0.
         clip_norm: largest norm of the gradient; null for no clipping.
+        noise: standard deviation of noise on the trained weights while a gradient is taken,
+            relative to the root mean square of each tensor; 0 for none.
+        average: decay of an exponential average of the trained weights, which replaces them at the
+            end of the phase; 0 for none.
     """
 
     name: Literal["sgd", "adamw"] = "adamw"
@@ -164,6 +169,8 @@ class OptimConfig(Section):
     weight_decay: Factor = 0.0
     warmup_epochs: Annotated[float, Field(ge=0, le=100_000)] = 1.0
     clip_norm: Positive | None = None
+    noise: Annotated[float, Field(ge=0, le=10)] = 0.0
+    average: Decay = 0.0
 
     @property
     def role_lrs(self) -> dict[str, float | None]:

@@ -15,17 +15,21 @@ __all__ = ["PromptPool"]
 class PromptPool(nn.Module):
     """M group prompts for the last L-K blocks, each with a key; trained in phase 2.
 
+    Args:
+        size, blocks, length, width: M, L-K, P and D.
+        key_width: F, of a query.
+
     Attributes:
         prompts: (M, L-K, P, D).
-        keys: (M, D); only their direction matters.
+        keys: (M, F); only their direction matters.
 
     Source: LPT (ICLR 2023), section 4.2 (r and k).
     """
 
-    def __init__(self, size: int, blocks: int, length: int, width: int) -> None:
+    def __init__(self, size: int, blocks: int, length: int, width: int, key_width: int) -> None:
         super().__init__()
         self.prompts = nn.Parameter(truncated_normal(size, blocks, length, width))
-        self.keys = nn.Parameter(truncated_normal(size, width))
+        self.keys = nn.Parameter(truncated_normal(size, key_width))
 
     @torch.no_grad()
     def start_keys(self, queries: Float[Tensor, "n D"], seed: int) -> None:
@@ -80,7 +84,7 @@ class PromptPool(nn.Module):
         Raises: ValueError if top is outside [1, M]; ShapeError if D is not the keys' width.
         Source: LPT (ICLR 2023), section 4.2.
 
-        >>> pool = PromptPool(size=3, blocks=1, length=1, width=2)
+        >>> pool = PromptPool(size=3, blocks=1, length=1, width=2, key_width=2)
         >>> _ = pool.keys.data.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0], [-3.0, 0.0]]))
         >>> _ = pool.prompts.data.copy_(torch.tensor([0.0, 1.0, 2.0]).view(3, 1, 1, 1))
         >>> match = pool.match(torch.tensor([[3.0, 4.0]]), top=2)

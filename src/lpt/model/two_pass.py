@@ -40,11 +40,11 @@ class Prefix:
 
     Attributes:
         tokens: (B, 1+N, D) after block K.
-        query: (B, D) class token of the shared-prompt pass, after the final norm.
+        query: (B, F) feature of the shared-prompt pass: the class token after the final norm.
     """
 
     tokens: Float[Tensor, "B tokens D"]
-    query: Float[Tensor, "B D"]
+    query: Float[Tensor, "B F"]
 
 
 class SharedParts(NamedTuple):
@@ -109,8 +109,8 @@ class LongTailedPromptModel(nn.Module):
         length, width = self.shape.length, backbone.width
         self.backbone = backbone
         self.shared = SharedPrompts(backbone.depth, length, width)
-        self.pool = PromptPool(self.shape.pool_size, suffix, length, width)
-        self.classifier = CosineClassifier(num_classes, width, dropout=dropout)
+        self.pool = PromptPool(self.shape.pool_size, suffix, length, width, backbone.feature_width)
+        self.classifier = CosineClassifier(num_classes, backbone.feature_width, dropout=dropout)
         self.adapters: Adapters | None = None  # drawn last: the rest starts alike without them
         if adapter_width:
             self.adapters = Adapters(backbone.depth, width, adapter_width, adapter_scale)

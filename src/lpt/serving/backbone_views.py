@@ -13,10 +13,11 @@ from lpt.backbones.towers.input_sizes import resize_input
 from lpt.errors import BackboneError
 from lpt.task_spec import BackboneRecord
 
-__all__ = ["BackboneViews", "ViewKey"]
+__all__ = ["BackboneViews", "ViewKey", "view_key"]
 
-ViewKey = tuple[int, float]
-"""Input size in pixels and eps of every LayerNorm: what views of the same weights differ in."""
+ViewKey = tuple[int, float, str]
+"""Input size in pixels, eps of every LayerNorm, and feature: what views of the same weights differ
+in."""
 
 MAX_VIEWS = 16
 """Of one backbone. Each batch of images is computed in one part per view."""
@@ -34,7 +35,7 @@ class BackboneViews:
 
     def __init__(self, backbone: FrozenViT) -> None:
         self.backbone = backbone
-        self._views: dict[ViewKey, FrozenViT] = {_key(backbone.spec): backbone}
+        self._views: dict[ViewKey, FrozenViT] = {view_key(backbone.spec): backbone}
         self._lock = threading.Lock()
         self._unchanged: bool | None = None
 
@@ -46,9 +47,9 @@ class BackboneViews:
         Raises: BackboneError if the size is impossible for the backbone, or one too many.
         """
         with self._lock:
-            view = self._views.get(_key(wanted))
+            view = self._views.get(view_key(wanted))
             if view is None:
-                view = self._views[_key(wanted)] = self._made(wanted)
+                view = self._views[view_key(wanted)] = self._made(wanted)
             return view
 
     def __getitem__(self, key: ViewKey) -> FrozenViT:
@@ -59,8 +60,9 @@ class BackboneViews:
         spec = self.backbone.spec
         if len(self._views) >= MAX_VIEWS:
             raise BackboneError(
-                f"image size {wanted.image_size}, eps {wanted.layer_norm_eps:g}: the tasks of one "
-                f"server may have {MAX_VIEWS} combinations of both. Start another server for it."
+                f"image size {wanted.image_size}, eps {wanted.layer_norm_eps:g}, feature "
+                f"{wanted.feature}: the tasks of one server may have {MAX_VIEWS} combinations of "
+                "these. Start another server for it."
             )
         if wanted.image_size != spec.image_size and not self._at_own_size():
             raise BackboneError(
@@ -73,11 +75,12 @@ class BackboneViews:
         for module in model.modules():
             if isinstance(module, nn.LayerNorm):
                 module.eps = wanted.layer_norm_eps
-        view = FrozenViT(model)
+        view = FrozenViT(model, wanted.feature)
         view.spec = replace(
             spec,
             image_size=wanted.image_size,
             layer_norm_eps=wanted.layer_norm_eps,
+            feature=wanted.feature,
             num_patches=view.model.patch_embed.num_patches,
         )
         return view
@@ -90,5 +93,6 @@ class BackboneViews:
         return self._unchanged
 
 
-def _key(record: BackboneRecord | BackboneSpec) -> ViewKey:
-    return record.image_size, record.layer_norm_eps
+def view_key(record: BackboneRecord | BackboneSpec) -> ViewKey:
+    """Return what tells the view of a task from others."""
+    return record.image_size, record.layer_norm_eps, record.feature

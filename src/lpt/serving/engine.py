@@ -152,12 +152,12 @@ def _choose(runs: Sequence[_Run], inside: FirstPass) -> dict[int, EarlyChoice]:
     return chosen
 
 
-def _part(tables: TaskTables) -> tuple[float, ...]:
+def _part(tables: TaskTables) -> tuple[float | str, ...]:
     """What images must share to be in one tensor."""
     return (*tables.view, tables.length)
 
 
-def _order(tables: TaskTables) -> tuple[float, ...]:
+def _order(tables: TaskTables) -> tuple[float | str, ...]:
     """Images of one part, of one K, of one task are neighbours; those of phase 1 only are last.
 
     So are those of early matching, within one K.

@@ -90,7 +90,7 @@ class FirstPass:
     def finish(self) -> Float[Tensor, "B D"]:
         """Return the queries; those of images that have left are zeros."""
         if self.rows is not None and not len(self.rows):
-            return self.tokens.new_zeros(self._images, self._backbone.width)
+            return self.tokens.new_zeros(self._images, self._backbone.feature_width)
         sets = shared_sets(self._shared, self._block, self._backbone.depth)
         query = self._backbone.finish(self.tokens, sets, self._adapters[self._block :])
         if self.rows is None:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from lpt.backbones import FrozenViT
 from lpt.backbones.blocks.bottleneck import Bottleneck
+from lpt.backbones.towers.feature_name import token_widths
 from lpt.model.adapters import scaled_bottlenecks
-from lpt.serving.backbone_views import ViewKey
+from lpt.serving.backbone_views import ViewKey, view_key
 from lpt.task_records import MatchMode
 from lpt.task_spec import TaskSpec
 
@@ -103,7 +104,7 @@ def build_tables(
     ]
     both = spec.phases == 2
     return TaskTables(
-        view=(spec.backbone.image_size, spec.backbone.layer_norm_eps),
+        view=view_key(spec.backbone),
         split=spec.shared_blocks,
         top=spec.top_k if both else 0,
         temperature=spec.temperature,
@@ -129,9 +130,10 @@ def table_bytes(depth: int, width: int, spec: TaskSpec) -> int:
     >>> table_bytes(12, 192, spec) < 2_000_000
     True
     """
-    rows = 2 * depth * spec.prompt_length + len(spec.class_names)
+    read = token_widths(spec.backbone.feature)
+    rows = 2 * depth * spec.prompt_length + read * len(spec.class_names)
     if spec.phases == 2:
-        rows += spec.pool_size * ((depth - spec.shared_blocks) * spec.prompt_length + 1)
+        rows += spec.pool_size * ((depth - spec.shared_blocks) * spec.prompt_length + read)
     adapter = spec.adapter_width * (2 * width + 1) + width
     early = 0 if spec.early is None else spec.pool_size * (3 * width + 1)
     return 4 * (rows * width + depth * adapter + early)

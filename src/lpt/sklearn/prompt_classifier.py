@@ -136,7 +136,7 @@ class LongTailedPromptClassifier(
         self._task, self._content = task, content
         self._order = np.arange(len(names))  # column of each class in the task
         self._backbone: str | os.PathLike[str] | None = request.config.backbone
-        self._n_features_out = task.model.backbone.width
+        self._n_features_out = task.model.backbone.feature_width
         return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -193,7 +193,7 @@ class LongTailedPromptClassifier(
         names = np.array(model._task.class_names)
         model._order = np.argsort(names, kind="stable")
         model.classes_ = names[model._order]
-        model._n_features_out = model._task.model.backbone.width
+        model._n_features_out = model._task.model.backbone.feature_width
         return model
 
     def __getstate__(self) -> dict[str, Any]:

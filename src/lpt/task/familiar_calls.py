@@ -48,7 +48,7 @@ class TaskModule(nn.Module):
         self.early_margin = spec.early_margin(match)
         self.temperature = spec.temperature
         self.num_classes = len(spec.class_names)
-        self.num_features = model.backbone.width
+        self.num_features = model.backbone.feature_width
         size = spec.backbone.image_size
         self.pretrained_cfg = {
             "input_size": (3, size, size),

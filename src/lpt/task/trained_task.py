@@ -150,7 +150,7 @@ class Task(LoadedTask, TaskDisplay, FamiliarCalls, HubCalls):
         """
         check_run(batch_size, workers, on_batch)
         split = as_split(iterate_inputs(images))
-        features = [np.zeros((0, self.model.backbone.width), dtype=np.float32)]
+        features = [np.zeros((0, self.model.backbone.feature_width), dtype=np.float32)]
 
         def model(batch: Float[Tensor, "B 3 H H"]) -> Output:
             output = self.forward(batch)

@@ -149,3 +149,12 @@ def test_a_file_that_is_cut_off_is_refused(content, tmp_path: Path, share):
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(TaskFileError):
         read_onnx(path)
+
+
+@pytest.mark.parametrize("name", [b"classifier", b"LayerNormalization", b"logits", b"epsilon"])
+def test_names_that_are_not_text_are_refused(content, tmp_path: Path, name: bytes):
+    assert name in content
+    path = tmp_path / "task.onnx"
+    path.write_bytes(content.replace(name, name[:-1] + b"\xff"))
+    with pytest.raises(TaskFileError, match=r"task\.onnx: not a graph that lpt writes \(a name"):
+        read_onnx(path)

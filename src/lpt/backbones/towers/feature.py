@@ -6,8 +6,13 @@ Query and feature of the method are both read in this way.
 from enum import Enum
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from lpt.backbones.towers.feature_name import FeatureName
+from lpt.errors import BackboneError
 
 __all__ = ["Feature", "feature_of", "pooled"]
 
@@ -18,9 +23,10 @@ class Feature(Enum):
     CLASS_TOKEN = "class token"
     MEAN = "mean of the patch tokens"
     ATTENTION = "attention pool"
+    CLASS_AND_MEAN = "class token and mean of the patch tokens"
 
 
-def feature_of(model: Any) -> Feature:
+def feature_of(model: Any, name: FeatureName = "auto") -> Feature:
     """Return how a timm model makes its feature.
 
     A model with an attention pool uses it, and one without a class token the mean of its patches. A
@@ -29,7 +35,21 @@ def feature_of(model: Any) -> Feature:
 
     Args:
         model: a timm model with `cls_token`, `fc_norm` and, if it has one, `attn_pool`.
+        name: the user's choice.
+    Raises: BackboneError if the choice is impossible for the model.
     """
+    own = _own_feature(model)
+    if name == "auto":
+        return own
+    if own is not Feature.CLASS_TOKEN:
+        raise BackboneError(
+            f"feature {name}: {type(model).__name__} has no trained class token (its feature is "
+            f"the {own.value}). Use feature=auto."
+        )
+    return Feature.CLASS_AND_MEAN
+
+
+def _own_feature(model: Any) -> Feature:
     if getattr(model, "attn_pool", None) is not None:
         return Feature.ATTENTION
     if model.cls_token is None:
@@ -42,13 +62,16 @@ def feature_of(model: Any) -> Feature:
 
 def pooled(
     model: Any, feature: Feature, tokens: Float[Tensor, "B tokens D"]
-) -> Float[Tensor, "B D"]:
+) -> Float[Tensor, "B F"]:
     """Read the feature from the tokens after the last block.
 
     Args:
         model: as for `feature_of`.
         feature: one of its features.
         tokens: with those that precede the patches.
+    Returns: (B, D); (B, 2 D) for class token and mean, each of length 1 so that neither outweighs
+        the other in the cosines of keys and classifier.
+    Source: class token and mean together: DINOv2 (Oquab et al., TMLR 2024), linear evaluation.
     """
     match feature:
         case Feature.CLASS_TOKEN:
@@ -57,5 +80,9 @@ def pooled(
             read = model.norm(tokens[:, model.num_prefix_tokens :]).mean(1)
         case Feature.ATTENTION:
             read = model.pool(model.norm(tokens))
+        case Feature.CLASS_AND_MEAN:
+            normed = model.norm(tokens)
+            parts = normed[:, 0], normed[:, model.num_prefix_tokens :].mean(1)
+            return torch.cat([F.normalize(model.fc_norm(part), dim=-1) for part in parts], dim=-1)
     out: Tensor = model.fc_norm(read)
     return out

@@ -58,7 +58,7 @@ def write_predictions(
         **({} if task.match == "exact" else {"--match": task.match}),
         **({} if decisions is None else decisions.identity()),
     }
-    width = task.model.backbone.width if request.embeddings else None
+    width = task.model.backbone.feature_width if request.embeddings else None
     classes = top if decisions is None else decisions.classes(task)
     folders = None
     with PartialFile(request.out, arguments) as file:

@@ -13,6 +13,7 @@ __all__ = ["settings_read"]
 _BY_EVERY_METHOD = (
     "image_size",
     "layer_norm_eps",
+    "feature",
     "data.many_above",
     "data.few_below",
     "augment.resize_rule",

@@ -49,12 +49,15 @@ def _phase(section: str, name: str, **omitted: Any) -> dict[str, Fact]:
         f"{section}.optim.weight_decay": Fact(f"{name} weight decay", 0.0),
         f"{section}.optim.warmup_epochs": Fact(f"{name} warm-up epochs", 1.0),
         f"{section}.optim.clip_norm": Fact(f"{name} largest gradient norm", None),
+        f"{section}.optim.noise": Fact(f"{name} noise on weights", 0.0),
+        f"{section}.optim.average": Fact(f"{name} decay of the average of weights", 0.0),
     }
 
 
 RUN_FACTS: Mapping[str, Fact] = {
     "image_size": Fact("image size", None),
     "layer_norm_eps": Fact("layer norm epsilon", None),
+    "feature": Fact("feature", "auto"),
     "compile": Fact("compile", "auto"),
     "data.many_above": Fact("many-shot above", 100),
     "data.few_below": Fact("few-shot below", 20),
@@ -151,6 +154,8 @@ BASELINE_FACTS: Mapping[str, Fact] = {
     "init": Fact("classifier initialization", "class-means"),
     "mean_weight": Fact("weight of class means", 0.0),
     "dropout": Fact("dropout", None),
+    "noise": Fact("noise on weights", 0.0),
+    "average": Fact("decay of the average of weights", 0.0),
     "cached_views": Fact("cached views", 0),
     "tta": Fact("test-time augmentation", False),
     "options": Fact("options", {}),

@@ -100,7 +100,7 @@ def _train(
 
 def _plain(context: TrainingContext) -> TrainedBaseline:
     """The nearest class mean of the plain backbone: nothing is trained."""
-    classifier = CosineClassifier(context.data.num_classes, context.backbone.width)
+    classifier = CosineClassifier(context.data.num_classes, context.backbone.feature_width)
     classifier.start_at(means_of(context, context.backbone, "class means"))
     stage = EncoderStage("plain", Fixed(context.backbone), classifier, [])
     stage.to(context.accelerator.device).eval()

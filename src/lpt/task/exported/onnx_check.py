@@ -6,6 +6,7 @@ more memory than the largest published ViT.
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from lpt.errors import TaskFileError
@@ -53,6 +54,8 @@ def check_graph(model: Any, path: object, sizes: dict[str, tuple[int, ...]]) -> 
         raise refuse("its operators are not the standard ones of opset 17 to 26")
     if len(graph.node) > NODES or len(graph.initializer) > CONSTANTS:
         raise refuse(f"more than {NODES:,} nodes or constants")
+    if any(isinstance(text, bytes) for text in _texts(graph)):  # as protobuf gives such text
+        raise refuse("a name is not UTF-8")
     for constant in graph.initializer:
         if constant.data_location != 0 or constant.external_data:
             raise refuse(f"constant {constant.name} lies in another file")
@@ -73,6 +76,14 @@ def check_graph(model: Any, path: object, sizes: dict[str, tuple[int, ...]]) -> 
     for name, size in _inferred(model, sizes, refuse).items():
         if math.prod(size) > LARGEST_VALUE:
             raise refuse(f"{name} has {math.prod(size):,} numbers")
+
+
+def _texts(graph: Any) -> Iterator[object]:
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    for named in (*graph.initializer, *graph.input, *graph.output):
+        yield named.name
 
 
 def _rank(value: Any) -> int:

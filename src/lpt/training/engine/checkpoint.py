@@ -20,6 +20,7 @@ from lpt.errors import RunError
 from lpt.files.atomic_files import write_atomic
 from lpt.files.json_files import Count, Number, Record, validated_json
 from lpt.files.tensor_files import TensorFile, TensorLimits
+from lpt.training.engine.weight_average import AVERAGE_STATES
 
 __all__ = [
     "Checkpoint",
@@ -273,7 +274,9 @@ def restore_optimizer(
             raise _unfit(origin, f"its optimiser state {name[:100]}")
         nested.setdefault(number, {})[key] = value
     names = _STATES.get(type(optimizer))
-    if names is not None and any(values.keys() != names for values in nested.values()):
+    if names is not None and any(
+        values.keys() not in (names, names | AVERAGE_STATES) for values in nested.values()
+    ):
         raise _unfit(origin, "its optimiser state")
     optimizer.load_state_dict({"state": nested, "param_groups": state["param_groups"]})
 

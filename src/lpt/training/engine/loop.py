@@ -1,7 +1,7 @@
 """The training loop: every phase and every baseline runs through `fit`."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import Any, Protocol
@@ -25,6 +25,7 @@ from lpt.training.engine.sampling_plan import EpochPlan
 from lpt.training.engine.shared_step import SharedStep
 from lpt.training.engine.stage import Inputs, Progress, Stage
 from lpt.training.engine.step import MicroBatch, diverged, train_step
+from lpt.training.engine.weight_average import WeightAverage
 
 __all__ = ["Loop", "Source", "Store", "fit"]
 
@@ -105,6 +106,7 @@ def fit(
         resume.check_within(plan.stage, plan.epochs, plan.steps)
     optimizer = build_optimizer(optim, stage.param_groups(), plan.batch)
     accelerator = loop.accelerator
+    average = WeightAverage(optimizer, optim.average) if optim.average else None
     state = resume or Checkpoint(Position(plan.stage), {})
     if resume is not None and resume.optimizer:
         restore_optimizer(optimizer, resume.optimizer, resume.origin)
@@ -124,6 +126,10 @@ def fit(
         if broken:
             raise diverged(stage, f"{broken[0]} is not finite", epoch, optimizer)
         return tensors
+
+    def end(epoch: int) -> None:
+        if average is not None and epoch + 1 >= plan.epochs:
+            average.apply()
 
     def checkpoint(position: Position, tensors: Mapping[str, Tensor]) -> Checkpoint:
         saved = Checkpoint(
@@ -163,6 +169,7 @@ def fit(
             start = first.step if epoch == first.epoch else 0
             if loop.limit is not None and not loop.limit.begin(epoch):
                 plan = plan.shortened(epoch, 0)
+                end(epoch)
                 state = checkpoint(Position(plan.stage, epoch + 1), trainable(epoch))
                 batches = _batches(loop, plan, shared, epoch + 1)
             if not plan.steps_of(epoch):
@@ -199,6 +206,7 @@ def fit(
                     progress,
                     seed=seed,
                     clip_norm=optim.clip_norm,
+                    noise=optim.noise,
                     micro=micro,
                     shared=shared,
                 )
@@ -229,18 +237,21 @@ def fit(
             if hint and epoch == first.epoch:
                 loop.reporter.message(f"hint      {hint}")
             settled.position = None  # the next checkpoint is that of the epoch
+            end(epoch)
             tensors = trainable(epoch)
             if shared is not None:
                 shared.check_weights(tensors)
             stage.eval()
-            validation = loop.validate(stage)
+            with average.in_use() if average else nullcontext():
+                validation = loop.validate(stage)
+                scored = trainable(epoch) if average else tensors
             stage.train()
             if validation is not None:
                 record["val"] = dict(validation)
                 score = record["val"]["macro"] or 0.0
                 if best is None or score >= best[0]:
                     best = (score, epoch)
-                    loop.store.save_best(stage.name, tensors)
+                    loop.store.save_best(stage.name, scored)
             record["seconds"] = clock.in_epoch()
             sums.clear()
             loop.store.log(record)

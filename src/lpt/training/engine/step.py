@@ -17,6 +17,7 @@ from lpt.progress import plural
 from lpt.training.engine.shared_step import SharedStep
 from lpt.training.engine.stage import Progress, Stage
 from lpt.training.engine.step_batch import Inputs, StepBatch
+from lpt.training.engine.weight_noise import noisy_weights
 
 __all__ = ["MicroBatch", "diverged", "train_step"]
 
@@ -53,6 +54,7 @@ def train_step(
     *,
     seed: int,
     clip_norm: float | None = None,
+    noise: float = 0.0,
     micro: MicroBatch | None = None,
     shared: SharedStep | None = None,
 ) -> dict[str, float]:
@@ -68,12 +70,14 @@ def train_step(
         labels: (B,) labels, branch after branch.
         seed: seed of all random numbers of the step.
         clip_norm: largest norm of the gradient; None for no clipping.
+        noise: size of the noise on the weights while the gradient is taken (`noisy_weights`).
         shared: the share of this process in the step; None computes all of it.
     Returns: the objective as "loss", and its terms before weighting.
     Raises: TrainingError if the objective is not finite or a single image exceeds the memory; the
         weights are unchanged then.
     """
     device, total = accelerator.device, len(labels)
+    trained = [p for group in stage.param_groups().values() for p in group] if noise else []
     most, own = total, dict[str, slice]()
     if shared is not None:
         own["rows"], most = shared.rows(total)
@@ -86,7 +90,10 @@ def train_step(
             moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
             with OwnGenerator(seed):
                 step = stage.draw(moved, labels.to(device, non_blocking=True), **own)
-            values = _gradients(accelerator, stage, step, progress, micro.images, optimizer, seed)
+            with noisy_weights(trained, noise, (seed + 2**62) % 2**63) if noise else nullcontext():
+                values = _gradients(
+                    accelerator, stage, step, progress, micro.images, optimizer, seed
+                )
             failure = None
         except TrainingError as error:
             _drop_gradients(stage)

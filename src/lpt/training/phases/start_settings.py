@@ -41,6 +41,7 @@ def start_settings(task: str | os.PathLike[str], *, backbone_given: bool) -> dic
     settings: dict[str, Any] = {
         "image_size": spec.backbone.image_size,
         "layer_norm_eps": spec.backbone.layer_norm_eps,
+        "feature": spec.backbone.feature,
         "prompts.length": spec.prompt_length,
         "prompts.shared_blocks": spec.shared_blocks,
         "adapters.width": spec.adapter_width,

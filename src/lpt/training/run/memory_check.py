@@ -27,10 +27,11 @@ def prompt_bytes(config: RunConfig, backbone: FrozenViT, classes: int) -> int:
     """Bytes of prompts, keys, classifier and adapters with gradients and optimiser states."""
     prompts, width = config.prompts, backbone.width
     first = backbone.depth // 2 if prompts.shared_blocks is None else prompts.shared_blocks
-    group = max(backbone.depth - first, 0) * prompts.length + 1  # and a key
-    numbers = backbone.depth * prompts.length + prompts.pool_size * group + classes
-    numbers += 2 * backbone.depth * config.adapters.width
-    return _COPIES * _FLOAT * numbers * width
+    group = max(backbone.depth - first, 0) * prompts.length
+    rows = backbone.depth * prompts.length + prompts.pool_size * group
+    rows += 2 * backbone.depth * config.adapters.width
+    numbers = rows * width + (classes + prompts.pool_size) * backbone.feature_width
+    return _COPIES * _FLOAT * numbers
 
 
 def step_bytes(

@@ -34,6 +34,7 @@ def phase_cache(
         **identity,
         "image size": spec.image_size,
         "LayerNorm eps": spec.layer_norm_eps,
+        "feature": spec.feature,
         "augmentation": config.augment.model_dump(mode="json"),
         "shared prompts": hash_weights({"shared": model.shared.prompts}),
         **_adapters(model),

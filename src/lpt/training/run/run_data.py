@@ -52,7 +52,10 @@ def anchored_config(config: RunConfig) -> RunConfig:
 def configured_backbone(config: RunConfig) -> FrozenViT:
     """Load the backbone of a configuration. Raises: BackboneError if it cannot be loaded."""
     return load_backbone(
-        config.backbone, image_size=config.image_size, layer_norm_eps=config.layer_norm_eps
+        config.backbone,
+        image_size=config.image_size,
+        layer_norm_eps=config.layer_norm_eps,
+        feature=config.feature,
     )
 
 
