@@ -149,3 +149,33 @@ def test_bf16_on_a_cpu_is_left_to_products(monkeypatch):
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", fused)
     query, key, value = (draw(2, HEADS, 3, HEAD_WIDTH, seed=i).bfloat16() for i in range(3))
     assert attend(query, key, value, [], 0.3).shape == query.shape
+
+
+def test_the_gradient_of_a_query_with_two_prompt_sets_has_the_bits_of_0_1_0():
+    """Terms are added in the reverse order of their making; another order rounds otherwise."""
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(*size):
+        return torch.randn(*size, generator=generator)
+
+    normed = drawn(3, 9, 8)
+    to_key, to_value = (Projection(drawn(2, 4, 8), drawn(2, 4)) for _ in range(2))
+    sets = [PromptKV(drawn(3, 2, 5, 4), drawn(3, 2, 5, 4)) for _ in range(2)]
+    queries = [drawn(3, 2, 1, 4).requires_grad_()]
+    queries.append(queries[0].detach().clone().requires_grad_())
+
+    query = queries[0]
+    asked = torch.einsum("bhd,hdw->bhw", query[:, :, 0], to_key.weight)
+    logits = [asked @ normed.mT, *((query @ p.key.mT).squeeze(2) for p in sets)]
+    logits[0] = logits[0] + (query[:, :, 0] * to_key.bias).sum(-1, keepdim=True)
+    weights, *shares = (0.5 * torch.cat(logits, -1)).softmax(-1).split([9, 5, 5], -1)
+    mixed = torch.einsum("bhw,hdw->bhd", weights @ normed, to_value.weight)
+    mixed = (mixed + weights.sum(-1, keepdim=True) * to_value.bias).unsqueeze(2)
+    for share, prompts in zip(shares, sets, strict=True):
+        mixed = mixed + share.unsqueeze(2) @ prompts.value
+    mixed.square().sum().backward()
+
+    found = attend_from_class_token(queries[1], normed, to_key, to_value, sets, 0.5)
+    found.square().sum().backward()
+    torch.testing.assert_close(found, mixed)
+    assert torch.equal(queries[1].grad, query.grad)

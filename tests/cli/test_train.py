@@ -145,3 +145,20 @@ def test_a_list_of_corrections_that_is_not_there_is_told_before_anything_is_load
     result = train(lpt, "photos", tmp_path / "run", "--corrections", "gone.csv")
     refused(result, "corrections gone.csv: no such file")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_plan_is_printed_and_nothing_is_written(lpt, tmp_path):
+    code, out, err = train(lpt, "photos", tmp_path / "run", "--plan")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == [
+        "parameters",
+        "phase1",
+        "phase2",
+        "memory",
+        "time",
+    ]
+    assert "trainable" in err
+    assert not (tmp_path / "run").exists()
+    code, out, _ = train(lpt, "photos", tmp_path / "run", "--plan", "--json")
+    assert json.loads(out)["processes"] == 1
+    refused(lpt("train", "--out", "run", "--resume", "--plan"), "--plan: plans a new run")

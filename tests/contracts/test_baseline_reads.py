@@ -83,6 +83,10 @@ CHANGED: dict[str, Any] = {
     "classifier.init_images_per_class": 2,
     "classifier.mean_weight": 0.5,
     "classifier.dropout": 0.3,
+    "text.source": "other",
+    "text.templates": "other",
+    "text.class_names": "other",
+    "text.kappa": 3.0,
     **{f"phase1.{name}": value for name, value in PHASE.items()},
     **{f"phase2.{name}": value for name, value in PHASE.items()},
     "phase2.key_weight": 3.0,
@@ -96,6 +100,7 @@ CHANGED: dict[str, Any] = {
     "precision": "bf16",
     "compile": "on",
     "micro_batch": 3,
+    "activation_checkpointing": True,
     "checkpoint_seconds": 0.0,
 }
 """Another value for every setting of a run."""

@@ -135,15 +135,13 @@ def test_a_part_without_a_form_in_onnx_is_named(task, tmp_path):
 @pytest.mark.parametrize(
     "kind", ["DINOv3", "EVA-02 base", "PE-Core", "attention pool (SigLIP)", "BEiT"]
 )
-def test_families_beyond_the_plain_vit_become_programs_of_torch(task, tmp_path, kind):
+def test_families_beyond_the_plain_vit_become_programs_of_torch(task, kind):
     backbone = FrozenViT(KINDS[kind]())
     backbone.spec = replace(task.model.backbone.spec, image_size=32)
     spec = spec_for(backbone)
     own = Task(model_for(backbone, spec), spec)
     parity, _ = checked_program(own, noise(own, 3))
     assert parity.logit_error < 1e-5
-    with pytest.raises(BackboneError, match=r"ONNX: needs a plain ViT .*--format torch"):
-        checked_graph(own, noise(own, 3), tmp_path / "t.onnx", dtype="float32")
 
 
 @pytest.mark.parametrize("top", [1, 3])

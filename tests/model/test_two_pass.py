@@ -136,6 +136,19 @@ def test_any_shape_of_prompts_equals_the_plain_method(data):
     assert_same(step(model, model, count), step(model, PlainModel(model), count))
 
 
+@pytest.mark.parametrize("feature", ["token", "avg"])
+@pytest.mark.parametrize("kind", ["plain", "query-key norm"])
+def test_blocks_that_are_computed_again_give_the_same_bits(kind, feature):
+    model = build(adapters=2, global_pool=feature, **KINDS[kind])
+    for forward in (model.phase1, model):
+        model.recompute = False
+        usual = step(model, forward)
+        model.recompute = True
+        again = step(model, forward)
+        assert usual.keys() == again.keys()
+        assert [name for name in usual if not torch.equal(usual[name], again[name])] == []
+
+
 def test_prompts_and_matching_matter():
     model = build()
     first, second = model.phase1(images()), model(images())

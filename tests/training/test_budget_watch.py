@@ -213,7 +213,7 @@ def test_a_budget_of_which_too_little_is_left_is_refused_with_what_is_needed(
 
 
 def test_the_plan_says_what_is_over_and_what_measuring_took(trainer: Trainer) -> None:
-    watch = plan_time(trainer.context, PHASES, trainer.stage, 3600.0, began=time_ago(120.0))
+    watch, _ = plan_time(trainer.context, PHASES, trainer.stage, 3600.0, began=time_ago(120.0))
     assert watch is not None
     assert 120 <= watch.deadline.spent < 180
     messages = trainer.context.reporter.messages
@@ -222,7 +222,7 @@ def test_the_plan_says_what_is_over_and_what_measuring_took(trainer: Trainer) ->
 
 
 def test_without_a_budget_no_clock_is_watched(trainer: Trainer) -> None:
-    assert plan_time(trainer.context, PHASES, trainer.stage, None) is None
+    assert plan_time(trainer.context, PHASES, trainer.stage, None)[0] is None
 
 
 def time_ago(seconds: float) -> float:

@@ -7,6 +7,7 @@ from lpt.lazy import find_name
 if TYPE_CHECKING:
     from lpt.api.edit_task import add_class, merge_classes, remove_classes, rename_class
     from lpt.api.evaluate_task import evaluate
+    from lpt.api.plan_request import plan_training
     from lpt.api.run_baseline import train_baseline
     from lpt.api.run_trust import trust_run
     from lpt.api.train_request import TrainRequest
@@ -18,6 +19,7 @@ __all__ = [
     "evaluate",
     "finish",
     "merge_classes",
+    "plan_training",
     "prepare",
     "remove_classes",
     "rename_class",
@@ -35,6 +37,7 @@ _HOMES = {
     "rename_class": "lpt.api.edit_task",
     "evaluate": "lpt.api.evaluate_task",
     "finish": "lpt.api.train_task",
+    "plan_training": "lpt.api.plan_request",
     "prepare": "lpt.api.train_task",
     "run_name": "lpt.api.train_task",
     "train": "lpt.api.train_task",

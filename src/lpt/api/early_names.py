@@ -22,6 +22,7 @@ _FAMILIES = ("vision_transformer.py", "deit.py")
 _WANTED = {
     "corrections": "Give the list that `lpt review` writes.",
     "unlabelled": "Give a folder of photos.",
+    "class_names": "Give a CSV file with the columns class and name.",
 }
 _ENTRY_POINT = re.compile(r"^def ((?:vit|deit|deit3|flexivit)_\w+)\(", re.MULTILINE)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lpt.api.early_names import check_backbone_name, check_bad_images, check_listed
+from lpt.api.early_text import check_text
 from lpt.arguments import at_least, path_text
 from lpt.config import RunConfig, load_config
 from lpt.config.ranges import LARGEST_SEED
@@ -37,6 +38,8 @@ _PATHS = (
     "corrections",
     "unlabelled",
     "init_from",
+    "templates",
+    "class_names",
 )
 _OWN_CONFIGURATION = (
     "backbone",
@@ -49,6 +52,9 @@ _OWN_CONFIGURATION = (
     "corrections",
     "unlabelled",
     "init_from",
+    "class_init",
+    "templates",
+    "class_names",
 )
 """Parameters that decide the configuration, which a resumed run has already."""
 
@@ -80,6 +86,9 @@ class TrainRequest:
     corrections: PathLike | None = None
     unlabelled: PathLike | None = None
     init_from: PathLike | None = None
+    class_init: str | None = None
+    templates: PathLike | None = None
+    class_names: PathLike | None = None
     resume: bool = False
     device: Any = None  # str or torch.device
     log: str | None = None
@@ -92,6 +101,7 @@ class TrainRequest:
                 path_text(name, value)
         self._check("settings", Mapping, "a dict of dotted settings, such as {'phase1.epochs': 5}")
         self._check("group_by", str, "the name of a column")
+        self._check("class_init", str, "class-means, text or uniform")
         self._check("log", str, "the name of a log, such as 'tensorboard'")
         self._check("budget", str | int | float, "seconds, or a time such as '20m'")
         self._check("device", _device_types(), "a name such as 'cpu', or a torch.device")
@@ -125,6 +135,9 @@ class TrainRequest:
             "data.bad_images": self.bad_images,
             "data.corrections": self.corrections,
             "data.unlabelled": self.unlabelled,
+            "classifier.init": self.class_init,
+            "text.templates": self.templates,
+            "text.class_names": self.class_names,
         }
         changes = {
             **self._of_start,
@@ -158,7 +171,9 @@ class TrainRequest:
 
         Raises: ConfigError for an unknown recipe or setting, or a value out of range.
         """
-        return load_config(os.fspath(self.recipe)).changed(self.changes)
+        config = load_config(os.fspath(self.recipe)).changed(self.changes)
+        check_text(config, init_from=self.init_from is not None)
+        return config
 
     def check(self) -> None:
         """Check what needs no torch: settings, names, log, paths, arguments of a resumed run.
@@ -176,6 +191,7 @@ class TrainRequest:
             check_bad_images(config.data.bad_images)
             check_listed("corrections", config.data.corrections)
             check_listed("unlabelled", config.data.unlabelled)
+            check_listed("class_names", config.text.class_names)
             if self.run_path is not None:
                 check_writable(self.run_path)
         if self.data is not None:

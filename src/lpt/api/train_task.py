@@ -1,17 +1,16 @@
 """Train a task from Python or for the command line."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from lpt.api.bad_image_help import bad_images_explained
 from lpt.api.train_request import PathLike, TrainRequest
-from lpt.data.images.decode import ImageError
 from lpt.data.sources.data_string import same_data
-from lpt.errors import DataError, ParameterError, RunError, TemplateError
-from lpt.escape import printable, shell_command
+from lpt.errors import ParameterError, RunError
+from lpt.escape import printable
 from lpt.logs import LogReporter, check_log, with_log
 from lpt.machine.group.meet import join
 from lpt.machine.group.place import Place
@@ -21,6 +20,7 @@ from lpt.reporters import reporter_for
 from lpt.task import Task
 from lpt.training.budget_watch import keep_budget
 from lpt.training.phases.task_start import TaskStart
+from lpt.training.phases.text_start import text_of_classes
 from lpt.training.processes.group_folder import GroupFolder
 from lpt.training.run.data_identity import IMAGE_TIMES
 from lpt.training.run.run_data import check_place
@@ -30,7 +30,15 @@ from lpt.training.run.training_context import TrainingContext
 from lpt.training.summary import describe
 from lpt.training.trainer import Trainer
 
-__all__ = ["choose_reporter", "finish", "prepare", "run_name", "train"]
+__all__ = [
+    "bad_images_explained",
+    "choose_reporter",
+    "finish",
+    "open_trainer",
+    "prepare",
+    "run_name",
+    "train",
+]
 
 
 def train(
@@ -47,6 +55,9 @@ def train(
     corrections: PathLike | None = None,
     unlabelled: PathLike | None = None,
     init_from: PathLike | None = None,
+    class_init: str | None = None,
+    templates: PathLike | None = None,
+    class_names: PathLike | None = None,
     resume: bool = False,
     device: str | torch.device | None = None,
     log: str | None = None,
@@ -77,6 +88,13 @@ def train(
         init_from: run folder, task file or hf:USER/NAME that both phases start from: prompts, keys
             and the directions of classes with the same names. Its sizes of prompts and its
             backbone are used, too.
+        class_init: where the classifier starts: "class-means" (the recipe's), "uniform", or "text",
+            the features of class names by the text tower of a CLIP or SigLIP, mixed with class
+            means (docs/text.md). "text" needs the extra `lpt[text]`.
+        templates: of prompts with a class name: "general", another set of docs/text.md, or a file
+            with one template per line.
+        class_names: CSV file with the columns class and name; None takes classnames.csv in the
+            folder of the data, or else the names of the class folders.
         resume: resume the run in `out` with its own configuration. `data` is needed only if the
             data has moved.
         device: "cpu", "cuda", "mps" or a `torch.device`; None takes a CUDA GPU if there is one.
@@ -107,6 +125,9 @@ def train(
         corrections=corrections,
         unlabelled=unlabelled,
         init_from=init_from,
+        class_init=class_init,
+        templates=templates,
+        class_names=class_names,
         resume=resume,
         device=device,
         log=log,
@@ -159,7 +180,7 @@ def finish(trainer: Trainer) -> Task:
 def _finished(trainer: Trainer) -> Task:
     log, failed = trainer.context.reporter, True
     try:
-        with _bad_images_explained(trainer.config.data.source):
+        with bad_images_explained(trainer.config.data.source):
             task, result = trainer.run()
         failed = False
         if isinstance(log, LogReporter):
@@ -192,26 +213,17 @@ def choose_reporter(verbose: bool, reporter: Reporter | None = None) -> Reporter
     return reporter_for() if verbose else SilentReporter()
 
 
-class _TrainingImageError(TemplateError, DataError):
-    """A bad image that stopped a run, with the ways to train without it."""
-
-
-@contextmanager
-def _bad_images_explained(source: str) -> Iterator[None]:
-    try:
-        yield
-    except ImageError as error:
-        check = shell_command("lpt", "data", "check", source)
-        raise _TrainingImageError(
-            error.args[0], f"To leave such images out: `bad_images` skip. To list them: {check}"
-        ) from error
-
-
 def _folder(path: str, group: ProcessGroup) -> RunFolder:
     return RunFolder(Path(path)) if group.size == 1 else GroupFolder(Path(path), group)
 
 
-def _create(request: TrainRequest, reporter: Reporter, group: ProcessGroup) -> Trainer:
+def open_trainer(
+    request: TrainRequest, reporter: Reporter, group: ProcessGroup
+) -> tuple[Trainer, TaskStart | None]:
+    """Open data and backbone of a new run, and report them; nothing is written.
+
+    Returns: the trainer, and the task that it starts from, if there is one.
+    """
     if request.data is None:
         raise ParameterError(
             "`data`: not given. Name the data, or resume the run in `out` with `resume=True`."
@@ -222,12 +234,20 @@ def _create(request: TrainRequest, reporter: Reporter, group: ProcessGroup) -> T
     folder.check_free()
     context = TrainingContext(config, reporter, device=request.device_name, group=group)
     trainer, start = Trainer(context, folder), None
+    if config.classifier.init == "text":  # before the folder is made
+        text_of_classes(context)
     reporter.message(describe(trainer))
     if request.init_from is not None:
         start = TaskStart.read(request.init_from)
         trainer.phases = start.prepare(context, trainer.model, trainer.phases)
         reporter.message(start.describe(context.data.class_names))
-    with _bad_images_explained(config.data.source):
+    return trainer, start
+
+
+def _create(request: TrainRequest, reporter: Reporter, group: ProcessGroup) -> Trainer:
+    trainer, start = open_trainer(request, reporter, group)
+    folder = trainer.folder
+    with bad_images_explained(trainer.config.data.source):
         trainer.fit_budget(request.budget_seconds, request.began)
     folder.create(trainer.config, {**trainer.identity(), **(start.identity if start else {})})
     if start is not None and group.is_main:

@@ -140,9 +140,10 @@ def attend_from_class_token(
     """
     asked = torch.einsum("bhd,hdw->bhw", query[:, :, 0], to_key.weight)
     logits = asked @ normed.mT
-    if to_key.bias is not None:
+    to_prompts = _to_prompts(query, prompts)
+    if to_key.bias is not None:  # after the prompts: the order decides the bits of the gradient
         logits = logits + (query[:, :, 0] * to_key.bias).sum(-1, keepdim=True)
-    return _mixed(query, logits, normed, to_value, prompts, scale, bias)
+    return _mixed(logits, to_prompts, normed, to_value, prompts, scale, bias)
 
 
 def attend_with_keys(
@@ -158,20 +159,24 @@ def attend_with_keys(
     For keys that are no linear function of the tokens; see `attend_from_class_token`.
     """
     logits = (query @ key.mT).squeeze(2)
-    return _mixed(query, logits, normed, to_value, prompts, scale, None)
+    return _mixed(logits, _to_prompts(query, prompts), normed, to_value, prompts, scale, None)
+
+
+def _to_prompts(query: Tensor, prompts: BlockPrompts) -> list[Tensor]:
+    return [(query @ p.key.mT).squeeze(2) for p in prompts]
 
 
 def _mixed(
-    query: Tensor,
     to_tokens: Tensor,
+    to_prompts: list[Tensor],
     normed: Tensor,
     to_value: Projection,
     prompts: BlockPrompts,
     scale: float,
     bias: Tensor | None,
 ) -> Tensor:
-    """Attend to tokens, with logits `to_tokens` (B, heads, tokens), and to prompts."""
-    logits = [to_tokens, *((query @ p.key.mT).squeeze(2) for p in prompts)]
+    """Attend to tokens and prompts, with logits `to_tokens` (B, heads, tokens) and `to_prompts`."""
+    logits = [to_tokens, *to_prompts]
     sizes = [part.shape[-1] for part in logits]
     scaled = scale * torch.cat(logits, -1)
     if bias is not None:

@@ -1,4 +1,4 @@
-"""The config.json beside weights: timm's, or that of Hugging Face transformers."""
+"""The configuration beside weights: of timm, of Hugging Face transformers, or of OpenCLIP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lpt.backbones.catalog import CONFIG, canonical_name, unknown_backbone
+from lpt.backbones.layouts.open_clip_config import OPEN_CLIP_CONFIG, read_open_clip
 from lpt.backbones.spec import MAX_DEPTH, MAX_WIDTH
 from lpt.errors import BackboneError
 from lpt.files.json_files import read_json
@@ -142,8 +143,12 @@ class Described:
 def read_description(path: Path) -> Described:
     """Read a config.json, and preprocessor_config.json beside it if transformers wrote it.
 
+    Also reads an open_clip_config.json, by its name.
+
     Raises: BackboneError naming the file and the field that cannot be used.
     """
+    if path.name == OPEN_CLIP_CONFIG:
+        return _of_open_clip(path)
     either = _read(path, _Either)
     if either.architecture is None and either.model_type is not None:
         return _of_transformers(path)
@@ -209,4 +214,24 @@ def _of_transformers(path: Path) -> Described:
             "interpolation": _RESAMPLE.get(found.resample) if found.resample else None,
         }
         pixels |= {k: v for k, v in stated.items() if v is not None}
+    return Described(None, preprocessing=pixels, metadata=metadata)
+
+
+def _of_open_clip(path: Path) -> Described:
+    config = read_open_clip(path)
+    model, tower = config.model_cfg, config.model_cfg.vision_cfg
+    pixels: dict[str, Any] = {**_CLIP_PIXELS, "interpolation": "bicubic"}
+    stated = config.preprocess_cfg
+    pixels |= {key: value for key in pixels if (value := getattr(stated, key)) is not None}
+    if tower.timm_model_name is not None:
+        architecture = canonical_name(tower.timm_model_name)
+        if architecture is None:
+            raise unknown_backbone(tower.timm_model_name)
+        return Described(architecture, {"img_size": tower.image_size}, pixels)
+    tanh = tower.act_kwargs is not None and tower.act_kwargs.approximate == "tanh"
+    metadata = {
+        "num_heads": str(max(tower.width // tower.head_width, 1)),
+        "layer_norm_eps": repr(tower.norm_kwargs.eps if tower.norm_kwargs else 1e-5),
+        "activation": "quick_gelu" if model.quick_gelu else "gelu_tanh" if tanh else "gelu",
+    }
     return Described(None, preprocessing=pixels, metadata=metadata)

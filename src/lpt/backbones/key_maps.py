@@ -1,8 +1,8 @@
 """Names of tensors as other programs write them, turned into timm's.
 
-Recognised are names that share a prefix of a wrapper (`module.`, `model.`, ...), and the encoders
-of Hugging Face transformers: ViT, DeiT, DINOv2 and MAE here, DINOv3, CLIP and SigLIP in
-`lpt.backbones.layouts`.
+Recognised are names that share a prefix of a wrapper (`module.`, `model.`, ...), the image towers
+of OpenCLIP, and the encoders of Hugging Face transformers: ViT, DeiT, DINOv2 and MAE here, all
+others in `lpt.backbones.layouts`.
 """
 
 import re
@@ -14,6 +14,7 @@ from torch import Tensor
 from lpt.backbones.layouts.dinov3 import from_dinov3, is_dinov3
 from lpt.backbones.layouts.image_text import from_image_text, is_image_text
 from lpt.backbones.layouts.join_qkv import join_qkv
+from lpt.backbones.layouts.open_clip_names import from_open_clip, is_open_clip
 
 __all__ = ["Renamed", "is_of_transformers", "to_timm"]
 
@@ -74,6 +75,8 @@ def to_timm(tensors: Mapping[str, Tensor]) -> Renamed:
     {'norm.weight': tensor([1., 1.])}
     """
     bare = _without_wrappers(tensors)
+    if is_open_clip(bare):
+        return Renamed(*from_open_clip(bare), "OpenCLIP")
     if is_image_text(bare):
         return Renamed(*from_image_text(bare), _TRANSFORMERS)
     if is_dinov3(bare):

@@ -3,7 +3,8 @@
 vit_tiny_patch8_64            bundled with this package
 NAME, NAME.TAG                timm's registry; weights from the hub or its cache
 hf-hub:ORG/REPO[@REVISION]    a hub repository in timm's layout
-FOLDER                        the same layout on disk: config.json, model.safetensors
+FOLDER                        the same layout on disk: config.json, model.safetensors; or that of
+                              OpenCLIP: open_clip_config.json, open_clip_model.safetensors
 FILE.safetensors              architecture from its metadata or the shapes of its tensors
 NAME[.TAG]@FILE.safetensors   architecture and preprocessing of NAME, weights of FILE
 random:ANY_OF_THESE           that architecture with random weights, the same every time
@@ -22,6 +23,7 @@ from torch import nn
 
 from lpt.backbones.catalog import BACKBONES, EMBEDDED, HUB_WEIGHTS, canonical_name, unknown_backbone
 from lpt.backbones.config_json import CONFIG, read_description
+from lpt.backbones.layouts.open_clip_config import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS
 from lpt.backbones.places.hub import from_hub
 from lpt.backbones.places.local_folder import find_local
 from lpt.backbones.weight_file import PICKLE_SUFFIXES, Checkpoint, read_metadata
@@ -200,9 +202,12 @@ def _hub_repository(name: str) -> Source:
 
 def _folder(folder: Path) -> Source:
     config = folder / CONFIG
-    if not config.is_file():
-        raise BackboneError(f"{folder}: has no {CONFIG}, so it is not a backbone folder.")
-    return _configured(str(folder), config, lambda: folder / HUB_WEIGHTS)
+    if config.is_file():
+        return _configured(str(folder), config, lambda: folder / HUB_WEIGHTS)
+    both = folder / OPEN_CLIP_CONFIG
+    if both.is_file():
+        return _configured(str(folder), both, lambda: folder / OPEN_CLIP_WEIGHTS)
+    raise BackboneError(f"{folder}: has no {CONFIG}, so it is not a backbone folder.")
 
 
 def _file(path: Path) -> Source:

@@ -5,12 +5,13 @@ a prompt's query, output projection and MLP never reach the image's tokens. Only
 and only they are computed. The result equals that of appending full tokens.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from lpt.backbones.attention import BlockPrompts, PromptKV
 from lpt.backbones.blocks.bottleneck import Bottleneck
@@ -25,6 +26,8 @@ from lpt.errors import BackboneError, ShapeError
 from lpt.machine.processes import one_thread_in_forks
 
 __all__ = ["SUPPORTED", "FrozenViT", "PromptKV"]
+
+_RunBlock = Callable[..., Tensor]
 
 
 class FrozenViT(nn.Module):
@@ -118,6 +121,7 @@ class FrozenViT(nn.Module):
         adapters: Sequence[Bottleneck] = (),
         *,
         first: int = 0,
+        recompute: bool = False,
     ) -> Float[Tensor, "B tokens D"]:
         """Run `len(prompts)` consecutive blocks on all tokens, from block `first` on.
 
@@ -127,9 +131,12 @@ class FrozenViT(nn.Module):
             prompts: for each block, its prompt sets; () for a block without prompts.
             adapters: for each block, its adapter; () for no adapters.
             first: index of the first block, 0..L-1.
+            recompute: keep only the input of each block for a backward pass, which computes the
+                block again (Chen et al., 2016, "Training Deep Nets with Sublinear Memory Cost").
         """
+        call = _recomputed if recompute and torch.is_grad_enabled() else _called
         for offset, (extra, adapter) in enumerate(_paired(prompts, adapters)):
-            tokens = self.prompted[first + offset].run(tokens, extra, adapter)
+            tokens = call(self.prompted[first + offset].run, tokens, extra, adapter)
         return tokens
 
     def finish(
@@ -137,6 +144,8 @@ class FrozenViT(nn.Module):
         tokens: Float[Tensor, "B tokens D"],
         prompts: Sequence[BlockPrompts],
         adapters: Sequence[Bottleneck] = (),
+        *,
+        recompute: bool = False,
     ) -> Float[Tensor, "B F"]:
         """Run the last `len(prompts)` blocks and return the feature.
 
@@ -144,13 +153,15 @@ class FrozenViT(nn.Module):
         so that block computes the class token only: one query and one row of the MLP.
 
         Args:
-            prompts, adapters: as for `run`.
+            prompts, adapters, recompute: as for `run`.
         """
         first = self.depth - len(prompts)
         if self.feature is not Feature.CLASS_TOKEN:
-            return self.pooled(self.run(tokens, prompts, adapters, first=first))
+            return self.pooled(
+                self.run(tokens, prompts, adapters, first=first, recompute=recompute)
+            )
         *_, (extra, adapter) = _paired(prompts, adapters)
-        tokens = self.run(tokens, prompts[:-1], adapters[:-1], first=first)
+        tokens = self.run(tokens, prompts[:-1], adapters[:-1], first=first, recompute=recompute)
         class_token = self.prompted[-1].run_class_token(tokens, extra, adapter)
         return self.final_norm(class_token[:, 0])
 
@@ -188,6 +199,16 @@ class FrozenViT(nn.Module):
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B F"]:
         """Return the feature without any prompts."""
         return self.finish(self.embed(images), [()] * self.depth)
+
+
+def _called(run: _RunBlock, *arguments: Any) -> Tensor:
+    return run(*arguments)
+
+
+def _recomputed(run: _RunBlock, *arguments: Any) -> Tensor:
+    """Call without keeping activations. Blocks draw no random numbers, so no state is kept."""
+    result: Tensor = checkpoint(run, *arguments, use_reentrant=False, preserve_rng_state=False)
+    return result
 
 
 def _paired(

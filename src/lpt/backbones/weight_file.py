@@ -4,6 +4,7 @@ Only safetensors are read. A torch file is a pickle, which can run code when it 
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ __all__ = [
     "read_checkpoint",
     "read_metadata",
     "read_outline",
+    "read_tensors",
 ]
 
 LIMITS = TensorLimits(file_bytes=2**35)
@@ -95,6 +97,17 @@ def read_outline(path: Path) -> Checkpoint:
         return _checkpoint(path, file.outlines(), file.metadata)
 
 
+def read_tensors(path: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:
+    """Read some tensors in float32 under the names of the file.
+
+    Args:
+        wanted: whether a tensor of this name is read.
+    Raises: BackboneError like `read_checkpoint`.
+    """
+    with _open(path) as file:
+        return {name: _float(file.read(name)) for name in file.kinds if wanted(name)}
+
+
 def read_metadata(path: Path) -> dict[str, str]:
     """Read the metadata of a safetensors file without its tensors.
 
@@ -108,7 +121,7 @@ def fill(model: Any, checkpoint: Checkpoint) -> None:
     """Load a checkpoint into a model of the same architecture, at the checkpoint's input size.
 
     Position embeddings for another grid change the model's input size, not the embeddings. Tensor
-    names of OpenCLIP and of the original DINOv2 are converted (by timm). Heads are left out.
+    names of the authors of DINOv2, EVA and PE are converted by timm. Heads are left out.
 
     Raises: BackboneError for missing, unknown, ill-shaped or non-finite tensors.
     """
@@ -142,7 +155,7 @@ def fill(model: Any, checkpoint: Checkpoint) -> None:
 
 
 def _timms_names(model: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Convert names that timm knows: those of the authors of a model, and of OpenCLIP."""
+    """Convert names that timm knows: those of the authors of a model."""
     if isinstance(model, Eva):
         converted = from_eva(tensors, model)
     elif isinstance(model, Beit):
@@ -189,9 +202,12 @@ def _checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]
     for name, tensor in tensors.items():
         if not tensor.numel():
             raise BackboneError(f"{path}: {name} is empty. Download it again.")
-    floats = {n: t.to(torch.float32) if t.is_floating_point() else t for n, t in tensors.items()}
-    renamed = to_timm(floats)
+    renamed = to_timm({name: _float(tensor) for name, tensor in tensors.items()})
     return Checkpoint(path, renamed.tensors, {**renamed.metadata, **metadata}, renamed.layout)
+
+
+def _float(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.float32) if tensor.is_floating_point() else tensor
 
 
 def _open(path: Path) -> TensorFile:

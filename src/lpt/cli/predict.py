@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +12,14 @@ import typer
 from lpt.cli.early_checks import given_paths
 from lpt.cli.options import Backbone, Device, Match, Prior, Run, Threads, Workers
 from lpt.cli.predictions.accuracy_threshold import chosen_threshold
-from lpt.cli.predictions.bulk_request import BulkRequest
+from lpt.cli.predictions.bulk_request import BulkRequest, check_shared
 from lpt.cli.predictions.decision_request import DecisionRequest, MakeRow, SetsBy, plain_row
 from lpt.cli.predictions.prediction_rows import Output, PredictionRow, formatter
 from lpt.cli.predictions.prior_request import PriorRequest
+from lpt.cli.predictions.shared.prediction_worker import PredictionWorker
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, DataError, ParameterError
+from lpt.machine.group.place import MOST_PROCESSES
 from lpt.machine.threads import use_threads
 
 if TYPE_CHECKING:
@@ -136,6 +140,15 @@ def predict(
     ] = False,
     prior: Prior = None,
     match: Match = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=MOST_PROCESSES,
+            help="Predict in several processes, each on a GPU or on its share of the cores. Needs "
+            "--out; rows and their order do not depend on it.",
+        ),
+    ] = 1,
     workers: Workers = 0,
     device: Device = None,
     threads: Threads = None,
@@ -149,6 +162,7 @@ def predict(
     estimate, every image is computed twice.
     """
     use_threads(threads)
+    worker = PredictionWorker.of_environment()
     bulk = BulkRequest.of_options(out, embeddings, sort_into, copy)
     if bulk is not None:
         if as_json or output is not None:
@@ -160,28 +174,34 @@ def predict(
     frequencies = PriorRequest.of_options(prior, accuracy, paths)
     others = {"threshold": threshold, "accuracy": accuracy, "prior": prior}
     decisions = DecisionRequest.of_options(top, sets, sets_by, precision, keep, others)
-    limit = chosen_threshold(run, threshold, accuracy)
-    from lpt.task import load
+    if processes > 1:
+        check_shared(bulk, frequencies)
+    if bulk is not None and processes > 1 and worker is None:
+        from lpt.cli.predictions.write_predictions import share_predictions
 
-    task = load(run, backbone=backbone, device=device)
-    task = task if match is None else task.with_match(match.value)
-    if frequencies is not None:
-        task = frequencies.applied(task, workers=workers)
-    if bulk is not None:
-        from lpt.cli.predictions.write_predictions import write_predictions
+        share_predictions(bulk, paths, processes, sys.argv[1:], null=null)
+        return
+    with nullcontext() if worker is None else worker.prepared():
+        limit = chosen_threshold(run, threshold, accuracy)
+        from lpt.task import load
 
-        write_predictions(
-            task,
-            run,
-            paths,
-            bulk,
-            top=top,
-            threshold=limit,
-            null=null,
-            workers=workers,
-            prior=None if frequencies is None else frequencies.identity(task),
-            decisions=decisions,
+        task = load(
+            run, backbone=backbone, device=device if worker is None else worker.device(device)
         )
+        task = task if match is None else task.with_match(match.value)
+        if frequencies is not None:
+            task = frequencies.applied(task, workers=workers)
+        if bulk is not None:
+            from lpt.cli.predictions.write_predictions import BulkPrediction, write_predictions
+
+            known = None if frequencies is None else frequencies.identity(task)
+            whole = BulkPrediction(task, run, bulk, top, limit, workers, known, decisions)
+            if worker is None:
+                write_predictions(whole, paths, null=null)
+                return
+            facts, answer = whole.facts, whole.answer()
+    if worker is not None:
+        worker.serve(asdict(facts), answer)
         return
     head, line = formatter(chosen, min(top, len(task.class_names)), sets=sets is not None)
     make_row = plain_row(limit) if decisions is None else decisions.rule(task)

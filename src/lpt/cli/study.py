@@ -1,17 +1,21 @@
 """lpt study: the comparisons of the paper as tables."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lpt.cli.options import DATA_HELP, Device, Threads, named_data
-from lpt.cli.printing import say, say_stopped
+from lpt.cli.printing import say, say_note, say_stopped
 from lpt.errors import ConfigError
 from lpt.escape import printable
 from lpt.machine.threads import use_threads
+from lpt.studies.launch.study_worker import is_worker
 
 __all__ = ["study"]
+
+MOST_WORKERS = 1000
 
 
 def study(
@@ -108,6 +112,33 @@ def study(
             help="Check everything, count the runs and estimate their time, without training.",
         ),
     ] = False,
+    slurm: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST_WORKERS,
+            help="Train in this number of Slurm jobs, which share the runs (extra lpt[slurm]).",
+            show_default="none",
+        ),
+    ] = None,
+    slurm_set: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="A setting of these jobs: partition=gpu, gpus_per_node=1, timeout_min=600; "
+            "repeatable.",
+        ),
+    ] = None,
+    ray: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST_WORKERS,
+            help="Train in this number of tasks of the Ray cluster at RAY_ADDRESS, or of this "
+            "machine (extra lpt[ray]).",
+            show_default="none",
+        ),
+    ] = None,
     device: Device = None,
     threads: Threads = None,
 ) -> None:
@@ -143,6 +174,10 @@ def study(
         check_exists(parse_spec(source))
     for named in backbone or ():
         check_backbone_name(named)  # all of this before torch is imported
+    if slurm is not None and ray is not None:
+        raise ConfigError("--slurm, --ray: choose one of them.")
+    if slurm_set and slurm is None:
+        raise ConfigError("--slurm-set: needs --slurm, the number of jobs.")
     from lpt.api import run_name
     from lpt.reporters import reporter_for
     from lpt.studies.define.overrides import Overrides
@@ -167,6 +202,19 @@ def study(
     )
     if plan:
         say(render_plan(plan_study(request, reporter_for())).rstrip())
+        return
+    workers = slurm or ray
+    if workers and not is_worker():
+        plan_study(request, reporter_for())  # refuses here what every worker would refuse
+        if slurm is not None:
+            from lpt.studies.launch.slurm_jobs import job_settings, run_on_slurm
+
+            settings_of_jobs = job_settings(slurm_set or [])
+            say(run_on_slurm(slurm, sys.argv[1:], folder, settings_of_jobs, say_note).rstrip())
+        else:
+            from lpt.studies.launch.ray_workers import run_on_ray
+
+            say(run_on_ray(workers, sys.argv[1:], say_note).rstrip())
         return
     try:
         table = run_study(request, reporter_for())

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,10 @@ from lpt.escape import shell_command
 from lpt.machine.group.launch import launch
 from lpt.machine.group.place import MOST_PROCESSES, Place
 from lpt.machine.threads import use_threads
+
+if TYPE_CHECKING:
+    from lpt.api import TrainRequest
+    from lpt.progress import Reporter
 
 __all__ = ["demo", "train"]
 
@@ -107,6 +111,32 @@ def train(
             show_default="none",
         ),
     ] = None,
+    class_init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="text|class-means|uniform",
+            help="Where the classifier starts. text: at the class names, by the text tower of a "
+            "CLIP or SigLIP, mixed with class means.",
+            show_default="the recipe's",
+        ),
+    ] = None,
+    templates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SET|FILE",
+            help="Prompts around class names: general, places, species, ..., or a file with one "
+            "per line.",
+            show_default="the data's",
+        ),
+    ] = None,
+    class_names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CSV",
+            help="Readable names: columns class and name.",
+            show_default="classnames.csv in DATA",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, max=MAX_SEED, help="Random seed.", show_default="the recipe's, 0"),
@@ -125,6 +155,14 @@ def train(
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON instead of a table.")
+    ] = False,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Print the parameters, memory, disk and time that the run will take, and write "
+            "nothing.",
+        ),
     ] = False,
     processes: Annotated[
         int | None,
@@ -158,6 +196,9 @@ def train(
         corrections=corrections,
         unlabelled=unlabelled,
         init_from=init_from,
+        class_init=class_init,
+        templates=templates,
+        class_names=class_names,
         resume=resume,
         device=device,
         log=log,
@@ -176,8 +217,12 @@ def train(
             )
         if processes > 1:
             raise SystemExit(launch(processes, sys.argv[1:]))
-    from lpt.api import finish, prepare
     from lpt.reporters import reporter_for
+
+    if plan:
+        _print_plan(request, reporter_for(), as_json=as_json, silent=bool(place and place.rank))
+        return
+    from lpt.api import finish, prepare
     from lpt.training.summary import summarise
 
     trainer = prepare(request, reporter_for())
@@ -195,6 +240,21 @@ def train(
         say_json({**places, **asdict(task.result)})
     else:
         say(summarise(trainer, task, task.result))
+
+
+def _print_plan(
+    request: "TrainRequest", reporter: "Reporter", *, as_json: bool, silent: bool
+) -> None:
+    from lpt.api import plan_training
+    from lpt.training.plan.plan_text import render_run_plan
+
+    found = plan_training(request, reporter)
+    if silent:
+        return
+    if as_json:
+        say_json(asdict(found))
+    else:
+        say(render_run_plan(found))
 
 
 def _say_how_to_resume(run: Path) -> None:

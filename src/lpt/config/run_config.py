@@ -19,6 +19,7 @@ from lpt.config.sections import (
     GroupPhaseConfig,
     PhaseConfig,
     PromptConfig,
+    TextConfig,
 )
 from lpt.config.validation import validated
 
@@ -38,8 +39,8 @@ def automatic_batch(images: int) -> int:
 class RunConfig(Section):
     """All settings of a run: those that decide its result, and those of its execution.
 
-    `micro_batch`, `checkpoint_seconds`, `data.workers` and `data.start_method` do not change the
-    result.
+    `micro_batch`, `activation_checkpointing`, `checkpoint_seconds`, `data.workers` and
+    `data.start_method` do not change the result.
 
     Attributes:
         recipe: the recipe that the run began with.
@@ -55,6 +56,7 @@ class RunConfig(Section):
         prompts: see `lpt.config.sections.PromptConfig`.
         adapters: see `lpt.config.sections.AdapterConfig`.
         classifier: see `lpt.config.sections.ClassifierConfig`.
+        text: see `lpt.config.sections.TextConfig`.
         phase1: see `lpt.config.sections.PhaseConfig`.
         phase2: see `lpt.config.sections.GroupPhaseConfig`.
         selection: keep the weights of the last epoch, or of the best by validation accuracy.
@@ -62,6 +64,8 @@ class RunConfig(Section):
         compile: compile the training steps; auto does for long phases on GPUs.
         micro_batch: images of a step that are computed at once, with the same result; null for
             all of them, or as many as fit in memory.
+        activation_checkpointing: keep only the input of each block for the backward pass, which
+            computes the block again: less memory, a longer step, the same gradients.
         checkpoint_seconds: seconds between two checkpoints within an epoch.
     """
 
@@ -77,12 +81,14 @@ class RunConfig(Section):
     prompts: PromptConfig = PromptConfig()
     adapters: AdapterConfig = AdapterConfig()
     classifier: ClassifierConfig = ClassifierConfig()
+    text: TextConfig = TextConfig()
     phase1: PhaseConfig = PhaseConfig()
     phase2: GroupPhaseConfig = GroupPhaseConfig()
     selection: Literal["best", "last"] = "last"
     precision: Literal["auto", "float32", "bf16"] = "auto"
     compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = "auto"
     micro_batch: Count | None = None
+    activation_checkpointing: bool = False
     checkpoint_seconds: NonNegative = 60.0
 
     @model_validator(mode="after")

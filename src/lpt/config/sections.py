@@ -15,12 +15,14 @@ from lpt.config.ranges import (
     Factor,
     LearningRate,
     Length,
+    NonNegative,
     OptionalWidth,
     PoolSize,
     Positive,
     Sampler,
     Share,
     ShortEpochs,
+    Text,
 )
 from lpt.config.section import Section
 
@@ -33,6 +35,7 @@ __all__ = [
     "OptimConfig",
     "PhaseConfig",
     "PromptConfig",
+    "TextConfig",
 ]
 
 _SMALLEST_CROP = 0.001  # of the image's area: images are decoded for this enlargement
@@ -110,7 +113,8 @@ class ClassifierConfig(Section):
     """Initialisation of the classifier, interpolation after training, dropout before it.
 
     Attributes:
-        init: where the classifier starts: at the class means of the features, or uniform.
+        init: where the classifier starts: at the class means of the features, uniform, or at the
+            text features of class names mixed with class means (`TextConfig`).
         init_images_per_class: most images per class for these means and those of `mean_weight`.
         mean_weight: after each phase, class weights are interpolated towards the class means of
             the trained features by this weight; 0 leaves them as trained. 0.5 raises overall
@@ -118,10 +122,30 @@ class ClassifierConfig(Section):
         dropout: probability of dropping a value of the feature, in training only.
     """
 
-    init: Literal["class-means", "uniform"] = "class-means"
+    init: Literal["class-means", "text", "uniform"] = "class-means"
     init_images_per_class: Count = 100
     mean_weight: Share = 0.0
     dropout: Dropout = 0.0
+
+
+class TextConfig(Section):
+    """Text features of class names, for `classifier.init` text; a backbone with a text tower.
+
+    Attributes:
+        source: folder or hf-hub:ORG/REPO with both towers in the layout of OpenCLIP; null for that
+            of the backbone.
+        templates: a set of templates (general, places, species, ...), or a file with one per line;
+            null for the set of the data.
+        class_names: CSV file with the columns class and name; null for classnames.csv in the folder
+            of the data, or else the names of the class folders.
+        kappa: a class of n images starts at its own mean with weight n / (n + kappa), and at its
+            text with the rest.
+    """
+
+    source: Text | None = None
+    templates: Text | None = None
+    class_names: Text | None = None
+    kappa: NonNegative = 10.0
 
 
 class LossConfig(Section):

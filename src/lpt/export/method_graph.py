@@ -1,11 +1,15 @@
 """Both passes of the method as one ONNX graph: `lpt.model.two_pass` node by node."""
 
 import onnx
-from torch import Tensor
+import torch
+from timm.layers import PatchEmbed
+from torch import Tensor, nn
 
-from lpt.backbones.checks.plain_only import check_plain
-from lpt.export.block_graph import AdapterValues, BlockGraph, KeyValue, norm
+from lpt.backbones.towers.feature import Feature
+from lpt.export.block_graph import AdapterValues, BlockGraph, KeyValue
 from lpt.export.graph_builder import GraphBuilder
+from lpt.export.nodes.feature_nodes import pooled_feature
+from lpt.export.nodes.layer_nodes import norm, unsupported
 from lpt.export.onnx_options import Dtype
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.task.exported.graph_inputs import TaskInputs
@@ -40,11 +44,11 @@ class _Passes:
     def __init__(
         self, graph: GraphBuilder, model: LongTailedPromptModel, inputs: TaskInputs | None
     ) -> None:
-        check_plain("ONNX", model.backbone, "Export with --format torch instead.")
         self.graph, self.model, self.inputs = graph, model, inputs
         self.vit = model.backbone.model
         self.blocks = [
-            BlockGraph(graph, block, f"blocks.{i}") for i, block in enumerate(model.backbone.blocks)
+            BlockGraph(graph, block, f"blocks.{i}")
+            for i, block in enumerate(model.backbone.prompted)
         ]
         self.count: int = self.vit.patch_embed.num_patches + self.vit.num_prefix_tokens
         self.batch = ""
@@ -83,14 +87,14 @@ class _Passes:
         if self.inputs is not None:
             return self.graph.constant(name, self.inputs.tensors()[name])
         backbone, suffix = self.model.backbone, self.model.backbone.depth - self.model.split
-        head = backbone.blocks[0].attn.head_dim
+        head = self.blocks[0].parts.head_width
         table = (backbone.depth, backbone.heads, "prompts", head)
         sizes: dict[str, tuple[int | str, ...]] = {
             "shared_keys": table,
             "shared_values": table,
             "group_prompts": ("pool", suffix, "prompts", backbone.width),
-            "keys": ("pool", backbone.width),
-            "classifier": ("classes", backbone.width),
+            "keys": ("pool", backbone.feature_width),
+            "classifier": ("classes", backbone.feature_width),
             "temperature": (1,),
             "adapter_down": (backbone.depth, backbone.width, "adapter"),
             "adapter_down_bias": (backbone.depth, "adapter"),
@@ -125,6 +129,8 @@ class _Passes:
         """Patches, position embeddings and class token, as `FrozenViT.embed`."""
         graph, vit = self.graph, self.vit
         embed, prefix = vit.patch_embed, vit.num_prefix_tokens
+        if type(embed) is not PatchEmbed:
+            raise unsupported("patch_embed", type(embed).__name__)
         kernel = [graph.constant("patch_embed.weight", embed.proj.weight)]
         if embed.proj.bias is not None:
             kernel.append(graph.constant("patch_embed.bias", embed.proj.bias))
@@ -138,23 +144,39 @@ class _Passes:
         flat = graph.transpose(graph.reshape(patches, 0, 0, -1), 0, 2, 1)
         flat = norm(graph, flat, "patch_embed.norm", embed.norm)
         # Position embeddings are added and tokens prepended: what becomes of zeros is all of it.
-        added: Tensor = vit._pos_embed(self._zeros())
-        flat = graph.node("Add", flat, graph.constant("positions", added[:, prefix:]))
-        own = graph.constant("prefix_tokens", added[:, :prefix])
-        sizes = graph.node("Concat", self.batch, graph.numbers(1, 1), axis=0)
-        tokens = graph.node("Concat", graph.node("Expand", own, sizes), flat, axis=1)
-        return norm(graph, tokens, "norm_pre", vit.norm_pre)
+        added = self._added()
+        tokens = graph.node("Add", flat, graph.constant("positions", added[:, prefix:]))
+        if prefix:
+            own = graph.constant("prefix_tokens", added[:, :prefix])
+            sizes = graph.node("Concat", self.batch, graph.numbers(1, 1), axis=0)
+            tokens = graph.node("Concat", graph.node("Expand", own, sizes), tokens, axis=1)
+        return norm(graph, tokens, "norm_pre", getattr(vit, "norm_pre", nn.Identity()))
+
+    @torch.no_grad()
+    def _added(self) -> Tensor:
+        """Tokens of an image whose patches are zero, before the first norm."""
+        vit, zeros = self.vit, self._zeros()
+        if hasattr(vit, "_pos_embed"):
+            made = vit._pos_embed(zeros)
+            added: Tensor = made[0] if isinstance(made, tuple) else made  # timm's Eva: rotary too
+            return added
+        added = torch.cat([vit.cls_token, zeros], dim=1)
+        return added if vit.pos_embed is None else added + vit.pos_embed
 
     def _zeros(self) -> Tensor:
         embed, width = self.vit.patch_embed, self.model.backbone.width
         zeros: Tensor = embed.proj.weight.new_zeros(1, embed.num_patches, width)
         grid: Tensor = zeros.view(1, *embed.grid_size, width)
-        return grid if self.vit.dynamic_img_size else zeros
+        return grid if getattr(self.vit, "dynamic_img_size", False) else zeros
 
     def _finish(self, tokens: str, prompts: list[KeyValue]) -> str:
-        """The last blocks and the final norm: the class token (B, D)."""
-        for block, extra in zip(self.blocks[-len(prompts) : -1], prompts[:-1], strict=True):
+        """The last blocks, the final norm and what is read of the tokens: (B, F)."""
+        blocks, feature = self.blocks[-len(prompts) :], self.model.backbone.feature
+        for block, extra in zip(blocks[:-1], prompts[:-1], strict=True):
             tokens = block.run(tokens, extra)
+        if feature is not Feature.CLASS_TOKEN:
+            tokens = blocks[-1].run(tokens, prompts[-1])
+            return pooled_feature(self.graph, self.vit, feature, tokens)
         last = self.blocks[-1].run_class_token(tokens, prompts[-1], self.count)
         flat = self.graph.reshape(last, 0, self.model.backbone.width)
         normed = norm(self.graph, flat, "norm", self.vit.norm)

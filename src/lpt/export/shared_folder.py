@@ -49,15 +49,15 @@ def export_shared(
     path, where = Path(path_text("run", run)), Path(path_text("folder", folder))
     check_onnx(dtype, opset)
     task = source_task(path, backbone)
-    attention = task.model.backbone.blocks[0].attn
-    if attention.attn_dim != task.model.backbone.width:
+    inputs = TaskInputs.of(task.model, task.spec.temperature)
+    shape = inputs.shared_keys.shape
+    if shape[1] * shape[3] != task.model.backbone.width:
         raise ConfigError(f"{path}: the heads of its backbone are too wide for a shared graph.")
     target = where / f"{export_place(path)[1]}.safetensors"
     if target.exists():
         raise ConfigError(f"{target}: exists already. Remove it first, or rename the run.")
     check = check_images(path, task, dtype)
     graph = graph_path(where, task.spec)
-    inputs = TaskInputs.of(task.model, task.spec.temperature)
     if not graph.exists():
         told.message("compare   the onnx graph with the task")
         from lpt.export.write_graph import checked_graph

@@ -87,6 +87,8 @@ class LongTailedPromptModel(nn.Module):
     Attributes:
         adapters: None for no adapters.
         early: the map of early matching; None until one is set.
+        recompute: whether a backward pass computes the blocks again instead of keeping their
+            activations (`FrozenViT.run`).
     Raises: ConfigError if the sizes do not fit the backbone.
     """
 
@@ -115,6 +117,7 @@ class LongTailedPromptModel(nn.Module):
         if adapter_width:
             self.adapters = Adapters(backbone.depth, width, adapter_width, adapter_scale)
         self.early: EarlyMatch | None = None
+        self.recompute = False
         self.phases = phases
 
     @property
@@ -200,7 +203,8 @@ class LongTailedPromptModel(nn.Module):
     ) -> Float[Tensor, "B tokens D"]:
         """Compute the tokens after block K."""
         first = shared.first(self.split)
-        return self.backbone.run(self.backbone.embed(images), first.sets, first.adapters)
+        embedded = self.backbone.embed(images)
+        return self.backbone.run(embedded, first.sets, first.adapters, recompute=self.recompute)
 
     def early_features(
         self, tokens: Float[Tensor, "B tokens D"], shared: SharedParts
@@ -242,7 +246,7 @@ class LongTailedPromptModel(nn.Module):
 
     def _query(self, tokens: Tensor, shared: SharedParts) -> Float[Tensor, "B D"]:
         rest = shared.after(self.split)
-        return self.backbone.finish(tokens, rest.sets, rest.adapters)
+        return self.backbone.finish(tokens, rest.sets, rest.adapters, recompute=self.recompute)
 
     def _second_pass(
         self,
@@ -257,7 +261,7 @@ class LongTailedPromptModel(nn.Module):
         if group is None:
             group = self.backbone.prompts_kv(match.prompts.unbind(1), first=self.split)
         both = list(zip(rest.prompts, group, strict=True))
-        feature = self.backbone.finish(tokens, both, rest.adapters)
+        feature = self.backbone.finish(tokens, both, rest.adapters, recompute=self.recompute)
         return Output(self.classifier(feature, dropout_mask), feature, None, match)
 
     def _bottlenecks(self) -> list[Bottleneck]:

@@ -29,8 +29,9 @@ class Result(ResultDisplay):
 
     Attributes:
         metrics: metrics of the model at the end of each phase: by phase ("phase1", "phase2"), then
-            by split ("val", "test"). Computed in float32 on all test images, and on at most
-            `data.max_val_images` validation images. A split without images is missing.
+            by split ("val", "test"). A run that starts at text has "zero-shot" before them: the
+            scores of class names without training. Computed in float32 on all test images, and on
+            at most `data.max_val_images` validation images. A split without images is missing.
         task_bytes: size of the task file in bytes.
         prompt_parameters: number of trained parameters in shared and group prompts, as the paper
             counts them.

@@ -223,14 +223,14 @@ def plan_time(
     make_stage: Callable[[Phase], Stage],
     seconds: float | None,
     began: float | None = None,
-) -> BudgetWatch | None:
+) -> tuple[BudgetWatch | None, Pace]:
     """Time a few steps, report the estimated duration, and cut the run to a budget.
 
     Args:
         make_stage: makes the stage of a phase, on the device.
         seconds: the budget; None only drops cached views that would not pay.
         began: when the budget began, by `time.monotonic`; None for now.
-    Returns: the watch of the budget; None without one.
+    Returns: the watch of the budget, None without one; and what was measured.
     Raises: ConfigError if even the shortest run would take longer.
     """
     start, watch, message = time.monotonic(), None, context.reporter.message
@@ -265,4 +265,4 @@ def plan_time(
     epochs = " + ".join(str(phase.section(config).epochs) for phase in phases)
     estimate = human_time(run_seconds(config, pace))
     message(f"estimate  {estimate} on this machine ({epochs} epochs)")
-    return watch
+    return watch, pace

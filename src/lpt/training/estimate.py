@@ -68,6 +68,9 @@ class Pace:
 def run_seconds(config: RunConfig, pace: Pace) -> float:
     """Estimate the duration of the whole run in seconds."""
     total = init_seconds(config, pace, config.classifier.init_images_per_class)
+    if config.classifier.init == "text":  # the zero-shot scores: validation images twice
+        validation = min(pace.val_images, config.data.max_val_images)
+        total += (2 * validation + pace.test_images) * pace.phases[0].image
     for times in trained(config, pace):
         epochs = times.phase.section(config).epochs
         total += cache_seconds(config, pace, times)

@@ -10,11 +10,12 @@ from lpt.progress import human_time, plural
 from lpt.task import Task
 from lpt.task.run_result import Result
 from lpt.training.phases.build_stages import PHASES
+from lpt.training.phases.text_start import ZERO_SHOT
 from lpt.training.trainer import Trainer
 
 __all__ = ["LABELS", "describe", "result_rows", "summarise"]
 
-LABELS = {phase.name: phase.title for phase in PHASES}
+LABELS = {ZERO_SHOT: "zero-shot, by class names"} | {phase.name: phase.title for phase in PHASES}
 """Names of the models in tables, by phase."""
 
 Row = dict[str, str | float | int | None]

@@ -23,10 +23,12 @@ from lpt.training.engine.checkpoint import Checkpoint, Position, load_trainable,
 from lpt.training.engine.loop import Loop, fit
 from lpt.training.engine.stage import Stage
 from lpt.training.engine.view_cache import NoRoomError
+from lpt.training.estimate import Pace
 from lpt.training.phases.build_stages import PHASES, build_model, trainable_parameters
 from lpt.training.phases.class_means import interpolate_with_class_means
 from lpt.training.phases.distil_matching import chosen_matching
 from lpt.training.phases.phase import Phase
+from lpt.training.phases.text_start import begin_text, zero_shot_scores
 from lpt.training.processes.final_scores import score_phase, write_task
 from lpt.training.processes.shared_evaluation import shared_validation
 from lpt.training.pseudo.pseudo_labels import PseudoLabels
@@ -103,7 +105,7 @@ class Trainer:
         stage = phase.build_stage(self.config, self.model, self.context.train_counts)
         return stage.to(self.context.accelerator.device)
 
-    def fit_budget(self, seconds: float | None, began: float | None = None) -> None:
+    def fit_budget(self, seconds: float | None, began: float | None = None) -> Pace:
         """Time a few steps, report the estimated duration, and cut the run to a budget.
 
         With a budget, `run` also watches the clock, and cuts epochs if the machine has become
@@ -112,9 +114,11 @@ class Trainer:
         Args:
             seconds: the budget; None only drops cached views that would not pay.
             began: when the budget began, by `time.monotonic`; None for now.
+        Returns: what was measured.
         Raises: ConfigError if even the shortest run would take longer.
         """
-        self.watch = plan_time(self.context, self.phases, self.stage, seconds, began)
+        self.watch, pace = plan_time(self.context, self.phases, self.stage, seconds, began)
+        return pace
 
     def take_phase1(
         self, tensors: Mapping[str, Tensor], *, seconds: float = 0.0, peak_memory: int = 0
@@ -171,8 +175,11 @@ class Trainer:
         """Initialise the parameters of the phase at an index, if it is trained, and save."""
         if index < len(self.phases) and self.phases[index].is_trained(self.config):
             began = time.monotonic()
+            run = self.folder.intact().path
             if index:
-                self.pseudo.begin(self.model, self.context, self.folder.intact().path)
+                self.pseudo.begin(self.model, self.context, run)
+            else:
+                begin_text(self.context, run)
             self.phases[index].start(self.model, self.context)
             checkpoint = checkpoint.spent(self.phases[index].name, time.monotonic() - began)
         first = Checkpoint(
@@ -274,7 +281,7 @@ class Trainer:
             early=early,
         )
         result = Result(
-            metrics,
+            {**zero_shot_scores(self.context, self.folder.path), **metrics},
             size,
             self.prompt_parameters,
             self.other_parameters,

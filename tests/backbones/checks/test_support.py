@@ -13,10 +13,15 @@ from ...contracts.tiny_families import KINDS
     [
         ("plain", "class token only", ("onnx", "torch")),
         ("query-key norm", "class token only, keys of all tokens", ("onnx", "torch")),
-        ("attention pool (SigLIP)", "whole", ("torch",)),
-        ("DINOv3", "class token only, keys of all tokens", ("torch",)),
-        ("EVA-02 base", "whole", ("torch",)),
-        ("BEiT, class token", "class token only", ("torch",)),
+        ("attention pool (SigLIP)", "whole", ("onnx", "torch")),
+        ("DINOv3", "class token only, keys of all tokens", ("onnx", "torch")),
+        ("EVA-02 base", "whole", ("onnx", "torch")),
+        ("BEiT, class token", "class token only", ("onnx", "torch")),
+        (
+            "fewer heads for keys (Sapiens2)",
+            "class token only, keys of all tokens",
+            ("torch",),
+        ),
     ],
 )
 def test_savings_and_exports_of_a_family(kind, last_block, exports):

@@ -7,7 +7,7 @@ from lpt.backbones import FrozenViT
 from lpt.backbones.towers.input_sizes import input_sizes, patch_size, resize_input
 from lpt.errors import BackboneError
 
-from ...contracts.tiny_families import KINDS, beit
+from ...contracts.tiny_families import KINDS, beit, features_of_timm
 
 
 @pytest.mark.parametrize("kind", ["plain", "DINOv3", "EVA-02 base", "PE-Core", "BEiT"])
@@ -18,6 +18,15 @@ def test_every_size_gives_a_feature(kind):
         assert patch_size(model) == 8
         feature = FrozenViT(model)(torch.randn(1, 3, size, size))
         assert torch.isfinite(feature).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_family_at_another_size_has_the_features_of_timm(kind):
+    model = KINDS[kind]()
+    resize_input("tiny", model, 24)
+    images = torch.randn(2, 3, 24, 24, generator=torch.Generator().manual_seed(1))
+    expected = features_of_timm(model, images)
+    torch.testing.assert_close(FrozenViT(model)(images), expected, atol=1e-5, rtol=0)
 
 
 def test_sizes_are_multiples_of_the_patch_up_to_four_times_the_native_side():

@@ -89,6 +89,6 @@ def test_a_file_is_not_continued_with_other_sets(lpt, scored, tmp_path, monkeypa
 
     out = ("--out", str(tmp_path / "p.csv"))
     with monkeypatch.context() as patch:
-        patch.setattr("lpt.cli.predictions.predict_to_file._rows", stop)
+        patch.setattr("lpt.cli.predictions.predict_to_file.piece_of", stop)
         assert lpt(*arguments(scored, "--sets", "0.9", *out))[0] == 130
     refused(lpt(*arguments(scored, "--sets", "0.8", *out)), "was begun with --sets 0.9, not 0.8")

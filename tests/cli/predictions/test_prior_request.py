@@ -51,7 +51,7 @@ def test_a_file_of_predictions_is_not_continued_under_other_frequencies(lpt, tmp
     shop, out = tmp_path / "shop.csv", str(tmp_path / "p.csv")
     shop.write_text("class,count\ncat,1\n")
     with monkeypatch.context() as patch:
-        patch.setattr("lpt.cli.predictions.predict_to_file._rows", stop)
+        patch.setattr("lpt.cli.predictions.predict_to_file.piece_of", stop)
         assert lpt("predict", "run", PHOTOS, "--out", out, "--prior", str(shop))[0] == 130
     shop.write_text("class,count\ndog,1\n")
     refused(lpt("predict", "run", PHOTOS, "--out", out, "--prior", str(shop)), "was begun with")

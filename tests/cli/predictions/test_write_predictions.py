@@ -16,7 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import lpt as package
+from lpt.cli.predictions import predict_to_file
+from lpt.cli.predictions import write_predictions as module
+from lpt.cli.predictions.partial_file import PartialFile
+from lpt.cli.predictions.shared.worker_pool import WorkerPool
 
+from ...tiny import Killed
 from ..running import refused
 
 
@@ -139,3 +144,78 @@ def test_a_killed_command_continues_and_gives_the_same_file(home, tmp_path):
     assert f"{COUNT:,} images; 1 could not be read" in err
     assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert len(rows(tmp_path / "whole.csv")) == COUNT
+
+
+def close(found: Path, wanted: Path) -> bool:
+    """Whether two files hold the same rows, probabilities to rounding."""
+    pairs = list(zip(rows(found), rows(wanted), strict=True))
+    return all(
+        one[column] == other[column]
+        if not column.startswith("probability")
+        else abs(float(one[column] or 0) - float(other[column] or 0)) < 1e-5
+        for one, other in pairs
+        for column in other
+    )
+
+
+class Killing(WorkerPool):
+    """Kills one process after the first piece."""
+
+    def pieces(self, chunks):
+        for number, piece in enumerate(super().pieces(chunks)):
+            if number == 0:
+                os.kill(self.pids[1], signal.SIGKILL)
+            yield piece
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_rows_of_one_also_if_one_is_killed(
+    lpt, home, tmp_path, monkeypatch
+):
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    given = ("predict", "run", "photos", str(tmp_path / "bad.png"), "none.png", "--threads", "1")
+    sorted_, wanted = tmp_path / "by class", tmp_path / "one.csv"
+    more = ("--sort-into", str(sorted_), "--out", str(tmp_path / "two.csv"))
+    assert lpt(*given, "--out", str(wanted))[0] == 0
+    monkeypatch.setattr(module, "SHARE", 4)
+    monkeypatch.setattr(module, "WorkerPool", Killing)
+    code, out, err = lpt(*given, *more, "--processes", "2")
+    assert (code, out) == (0, "")
+    assert "process 1 of 0 to 1 was killed (SIGKILL); 1 of them left" in err
+    assert err.splitlines()[-1].startswith(f"{tmp_path / 'two.csv'}: 53 images; 2 could not be")
+    assert close(tmp_path / "two.csv", wanted)
+    assert sum(len(list(folder.iterdir())) for folder in sorted_.iterdir()) == 51
+
+
+@pytest.mark.slow
+def test_a_file_is_continued_in_another_number_of_processes(lpt, tmp_path, monkeypatch):
+    out = tmp_path / "p.csv"
+    given = ("predict", "run", "photos", "--threads", "1")
+    assert lpt(*given, "--out", str(tmp_path / "whole.csv"))[0] == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(predict_to_file, "CHUNK", 20)
+        add, calls = PartialFile.add, iter(range(9))
+
+        def dying(self, *arguments):
+            if next(calls) == 3:
+                raise Killed
+            add(self, *arguments)
+
+        patch.setattr(PartialFile, "add", dying)
+        with pytest.raises(Killed):
+            lpt(*given, "--out", str(out))
+    code, _, err = lpt(*given, "--out", str(out), "--processes", "2")
+    assert code == 0
+    assert "40 images are there already" in err
+    assert close(out, tmp_path / "whole.csv")
+
+
+def test_several_processes_need_a_file_and_no_estimate(lpt, tmp_path):
+    out = str(tmp_path / "p.csv")
+    refused(lpt("predict", "run", "photos", "--processes", "2"), "--processes: needs --out")
+    estimate = ("--prior", "estimate", "--out", out)
+    refused(lpt("predict", "run", "photos", *estimate, "--processes", "2"), "--prior estimate")
+    result = lpt("predict", "nowhere", "photos", "--out", out, "--processes", "2")
+    refused(result, "nowhere")
+    assert result[2].count("nowhere") == 1
+    assert list(tmp_path.glob("p.csv*")) == []

@@ -39,6 +39,9 @@ def test_a_model_has_the_configured_sizes():
     assert model.shared.prompts.shape == (3, 3, 16)
     assert model.pool.prompts.shape == (5, 2, 3, 16)
     assert model.classifier.dropout == 0.25
+    assert not model.recompute
+    again = config.changed({"activation_checkpointing": True})
+    assert build_model(again, vit(), num_classes=3).recompute
 
 
 def test_stages_have_the_configured_branches_and_settings():

@@ -99,3 +99,22 @@ def test_a_process_that_is_killed_ends_all_and_the_run_resumes(
     assert metrics_of(broken) == metrics_of(whole)
     tensors, others = tensors_of(broken), tensors_of(whole)
     assert [name for name in tensors if not torch.equal(tensors[name], others[name])] == []
+
+
+@pytest.mark.slow
+def test_accelerate_starts_processes_that_train_together(photos: Path, vit: Path, tmp_path: Path):
+    whole = command(photos, vit, tmp_path / "run", "--set=phase2.epochs=0")
+    arguments = whole[whole.index("lpt") :]
+    place = arguments.index("--processes")
+    del arguments[place : place + 2]
+    launch = (
+        *(sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu"),
+        *("--num_processes", "2", "--num_machines", "1", "--main_process_port", "0"),
+        *("--mixed_precision", "no", "--dynamo_backend", "no", "-m"),
+    )
+    done = subprocess.run(
+        [*launch, *arguments], capture_output=True, text=True, env=environment(), timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "processes 2, 2 of them on this machine" in done.stderr
+    assert done.stdout.count("task file") == 1

@@ -84,3 +84,15 @@ def test_a_share_is_whole_batches():
     for group.rank in range(3):
         shares.append(share_of_images(group, 130))
     assert shares == [range(0, 64), range(64, 128), range(128, 130)]
+
+
+def test_5000_test_images_are_counted_once_by_any_number_of_processes(context):
+    split = context.train_split.take(np.arange(5000) % len(context.train_split))
+    scores = []
+    for size in (1, 2, 4):
+        main, *_ = in_threads(
+            size, lambda group: shared_predictions(of(context, group), model, split)
+        )
+        assert len(main.labels) == 5000
+        scores.append((context.score(main).summary(), main.logits.tobytes()))
+    assert scores[0] == scores[1] == scores[2]

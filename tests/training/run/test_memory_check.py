@@ -80,3 +80,10 @@ def test_cached_views_are_counted_as_the_tokens_that_a_step_loads(photos, backbo
     for views in (0, 8):
         check_run_memory(context(photos, backbone, phase2__cached_views=views, augment__mixup=0))
         assert seen == {"phase1.batch_size": False, "phase2.batch_size": views > 0}
+
+
+def test_blocks_that_keep_only_their_input_need_less(backbone):
+    step = {"images": 64, "at_once": 64, "prompts": 0, "classes": 4}
+    usual, again = step_bytes(backbone, **step), step_bytes(backbone, **step, recompute=True)
+    inputs = 64 * (1 + 4) * 16 * 4  # of one block, of the tiny ViT
+    assert usual - again == (backbone.depth - 2) * 5 * inputs

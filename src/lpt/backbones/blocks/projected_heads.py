@@ -48,7 +48,10 @@ def plain_keys(attention: Any) -> bool:
 
 
 def projection(attention: Any, part: str) -> Projection | None:
-    """Return the map from tokens to keys ("k") or values ("v"); None with grouped heads."""
+    """Return the map from tokens to queries ("q"), keys ("k") or values ("v").
+
+    Returns: None with grouped heads.
+    """
     if _grouped(attention):
         return None
     number = "qkv".index(part)

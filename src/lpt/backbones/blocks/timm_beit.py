@@ -59,7 +59,7 @@ class TimmBeitBlock:
         attention = self.block.attn
         normed = self.block.norm1(tokens)
         query, (key, value) = queries(attention, normed), keys_values(attention, normed)
-        mixed = attend(query, key, value, prompts, attention.scale, self._bias())
+        mixed = attend(query, key, value, prompts, attention.scale, self.position_bias())
         return self._rest(tokens, mixed, adapter)
 
     def run_class_token(
@@ -70,7 +70,7 @@ class TimmBeitBlock:
     ) -> Float[Tensor, "B 1 D"]:
         """Run the block for the class token only: one query and one row of the MLP."""
         attention = self.block.attn
-        normed, bias = self.block.norm1(tokens), self._bias()
+        normed, bias = self.block.norm1(tokens), self.position_bias()
         to_key, to_value = projection(attention, "k"), projection(attention, "v")
         assert to_key is not None
         assert to_value is not None
@@ -85,7 +85,8 @@ class TimmBeitBlock:
         )
         return self._rest(tokens[:, :1], mixed, adapter)
 
-    def _bias(self) -> Float[Tensor, "1 heads tokens tokens"] | None:
+    def position_bias(self) -> Float[Tensor, "1 heads tokens tokens"] | None:
+        """Return the bias of each pair of image tokens; None for a block without."""
         attention, shared = self.block.attn, self.shared_bias
         own = attention.relative_position_bias_table is not None
         bias: Tensor | None = attention._get_rel_pos_bias() if own else None

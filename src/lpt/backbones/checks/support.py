@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import torch
+from timm.layers import PatchEmbed, RmsNorm
+from torch import nn
 
+from lpt.backbones.blocks.projected_heads import projection
 from lpt.backbones.blocks.timm_beit import TimmBeitBlock
 from lpt.backbones.blocks.timm_vit import TimmViTBlock
-from lpt.backbones.checks.plain_only import is_plain
 from lpt.backbones.towers.feature import Feature
 from lpt.backbones.towers.input_sizes import input_sizes
 from lpt.backbones.vit import FrozenViT
@@ -39,15 +41,23 @@ def support_of(backbone: FrozenViT) -> Support:
     return Support(
         last_block=_last_block(backbone) if class_token else "whole",
         sizes=input_sizes(backbone.model),
-        exports=("onnx", "torch") if is_plain(backbone) else ("torch",),
+        exports=("onnx", "torch") if _in_onnx(backbone) else ("torch",),
     )
+
+
+def _in_onnx(backbone: FrozenViT) -> bool:
+    """Whether `lpt.export.method_graph` can write the backbone."""
+    other_norms = any(isinstance(m, RmsNorm | nn.RMSNorm) for m in backbone.model.modules())
+    blocks = (block.attn for block in backbone.model.blocks)
+    grouped = any(projection(attention, "k") is None for attention in blocks)
+    return type(backbone.model.patch_embed) is PatchEmbed and not (other_norms or grouped)
 
 
 def _last_block(backbone: FrozenViT) -> str:
     block = backbone.prompted[-1]
     plain = isinstance(block, TimmBeitBlock)
     if isinstance(block, TimmViTBlock):
-        plain = isinstance(block.block.attn.k_norm, torch.nn.Identity)
+        plain = isinstance(block.block.attn.k_norm, nn.Identity)
     if plain:
         return "class token only"
     return "class token only, keys of all tokens"

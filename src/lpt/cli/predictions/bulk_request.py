@@ -4,10 +4,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lpt.errors import ConfigError, ParameterError
 
-__all__ = ["FORMATS", "BulkRequest"]
+if TYPE_CHECKING:
+    from lpt.cli.predictions.prior_request import PriorRequest
+
+__all__ = ["FORMATS", "BulkRequest", "check_shared"]
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 """Suffixes of the files that can be written."""
@@ -72,3 +76,17 @@ class BulkRequest:
                     f"`sort_into` {self.sort_into}: is inside {path}, whose images are predicted. "
                     "Choose a folder elsewhere."
                 )
+
+
+def check_shared(bulk: BulkRequest | None, prior: "PriorRequest | None") -> None:
+    """Check that several processes can predict together.
+
+    Raises: ParameterError without a file, or for frequencies that are estimated from all images.
+    """
+    if bulk is None:
+        raise ParameterError("`processes`: needs `out`, a file such as predictions.csv.")
+    if prior is not None and prior.is_estimated:
+        raise ParameterError(
+            "`processes`: each process sees a share of the images, and `prior` estimate needs all "
+            "of them. Leave one of them out."
+        )

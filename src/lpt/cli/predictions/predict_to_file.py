@@ -1,31 +1,25 @@
 """Predictions of any number of images in a file: in flat memory, resumable, bad images listed."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 from lpt.cli.predictions.decision_request import MakeRow, plain_row
 from lpt.cli.predictions.given_images import GivenImage
 from lpt.cli.predictions.partial_file import PartialFile
-from lpt.cli.predictions.prediction_rows import PredictionRow
-from lpt.cli.predictions.row_bytes import BulkRow, RowBytes
+from lpt.cli.predictions.row_bytes import RowBytes
+from lpt.cli.predictions.row_piece import Predict, RowPiece, piece_of
 from lpt.cli.predictions.sorted_folders import SortedFolders
-from lpt.errors import DataError
 from lpt.progress import human_time
 
-__all__ = ["CHUNK", "BulkSummary", "predict_to_file"]
+__all__ = ["CHUNK", "BulkSummary", "in_chunks", "predict_to_file", "write_pieces"]
 
 CHUNK = 512
 """Images after which the file is synced. Rows do not depend on where a process was killed."""
 
 _EVERY = 15.0  # seconds between two lines of progress
 _NAMED = 3  # bad images that the summary names
-
-Predict = Callable[[Sequence[Path]], Iterator[Any]]
-"""Paths -> for each a Prediction, a pair of prediction and feature, or a DataError."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +63,38 @@ def predict_to_file(
         say: receives a line of progress now and then.
     Raises: RunError as `PartialFile`, or if an image cannot be put into a folder.
     """
+    left = (image for image in images if not file.skip(str(image.path)))
+    pieces = (
+        piece_of(predict, some, make_row or plain_row(threshold), format_)
+        for some in in_chunks(left, CHUNK)
+    )
+    return write_pieces(pieces, file, format_, folders=folders, say=say)
+
+
+def write_pieces(
+    pieces: Iterable[RowPiece],
+    file: PartialFile,
+    format_: RowBytes,
+    *,
+    folders: SortedFolders | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> BulkSummary:
+    """Write pieces in their order, and finish the file.
+
+    Args:
+        pieces: are made one after the other, as they are written.
+        file, format_, folders, say: as for `predict_to_file`.
+    """
     continued, examples = file.images, list[str]()
     if file.is_empty:
         file.add(format_.head)
-    left = (image for image in images if not file.skip(str(image.path)))
     began = shown = time.monotonic()
-    while some := list(islice(left, CHUNK)):
-        rows = list(_rows(predict, some, make_row or plain_row(threshold)))
-        bad = [one.row.path for one in rows if one.row.prediction is None]
-        examples += bad[: _NAMED - len(examples)]
+    for piece in pieces:
+        examples += piece.bad[: _NAMED - len(examples)]
         if folders is not None:
-            for one in rows:
-                _sort(one.row, folders)
-        file.add(format_.encode(rows), [one.row.path for one in rows], len(bad))
+            for path, label in piece.labels:
+                folders.put(path, label)
+        file.add(piece.content, piece.paths, len(piece.bad))
         if time.monotonic() - shown >= _EVERY:
             shown = time.monotonic()
             speed = (file.images - continued) / (shown - began)
@@ -90,17 +103,8 @@ def predict_to_file(
     return BulkSummary(file.images, file.bad, continued, tuple(examples))
 
 
-def _rows(predict: Predict, images: list[GivenImage], make_row: MakeRow) -> Iterator[BulkRow]:
-    found = predict([image.path for image in images if image.error is None])
-    for image in images:
-        result, path = image.error or next(found), str(image.path)
-        if isinstance(result, DataError):
-            yield BulkRow(PredictionRow.unreadable(path, result))
-            continue
-        prediction, feature = result if isinstance(result, tuple) else (result, None)
-        yield BulkRow(make_row(path, prediction), feature)
-
-
-def _sort(row: PredictionRow, folders: SortedFolders) -> None:
-    if row.prediction is not None:
-        folders.put(row.path, None if row.unsure else row.prediction.labels[0])
+def in_chunks(images: Iterable[GivenImage], size: int) -> Iterator[list[GivenImage]]:
+    """Yield consecutive images together, `size` at a time, as they come."""
+    coming = iter(images)
+    while some := list(islice(coming, size)):
+        yield some

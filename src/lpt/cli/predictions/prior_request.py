@@ -30,6 +30,11 @@ class PriorRequest:
     given: str
     paths: tuple[Path, ...]
 
+    @property
+    def is_estimated(self) -> bool:
+        """Whether the frequencies are estimated from the images."""
+        return self.given == _ESTIMATE
+
     @classmethod
     def of_options(
         cls, prior: str | None, accuracy: float | None, paths: Sequence[Path]

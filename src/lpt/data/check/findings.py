@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from lpt.data.check.fingerprint import THRESHOLD, similar_pairs
+from lpt.data.check.fingerprint import THRESHOLD
+from lpt.data.check.near_pairs import near_pairs
 from lpt.data.check.scan import Scan
 from lpt.data.images.decode import FORMATS, SUFFIXES
 from lpt.data.manifest import Manifest
@@ -177,7 +178,7 @@ class _Flaws:
             return
         facts = self.scan.facts[self.sound]
         _, first = np.unique(facts["digest"], axis=0, return_index=True)
-        pairs, cosines = similar_pairs(facts["print"][first], self.limits.similarity)
+        pairs, cosines = near_pairs(facts["print"][first], self.limits.similarity)
         if len(pairs) == 0:
             return
         graph = coo_array((cosines, (pairs[:, 0], pairs[:, 1])), shape=(len(first), len(first)))

@@ -25,7 +25,7 @@ _PLAIN = ("classifier.init_images_per_class",)
 _UNLABELLED = ("data.unlabelled", "pseudo_labels")
 """Of phase 2, after phase 1 has labelled the photos."""
 
-_TRAINED = ("adapters", "augment", "classifier", "compile")
+_TRAINED = ("adapters", "augment", "classifier", "compile", "text")
 
 
 def settings_read(method: str, config: RunConfig) -> frozenset[str]:

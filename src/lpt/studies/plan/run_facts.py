@@ -83,6 +83,10 @@ RUN_FACTS: Mapping[str, Fact] = {
     "classifier.init_images_per_class": Fact("images per class of class means", 100),
     "classifier.mean_weight": Fact("weight of class means", 0.0),
     "classifier.dropout": Fact("dropout", 0.0),
+    "text.source": Fact("text tower", None),
+    "text.templates": Fact("templates of prompts", None),
+    "text.class_names": Fact("list of class names", None),
+    "text.kappa": Fact("images that weigh as much as text", 10.0),
     **_phase(
         "phase1",
         "phase 1",
@@ -133,6 +137,7 @@ RUN_SETTINGS_WITHOUT_EFFECT: Mapping[str, str] = {
     "recipe": "a name",
     "selection": "every run of a study keeps the last epoch",
     "micro_batch": "computes the same step in parts",
+    "activation_checkpointing": "computes the same gradients with less memory",
     "checkpoint_seconds": "a resumed run has the same weights",
     "data.max_pixels": "a larger image stops a run",
     "data.max_val_images": "runs of a study have no validation images",

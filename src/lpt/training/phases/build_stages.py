@@ -40,6 +40,7 @@ def build_model(
         adapter_width=adapters.width,
         adapter_scale=adapters.scale,
     )
+    model.recompute = config.activation_checkpointing
     if model.adapters is not None:
         model.adapters.scale.requires_grad_(adapters.train_scale)
     return model

@@ -2,6 +2,7 @@
 
 from lpt.model.two_pass import LongTailedPromptModel
 from lpt.training.phases.class_means import means_of
+from lpt.training.phases.text_start import text_of_classes
 from lpt.training.processes.shared_evaluation import shared_features
 from lpt.training.run.training_context import TrainingContext
 
@@ -11,13 +12,19 @@ __all__ = ["start_classifier", "start_pool"]
 def start_classifier(model: LongTailedPromptModel, context: TrainingContext) -> None:
     """Initialise the classifier with class means of untrained features, if so configured.
 
-    Reads `classifier.init` and `classifier.init_images_per_class`.
+    Or with the text features of class names, mixed with these means. Reads `classifier.init`,
+    `classifier.init_images_per_class` and `text`.
     """
-    if context.config.classifier.init == "class-means":
-        means = means_of(
-            context, lambda images: model.phase1(images).feature, "classifier initialisation"
-        )
-        model.classifier.start_at(means)
+    settings = context.config.classifier
+    if settings.init == "uniform":
+        return
+    means = means_of(
+        context, lambda images: model.phase1(images).feature, "classifier initialisation"
+    )
+    if settings.init == "text":
+        counts = context.train_counts.clamp(max=settings.init_images_per_class)
+        means = text_of_classes(context).start(means, counts, context.config.text.kappa)
+    model.classifier.start_at(means)
 
 
 def start_pool(model: LongTailedPromptModel, context: TrainingContext) -> None:

@@ -25,5 +25,5 @@ PHASE1 = Phase(
     build_stage=_build,
     start=start_classifier,
     is_trained=lambda _: True,  # with 0 epochs, the initialised model is evaluated
-    start_passes=lambda config: int(config.classifier.init == "class-means"),
+    start_passes=lambda config: int(config.classifier.init != "uniform"),
 )

@@ -43,6 +43,7 @@ def step_bytes(
     classes: int,
     number_bytes: int = _FLOAT,
     cached: bool = False,
+    recompute: bool = False,
 ) -> int:
     """Bytes that a training step needs at once, at least.
 
@@ -54,12 +55,16 @@ def step_bytes(
         classes: C.
         number_bytes: bytes per number in the blocks: 2 in bf16.
         cached: whether tokens are loaded instead of images (`phase2.cached_views`).
+        recompute: whether blocks keep only their input (`activation_checkpointing`).
     """
     size, patches = backbone.spec.image_size, backbone.spec.num_patches
     loaded = (1 + patches) * backbone.width if cached else 3 * size * size
     loaded *= images * _FLOAT
-    tokens = at_once * (1 + patches) * _KEPT + at_once * prompts
-    kept = tokens * backbone.width * (backbone.depth - 1) * number_bytes
+    blocks = backbone.depth - 1
+    inputs = at_once * (1 + patches)
+    tokens = inputs * _KEPT + at_once * prompts
+    kept_tokens = tokens + inputs * (blocks - 1) if recompute else tokens * blocks
+    kept = kept_tokens * backbone.width * number_bytes
     logits = (images + 2 * at_once) * classes * _FLOAT
     return loaded + kept + logits
 
@@ -95,6 +100,7 @@ def check_step_memory(
         classes=context.data.num_classes,
         number_bytes=2 if context.arithmetic["precision"] == "bf16" else _FLOAT,
         cached=cached,
+        recompute=context.config.activation_checkpointing,
     )
     remedy = "Lower it" if at_once < images else "Lower it, set micro_batch"
     _check(needed, device, f"{setting}={batch}", f"{remedy} or use a smaller backbone.")

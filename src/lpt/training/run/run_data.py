@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lpt.backbones import FrozenViT, load_backbone
+from lpt.backbones.text.prompt_templates import TEMPLATES
 from lpt.config import DataConfig, RunConfig
 from lpt.data.check.check_result import check_data
 from lpt.data.check.corrections import with_corrections
@@ -46,6 +47,10 @@ def anchored_config(config: RunConfig) -> RunConfig:
         path = getattr(config.data, name)
         if path is not None and path not in POLICIES and path_exists(path):
             settings[f"data.{name}"] = str(Path(path).expanduser().absolute())
+    for name in ("source", "templates", "class_names"):
+        path = getattr(config.text, name)
+        if path is not None and path not in TEMPLATES and path_exists(path):
+            settings[f"text.{name}"] = str(Path(path).expanduser().absolute())
     return config.changed(settings)
 
 

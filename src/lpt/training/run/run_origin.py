@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lpt.backbones.named_by_file import reason_to_ask
+from lpt.backbones.text.prompt_templates import TEMPLATES as BUILT_IN
 from lpt.config import RunConfig
 from lpt.data.check.policy import POLICIES
 from lpt.data.sources.data_string import parse_spec
@@ -20,6 +21,7 @@ from lpt.files.made_here import is_marked
 __all__ = ["BACKBONE", "check_names", "named_places"]
 
 BACKBONE, DATA, UNLABELLED = "backbone", "data", "unlabelled images"
+TEXT, TEMPLATES, NAMES = "text tower", "templates", "list of class names"
 BAD_IMAGES, CORRECTIONS = "bad images", "corrections"
 
 
@@ -29,6 +31,9 @@ def named_places(config: RunConfig) -> dict[str, str]:
     bad = config.data.bad_images
     lists = {BAD_IMAGES: None if bad in POLICIES else bad, CORRECTIONS: config.data.corrections}
     lists[UNLABELLED] = config.data.unlabelled
+    text = config.text
+    lists |= {TEXT: text.source, NAMES: text.class_names}
+    lists[TEMPLATES] = None if text.templates in BUILT_IN else text.templates
     return {**names, **{use: path for use, path in lists.items() if path is not None}}
 
 
@@ -73,4 +78,7 @@ _REASONS: Mapping[str, Callable[[str], str]] = {
     BAD_IMAGES: lambda _: "is a path",
     CORRECTIONS: lambda _: "is a path",
     UNLABELLED: lambda _: "is a path",
+    TEXT: lambda _: "is a path or is fetched",
+    TEMPLATES: lambda _: "is a path",
+    NAMES: lambda _: "is a path",
 }

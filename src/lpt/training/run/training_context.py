@@ -24,6 +24,7 @@ from lpt.evaluation import Metrics, evaluate
 from lpt.evaluation.inference import predict
 from lpt.losses import check_loss
 from lpt.machine.group.process_group import ALONE, ProcessGroup
+from lpt.model.class_text import ClassText
 from lpt.progress import Reporter
 from lpt.records import Output, Predictions
 from lpt.task.class_limits import check_class_names
@@ -63,6 +64,7 @@ class TrainingContext:
         backbone: the frozen backbone, on the device.
         workers: number of loading processes.
         history: changes of the task that the run starts from; they become part of its own task.
+        class_text: text features of the classes, once `lpt.training.phases.text_start` needs them.
     Raises: DataError if the data cannot be opened or has a single class; ConfigError for settings
         that do not fit; BackboneError if the backbone cannot be loaded.
     """
@@ -102,6 +104,7 @@ class TrainingContext:
         self.backbone = backbone.to(self.accelerator.device)
         self.workers = default_workers(self.accelerator, config.data.workers)
         self.history: tuple[TaskEdit, ...] = ()
+        self.class_text: ClassText | None = None
 
     @property
     def config(self) -> RunConfig:

@@ -1,0 +1,1 @@
+"""Text towers of CLIP and SigLIP: features of class names in the joint space with images."""

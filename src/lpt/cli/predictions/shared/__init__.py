@@ -1,0 +1,1 @@
+"""Predictions in several processes: one hands out images and writes, the others predict."""

@@ -1,0 +1,1 @@
+"""Parts of a ViT as nodes of an ONNX graph."""
