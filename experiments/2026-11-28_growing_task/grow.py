@@ -3,9 +3,9 @@
     python grow.py tiny|fashion SHARED WORK --seed 0
 
 SHARED holds tiny-imagenet-b and fashion-products. "tiny" is half of the classes of lt100-small
-(every second by frequency). "fashion" is every second class with 4 test images and 10 training
-images or more, at most 60 training images of each. Five classes with 20 images or more are held out
-("new"). Runs are kept in WORK.
+(every second by frequency). "fashion" is every fourth class with 4 test images and 10 training
+images or more, cut to a tail of 40 to 8 training images. Five classes with 20 images or more are
+held out ("new"). Runs are kept in WORK and resumed there.
 """
 
 import argparse
@@ -29,7 +29,9 @@ from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer
 
 SHOTS = (1, 5, 20)
-MOST = 60
+MOST, FEWEST = 40, 8
+"""Training images of the largest and the smallest class of fashion-products."""
+
 DRAWS = 5
 """Draws of the photos of a new class."""
 
@@ -49,31 +51,48 @@ def chosen_data(name: str, shared: str, seed: int) -> Manifest:
     """Open the classes of an experiment."""
     if name == "tiny":
         whole = open_data(f"{shared}/tiny-imagenet-b:list=lists/lt100-small.csv", seed=seed)
-        known = np.arange(whole.num_classes)
+        known, step = np.arange(whole.num_classes), 2
     else:
         whole = open_data(f"{shared}/fashion-products", seed=seed)
-        for split in ("train", "val"):
-            part = whole.split(split)
-            few = part.take(sample_per_class(part.labels, MOST if split == "train" else 6, seed))
-            whole = replace(whole, splits={**whole.splits, split: few})
-        enough = (whole.counts("test") >= 4) & (whole.counts("train") >= 10)
-        known = np.flatnonzero(enough)
-    order = known[np.argsort(-whole.counts("train")[known], kind="stable")][::2]
-    return only(whole, [whole.class_names[i] for i in sorted(order)])
+        known = np.flatnonzero((whole.counts("test") >= 4) & (whole.counts("train") >= 10))
+        step = 4
+    order = known[np.argsort(-whole.counts("train")[known], kind="stable")][::step]
+    data = only(whole, [whole.class_names[i] for i in sorted(order)])
+    return data if name == "tiny" else long_tailed(data, seed)
+
+
+def long_tailed(data: Manifest, seed: int) -> Manifest:
+    """Cut training images to a tail, and validation images to a sixth of them."""
+    counts, noise = data.counts("train"), np.random.default_rng(seed)
+    order, splits = np.argsort(-counts, kind="stable"), dict(data.splits)
+    for rank, c in enumerate(order):
+        most = round(MOST * (FEWEST / MOST) ** (rank / (len(order) - 1)))
+        for name, number in (("train", most), ("val", max(1, most // 6))):
+            labels = splits[name].labels
+            own = noise.permutation(np.flatnonzero(labels == c))
+            left = np.setdiff1d(np.arange(len(labels)), own[number:])
+            splits[name] = splits[name].take(left)
+    return replace(data, splits=splits)
 
 
 def train(data: Manifest, folder: Path, seed: int, epochs: tuple[int, int], start=None) -> Task:
-    """Train in a folder, or load what was trained there."""
+    """Train in a folder, or resume or load what was trained there."""
     if (folder / "task.safetensors").is_file():
         return load(folder, device="cpu")
     settings = {"phase1.epochs": epochs[0], "phase2.epochs": epochs[1], "seed": seed}
     config = load_config("default").changed({**settings, "data.source": data.name})
-    context = TrainingContext(config, SilentReporter(), device="cpu", data=data)
     run = RunFolder(folder)
+    begun = run.config_file.is_file()
+    if begun:
+        config = run.open()
+    context = TrainingContext(config, SilentReporter(), device="cpu", data=data)
     trainer = Trainer(context, run)
     if start is not None:
         trainer.phases = TaskStart.read(start).prepare(context, trainer.model, trainer.phases)
-    run.create(trainer.config, trainer.identity())
+    if begun:
+        run.check_identity(trainer.identity())
+    else:
+        run.create(trainer.config, trainer.identity())
     try:
         return trainer.run()[0]
     finally:
@@ -185,7 +204,7 @@ def main() -> None:
     parser.add_argument("shared")
     parser.add_argument("work", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--added-only", action="store_true", help="Leave out --init-from.")
+    parser.add_argument("--runs", type=int, default=3, help="Further runs than the task itself.")
     parser.add_argument("--epochs", type=int, nargs=2, default=(4, 3))
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -201,15 +220,13 @@ def main() -> None:
     base = train(only(data, old), given.work / f"base-{mark}", seed, epochs)
     added = add(base, data, old, new, seed)
     write(given.work / f"added_{mark}.csv", added)
-    if given.added_only:
-        return
     runs = []
-    for label, lengths, start in (
+    plan = (
         ("from scratch", epochs, None),
         ("from the task", (1, 1), given.work / f"base-{mark}"),
         ("from scratch, short", (1, 1), None),
-        ("from the task, two epochs", (2, 1), given.work / f"base-{mark}"),
-    ):
+    )
+    for label, lengths, start in plan[: given.runs]:
         folder = given.work / f"{label.replace(' ', '-').replace(',', '')}-{mark}"
         task = train(data, folder, seed, lengths, start)
         if label == "from scratch":

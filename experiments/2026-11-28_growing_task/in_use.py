@@ -6,6 +6,7 @@ Takes the task that grow.py trained without the new classes (WORK/base-DATA-SEED
 """
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy.special import softmax
 from lpt.escape import csv_text
 from lpt.files.atomic_files import write_text
 from lpt.data.class_groups import ClassGroups
+from lpt.evaluation.chosen_prior import choose_prior
 from lpt.evaluation.priors import (
     adjust_to_prior,
     effective_prior,
@@ -32,20 +34,42 @@ IMBALANCES = {
     "backward 5": 1 / 5,
     "backward 50": 1 / 50,
 }
+SHARES = {"half of the classes": 0.5, "a fifth": 0.2, "a tenth": 0.1}
 DRAWS = 5
 
 
-def drawn(labels: np.ndarray, counts: np.ndarray, imbalance: float, seed: int) -> np.ndarray:
-    """Draw test images whose classes fall exponentially with their rank in training."""
+def drawn(
+    labels: np.ndarray, counts: np.ndarray, imbalance: float, seed: int, most: int | None = None
+) -> np.ndarray:
+    """Draw images, at most `most` of a class, whose classes fall exponentially with their rank."""
     order = np.argsort(-counts, kind="stable")
     weights = np.empty(len(counts))
     weights[order] = imbalance ** (-np.arange(len(order)) / (len(order) - 1))
     weights /= weights.max()
     noise, kept = np.random.default_rng(seed), []
     for c, weight in enumerate(weights):
-        own = noise.permutation(np.flatnonzero(labels == c))
+        own = noise.permutation(np.flatnonzero(labels == c))[:most]
         kept.append(own[: max(1, round(weight * len(own)))])
     return np.concatenate(kept)
+
+
+def sets_of(
+    labels: np.ndarray, counts: np.ndarray, draws: int = DRAWS, most: int | None = None
+) -> Iterator[tuple[str, int, np.ndarray]]:
+    """Draw sets of images: name of the distribution, draw, positions.
+
+    Tails along the rank in training; tails along a random rank; and some of the classes only.
+    """
+    for draw in range(draws):
+        for title, imbalance in IMBALANCES.items():
+            yield title, draw, drawn(labels, counts, imbalance, draw, most)
+        noise = np.random.default_rng((draw, 1))
+        other = noise.permutation(counts)
+        yield "other order 50", draw, drawn(labels, other, 50, draw, most)
+        for title, share in SHARES.items():
+            some = noise.permutation(len(counts))[: max(2, round(share * len(counts)))]
+            kept = [noise.permutation(np.flatnonzero(labels == c))[:most] for c in some]
+            yield title, draw, np.concatenate(kept)
 
 
 def main() -> None:
@@ -69,29 +93,29 @@ def main() -> None:
     )
     rows = []
     source = effective_prior(counts, task.spec.prior_power)
-    for title, imbalance in IMBALANCES.items():
-        for draw in range(DRAWS):
-            kept = drawn(labels, counts, imbalance, draw)
-            mine, true = at["test"][kept], labels[kept]
-            actual = np.bincount(true, minlength=len(counts)) / len(true)
-            priors = {
-                "as trained": source,
-                "uniform": np.full(len(counts), 1 / len(counts)),
-                "training": counts / counts.sum(),
-                "estimate (EM)": estimate_prior(mine, source).prior,
-                "BBSE": estimate_prior_by_confusion(mine, at["val"], found["val"].labels).prior,
-                "true": actual,
-            }
-            row = {
-                "seed": given.seed,
-                "test distribution": title,
-                "draw": draw,
-                "images": len(kept),
-            }
-            for name, prior in priors.items():
-                right = adjust_to_prior(mine, source, prior).argmax(axis=1) == true
-                row[name] = round(100 * float(right.mean()), 2)
-            rows.append(row)
+    for title, draw, kept in sets_of(labels, counts):
+        mine, true = at["test"][kept], labels[kept]
+        chosen = choose_prior(mine, source, counts)
+        priors = {
+            "as trained": source,
+            "training": counts / counts.sum(),
+            "estimate": chosen.prior,
+            "EM": estimate_prior(mine, source).prior,
+            "BBSE": estimate_prior_by_confusion(mine, at["val"], found["val"].labels).prior,
+            "true": np.bincount(true, minlength=len(counts)) / len(true),
+        }
+        row = {
+            "seed": given.seed,
+            "test distribution": title,
+            "draw": draw,
+            "images": len(kept),
+            "estimate follows": chosen.follows,
+            "exponent": chosen.exponent and round(chosen.exponent, 2),
+        }
+        for name, prior in priors.items():
+            right = adjust_to_prior(mine, source, prior).argmax(axis=1) == true
+            row[name] = round(100 * float(right.mean()), 2)
+        rows.append(row)
     write_text(given.work / f"priors_{mark}.csv", csv_text(rows))
 
 

@@ -100,6 +100,18 @@ def test_odd_requests_are_refused(server):
     assert json.loads(body) == {"error": "This request cannot be answered."}
 
 
+@pytest.mark.parametrize(("fault", "shown"), [(BrokenPipeError, False), (ArithmeticError, True)])
+def test_a_browser_that_leaves_early_is_no_error(server, monkeypatch, capsys, fault, shown):
+    def fail(*arguments):
+        raise fault
+
+    monkeypatch.setattr(RunReview, "picture", fail)
+    image = json.loads(ask(server, "items")[2])["items"][0]["image"]
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(server, "images/" + image)
+    assert (fault.__name__ in capsys.readouterr().err) is shown
+
+
 def test_a_port_in_use_is_named(server, run):
     with pytest.raises(ConfigError, match=r"port \d+: cannot be used \(.*\)\. Choose another"):
         ReviewServer(RunReview.open(run, labels=0), urlsplit(server.url).port)
@@ -148,6 +160,8 @@ def test_a_review_by_keys_alone_fills_the_list(browser, server, run):
     assert browser.value("document.getElementById('question').textContent") == (
         "Labelled ant. Is it bee?"
     )
+    about = browser.value("document.getElementById('about').textContent")
+    assert about == "The label of this training image is wrong with a probability of 99.0 %."
     press(browser, "s")
     status_is(browser, "Image 2 of 3, 1 decided.")
     press(browser, "o")

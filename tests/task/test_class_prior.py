@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from lpt.errors import DataError, LptError, ParameterError
+from lpt.evaluation.chosen_prior import ChosenPrior
 from lpt.evaluation.priors import adjust_to_prior, effective_prior
 from lpt.records import Predictions
-from lpt.task.class_prior import adjust_predictions, estimate_task_prior, task_prior
+from lpt.task.class_prior import PriorRule, adjust_predictions, estimate_task_prior, task_prior
 from lpt.task_spec import TaskSpec
 
 from ..test_task_file import spec_for
@@ -105,12 +106,26 @@ def test_a_class_of_frequency_zero_is_never_predicted(spec):
 
 
 def test_the_estimate_does_not_read_labels(spec):
-    cosines = np.eye(3, dtype=np.float32)[[0, 1, 1, 2] * 20]
+    cosines = np.eye(3, dtype=np.float32)[[1] * 80]
     one = Predictions(cosines, np.zeros(80, dtype=np.int64))
     other = Predictions(cosines, np.full(80, 2))
     found = estimate_task_prior(spec, one)
     assert found.prior.tolist() == estimate_task_prior(spec, other).prior.tolist()
-    assert found.prior.tolist() == pytest.approx([0.25, 0.5, 0.25], abs=0.01)
+    assert found.follows == "images"
+    assert found.prior.tolist() == pytest.approx([0, 1, 0], abs=0.01)
+
+
+def test_the_line_says_how_freely_frequencies_were_estimated(spec):
+    rule, prior = PriorRule(spec, "estimate"), np.array([0.8, 0.2, 0.0])
+    assert rule.describe(ChosenPrior(prior, 9, "images")) == (
+        "estimated frequencies: ant 80.0 %, bee 20.0 %, 007 0.0 %"
+    )
+    assert "those of training ** -0.50, so ant 80.0 %" in rule.describe(
+        ChosenPrior(prior, 9, "training", -0.5)
+    )
+    assert rule.describe(ChosenPrior(prior, 9, "task")) == (
+        "the task's own frequencies are kept: 9 images show no others clearly"
+    )
 
 
 def test_files_of_the_first_format_have_no_power(spec):

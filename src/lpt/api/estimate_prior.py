@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.errors import DataError
-from lpt.evaluation.priors import PriorEstimate
+from lpt.evaluation.chosen_prior import ChosenPrior
 from lpt.records import Predictions
 from lpt.task.class_prior import estimate_task_prior
 from lpt.task.inference.image_inputs import ImageLike, as_split, iterate_inputs
@@ -63,7 +63,7 @@ def estimate_image_prior(
     chunk: int = 512,
     workers: int = 0,
     on_images: Callable[[int], None] = lambda _: None,
-) -> PriorEstimate:
+) -> ChosenPrior:
     """Estimate the class frequencies of images without labels.
 
     Images that cannot be read are left out. Any number of images takes little memory: of more than
@@ -76,12 +76,14 @@ def estimate_image_prior(
         workers: processes that load images.
         on_images: called with the number of images of each finished chunk.
     Raises: DataError if no image can be read.
-    Source: `lpt.evaluation.priors.estimate_prior`.
+    Source: `lpt.evaluation.chosen_prior.choose_prior`.
 
     >>> task = lpt.load("runs/digits", device="cpu")
     >>> estimate = estimate_image_prior(task, ["7.png"] * 50)
-    >>> str(task.class_names[estimate.prior.argmax()]), estimate.few
-    ('7', True)
+    >>> str(task.class_names[estimate.prior.argmax()]), estimate.follows
+    ('7', 'images')
+    >>> estimate_image_prior(task, ["7.png"]).follows
+    'task'
     """
     sample = EvenSample(max(2, MOST_NUMBERS // len(task.class_names)))
     remaining = iterate_inputs(iter(images))

@@ -8,11 +8,12 @@ a web page could point a name of its own at this machine. Only the standard libr
 import json
 import re
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -107,6 +108,11 @@ class _Server(ThreadingHTTPServer):
     prefix: str
     hosts: frozenset[str]
     finish: Callable[[], None]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print an error, unless the browser only left before its answer was complete."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from lpt.errors import DataError, ParameterError
 from lpt.escape import shortened
-from lpt.evaluation.priors import PriorEstimate, effective_prior, estimate_prior
+from lpt.evaluation.chosen_prior import ChosenPrior, choose_prior
+from lpt.evaluation.priors import effective_prior
 from lpt.files.json_files import json_value
 from lpt.files.regular_files import read_regular
 from lpt.progress import percent, plural
@@ -113,12 +114,12 @@ def prior_shift(spec: TaskSpec, target: Floats) -> npt.NDArray[np.float32]:
     return shift
 
 
-def estimate_task_prior(spec: TaskSpec, found: Predictions) -> PriorEstimate:
+def estimate_task_prior(spec: TaskSpec, found: Predictions) -> ChosenPrior:
     """Estimate the class frequencies of the images of predictions; their labels are not read."""
     from scipy.special import softmax
 
     probabilities = softmax(found.logits.astype(np.float64) / spec.temperature, axis=1)
-    return estimate_prior(probabilities, source_prior(spec))
+    return choose_prior(probabilities, source_prior(spec), spec.class_counts)
 
 
 class PriorRule:
@@ -134,7 +135,7 @@ class PriorRule:
         self._estimates = isinstance(given, str) and given == ESTIMATE
         self._target = None if given is None or self._estimates else task_prior(spec, given)
 
-    def apply(self, found: Predictions) -> tuple[Predictions, PriorEstimate | None]:
+    def apply(self, found: Predictions) -> tuple[Predictions, ChosenPrior | None]:
         """Return the predictions under these frequencies, and the estimate if there was one."""
         if self._estimates:
             estimate = estimate_task_prior(self.spec, found)
@@ -143,20 +144,19 @@ class PriorRule:
             return adjust_predictions(self.spec, found, self._target), None
         return found, None
 
-    def describe(self, estimate: PriorEstimate) -> str:
-        """Return one line: the most frequent classes, and whether the images are too few."""
+    def describe(self, estimate: ChosenPrior) -> str:
+        """Return one line: the most frequent classes, and how freely they were estimated."""
+        if estimate.follows == "task":
+            images = plural(estimate.images, "image")
+            return f"the task's own frequencies are kept: {images} show no others clearly"
         best = np.argsort(-estimate.prior, kind="stable")[:SHOWN]
         names = ", ".join(
             f"{shortened(self.spec.class_names[i], 40)} {percent(float(estimate.prior[i]))} %"
             for i in best
         )
-        few = (
-            f"; {plural(estimate.images, 'image')} for {len(estimate.prior):,} classes are few, so "
-            "the frequencies are uncertain"
-            if estimate.few
-            else ""
-        )
-        return f"estimated frequencies: {names}{few}"
+        if estimate.follows == "images":
+            return f"estimated frequencies: {names}"
+        return f"estimated frequencies: those of training ** {estimate.exponent:.2f}, so {names}"
 
 
 def _of_mapping(

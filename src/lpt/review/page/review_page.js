@@ -22,6 +22,7 @@ function send(path, body) {
 }
 
 const className = (index) => review.classes[index];
+const SPLITS = { train: "training", val: "validation" };
 const percent = (value) => (100 * value).toFixed(1) + " %";
 
 function pictures(where, label) {
@@ -45,10 +46,11 @@ function show(index) {
   const item = review.items[place];
   const own = className(item.label);
   const other = className(item.suggested);
+  const kind = SPLITS[item.split] || item.split;
   $("question").textContent = "Labelled " + own + ". Is it " + other + "?";
   $("about").textContent = (item.kind === "confusion")
-    ? "A " + item.split + " image, predicted as " + other + " with " + percent(item.score) + "."
-    : "The label of this " + item.split + " image is wrong with a probability of " + percent(item.score) + ".";
+    ? "A " + kind + " image, predicted as " + other + " with " + percent(item.score) + "."
+    : "The label of this " + kind + " image is wrong with a probability of " + percent(item.score) + ".";
   $("picture").src = "images/" + item.image;
   $("picture").alt = "Image labelled " + own;
   $("name").textContent = item.name;
