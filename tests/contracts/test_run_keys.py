@@ -72,7 +72,8 @@ def sections(*names: str) -> set[str]:
 
 def expected_reads(method: str, phase_1_only: bool = False) -> set[str]:
     """What a method reads, stated once more from its definition in the paper."""
-    trained = SCORING | sections("adapters", "augment", "classifier") | {"compile"}
+    trained = SCORING | sections("adapters", "augment", "classifier", "text")
+    trained |= {"compile"}
     if method == "plain":
         return SCORING | {"classifier.init_images_per_class"}
     if method == "joint":  # phase 1's optimiser, except that keys have their own learning rate

@@ -86,6 +86,7 @@ KNOWN = {
     ("training/engine/checkpoint.py", "loads"): "from a process of the same run",
     ("machine/group/process_group.py", "loads"): "from a process of the same run",
     ("machine/group/pulse.py", "loads"): "from a process of the same run",
+    ("cli/predictions/shared/channel.py", "loads"): "from a process of the same command",
     ("api/early_names.py", "read_text"): "timm's sources",
     ("machine/processes.py", "read_bytes"): "the script that runs",
     ("machine/devices.py", "read_text"): "/proc",

@@ -108,8 +108,7 @@ class Trainer:
     def fit_budget(self, seconds: float | None, began: float | None = None) -> Pace:
         """Time a few steps, report the estimated duration, and cut the run to a budget.
 
-        With a budget, `run` also watches the clock, and cuts epochs if the machine has become
-        slower.
+        With a budget, `run` also watches the clock, and cuts epochs if the machine slows down.
 
         Args:
             seconds: the budget; None only drops cached views that would not pay.
