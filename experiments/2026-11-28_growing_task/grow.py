@@ -225,6 +225,8 @@ def main() -> None:
         ("from scratch", epochs, None),
         ("from the task", (1, 1), given.work / f"base-{mark}"),
         ("from scratch, short", (1, 1), None),
+        ("from the task, longer", (2, 1), given.work / f"base-{mark}"),
+        ("from the task, whole", epochs, given.work / f"base-{mark}"),
     )
     for label, lengths, start in plan[: given.runs]:
         folder = given.work / f"{label.replace(' ', '-').replace(',', '')}-{mark}"
