@@ -67,7 +67,7 @@ def test_a_larger_margin_never_agrees_on_fewer_images(model):
 def test_without_a_margin_no_query_is_computed(model, monkeypatch):
     passes, finish = [], model.backbone.finish
     monkeypatch.setattr(
-        model.backbone, "finish", lambda t, *more: passes.append(len(t)) or finish(t, *more)
+        model.backbone, "finish", lambda t, *a, **k: passes.append(len(t)) or finish(t, *a, **k)
     )
     output = model.predict(images(MANY), 0.0)
     assert passes == [MANY]  # the second pass

@@ -117,14 +117,17 @@ def test_the_estimate_does_not_read_labels(spec):
 
 def test_the_line_says_how_freely_frequencies_were_estimated(spec):
     rule, prior = PriorRule(spec, "estimate"), np.array([0.8, 0.2, 0.0])
-    assert rule.describe(ChosenPrior(prior, 9, "images")) == (
+    assert rule.describe(ChosenPrior(prior, 30, "images")) == (
         "estimated frequencies: ant 80.0 %, bee 20.0 %, 007 0.0 %"
     )
     assert "those of training ** -0.50, so ant 80.0 %" in rule.describe(
-        ChosenPrior(prior, 9, "training", -0.5)
+        ChosenPrior(prior, 30, "training", -0.5)
     )
     assert rule.describe(ChosenPrior(prior, 9, "task")) == (
         "the task's own frequencies are kept: 9 images show no others clearly"
+    )
+    assert rule.describe(ChosenPrior(prior, 29, "training", 2.0)).endswith(
+        "007 0.0 %; 29 images for 3 classes are few, so the frequencies are uncertain"
     )
 
 

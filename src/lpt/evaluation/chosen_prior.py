@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lpt.evaluation.priors import Counts, effective_prior, estimate_prior
+from lpt.evaluation.priors import IMAGES_PER_CLASS, Counts, effective_prior, estimate_prior
 
 __all__ = ["ChosenPrior", "choose_prior", "estimate_tail"]
 
@@ -45,6 +45,11 @@ class ChosenPrior(NamedTuple):
     images: int
     follows: Literal["training", "images", "task"]
     exponent: float | None = None
+
+    @property
+    def few(self) -> bool:
+        """Whether the images are too few for a reliable estimate of C classes."""
+        return self.images < IMAGES_PER_CLASS * len(self.prior)
 
 
 def choose_prior(probabilities: Floats, source: Floats, class_counts: Counts) -> ChosenPrior:

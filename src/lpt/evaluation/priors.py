@@ -15,6 +15,7 @@ import numpy.typing as npt
 from lpt.errors import ParameterError, ShapeError
 
 __all__ = [
+    "IMAGES_PER_CLASS",
     "PriorEstimate",
     "adjust_to_prior",
     "effective_prior",

@@ -145,7 +145,9 @@ class PriorRule:
         return found, None
 
     def describe(self, estimate: ChosenPrior) -> str:
-        """Return one line: the most frequent classes, and how freely they were estimated."""
+        """Return one line: the most frequent classes, how freely they were estimated, and whether
+        the images are too few.
+        """
         if estimate.follows == "task":
             images = plural(estimate.images, "image")
             return f"the task's own frequencies are kept: {images} show no others clearly"
@@ -154,9 +156,15 @@ class PriorRule:
             f"{shortened(self.spec.class_names[i], 40)} {percent(float(estimate.prior[i]))} %"
             for i in best
         )
-        if estimate.follows == "images":
-            return f"estimated frequencies: {names}"
-        return f"estimated frequencies: those of training ** {estimate.exponent:.2f}, so {names}"
+        if estimate.exponent is not None:
+            names = f"those of training ** {estimate.exponent:.2f}, so {names}"
+        few = (
+            f"; {plural(estimate.images, 'image')} for {len(estimate.prior):,} classes are few, so "
+            "the frequencies are uncertain"
+            if estimate.few
+            else ""
+        )
+        return f"estimated frequencies: {names}{few}"
 
 
 def _of_mapping(

@@ -19,6 +19,7 @@ class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
         now: bytes in use.
         peak: their highest number.
 
+    >>> import torch
     >>> with LiveTensors() as found:
     ...     kept = torch.zeros(100) + 1
     >>> found.now, found.peak
