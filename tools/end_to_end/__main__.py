@@ -53,6 +53,7 @@ def _train(
             "phase1.batch_size": BATCH,
             "phase2.batch_size": BATCH,
             "prompts.match": "early",
+            "precision": "float32",
         },
     )
 
