@@ -110,6 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="lpt-files-") as scratch:
         place = Path(scratch)
         folder, counts = place / "photos", class_sizes(asked.images, CLASSES, imbalance=4)
+        counts[0] += -sum(counts) % BATCH  # whole batches: loops treat the rest in their own ways
         write_images(folder, counts, SIDE)
         total, given = sum(counts), (asked.workers, asked.repeats)
         found = {
