@@ -230,7 +230,7 @@ class PhaseConfig(Section):
     dual_sampler: DualSampler = "balanced"
     eta: Factor = 0.5
     loss: LossConfig = LossConfig()
-    optim: OptimConfig = OptimConfig(lr=0.03, classifier_lr=0.009)
+    optim: OptimConfig = OptimConfig(lr=0.003, classifier_lr=0.001)
 
 
 class GroupPhaseConfig(PhaseConfig):
