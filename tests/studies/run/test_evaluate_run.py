@@ -26,7 +26,8 @@ def context(corrupted, vit) -> TrainingContext:
 
 @pytest.fixture(scope="module")
 def model(context):
-    weights = torch.randn(4, 16, generator=torch.Generator().manual_seed(0))
+    width = context.backbone.feature_width
+    weights = torch.randn(4, width, generator=torch.Generator().manual_seed(0))
 
     def predict(images: torch.Tensor) -> Output:
         feature = context.backbone(images)
@@ -37,7 +38,7 @@ def model(context):
 
 def test_features_are_those_of_the_predictions(context, model, corrupted):
     seen = observe(context, model, corrupted.test, "test")
-    assert seen.features.shape == (len(corrupted.test), 16)
+    assert seen.features.shape == (len(corrupted.test), context.backbone.feature_width)
     assert seen.predictions.logits.shape == (len(corrupted.test), 4)
     np.testing.assert_array_equal(seen.predictions.labels, corrupted.test.labels)
 

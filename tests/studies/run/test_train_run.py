@@ -32,14 +32,14 @@ def test_the_plain_backbone_is_not_trained(trained, tmp_path):
 
 
 def test_a_baseline_is_trained(trained):
-    """A classifier of 4 classes and width 16."""
-    assert trained("linear-probe").parameters == 4 * 16
+    """A classifier of 4 classes, over class token and patches of width 16."""
+    assert trained("linear-probe").parameters == 4 * 2 * 16
 
 
 def test_phase_1_counts_its_prompts_and_keeps_its_task_file(trained, tmp_path):
     """2 prompts of width 16 in each of 3 blocks, and the classifier."""
     made = trained("lpt", **{"phase2.epochs": 0})
-    assert made.parameters == 3 * 2 * 16 + 4 * 16
+    assert made.parameters == 3 * 2 * 16 + 4 * 2 * 16
     assert made.seconds > 0
     remove_checkpoints(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [TASK]
