@@ -12,12 +12,16 @@ from lpt.data.parquet.delta_lengths import check_lengths
 from lpt.data.parquet.parquet_footer import ColumnFacts
 from lpt.data.parquet.thrift_fields import Kind, ThriftError, read_struct
 from lpt.errors import DataError
+from lpt.files.remote.byte_ranges import RangeStream
 
 __all__ = ["check_pages"]
 
 _FIRST = 2**12
 _LARGEST = 2**24
 """Bytes of a header that are read at first, and at most, as in `pyarrow`."""
+
+_PREFETCHED = 2**28
+"""Largest column of a row group that is fetched at once from object storage, in bytes."""
 
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
 _HEADERS = {_DATA: 5, _DICTIONARY: 7, _DATA_2: 8}
@@ -91,6 +95,8 @@ def _pages(stream: BinaryIO, chunk: ColumnFacts) -> Iterator[_Page]:
     end = at + chunk.total_compressed_size
     if not 0 <= at <= end <= stream.seek(0, 2):
         raise ThriftError("the column is not within the file")
+    if isinstance(stream, RangeStream) and end - at <= _PREFETCHED:
+        stream.prefetch(at, end)  # its headers lie apart, and all of it is decoded afterwards
     while at < end and seen < chunk.num_values:
         fields, length = _header(stream, at, end)
         page = _Page(stream, at + length, fields)
