@@ -54,6 +54,7 @@ class S3Server:
 
     def _ask(self, method: str, path: str, data: bytes | None = None) -> bytes:
         headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4"}
+        headers["Content-Type"] = "application/octet-stream"  # or the body is taken for a form
         request = urllib.request.Request(self.address + path, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.read()

@@ -12,16 +12,12 @@ from lpt.data.parquet.delta_lengths import check_lengths
 from lpt.data.parquet.parquet_footer import ColumnFacts
 from lpt.data.parquet.thrift_fields import Kind, ThriftError, read_struct
 from lpt.errors import DataError
-from lpt.files.remote.byte_ranges import RangeStream
 
-__all__ = ["check_pages"]
+__all__ = ["byte_range", "check_pages"]
 
 _FIRST = 2**12
 _LARGEST = 2**24
 """Bytes of a header that are read at first, and at most, as in `pyarrow`."""
-
-_PREFETCHED = 2**28
-"""Largest column of a row group that is fetched at once from object storage, in bytes."""
 
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
 _HEADERS = {_DATA: 5, _DICTIONARY: 7, _DATA_2: 8}
@@ -66,6 +62,14 @@ def check_pages(
     return total
 
 
+def byte_range(chunk: ColumnFacts) -> tuple[int, int]:
+    """Return where the pages of a column in a row group begin and end, as the footer states it."""
+    at = chunk.data_page_offset
+    if 0 < chunk.dictionary_page_offset < at:
+        at = chunk.dictionary_page_offset
+    return at, at + chunk.total_compressed_size
+
+
 class _Page:
     """A page: its header's numbers, and where its data are.
 
@@ -89,14 +93,9 @@ class _Page:
 
 
 def _pages(stream: BinaryIO, chunk: ColumnFacts) -> Iterator[_Page]:
-    at, seen = chunk.data_page_offset, 0
-    if 0 < chunk.dictionary_page_offset < at:
-        at = chunk.dictionary_page_offset
-    end = at + chunk.total_compressed_size
+    (at, end), seen = byte_range(chunk), 0
     if not 0 <= at <= end <= stream.seek(0, 2):
         raise ThriftError("the column is not within the file")
-    if isinstance(stream, RangeStream) and end - at <= _PREFETCHED:
-        stream.prefetch(at, end)  # its headers lie apart, and all of it is decoded afterwards
     while at < end and seen < chunk.num_values:
         fields, length = _header(stream, at, end)
         page = _Page(stream, at + length, fields)

@@ -4,15 +4,19 @@ import io
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from lpt.files.remote.block_cache import BLOCK, keep_block, kept_block
-from lpt.files.remote.object_storage import State, fetch, state_of
+from lpt.files.remote.object_storage import Range, State, fetch, fetch_ranges, state_of
 
 __all__ = ["RangeStream", "forget_blocks"]
 
 _MOST_BLOCKS = 64  # in memory
 _LARGEST = 32  # blocks of one request
+_SMALL = BLOCK // 2  # bytes of a part that is fetched without the rest of its blocks
+_TOGETHER = 64  # such parts at the same time
+_MOST_PARTS = 2**26  # bytes of such parts in memory
 
 _Key = tuple[str, State, int]
 
@@ -69,6 +73,10 @@ class RangeStream(io.RawIOBase):
         end = self.size if size is None or size < 0 else min(self._at + size, self.size)
         if end <= self._at:
             return b""
+        part = _MEMORY.part((self._url, self._state), self._at, end)
+        if part is not None:
+            self._at = end
+            return part
         first, last = self._at // BLOCK, (end - 1) // BLOCK
         parts: list[bytes] = []
         for low in range(first, last + 1, _LARGEST):  # no more at once than the memory keeps
@@ -78,13 +86,31 @@ class RangeStream(io.RawIOBase):
         self._at = end
         return data
 
-    def prefetch(self, start: int, end: int) -> None:
-        """Fetch bytes that will be read, in as few requests as possible. Raises: DataError."""
-        before = self._at
-        for low in range(start - start % BLOCK, min(end, self.size), _LARGEST * BLOCK):
-            self.seek(low)
-            self.read(min(end - low, _LARGEST * BLOCK))
-        self._at = before
+    def prefetch(self, ranges: Sequence[Range]) -> None:
+        """Fetch parts that will be read, in as few requests as possible.
+
+        Small parts of a large object are fetched as they are, many at the same time; large ones as
+        the blocks that hold them.
+
+        Args:
+            ranges: the parts; one that is not within the object is left out.
+        Raises: DataError.
+        """
+        parts = [(low, high) for low, high in ranges if 0 <= low < high <= self.size]
+        small = [part for part in parts if part[1] - part[0] <= _SMALL]
+        if self.size <= BLOCK or len(small) < len(parts) or self._all_kept(small):
+            for start, end in parts:
+                for low in range(start // BLOCK, (end - 1) // BLOCK + 1, _LARGEST):
+                    self._blocks(low, min(low + _LARGEST, (end - 1) // BLOCK + 1))
+            return
+        for first in range(0, len(small), _TOGETHER):
+            some = small[first : first + _TOGETHER]
+            for part, data in zip(some, fetch_ranges(self._url, some, self._state), strict=True):
+                _MEMORY.put_part((self._url, self._state), part, data)
+
+    def _all_kept(self, parts: Sequence[Range]) -> bool:
+        numbers = {n for low, high in parts for n in range(low // BLOCK, (high - 1) // BLOCK + 1)}
+        return len(numbers) <= _MOST_BLOCKS and all(self._kept(n) is not None for n in numbers)
 
     def _blocks(self, low: int, high: int) -> list[bytes]:
         """Blocks from `low` to `high`; those that follow one another are fetched together."""
@@ -114,7 +140,9 @@ class RangeStream(io.RawIOBase):
 
 
 class _Blocks:
-    """Blocks in memory; a forked process starts without."""
+    """Blocks and smaller parts in memory; a forked process starts without."""
+
+    _held: int  # bytes of the parts
 
     def __init__(self) -> None:
         self._start()
@@ -136,12 +164,39 @@ class _Blocks:
             while len(self._kept) > _MOST_BLOCKS:
                 self._kept.popitem(last=False)
 
+    def part(self, file: tuple[str, State], start: int, end: int) -> bytes | None:
+        """Bytes of a file, if a part that was put holds them."""
+        if self._pid != os.getpid():
+            self._start()
+        with self._lock:
+            found = self._parts.get(file, {})
+            low = self._last.get(file, start)
+            for begin in (start, low):  # a part is read from its start, then further on
+                data = found.get(begin)
+                if data is not None and begin <= start and end <= begin + len(data):
+                    self._last[file] = begin
+                    return data[start - begin : end - begin]
+        return None
+
+    def put_part(self, file: tuple[str, State], part: Range, data: bytes) -> None:
+        if self._pid != os.getpid():
+            self._start()
+        with self._lock:
+            self._held += len(data)
+            if self._held > _MOST_PARTS:
+                self._parts.clear()
+                self._held = len(data)
+            self._parts.setdefault(file, {})[part[0]] = data
+
     def clear(self) -> None:
         self._start()
 
     def _start(self) -> None:
         self._pid, self._lock = os.getpid(), threading.Lock()
         self._kept: OrderedDict[_Key, bytes] = OrderedDict()
+        self._parts: dict[tuple[str, State], dict[int, bytes]] = {}
+        self._last: dict[tuple[str, State], int] = {}
+        self._held = 0
 
 
 _MEMORY = _Blocks()

@@ -7,16 +7,19 @@ they may hold addresses that are signed.
 import hashlib
 import posixpath
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from lpt.errors import DataError
 from lpt.files.remote.remote_paths import PACKAGES
 
-__all__ = ["State", "fetch", "kind_of", "names_in", "state_of"]
+__all__ = ["Range", "State", "fetch", "fetch_ranges", "kind_of", "names_in", "state_of"]
 
 State = tuple[int, int]
 """Size and version of an object; another version has another number."""
+
+Range = tuple[int, int]
+"""The first byte of a part of an object, and the one after its last."""
 
 _PAUSES = (0.5, 2.0)  # seconds before another try, after those of the library itself
 _VERSIONS = ("ETag", "etag", "generation", "blob_id", "md5Hash", "LastModified", "created", "mtime")
@@ -60,8 +63,25 @@ def fetch(url: str, start: int, end: int, state: State) -> bytes:
     data = _tried(url, lambda storage: storage.cat_file(url, start=start, end=end))
     # After the bytes: what was fetched is of this version, however long ago it was opened.
     if data is None or state_of(url) != state or len(data) != end - start:
-        raise DataError(f"{url}: damaged: it was changed while it was in use. Start again.")
+        raise _changed(url)
     return bytes(data)
+
+
+def fetch_ranges(url: str, ranges: Sequence[Range], state: State) -> list[bytes]:
+    """Return the bytes of several ranges, fetched at the same time. Raises: as `fetch`."""
+    starts, ends = [start for start, _ in ranges], [end for _, end in ranges]
+    found = _tried(
+        url,
+        lambda storage: storage.cat_ranges([url] * len(ranges), starts, ends, on_error="raise"),
+    )
+    sizes = [end - start for start, end in ranges]
+    if found is None or state_of(url) != state or list(map(len, found)) != sizes:
+        raise _changed(url)
+    return list(map(bytes, found))
+
+
+def _changed(url: str) -> DataError:
+    return DataError(f"{url}: damaged: it was changed while it was in use. Start again.")
 
 
 def _info(url: str) -> Any:
