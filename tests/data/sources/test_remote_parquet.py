@@ -1,11 +1,7 @@
 """Parquet files in object storage, on a local S3 server."""
 
 import multiprocessing
-import os
 import pickle
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +14,16 @@ from lpt.errors import DataError
 from lpt.files.remote import byte_ranges
 from lpt.training.run.data_identity import run_identity
 
-from ...s3_server import S3Server, running_server
+from ...s3_server import S3Server
 from ..conftest import encoded, write_parquet
 
 MB = 10**6
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with running_server() as running:
-        running.put("birds-bucket")
-        yield running
+def server(s3_server: S3Server) -> S3Server:
+    s3_server.put("birds-bucket")
+    return s3_server
 
 
 @pytest.fixture(autouse=True)
@@ -78,14 +73,14 @@ def test_opening_reads_labels_and_an_image_its_row_group(server: S3Server, tmp_p
     server.requests()
     train = open_data(address).split("train")
     opened = server.requests()
-    assert sum(request["bytes"] for request in opened) < 2.5 * MB  # of 40; the end is read twice
-    assert len(opened) < 40
+    assert sum(request["bytes"] for request in opened) < 0.3 * MB
+    assert len(opened) < 40  # 20 row groups
     byte_ranges.forget_blocks()
     for _ in range(2):
         train.read(3)
     one = server.requests()
-    assert sum(request["bytes"] for request in one) < 5 * MB
-    assert len([request for request in one if request["range"]]) <= 3
+    assert sum(request["bytes"] for request in one) < 3.2 * MB
+    assert len([request for request in one if request["range"]]) == 1
 
 
 def test_blocks_on_disk_are_not_fetched_again(
@@ -188,19 +183,3 @@ def test_forked_processes_read_on_their_own(server: S3Server, tmp_path: Path) ->
     process.join(60)
     assert process.exitcode == 0
     assert found.get() == train.read(1)
-
-
-def test_credentials_that_are_refused_are_not_printed(server: S3Server, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "lpt", "data", "inspect"]
-    environment = {**os.environ, "AWS_ENDPOINT_URL": "http://name:secret@127.0.0.1:9"}
-    environment |= {"LPT_CACHE": str(tmp_path)}
-    done = subprocess.run(
-        [*command, "s3://birds-bucket/x.parquet"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 2
-    assert "s3://birds-bucket/x.parquet: the storage cannot be reached" in done.stderr
-    assert "secret" not in done.stderr

@@ -107,7 +107,8 @@ def run_name(data: str) -> str:
     >>> run_name("data/birds:list=lists/lt100.csv")
     'birds-lt100'
     """
-    source, _, options = data.partition(":")
+    below = data.partition("://")[2] if is_remote(data) else data
+    source, _, options = below.partition(":")
     name = Path(source.rstrip("/")).stem or "run"
     listed = [o.partition("=")[2] for o in options.split(",") if o.startswith("list=")]
     return f"{name}-{Path(listed[0]).stem}" if listed else name

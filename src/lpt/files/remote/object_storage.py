@@ -50,9 +50,9 @@ def kind_of(url: str) -> str | None:
 def names_in(url: str) -> list[str]:
     """Return the names directly below an address, sorted. Raises: as `state_of`."""
     entries = _tried(url, lambda storage: storage.ls(url, detail=False))
-    base = url.partition("://")[2].rstrip("/")
-    names = (posixpath.basename(str(entry).rstrip("/")) for entry in entries or ())
-    return sorted({name for name in names if name and not base.endswith(f"/{name}/")})
+    base = url.partition("://")[2].strip("/")
+    paths = (str(entry).strip("/") for entry in entries or ())
+    return sorted({posixpath.basename(path) for path in paths if path != base})
 
 
 def fetch(url: str, start: int, end: int, state: State) -> bytes:
