@@ -31,6 +31,7 @@ class Stream:
     CLASS_MEAN_IMAGES: Final = 4
     FEATURE_SUBSET: Final = 11
     ANALYSIS_SUBSET: Final = 12
+    PROBE: Final = 13
     BOOTSTRAP: Final = 21
     KNN_BANK: Final = 22
 

@@ -171,7 +171,7 @@ def _load_backbone(
         name,
         image_size=spec.backbone.image_size if resized else None,
         layer_norm_eps=spec.backbone.layer_norm_eps,
-        feature=spec.backbone.feature if resized else "auto",
+        feature=spec.backbone.feature if resized else "own",
         expected=sizes,
     )
 

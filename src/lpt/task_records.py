@@ -57,13 +57,13 @@ class BackboneRecord(FrozenRecord):
     mean: tuple[Mean, Mean, Mean]
     std: tuple[Std, Std, Std]
     interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
-    feature: FeatureName = "auto"
+    feature: FeatureName = "own"
 
     @model_serializer(mode="wrap")
     def _readable_by_older_versions(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out the feature where it is the usual one: older versions refuse it."""
         fields: dict[str, Any] = write(self)
-        if self.feature == "auto":
+        if self.feature == "own":
             fields.pop("feature", None)
         return fields
 

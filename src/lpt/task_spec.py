@@ -184,7 +184,7 @@ class TaskSpec(FrozenRecord):
     @property
     def has_newer_fields(self) -> bool:
         """Whether it uses a field that format 2 does not have."""
-        return self.backbone.feature != "auto" or any(map(self._uses, _NEWER))
+        return self.backbone.feature != "own" or any(map(self._uses, _NEWER))
 
     def _uses(self, name: str) -> bool:
         default = type(self).model_fields[name].get_default(call_default_factory=True)

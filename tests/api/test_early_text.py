@@ -27,7 +27,7 @@ def test_a_text_tower_without_the_start_at_text_is_refused() -> None:
 
 def test_a_feature_that_text_does_not_have_is_refused() -> None:
     request = TrainRequest("digits", class_init="text", settings={"feature": "class+patches"})
-    with pytest.raises(ParameterError, match="needs feature auto"):
+    with pytest.raises(ParameterError, match="needs feature own"):
         _ = request.config
 
 

@@ -31,7 +31,7 @@ QUICK = (
 )
 
 
-def exported(kind: str, folder: Path, feature: FeatureName = "auto") -> float:
+def exported(kind: str, folder: Path, feature: FeatureName = "own") -> float:
     """Export a task of both phases with adapters; return the largest error of a logit."""
     lpt.register_backbone("tiny-family", KINDS[kind])
     try:

@@ -23,10 +23,10 @@ def record(backbone, **changes) -> BackboneRecord:
 @pytest.mark.parametrize(
     ("size", "eps", "feature"),
     [
-        (16, 1e-6, "auto"),
-        (32, 1e-6, "auto"),
-        (16, 1e-3, "auto"),
-        (24, 1e-4, "auto"),
+        (16, 1e-6, "own"),
+        (32, 1e-6, "own"),
+        (16, 1e-3, "own"),
+        (24, 1e-4, "own"),
         (24, 1e-6, "class+patches"),
     ],
 )

@@ -22,10 +22,10 @@ def check_text(config: RunConfig, *, init_from: bool) -> None:
                 "`init_from`: the run takes its classes from that task, so `class_init` text would "
                 "be ignored. Leave one of them out."
             )
-        if config.feature != "auto":
+        if config.feature == "class+patches":
             raise ParameterError(
                 f"feature {config.feature}: text has no mean of patches, so `class_init` text "
-                "needs feature auto. Leave one of them out."
+                "needs feature own. Leave one of them out."
             )
         if text.templates is not None:
             templates_named(text.templates)

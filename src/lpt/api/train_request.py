@@ -101,7 +101,7 @@ class TrainRequest:
                 path_text(name, value)
         self._check("settings", Mapping, "a dict of dotted settings, such as {'phase1.epochs': 5}")
         self._check("group_by", str, "the name of a column")
-        self._check("class_init", str, "class-means, text or uniform")
+        self._check("class_init", str, "probe, class-means, text or uniform")
         self._check("log", str, "the name of a log, such as 'tensorboard'")
         self._check("budget", str | int | float, "seconds, or a time such as '20m'")
         self._check("device", _device_types(), "a name such as 'cpu', or a torch.device")

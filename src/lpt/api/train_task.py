@@ -87,7 +87,7 @@ def train(
         init_from: run folder, task file or hf:USER/NAME that both phases start from: prompts, keys
             and the directions of classes with the same names. Its sizes of prompts and its
             backbone are used, too.
-        class_init: where the classifier starts: "class-means" (the recipe's), "uniform", or "text",
+        class_init: where the classifier starts: "probe", "class-means", "uniform", or "text",
             the features of class names by the text tower of a CLIP or SigLIP, mixed with class
             means (docs/text.md). "text" needs the extra `lpt[text]`.
         templates: of prompts with a class name: "general", another set of docs/text.md, or a file

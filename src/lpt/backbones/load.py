@@ -12,7 +12,8 @@ from lpt.backbones.names import Source, find_source
 from lpt.backbones.outline import build_vit, freeze, outline
 from lpt.backbones.preprocessing import Preprocessing, stated_number
 from lpt.backbones.spec import BackboneSpec, hash_weights
-from lpt.backbones.towers.feature_name import FeatureName
+from lpt.backbones.towers.feature import chosen_feature
+from lpt.backbones.towers.feature_name import FeatureChoice
 from lpt.backbones.towers.input_sizes import patch_size, resize_input
 from lpt.backbones.vit import FrozenViT
 from lpt.backbones.weight_file import Checkpoint, fill, read_checkpoint
@@ -29,7 +30,7 @@ def load_backbone(
     *,
     image_size: int | None = None,
     layer_norm_eps: float | None = None,
-    feature: FeatureName = "auto",
+    feature: FeatureChoice = "own",
     expected: tuple[int, int] | None = None,
 ) -> FrozenViT:
     """Load a Vision Transformer, frozen, in eval mode and float32, on the CPU.
@@ -49,8 +50,9 @@ def load_backbone(
             biases of relative positions too, and rotary ones are computed.
         layer_norm_eps: eps of every LayerNorm; None: the model's own (1e-6 in most timm ViTs; the
             released LPT checkpoint was trained with 1e-5).
-        feature: how the feature is read: "auto", as the model was trained (class token, mean of the
-            patches, or attention pool), or "class+patches", class token and mean of the patches.
+        feature: how the feature is read: "own", as the model was trained (class token, mean of the
+            patches, or attention pool); "class+patches", class token and mean of the patches; or
+            "auto", both tokens if the model has a trained class token, otherwise its own.
         expected: depth and width that it must have, compared before anything is allocated.
     Returns: the backbone, with its `spec` set.
     Raises: BackboneError if the name is unknown, the hub cannot be reached, the architecture is not
@@ -70,8 +72,9 @@ def load_backbone(
         backbone = freeze(source, build_vit(source, checkpoint))
     _check_expected(source, expected, backbone.depth, backbone.width)
     model = backbone.model
-    if feature != "auto":
-        backbone = FrozenViT(model, feature)
+    read = chosen_feature(model, feature)
+    if read != "own":
+        backbone = FrozenViT(model, read)
     if source.build is not None:
         _check_built(source, model)
     elif not source.random:
@@ -101,7 +104,7 @@ def load_backbone(
         std=std,
         interpolation=interpolation,
         layer_norm_eps=_layer_norm_eps(source, model, layer_norm_eps, metadata),
-        feature=feature,
+        feature=read,
     )
     return backbone
 

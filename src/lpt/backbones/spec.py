@@ -52,7 +52,7 @@ class BackboneSpec:
         mean, std: of red, green, blue in [0, 1]; pixels become (value - mean) / std.
         interpolation: resampling filter by Pillow's name ("bicubic", ...).
         layer_norm_eps: of every LayerNorm.
-        feature: how the feature is read: "auto" or "class+patches"
+        feature: how the feature is read: "own" or "class+patches"
             (`lpt.backbones.towers.feature`).
     """
 
@@ -68,7 +68,7 @@ class BackboneSpec:
     std: tuple[float, float, float]
     interpolation: str
     layer_norm_eps: float
-    feature: FeatureName = "auto"
+    feature: FeatureName = "own"
 
 
 def hash_weights(tensors: Mapping[str, Tensor]) -> str:

@@ -57,7 +57,7 @@ class FrozenViT(nn.Module):
 
     spec: BackboneSpec
 
-    def __init__(self, model: nn.Module, feature: FeatureName = "auto") -> None:
+    def __init__(self, model: nn.Module, feature: FeatureName = "own") -> None:
         super().__init__()
         one_thread_in_forks()
         self.model = cast(Any, model)

@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 
-__all__ = ["in_turn", "machine_facts", "median_ratio", "spread", "timed"]
+__all__ = ["WARM_UP", "in_turn", "machine_facts", "median_ratio", "spread", "timed"]
 
 WARM_UP = 1
+"""Rounds that are not counted."""
+
 CPU_INFO = Path("/proc/cpuinfo")
 
 

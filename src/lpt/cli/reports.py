@@ -201,7 +201,7 @@ def bench(
 
         exported = given_run(Path(what))
         assert exported is not None  # it was given
-        measured = export_speed(exported, backbone, batch or 8, repeats)
+        measured = export_speed(exported, backbone, batch or 8, repeats, precision)
         if as_json:
             say_json(measured)
         else:

@@ -114,7 +114,7 @@ def train(
     class_init: Annotated[
         str | None,
         typer.Option(
-            metavar="text|class-means|uniform",
+            metavar="probe|text|class-means|uniform",
             help="Where the classifier starts. text: at the class names, by the text tower of a "
             "CLIP or SigLIP, mixed with class means.",
             show_default="the recipe's",

@@ -2,10 +2,11 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from lpt.config.merging import merged
@@ -25,7 +26,12 @@ _BEGINS_SETTING = re.compile(
 )
 
 
-def load_config(recipe: str | Path = "default", *, warn: bool = True) -> RunConfig:
+def load_config(
+    recipe: str | Path = "default",
+    *,
+    warn: bool = True,
+    unstated: Mapping[str, Any] = MappingProxyType({}),
+) -> RunConfig:
     """Load a recipe by name or from a YAML file.
 
     A recipe contains only what differs from its base: the packaged recipe or the YAML file that its
@@ -33,12 +39,19 @@ def load_config(recipe: str | Path = "default", *, warn: bool = True) -> RunConf
 
     Args:
         warn: whether settings under their old names give a warning.
+        unstated: values of top-level settings that the file does not state, in place of the
+            defaults.
     Raises: ConfigError naming the file or setting, the value and the remedy.
     """
-    return _load(recipe, warn, ())
+    return _load(recipe, warn, (), unstated)
 
 
-def _load(recipe: str | Path, warn: bool, above: tuple[Path, ...]) -> RunConfig:
+def _load(
+    recipe: str | Path,
+    warn: bool,
+    above: tuple[Path, ...],
+    unstated: Mapping[str, Any] = MappingProxyType({}),
+) -> RunConfig:
     """Read a recipe and its bases; `above` are the files that lead to it."""
     text, origin = _recipe_text(recipe)
     try:
@@ -57,7 +70,7 @@ def _load(recipe: str | Path, warn: bool, above: tuple[Path, ...]) -> RunConfig:
             f"{origin}: not a recipe: it holds no setting of lpt. "
             "Give a YAML file of settings; `lpt settings` lists them."
         )
-    tree = current_names(tree, warn=warn)
+    tree = dict(unstated) | current_names(tree, warn=warn)
     base, named = RunConfig(), tree.get("recipe")
     if len(above) > _MAX_BASES:
         raise ConfigError(f"{origin}: more than {_MAX_BASES} recipes that start from each other.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
-from lpt.backbones.towers.feature_name import FeatureName
+from lpt.backbones.towers.feature_name import FeatureChoice
 from lpt.config.data_settings import DataConfig, PseudoLabelConfig
 from lpt.config.merging import merged
 from lpt.config.old_names import current_names
@@ -47,8 +47,9 @@ class RunConfig(Section):
         backbone: a name that `lpt backbones` lists, or a local file.
         image_size: input size in pixels; null for that of the backbone.
         layer_norm_eps: epsilon of the backbone's LayerNorm; null for its own.
-        feature: what query and classifier read: auto, as the backbone was trained, or
-            class+patches, the class token and the mean of the patch tokens.
+        feature: what query and classifier read: own, as the backbone was trained; class+patches,
+            the class token and the mean of the patch tokens; auto, both tokens if the backbone has
+            a trained class token and classes do not start at text, otherwise own.
         seed: seed of all random numbers.
         data: see `lpt.config.data_settings.DataConfig`.
         pseudo_labels: see `lpt.config.data_settings.PseudoLabelConfig`.
@@ -73,7 +74,7 @@ class RunConfig(Section):
     backbone: Text = "vit_tiny_patch8_64"
     image_size: Annotated[int, Field(ge=1, le=2048)] | None = None
     layer_norm_eps: Annotated[float, Field(ge=1e-12, lt=1)] | None = None
-    feature: FeatureName = "auto"
+    feature: FeatureChoice = "auto"
     seed: Seed = 0
     data: DataConfig = DataConfig()
     pseudo_labels: PseudoLabelConfig = PseudoLabelConfig()

@@ -113,16 +113,17 @@ class ClassifierConfig(Section):
     """Initialisation of the classifier, interpolation after training, dropout before it.
 
     Attributes:
-        init: where the classifier starts: at the class means of the features, uniform, or at the
-            text features of class names mixed with class means (`TextConfig`).
-        init_images_per_class: most images per class for these means and those of `mean_weight`.
+        init: where the classifier starts: at a linear probe on the untrained features
+            (`lpt.training.phases.probe`), at their class means, uniform, or at the text features of
+            class names mixed with class means (`TextConfig`).
+        init_images_per_class: most images per class for the start and for `mean_weight`.
         mean_weight: after each phase, class weights are interpolated towards the class means of
             the trained features by this weight; 0 leaves them as trained. 0.5 raises overall
             accuracy at the cost of rare classes.
         dropout: probability of dropping a value of the feature, in training only.
     """
 
-    init: Literal["class-means", "text", "uniform"] = "class-means"
+    init: Literal["probe", "class-means", "text", "uniform"] = "class-means"
     init_images_per_class: Count = 100
     mean_weight: Share = 0.0
     dropout: Dropout = 0.0
@@ -229,7 +230,7 @@ class PhaseConfig(Section):
     dual_sampler: DualSampler = "balanced"
     eta: Factor = 0.5
     loss: LossConfig = LossConfig()
-    optim: OptimConfig = OptimConfig(lr=0.03, classifier_lr=0.009)
+    optim: OptimConfig = OptimConfig(lr=0.003, classifier_lr=0.001)
 
 
 class GroupPhaseConfig(PhaseConfig):

@@ -56,5 +56,5 @@ def test_class_token_and_mean_are_normed_halves_of_one_feature():
 
 @pytest.mark.parametrize("kind", ["mean of patches", "attention pool (SigLIP)", "BEiT"])
 def test_class_token_and_mean_need_a_trained_class_token(kind):
-    with pytest.raises(BackboneError, match=r"feature class\+patches: .* Use feature=auto"):
+    with pytest.raises(BackboneError, match=r"feature class\+patches: .* Use feature=own"):
         FrozenViT(KINDS[kind](), "class+patches")

@@ -13,16 +13,20 @@ def is_plain(backbone: FrozenViT) -> bool:
     return isinstance(backbone.tower, PlainTower) and backbone.feature is Feature.CLASS_TOKEN
 
 
-def check_plain(purpose: str, backbone: FrozenViT, remedy: str) -> None:
+def check_plain(
+    purpose: str, backbone: FrozenViT, remedy: str, *, with_patches: bool = False
+) -> None:
     """Check that a backbone is a plain ViT with a class token.
 
     Args:
         purpose: what needs it, such as the name of a baseline.
         backbone: what is given.
         remedy: the sentence that ends the message.
+        with_patches: whether its feature may be class token and mean of the patch tokens.
     Raises: BackboneError if it is another.
     """
-    if not is_plain(backbone):
+    both = with_patches and backbone.feature is Feature.CLASS_AND_MEAN
+    if not (is_plain(backbone) or (both and isinstance(backbone.tower, PlainTower))):
         kind = type(backbone.model).__name__
         raise BackboneError(
             f"{purpose}: needs a plain ViT with a class token, not {kind} with "

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lpt.backbones.towers.feature_name import FeatureName
+from lpt.backbones.towers.feature_name import FeatureChoice, FeatureName
 from lpt.errors import BackboneError
 
-__all__ = ["Feature", "feature_of", "pooled"]
+__all__ = ["Feature", "chosen_feature", "feature_of", "pooled"]
 
 
 class Feature(Enum):
@@ -26,7 +26,7 @@ class Feature(Enum):
     CLASS_AND_MEAN = "class token and mean of the patch tokens"
 
 
-def feature_of(model: Any, name: FeatureName = "auto") -> Feature:
+def feature_of(model: Any, name: FeatureName = "own") -> Feature:
     """Return how a timm model makes its feature.
 
     A model with an attention pool uses it, and one without a class token the mean of its patches. A
@@ -39,14 +39,21 @@ def feature_of(model: Any, name: FeatureName = "auto") -> Feature:
     Raises: BackboneError if the choice is impossible for the model.
     """
     own = _own_feature(model)
-    if name == "auto":
+    if name == "own":
         return own
     if own is not Feature.CLASS_TOKEN:
         raise BackboneError(
             f"feature {name}: {type(model).__name__} has no trained class token (its feature is "
-            f"the {own.value}). Use feature=auto."
+            f"the {own.value}). Use feature=own."
         )
     return Feature.CLASS_AND_MEAN
+
+
+def chosen_feature(model: Any, choice: FeatureChoice) -> FeatureName:
+    """Return the feature that a choice means for a timm model (see `FeatureChoice`)."""
+    if choice != "auto":
+        return choice
+    return "class+patches" if _own_feature(model) is Feature.CLASS_TOKEN else "own"
 
 
 def _own_feature(model: Any) -> Feature:

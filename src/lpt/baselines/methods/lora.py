@@ -78,7 +78,7 @@ def insert_lora(vit: FrozenViT, options: LoraOptions) -> list[nn.Parameter]:
 
 
 def _encoder(backbone: FrozenViT, options: LoraOptions) -> TunedViT:
-    check_plain("lora", backbone, "Choose another backbone or baseline.")
+    check_plain("lora", backbone, "Choose another backbone or baseline.", with_patches=True)
     return TunedViT(backbone, lambda vit: insert_lora(vit, options), trains_linears=True)
 
 

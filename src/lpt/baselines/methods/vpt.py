@@ -10,7 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT
+from lpt.backbones.attention import BlockPrompts
 from lpt.backbones.checks.plain_only import check_plain
+from lpt.backbones.towers.feature import Feature
 from lpt.baselines.baseline import Baseline
 from lpt.baselines.encoder import Encoder
 from lpt.config.ranges import Length
@@ -57,15 +59,21 @@ class ShallowPrompts(_Prompted):
     """Prompt tokens that enter the first block and pass through all blocks."""
 
     def __init__(self, backbone: FrozenViT, options: PromptOptions) -> None:
-        check_plain("vpt-shallow", backbone, "Choose another backbone, or vpt-deep.")
+        check_plain(
+            "vpt-shallow", backbone, "Choose another backbone, or vpt-deep.", with_patches=True
+        )
         super().__init__(backbone, 1, options)
 
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B D"]:
-        """The class token. Prompts have no position, so they are appended to the tokens."""
+        """The feature. Prompts have no position, so they are appended to the tokens."""
         tokens = self.backbone.embed(images)
         prompts = self.shared.prompts.to(tokens).expand(len(tokens), -1, -1)
-        none = [()] * self.backbone.depth
-        return self.backbone.finish(torch.cat([tokens, prompts], dim=1), none)
+        joined = torch.cat([tokens, prompts], dim=1)
+        none: list[BlockPrompts] = [()] * self.backbone.depth
+        if self.backbone.feature is Feature.CLASS_TOKEN:
+            return self.backbone.finish(joined, none)
+        after = self.backbone.run(joined, none)
+        return self.backbone.pooled(after[:, : tokens.shape[1]])  # prompts are no patches
 
 
 DEEP = Baseline.of_encoder(DeepPrompts, {"lr": 3e-3}, PromptOptions)

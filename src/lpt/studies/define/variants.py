@@ -15,6 +15,9 @@ from lpt.training.engine.stage import Inputs, Stage
 from lpt.training.phases.phase1 import PHASE1
 from lpt.training.phases.phase2 import PHASE2
 from lpt.training.phases.prompt_stages import GroupStage, adapter_group
+from lpt.training.pseudo.pseudo_labels import PseudoLabels
+from lpt.training.run.run_folder import RunFolder
+from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer
 
 __all__ = ["JointStage", "JointTrainer", "PlainQueryModel", "PlainQueryTrainer"]
@@ -55,10 +58,15 @@ def _joint_stage(config: RunConfig, model: LongTailedPromptModel, counts: Tensor
 class JointTrainer(Trainer):
     """A training without phase 1, whose phase 2 is a `JointStage`.
 
-    `phase1.epochs` and `phase2.cached_views` must be 0.
+    `phase1.epochs` and `phase2.cached_views` must be 0. It does not train on unlabelled photos: no
+    phase 1 was trained to label them.
     """
 
     phases = (PHASE1, replace(PHASE2, build_stage=_joint_stage))
+
+    def __init__(self, context: TrainingContext, folder: RunFolder) -> None:
+        super().__init__(context, folder)
+        self.pseudo, self.phases = PseudoLabels(), type(self).phases
 
 
 class PlainQueryModel(LongTailedPromptModel):

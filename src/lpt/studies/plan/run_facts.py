@@ -57,7 +57,7 @@ def _phase(section: str, name: str, **omitted: Any) -> dict[str, Fact]:
 RUN_FACTS: Mapping[str, Fact] = {
     "image_size": Fact("image size", None),
     "layer_norm_eps": Fact("layer norm epsilon", None),
-    "feature": Fact("feature", "auto"),
+    "feature": Fact("feature", "own"),
     "compile": Fact("compile", "auto"),
     "data.many_above": Fact("many-shot above", 100),
     "data.few_below": Fact("few-shot below", 20),

@@ -1,4 +1,4 @@
-"""Class means of features, to initialise a classifier and to interpolate a trained one."""
+"""Class means of features and probes on them, to initialise a classifier or interpolate one."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,11 @@ from torch import Tensor
 
 from lpt.model.classifier import class_means
 from lpt.training.engine.stage import Stage
+from lpt.training.phases.probe import fit_probe
 from lpt.training.processes.shared_evaluation import shared_features
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["interpolate_with_class_means", "means_of"]
+__all__ = ["interpolate_with_class_means", "means_of", "probe_of"]
 
 
 def means_of(
@@ -29,6 +30,22 @@ def means_of(
     split = context.some_of_each_class(context.config.classifier.init_images_per_class)
     features = shared_features(context, encode, split, task)
     return class_means(features, torch.from_numpy(split.labels), context.data.num_classes)
+
+
+def probe_of(
+    context: TrainingContext, encode: Callable[[Tensor], Tensor], task: str
+) -> Float[Tensor, "C D"]:
+    """Fit a linear probe to features (arguments and images of `means_of`).
+
+    Returns: (C, D) float32 on the CPU, the same bits in every process.
+    """
+    split = context.some_of_each_class(context.config.classifier.init_images_per_class)
+    features = shared_features(context, encode, split, task)
+    labels, classes = torch.from_numpy(split.labels), context.data.num_classes
+    fitted = context.group.tensors_of_main(
+        lambda: {"probe": fit_probe(features, labels, classes, seed=context.config.seed)}
+    )
+    return fitted["probe"]
 
 
 def interpolate_with_class_means(stage: Stage, context: TrainingContext, weight: float) -> None:

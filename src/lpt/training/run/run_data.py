@@ -9,6 +9,7 @@ import numpy as np
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.text.prompt_templates import TEMPLATES
+from lpt.backbones.towers.feature_name import FeatureChoice
 from lpt.config import DataConfig, RunConfig
 from lpt.data.check.check_result import check_data
 from lpt.data.check.corrections import with_corrections
@@ -60,8 +61,14 @@ def configured_backbone(config: RunConfig) -> FrozenViT:
         config.backbone,
         image_size=config.image_size,
         layer_norm_eps=config.layer_norm_eps,
-        feature=config.feature,
+        feature=_feature(config),
     )
+
+
+def _feature(config: RunConfig) -> FeatureChoice:
+    """Text has no mean of patches, so classes that start at it need the backbone's own feature."""
+    text = config.classifier.init == "text"
+    return "own" if text and config.feature == "auto" else config.feature
 
 
 def check_place(run: str | Path, config: RunConfig) -> None:

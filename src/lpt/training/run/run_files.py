@@ -8,6 +8,10 @@ from lpt.files.atomic_files import check_no_links
 __all__ = ["RunFiles"]
 
 
+_BEFORE = {"feature": "own", "adapters": {"width": 0}}
+"""Settings of runs whose configuration does not have them yet: those of the lpt that wrote it."""
+
+
 class RunFiles:
     """The files of one run, for reading.
 
@@ -53,4 +57,4 @@ class RunFiles:
     def read_config(self) -> RunConfig:
         """Read the configuration, also of an older lpt. Raises: RunError if it is damaged."""
         check_no_links(self.path)
-        return load_config(self.config_file, warn=False)
+        return load_config(self.config_file, warn=False, unstated=_BEFORE)
