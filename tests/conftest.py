@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, here and in subprocesses
 os.environ["LPT_BACKBONES"] = os.devnull  # backbones of whoever runs the tests must not matter
@@ -10,6 +11,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+
+if TYPE_CHECKING:
+    from .s3_server import S3Server
 
 SHAPED = [
     "lpt.backbones.attention",
@@ -53,3 +57,12 @@ def _key_of_made_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LPT_KEY", str(tmp_path_factory.mktemp("key") / "key"))
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator["S3Server"]:
+    """A local server of object storage, started by the first test that needs it."""
+    from .s3_server import running_server
+
+    with running_server() as running:
+        yield running

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from lpt.data.longtail import PROFILES, long_tailed, profile_counts, write_list
 from lpt.data.sources.open_data import open_data
 from lpt.errors import ConfigError, DataError
+from lpt.random_streams import random_stream
 
 from .conftest import write_parquet
 
@@ -154,3 +155,12 @@ def test_a_pacs_domain_made_long_tailed_is_tested_on_another(shared, tmp_path):
         data = open_data(spec, val_fraction=0)
         assert data.counts().tolist() == np.bincount(tail.labels).tolist()
         assert len(data.splits["test"]) == images
+
+
+def test_the_images_of_a_class_are_those_that_a_search_for_its_label_finds():
+    data = open_data("digits", val_fraction=0, seed=3)
+    train, found = data.split("train"), long_tailed(data, imbalance=20, seed=3)
+    counts, rng, chosen = np.bincount(found.labels), random_stream(3), []
+    for c, n in enumerate(counts):
+        chosen += rng.permutation(np.flatnonzero(train.labels == c))[:n].tolist()
+    assert found.positions.tolist() == train.positions[chosen].tolist()

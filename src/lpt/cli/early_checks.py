@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lpt.data.sources.data_string import parse_spec, path_exists, same_data
 from lpt.errors import DataError, LptError, ParameterError, TaskFileError
+from lpt.files.remote.remote_paths import is_remote, place
 from lpt.machine.device_name import check_device_name
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ def given_runs(runs: Sequence[Path]) -> list[Path]:
 
 def given_paths(paths: Sequence[Path]) -> list[Path]:
     """Return paths of images. Raises: DataError if there is nothing at any of them."""
+    for path in filter(is_remote, paths):
+        raise DataError(
+            f"{place(path)}: only images on this machine are predicted one by one. "
+            "Score data in object storage with lpt evaluate, or copy the images."
+        )
     missing = [path for path in paths if str(path) != STDIN and not path_exists(str(path))]
     if missing and len(missing) == len(paths):
         raise DataError(f"{missing[0]}: no such file or folder.")

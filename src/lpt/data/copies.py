@@ -40,10 +40,10 @@ def copy_numbers(store: ImageStore) -> Ids | None:
     place: dict[str, int] = {}
     number = np.array([place.setdefault(path, len(place)) for path in paths], dtype=np.int64)
     files = dict.fromkeys(paths[i] for i in np.flatnonzero(single))
+    first = np.arange(len(place))
     for group in _alike(files):
-        for path in group[1:]:
-            number[number == place[path]] = place[group[0]]
-    pairs = np.stack([number[store.file], store.row], axis=1)
+        first[[place[path] for path in group]] = place[group[0]]
+    pairs = np.stack([first[number][store.file], store.row], axis=1)
     _, numbers = np.unique(pairs, axis=0, return_inverse=True)
     numbers = numbers.ravel().astype(np.int64)
     return None if int(numbers.max()) + 1 == len(numbers) else numbers

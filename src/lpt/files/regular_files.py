@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lpt.errors import DataError, LptError
+from lpt.files.remote.remote_paths import RemotePath
 
 __all__ = ["is_file", "open_regular", "read_regular", "size_text"]
 
@@ -36,7 +37,10 @@ def open_regular(
         error: class of the errors raised.
     Returns: a binary stream at the start of the file. Close it.
     Raises: `error` naming the path if it is missing, not readable, not a regular file or too large.
+        DataError for an object in storage that is missing or cannot be reached.
     """
+    if isinstance(path, RemotePath):
+        return _bounded(path, path.open_ranges(), max_bytes, error)
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
     except FileNotFoundError as missing:
@@ -51,15 +55,27 @@ def open_regular(
         if not stat.S_ISREG(status.st_mode):
             kind = next((k for is_kind, k in _KINDS if is_kind(status.st_mode)), "special")
             raise error(f"{path}: is {kind}, not a file. Leave it out.")
-        if max_bytes is not None and status.st_size > max_bytes:
-            raise error(
-                f"{path}: {size_text(status.st_size)}, more than the {size_text(max_bytes)} that "
-                "such a file may have. Leave it out."
-            )
+        _check_size(path, status.st_size, max_bytes, error)
     except BaseException:
         os.close(handle)
         raise
     return os.fdopen(handle, "rb")
+
+
+def _bounded(
+    path: Path, stream: BinaryIO, max_bytes: int | None, error: type[LptError]
+) -> BinaryIO:
+    _check_size(path, stream.seek(0, os.SEEK_END), max_bytes, error)
+    stream.seek(0)
+    return stream
+
+
+def _check_size(path: str | Path, size: int, max_bytes: int | None, error: type[LptError]) -> None:
+    if max_bytes is not None and size > max_bytes:
+        raise error(
+            f"{path}: {size_text(size)}, more than the {size_text(max_bytes)} that such a file may "
+            "have. Leave it out."
+        )
 
 
 def is_file(path: str | Path) -> bool:
@@ -74,7 +90,8 @@ def read_regular(path: str | Path, max_bytes: int, *, error: type[LptError] = Da
     """Read all bytes of a regular file of at most `max_bytes`. Raises: as `open_regular`."""
     with open_regular(path, max_bytes=max_bytes, error=error) as stream:
         try:
-            expected = min(os.fstat(stream.fileno()).st_size, max_bytes)
+            expected = min(stream.seek(0, os.SEEK_END), max_bytes)
+            stream.seek(0)
             data = stream.read(expected + 1) or b""
             if len(data) > expected:  # it has grown since
                 data += stream.read(max_bytes - expected) or b""

@@ -2,12 +2,22 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from lpt.data.image_stores import ImageRef, ImageStore
 from lpt.data.sources.open_data import open_data
-from lpt.training.run.data_identity import IMAGE_TIMES, data_identity, files_identity
+from lpt.training.run.data_identity import (
+    IMAGE_TIMES,
+    data_identity,
+    files_identity,
+    run_identity,
+)
 
 
 def test_data_that_moved_is_the_same_data(photos: Path, tmp_path: Path) -> None:
@@ -61,3 +71,34 @@ def test_an_image_that_is_replaced_is_noticed_by_its_size_or_time(
     assert files_identity(open_data(copy)) != after
     image.unlink()
     assert files_identity(open_data(photos)) == before
+
+
+class _OtherStore:
+    """A store of a kind that the fingerprint does not know."""
+
+    def __init__(self, store: ImageStore) -> None:
+        self.store = store
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def ref(self, position: int) -> ImageRef:
+        return self.store.ref(position)
+
+    def read(self, position: int) -> bytes:
+        return self.store.read(position)
+
+
+@pytest.mark.parametrize("source", ["folder", "parquet"])
+def test_the_fingerprint_does_not_depend_on_the_kind_of_store(
+    source: str, photos: Path, tmp_path: Path
+) -> None:
+    data = open_data(photos)
+    if source == "parquet":
+        labels = np.repeat(np.arange(2), 12)
+        table = pa.table({"image": [bytes([n]) for n in range(24)], "label": labels})
+        for name in ("one", "two"):
+            pq.write_table(table, tmp_path / f"{name}.parquet")
+        data = open_data(tmp_path)
+    splits = {n: replace(s, store=_OtherStore(s.store)) for n, s in data.splits.items()}
+    assert run_identity(replace(data, splits=splits)) == run_identity(data)

@@ -13,7 +13,7 @@ from lpt.data.parquet.parquet_footer import ColumnFacts
 from lpt.data.parquet.thrift_fields import Kind, ThriftError, read_struct
 from lpt.errors import DataError
 
-__all__ = ["check_pages"]
+__all__ = ["byte_range", "check_pages"]
 
 _FIRST = 2**12
 _LARGEST = 2**24
@@ -62,6 +62,14 @@ def check_pages(
     return total
 
 
+def byte_range(chunk: ColumnFacts) -> tuple[int, int]:
+    """Return where the pages of a column in a row group begin and end, as the footer states it."""
+    at = chunk.data_page_offset
+    if 0 < chunk.dictionary_page_offset < at:
+        at = chunk.dictionary_page_offset
+    return at, at + chunk.total_compressed_size
+
+
 class _Page:
     """A page: its header's numbers, and where its data are.
 
@@ -85,10 +93,7 @@ class _Page:
 
 
 def _pages(stream: BinaryIO, chunk: ColumnFacts) -> Iterator[_Page]:
-    at, seen = chunk.data_page_offset, 0
-    if 0 < chunk.dictionary_page_offset < at:
-        at = chunk.dictionary_page_offset
-    end = at + chunk.total_compressed_size
+    (at, end), seen = byte_range(chunk), 0
     if not 0 <= at <= end <= stream.seek(0, 2):
         raise ThriftError("the column is not within the file")
     while at < end and seen < chunk.num_values:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lpt.data.parquet.page_headers import check_pages
+from lpt.data.parquet.page_headers import byte_range, check_pages
 from lpt.errors import DataError
 from lpt.files.regular_files import open_regular, size_text
+from lpt.files.remote.byte_ranges import RangeStream
 
 __all__ = ["FileState", "check_total", "check_unchanged", "file_state", "read_bounded"]
 
@@ -21,6 +22,9 @@ _TIMES = 20
 _CELLS = 2**19
 """Most rows times columns that describe images, beside one for each byte of the file: a row takes
 a hundred bytes of memory where it takes none in the file."""
+
+_PREFETCHED = 2**28
+"""Largest column of a row group that is fetched ahead from object storage, in bytes."""
 
 _BATCH = 1024  # rows that are decoded at once
 _IMAGE_BATCH = 1  # 16 copies of a repeated value could fill the memory
@@ -127,6 +131,10 @@ def _check_pages(
     """Check the columns of each row group by the headers of its pages, which `pyarrow` follows."""
     schema = file.metadata.schema
     with open_regular(path) as stream:
+        if isinstance(stream, RangeStream):  # its headers lie apart, and all of it is decoded soon
+            parts = (c for g in groups for c in file.footer.groups[g].columns)
+            ranges = [byte_range(part) for part in parts if part.path_in_schema in columns]
+            stream.prefetch([(low, high) for low, high in ranges if high - low <= _PREFETCHED])
         for group in groups:
             for place, chunk in enumerate(file.footer.groups[group].columns):
                 if chunk.path_in_schema in columns:

@@ -21,7 +21,8 @@ from lpt.data.parquet.parquet_limits import (
     read_bounded,
 )
 from lpt.errors import DataError
-from lpt.files.regular_files import read_regular
+from lpt.files.regular_files import open_regular, read_regular
+from lpt.files.remote.remote_paths import RemotePath
 
 __all__ = [
     "RowGroupReader",
@@ -34,7 +35,7 @@ __all__ = [
 
 _IMAGE_NAMES = ("image", "img", "image_bytes", "bytes", "jpg", "png", "webp")
 
-_CHECK_SECONDS = 1.0
+_CHECK_SECONDS, _REMOTE_SECONDS = 1.0, 30.0
 """Time between two looks whether a file was changed, while its rows come from memory."""
 
 _MOST_BYTES = 2 * 2**30  # of an image file beside a Parquet file
@@ -54,7 +55,8 @@ def open_parquet(path: Path) -> Any:
     footer = read_footer(path)
     try:
         # Not mapped: a file that is cut off while it is mapped would end the process.
-        file = pq.ParquetFile(path, memory_map=False, **footer.limits)
+        content = open_regular(path) if isinstance(path, RemotePath) else path
+        file = pq.ParquetFile(content, memory_map=False, **footer.limits)
     except (OSError, UnicodeError, pa.ArrowException) as error:
         raise DataError(
             f"{path}: not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
@@ -174,7 +176,8 @@ class RowGroupReader:
     def _look(self, path: Path) -> None:
         """Check from time to time that a file is still the one that was opened."""
         now = time.monotonic()
-        if now - self._looked.get(path, -math.inf) >= _CHECK_SECONDS:
+        pause = _REMOTE_SECONDS if isinstance(path, RemotePath) else _CHECK_SECONDS
+        if now - self._looked.get(path, -math.inf) >= pause:
             check_unchanged(path, self._states[path])
             self._looked[path] = now
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lpt.arguments import path_text
 from lpt.errors import DataError
+from lpt.files.remote.remote_paths import is_remote, place
 
 __all__ = ["DataSpec", "parse_spec", "path_exists", "run_name", "same_data"]
 
@@ -59,10 +60,11 @@ def parse_spec(spec: str | Path) -> DataSpec:
     """
     if not isinstance(spec, str | Path):
         path_text("data", spec)
-    text = str(spec)
+    text = str(place(spec)) if is_remote(spec) else str(spec)
     if not text.strip():
         raise DataError("data: nothing given. Give a folder, a list, a Parquet file or a data set.")
-    match = None if isinstance(spec, Path) or path_exists(text) else _OPTIONS.match(text)
+    local = not is_remote(text) and (isinstance(spec, Path) or path_exists(text))
+    match = None if local else _OPTIONS.match(text)
     if match is None:
         return DataSpec(text)
     options: dict[str, str] = {}
@@ -105,7 +107,8 @@ def run_name(data: str) -> str:
     >>> run_name("data/birds:list=lists/lt100.csv")
     'birds-lt100'
     """
-    source, _, options = data.partition(":")
+    below = data.partition("://")[2] if is_remote(data) else data
+    source, _, options = below.partition(":")
     name = Path(source.rstrip("/")).stem or "run"
     listed = [o.partition("=")[2] for o in options.split(",") if o.startswith("list=")]
     return f"{name}-{Path(listed[0]).stem}" if listed else name

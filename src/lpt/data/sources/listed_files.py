@@ -13,6 +13,7 @@ from lpt.data.parquet.parquet_reader import row_count
 from lpt.data.sources.label_rules import integer_value
 from lpt.data.sources.table_columns import Table, clean
 from lpt.errors import DataError
+from lpt.files.remote.remote_paths import RemotePath
 from lpt.progress import listed
 
 __all__ = ["FILE_ROLES", "check_present", "file_store"]
@@ -153,8 +154,11 @@ def _leaves(name: str) -> bool:
 def _names_in(folder: Path) -> dict[str, str]:
     """Names in a folder, as they are and with composed accents."""
     try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries]
+        if isinstance(folder, RemotePath):
+            names = [path.name for path in folder.iterdir()]
+        else:
+            with os.scandir(folder) as entries:
+                names = [entry.name for entry in entries]
     except (OSError, ValueError):  # ValueError: NUL in the path
         return {}
     composed = {unicodedata.normalize("NFC", name): name for name in names if not name.isascii()}

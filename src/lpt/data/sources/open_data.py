@@ -16,11 +16,12 @@ from lpt.data.manifest import Manifest, Split
 from lpt.data.sources.csv_lists import read_list
 from lpt.data.sources.data_string import DataSpec, parse_spec
 from lpt.data.sources.listing import Listing, SplitWords, with_classes
-from lpt.data.sources.paths import is_known_set, list_path
+from lpt.data.sources.paths import data_folder, is_known_set, list_path
 from lpt.data.sources.read_source import check_options, labels_are_indices, read_source
 from lpt.data.splitting import hold_out
 from lpt.errors import DataError, ParameterError
 from lpt.escape import described
+from lpt.files.remote.remote_paths import is_remote, place
 from lpt.progress import listed
 
 __all__ = ["open_data", "open_test"]
@@ -181,11 +182,9 @@ def _with_list(
     parts: dict[str, _Part], base: Listing, spec: DataSpec, group_by: str | None
 ) -> dict[str, _Part]:
     """Replace the splits that the list names; a list without splits is the training split."""
-    (path, notes), root = list_path(spec), Path(spec.source).expanduser()
+    (path, notes), root = list_path(spec), data_folder(spec.source)
     splits = SplitWords(words=SplitWords.of_options(spec.options, spec.source).words)
-    read = read_list(
-        path, root=root if root.is_dir() else root.parent, group_by=group_by, splits=splits
-    )
+    read = read_list(path, root=root, group_by=group_by, splits=splits)
     known = None
     if isinstance(base.store, FileStore) and isinstance(read.store, FileStore):
         known = base.store.find(read.store)
@@ -213,8 +212,10 @@ def _with_list(
 
 
 def _other_test(spec: DataSpec, seed: int, class_names: Sequence[str]) -> _Part:
-    inside = Path(spec.source).expanduser() / spec.options["test"]
-    source = str(inside) if inside.exists() else spec.options["test"]
+    named = spec.options["test"]
+    inside = place(spec.source) / named
+    elsewhere = is_remote(named) or Path(named).is_absolute()
+    source = named if elsewhere or not inside.exists() else str(inside)
     options = {name: spec.options[name] for name in ("splits",) if name in spec.options}
     listing = read_source(DataSpec(source, options), seed, None)
     return _evaluated(with_classes(listing, class_names, by_index=labels_are_indices(spec)))

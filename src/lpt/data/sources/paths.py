@@ -5,9 +5,11 @@ from pathlib import Path
 from lpt.data.sources.data_string import DataSpec, parse_spec, path_exists
 from lpt.data.sources.hub_dataset import HUB_PREFIX
 from lpt.data.sources.known.known_datasets import DATASETS
+from lpt.data.sources.parquet_dataset import is_parquet
 from lpt.errors import DataError
+from lpt.files.remote.remote_paths import is_remote, place
 
-__all__ = ["anchored", "is_known_set", "list_path", "local_path", "shadow_note"]
+__all__ = ["anchored", "data_folder", "is_known_set", "list_path", "local_path", "shadow_note"]
 
 
 def is_known_set(spec: DataSpec) -> bool:
@@ -34,9 +36,10 @@ def shadow_note(spec: DataSpec) -> tuple[str, ...]:
 
 
 def local_path(source: str) -> Path | None:
-    """The path of a source of data; None for a known data set or one of the hub."""
+    """The path of a source of data on this machine; None for any other."""
     known = source in DATASETS and not path_exists(source)
-    return None if known or source.startswith(HUB_PREFIX) else Path(source).expanduser()
+    elsewhere = source.startswith(HUB_PREFIX) or is_remote(source)
+    return None if known or elsewhere else Path(source).expanduser()
 
 
 def list_path(spec: DataSpec) -> tuple[Path, tuple[str, ...]]:
@@ -45,9 +48,9 @@ def list_path(spec: DataSpec) -> tuple[Path, tuple[str, ...]]:
     Returns: the list, and a note if there is another list of that name here.
     Raises: DataError if there is no such list.
     """
-    name, root = spec.options["list"], _root(spec.source)
+    name, root = spec.options["list"], data_folder(spec.source)
     inside, here = root / name, Path(name)
-    if not path_exists(str(inside)):
+    if is_remote(spec.source) or not path_exists(str(inside)):
         if not path_exists(str(here)):
             raise DataError(
                 f"{spec.source}: list={name}: no such list in {root} or the current folder. "
@@ -68,9 +71,9 @@ def anchored(spec: str) -> str:
     parsed = parse_spec(spec)
     known, options = is_known_set(parsed), dict(parsed.options)
     source = parsed.source if known else _absolute(parsed.source)
-    if "test" in options and not path_exists(str(_root(parsed.source) / options["test"])):
+    if "test" in options and not path_exists(str(data_folder(parsed.source) / options["test"])):
         options["test"] = _absolute(options["test"])
-    if "list" in options and not path_exists(str(_root(parsed.source) / options["list"])):
+    if "list" in options and not path_exists(str(data_folder(parsed.source) / options["list"])):
         options["list"] = _absolute(options["list"])
     if known:
         for name in set(options).intersection(DATASETS[parsed.source].paths):
@@ -80,9 +83,11 @@ def anchored(spec: str) -> str:
     return text if _means(text, DataSpec(source, options)) else spec
 
 
-def _root(source: str) -> Path:
+def data_folder(source: str) -> Path:
     """The folder that the lists and test data of a source are looked for in first."""
-    root = Path(source).expanduser()
+    root = place(source)
+    if is_remote(source):
+        return root.parent if is_parquet(root) else root
     return root if root.is_dir() else root.parent
 
 

@@ -12,6 +12,7 @@ from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.parquet_dataset import is_parquet, parquet_files, read_parquet
 from lpt.data.sources.paths import is_known_set, shadow_note
 from lpt.errors import DataError
+from lpt.files.remote.remote_paths import is_remote, place
 
 __all__ = ["check_exists", "check_options", "labels_are_indices", "read_source"]
 
@@ -28,7 +29,7 @@ def check_options(spec: DataSpec, *common: str) -> None:
     """
     if is_known_set(spec):
         spec.allow(*DATASETS[spec.source].options, *common)
-    elif spec.source.startswith(HUB_PREFIX):
+    elif _is_hub(spec):
         spec.allow(*HUB_OPTIONS, *common, *_TABLE_OPTIONS)
     elif path_exists(spec.source) and _is_tree(Path(spec.source).expanduser()):
         spec.allow(*common, *FOLDER_OPTIONS, "splits", "labels")
@@ -41,8 +42,8 @@ def check_exists(spec: DataSpec) -> None:
 
     Raises: DataError naming a path that does not exist.
     """
-    hub = spec.source.startswith(HUB_PREFIX)
-    if not hub and not is_known_set(spec) and not path_exists(spec.source):
+    elsewhere = _is_hub(spec) or is_remote(spec.source)  # which would take requests
+    if not elsewhere and not is_known_set(spec) and not path_exists(spec.source):
         raise DataError(
             f"{spec.source}: no such folder, list or Parquet file, and not a known data set "
             f"({', '.join(DATASETS)})."
@@ -80,17 +81,37 @@ def read_source(
             raise DataError(f"{spec.source}: has no columns to group by. Leave out group_by.")
         return DATASETS[spec.source].read(spec, seed)
     splits = SplitWords.of_options(spec.options, spec.source)
-    if spec.source.startswith(HUB_PREFIX):
+    if _is_hub(spec):
         return read_hub(spec, group_by=group_by, splits=splits)
     check_exists(spec)
-    path = Path(spec.source).expanduser()
-    if _is_tree(path):
+    path = place(spec.source)
+    if is_remote(spec.source):
+        found = _read_remote(path, group_by, splits)
+    elif _is_tree(path):
         if group_by is not None:
             raise DataError(f"{path}: a folder has no column {group_by!r} to group by. Use a list.")
         found = read_folder(path, depth=spec.options.get("depth"), splits=splits, lenient=lenient)
     else:
         found = _read_table(path, group_by, splits)
     return replace(found, notes=shadow_note(spec) + found.notes)
+
+
+def _is_hub(spec: DataSpec) -> bool:
+    return spec.source.startswith(HUB_PREFIX) and not is_remote(spec.source)
+
+
+def _read_remote(path: Path, group_by: str | None, splits: SplitWords) -> Listing:
+    """Read a Parquet file in object storage, or all of a folder."""
+    if is_parquet(path):
+        return read_parquet([path], root=path.parent, group_by=group_by, splits=splits)
+    files = parquet_files(path)
+    if not files:
+        fault = "no Parquet files in it" if path.is_dir() else "no such folder"
+        raise DataError(
+            f"{path}: {fault}. Give a Parquet file, or a folder of them. Check the name, and that "
+            "you may read it."
+        )
+    return read_parquet(files, root=path, group_by=group_by, splits=splits)
 
 
 def _is_tree(path: Path) -> bool:

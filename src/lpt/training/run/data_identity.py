@@ -1,11 +1,13 @@
 """Fingerprints of the data of a run, which keep it from resuming on other data."""
 
 import hashlib
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lpt.data.manifest import Manifest
+from lpt.data.image_stores import FileStore
+from lpt.data.manifest import Manifest, Split
 from lpt.errors import DataError
 from lpt.files.regular_files import open_regular
 
@@ -38,12 +40,26 @@ def data_identity(data: Manifest, *, content: bool = False) -> dict[str, Any]:
     """
     split = data.split("train")
     digest = hashlib.sha256()
-    for index, label in enumerate(split.labels.tolist()):
-        ref = split.ref(index)
-        line = f"{ref.path.parent.name}/{ref.path.name}\n{ref.row} {label}\n"
-        digest.update(line.encode("utf-8", "surrogateescape"))
+    for (name, row), label in zip(_names(split), split.labels.tolist(), strict=True):
+        digest.update(f"{name}\n{row} {label}\n".encode("utf-8", "surrogateescape"))
     found = {"classes": list(data.class_names), "training images": digest.hexdigest()}
     return {**found, "image content": _content(data)} if content else found
+
+
+def _names(split: Split) -> Iterator[tuple[str, int | None]]:
+    """Folder and name of the file of each image, and its row."""
+    store = split.store
+    if not isinstance(store, FileStore):
+        refs = map(split.ref, range(len(split)))
+        yield from ((f"{ref.path.parent.name}/{ref.path.name}", ref.row) for ref in refs)
+        return
+    known: dict[int, str] = {}  # a path is made once per file, not for each of a million rows
+    files, rows = store.file[split.positions].tolist(), store.row[split.positions].tolist()
+    for file, row in zip(files, rows, strict=True):
+        if file not in known:
+            path = store.root / store.paths[file]
+            known[file] = f"{path.parent.name}/{path.name}"
+        yield known[file], None if row < 0 else row
 
 
 def labels_digest(data: Manifest) -> str:
@@ -70,7 +86,12 @@ def _files(data: Manifest) -> list[Path]:
     paths: dict[Path, None] = {}
     for name in sorted(data.splits):
         split = data.split(name)
-        paths.update(dict.fromkeys(split.ref(index).path for index in range(len(split))))
+        store = split.store
+        if isinstance(store, FileStore):  # the files once, not for each of a million rows
+            files = dict.fromkeys(store.file[split.positions].tolist())
+            paths.update(dict.fromkeys(store.root / store.paths[file] for file in files))
+        else:
+            paths.update(dict.fromkeys(split.ref(index).path for index in range(len(split))))
     return list(paths)
 
 
