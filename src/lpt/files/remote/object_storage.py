@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from lpt.errors import DataError
-from lpt.files.remote.remote_paths import PACKAGES
+from lpt.files.remote.schemes import PACKAGES
 
 __all__ = ["Range", "State", "fetch", "fetch_ranges", "kind_of", "names_in", "state_of"]
 

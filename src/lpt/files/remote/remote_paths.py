@@ -11,16 +11,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from lpt.errors import DataError
+from lpt.files.remote.schemes import PACKAGES
 
-__all__ = ["PACKAGES", "RemotePath", "is_remote", "place"]
-
-PACKAGES = {
-    "s3": "lpt[remote]",
-    "gs": "gcsfs",
-    "abfs": "adlfs",
-    "hf": "lpt[remote]",
-}
-"""Schemes of addresses, and the package that reads them."""
+__all__ = ["RemotePath", "is_remote", "place"]
 
 _ADDRESS = re.compile(r"([a-z0-9]+)://?(?=[^/])")  # a path has one of the two slashes only
 
