@@ -79,7 +79,9 @@ def test_installed_examples_train_a_task_and_a_baseline(installed, tmp_path):
     write_photos(tmp_path / "garden" / "photos")
     label, parameters = run(installed, tmp_path, "-c", SCRIPT).split()
     assert label in ("ant", "bee", "cat", "dog")
-    assert int(parameters) == 2 * 32 + 4 * 32  # the norm's weight and bias, the classifier
+    assert (
+        int(parameters) == 2 * 32 + 4 * 64
+    )  # the norm's weight and bias, the classifier of both tokens
 
 
 @pytest.mark.slow

@@ -39,6 +39,7 @@ def test_numbers_of_the_table_are_those_of_earlier_releases():
         "CLASS_MEAN_IMAGES": 4,
         "FEATURE_SUBSET": 11,
         "ANALYSIS_SUBSET": 12,
+        "PROBE": 13,
         "BOOTSTRAP": 21,
         "KNN_BANK": 22,
     }

@@ -23,6 +23,7 @@ from lpt.training.trainer import Trainer
 
 COUNTS = {"ant": 30, "bee": 12, "cat": 6, "dog": 3}
 SETTINGS = {
+    "feature": "own",  # that of a backbone that tests load themselves
     "phase1.epochs": 2,
     "phase2.epochs": 2,
     "phase1.batch_size": 8,

@@ -9,8 +9,8 @@ import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 PROMISED = {
-    "from_scikit_learn.py": ("best {", "score 0.", "features (2, 192)", "accuracy"),
-    "from_timm.py": (" %", "features (1, 192) 10 192"),
+    "from_scikit_learn.py": ("best {", "score 0.", "features (2, 384)", "accuracy"),
+    "from_timm.py": (" %", "features (1, 384) 10 384"),
     "from_transformers.py": ("[{'label': '", "best ", " of 10"),
 }
 

@@ -47,7 +47,7 @@ class TaskFiles:
     def load(self, folder: Path) -> None:
         """Load the task and predict; probabilities must be finite."""
         if self._backbone is None:
-            self._backbone = load_backbone(str(backbone_file()))
+            self._backbone = load_backbone(str(backbone_file()), feature="auto")
         task = Task.load(folder / "task.safetensors", self._backbone, "cpu")
         (prediction,) = task.predict([folder / "picture.png"])
         assert all(0 <= p <= 1 for p in prediction.probabilities), "a probability is not finite"
