@@ -62,7 +62,7 @@ def test_predictions_are_labels_of_the_type_that_was_fitted(model):
 def test_features_are_those_of_the_task(model):
     features = model.fit(X, Y).transform(X[:3])
     assert np.array_equal(features, model.task_.embed(list(X[:3])))
-    assert len(model.get_feature_names_out()) == features.shape[1] == 2 * 16
+    assert len(model.get_feature_names_out()) == features.shape[1] == 16
 
 
 def test_the_number_of_features_exists_for_rows_only(model):
