@@ -25,8 +25,8 @@ def check_plain(
         with_patches: whether its feature may be class token and mean of the patch tokens.
     Raises: BackboneError if it is another.
     """
-    both = with_patches and backbone.feature is Feature.CLASS_AND_MEAN
-    if not (is_plain(backbone) or (both and isinstance(backbone.tower, PlainTower))):
+    features = [Feature.CLASS_TOKEN, *([Feature.CLASS_AND_MEAN] if with_patches else [])]
+    if not (isinstance(backbone.tower, PlainTower) and backbone.feature in features):
         kind = type(backbone.model).__name__
         raise BackboneError(
             f"{purpose}: needs a plain ViT with a class token, not {kind} with "

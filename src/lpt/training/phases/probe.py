@@ -58,8 +58,7 @@ def fit_probe(
                 batch = torch.from_numpy(random.integers(len(unit), size=MOST_IMAGES))
             cosines = unit[batch] @ F.normalize(weight, dim=1).T
             loss = logit_adjustment(cosines, rows[batch], own, scale=SCALE).mean()
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            (weight.grad,) = torch.autograd.grad(loss, weight)
             optimiser.step()
             schedule.step()
     directions = unit.new_zeros(num_classes, unit.shape[1])
