@@ -24,6 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     backbone = backbone_of(vit)
     few = {"class_names": ("wren", "owl"), "class_counts": (4, 5)}
     kinds = {"birds": {}, "more": {**few, "pool_size": 6, "prompt_length": 3}}
+    kinds |= {"both": {**few, "classifier_passes": "both"}}
     kinds |= {"narrow": {"adapter_width": 2}, "wide": {"adapter_width": 5, "pool_size": 6}}
     for name, changes in kinds.items():
         spec = spec_for(backbone, name=name, **changes)
@@ -33,12 +34,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_graph_is_written_once_and_all_tasks_predict_as_before(folder):
-    """One for tasks without adapters, one for tasks with adapters of any width."""
+    """One for plain tasks, for adapters of any width, and for classifiers of both passes."""
     graphs = sorted(path.stem for path in (folder / "shared").glob("*.onnx"))
-    assert len(graphs) == 2
-    assert graphs[1] == f"{graphs[0]}-adapters"
+    assert graphs == [graphs[0], f"{graphs[0]}-adapters", f"{graphs[0]}-both"]
     images = torch.rand(3, 3, 18, 18)
-    for name in ("birds", "more", "narrow", "wide"):
+    for name in ("birds", "more", "both", "narrow", "wide"):
         own = lpt.load(
             folder / f"{name}.safetensors", backbone=str(folder / "vit.safetensors"), device="cpu"
         )

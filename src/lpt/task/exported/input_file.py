@@ -54,6 +54,7 @@ class InputFile:
             and (own.phases, own.shared_blocks, own.top_k)
             == (other.phases, other.shared_blocks, other.top_k)
             and bool(own.adapter_width) == bool(other.adapter_width)
+            and own.reads_both == other.reads_both
         )
         if not same:
             raise TaskFileError(
@@ -68,10 +69,11 @@ class InputFile:
 
 
 def graph_path(folder: Path, spec: TaskSpec) -> Path:
-    """Return the path of the graph of a backbone, image size, K, T, phases and adapters or none."""
+    """Return the path of the graph of a backbone: one for each image size and shape of tasks."""
     backbone = spec.backbone
     parts = [f"vit-{backbone.sha256[:12]}-{backbone.image_size}px"]
     parts += [f"k{spec.shared_blocks}-t{spec.top_k}"] if spec.phases == 2 else ["phase1"]
+    parts += ["both"] if spec.reads_both else []
     parts += ["adapters"] if spec.adapter_width else []
     return folder / f"{'-'.join(parts)}.onnx"
 

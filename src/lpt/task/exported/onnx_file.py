@@ -35,7 +35,7 @@ __all__ = [
 EXPORT_FORMAT = 2
 """The latest format version. Every version up to it is read.
 
-2 adds adapters. A file without adapters is written in version 1.
+2 adds adapters and `classifier_passes`. A file with neither is written in version 1.
 """
 
 MAX_BYTES = 2**31 - 1
@@ -108,7 +108,8 @@ def needed_module(name: str) -> ModuleType:
 
 def format_version(spec: TaskSpec) -> str:
     """Return the version of the format in which a task is exported: the oldest that can hold it."""
-    return str(EXPORT_FORMAT if spec.adapter_width else EXPORT_FORMAT - 1)
+    newer = spec.adapter_width or spec.reads_both
+    return str(EXPORT_FORMAT if newer else EXPORT_FORMAT - 1)
 
 
 def input_sizes(spec: TaskSpec, record: ExportRecord) -> dict[str, tuple[int, ...]]:
