@@ -122,12 +122,12 @@ def input_sizes(spec: TaskSpec, record: ExportRecord) -> dict[str, tuple[int, ..
     suffix = max(record.depth - spec.shared_blocks, 0)
     table = (record.depth, record.heads, shape.length, width // record.heads)
     sizes |= {"shared_keys": table, "shared_values": table, "temperature": (1,)}
-    sizes["classifier"] = (len(spec.class_names), width)
-    if spec.phases == 2:
-        sizes["group_prompts"] = (shape.pool_size, suffix, shape.length, width)
-        sizes["keys"] = (shape.pool_size, width)
     folded = {"adapter_scale"}  # it is part of the weights here
     own = spec.tensor_sizes(record.depth, width)
+    sizes["classifier"] = own["classifier"]
+    if spec.phases == 2:
+        sizes["group_prompts"] = (shape.pool_size, suffix, shape.length, width)
+        sizes["keys"] = own["keys"]
     return sizes | {n: own[n] for n in own if n.startswith("adapter_") and n not in folded}
 
 
