@@ -234,7 +234,7 @@ class PhaseConfig(Section):
     dual_sampler: DualSampler = "balanced"
     eta: Factor = 0.5
     loss: LossConfig = LossConfig()
-    optim: OptimConfig = OptimConfig(lr=0.003, classifier_lr=0.001)
+    optim: OptimConfig = OptimConfig(lr=0.01, classifier_lr=0.003)
 
 
 class GroupPhaseConfig(PhaseConfig):
