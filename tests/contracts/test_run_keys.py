@@ -80,7 +80,7 @@ def expected_reads(method: str, phase_1_only: bool = False) -> set[str]:
         phase2 = sections("phase2") - sections("phase2.optim") - {"phase2.cached_views"}
         return trained | sections("prompts") | phase2 | JOINT_OPTIM | {"phase2.optim.key_lr"}
     if phase_1_only:
-        return trained | sections("phase1") | {"prompts.length"}
+        return (trained - {"classifier.passes"}) | sections("phase1") | {"prompts.length"}
     if method in OWN_METHODS:
         return set(RUN_FACTS)
     return SCORING | {name for name in RUN_FACTS if BASELINES[method].depends_on(name)}

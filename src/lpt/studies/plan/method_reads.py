@@ -4,7 +4,7 @@ A method sees only these (`lpt.studies.plan.run_key.visible_config`), and they d
 """
 
 from lpt.baselines import baseline_reads
-from lpt.config import RunConfig
+from lpt.config import ClassifierConfig, RunConfig
 from lpt.studies.define.definition import OWN_METHODS
 from lpt.studies.plan.run_key import expand_names
 
@@ -25,7 +25,10 @@ _PLAIN = ("classifier.init_images_per_class",)
 _UNLABELLED = ("data.unlabelled", "pseudo_labels")
 """Of phase 2, after phase 1 has labelled the photos."""
 
-_TRAINED = ("adapters", "augment", "classifier", "compile", "text")
+_CLASSIFIER = tuple(
+    f"classifier.{name}" for name in ClassifierConfig.model_fields if name != "passes"
+)
+_TRAINED = ("adapters", "augment", *_CLASSIFIER, "compile", "text")
 
 
 def settings_read(method: str, config: RunConfig) -> frozenset[str]:
@@ -48,4 +51,4 @@ def _own_reads(method: str, config: RunConfig) -> tuple[str, ...]:
         return (*_TRAINED, "phase1", "phase2.epochs", "prompts.length")
     phase1 = "phase1" if config.phase1.epochs else "phase1.epochs"
     photos = () if method == "joint" else _UNLABELLED
-    return (*_TRAINED, phase1, "phase2", "prompts", *photos)
+    return (*_TRAINED, "classifier.passes", phase1, "phase2", "prompts", *photos)
