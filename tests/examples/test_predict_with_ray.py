@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lpt
+from lpt.errors import DataError
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "predict_with_ray.py"
 
@@ -26,10 +27,12 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     def each(paths, top):
         assert top == 1
         for path in paths:
-            bad = lpt.DataError(f"{path}: damaged.")
+            bad = DataError(f"{path}: damaged.")
             yield bad if "bad" in path else SimpleNamespace(labels=(path[0],), probabilities=(0.5,))
 
-    monkeypatch.setattr(lpt, "load", lambda _: SimpleNamespace(predict_each=each))
+    task = SimpleNamespace(predict_each=each)
+    library = SimpleNamespace(load=lambda _: task, LptError=lpt.LptError)
+    monkeypatch.setattr(module, "lpt", library)
     return module
 
 
