@@ -2,6 +2,7 @@
 
 import io
 import os
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,26 @@ def write_parquet(path: Path, labels: list[int], **columns: list[object]) -> Pat
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table({"image": images, "label": labels, **columns}), path, row_group_size=4)
     return path
+
+
+def write_tar(path: Path, members: dict[str, bytes], format: int = tarfile.PAX_FORMAT) -> Path:
+    """A tar file of these members, in order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w", format=format) as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+def write_shard(path: Path, labels: list[object], first: int = 1000, **others: bytes) -> Path:
+    """Distinct images with these labels, and any other members."""
+    members: dict[str, bytes] = {f"{name}.txt": content for name, content in others.items()}
+    for number, label in enumerate(labels, start=first):
+        members[f"{number:06d}.png"] = encoded(number)
+        members[f"{number:06d}.cls"] = str(label).encode()
+    return write_tar(path, members)
 
 
 @pytest.fixture(scope="session")

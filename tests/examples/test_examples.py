@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
+WITH_TESTS = {"predict_with_ray.py"}
+"""Scripts that take arguments, and have a test module of their own."""
+EXAMPLES = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "examples").glob("*.py")
+    if path.name not in WITH_TESTS
+)
 PROMISED = {
     "from_scikit_learn.py": ("best {", "score 0.", "features (2, 384)", "accuracy"),
     "from_timm.py": (" %", "features (1, 384) 10 384"),

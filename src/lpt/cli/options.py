@@ -42,8 +42,8 @@ __all__ = [
 
 DATA_HELP = (
     "Folder of class folders (with or without train/val/test folders), CSV/TSV/text list, Parquet "
-    "file or folder, hf:NAME, or a name that `lpt data list` prints. Options follow a colon: "
-    "DIR:list=lists/lt100.csv, DIR:test=OTHER."
+    "file or folder, tar shards (photos-{000..009}.tar), hf:NAME, or a name that `lpt data list` "
+    "prints. Options follow a colon: DIR:list=lists/lt100.csv, DIR:test=OTHER."
 )
 MAX_SEED = 2**32 - 1
 Data = Annotated[str, typer.Argument(help=DATA_HELP, show_default=False)]

@@ -146,7 +146,8 @@ def predict(
             min=1,
             max=MOST_PROCESSES,
             help="Predict in several processes, each on a GPU or on its share of the cores. Needs "
-            "--out; rows and their order do not depend on it.",
+            "--out; rows and their order do not depend on it. If one is killed or stopped, the "
+            "others predict its images.",
         ),
     ] = 1,
     workers: Workers = 0,

@@ -1,4 +1,4 @@
-"""Sources of encoded images: files, rows of Parquet files, or memory.
+"""Sources of encoded images: files, rows of Parquet files and tar shards, or memory.
 
 A store is addressed by position and holds no open handle, so it can be pickled to a spawned worker
 and used after a fork. File names are stored in one buffer of UTF-8 bytes: half a million take tens
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from lpt.data.file_identity import resolved
 from lpt.data.images.limits import MAX_FILE_BYTES
-from lpt.data.parquet.parquet_reader import RowGroupReader
+from lpt.data.shards.row_reader import RowReader
 from lpt.files.regular_files import read_regular
 
 __all__ = ["FileStore", "ImageRef", "ImageStore", "MemoryStore", "Strings"]
@@ -25,7 +25,7 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ImageRef:
-    """Location of one image: a file, or a row of a Parquet file."""
+    """Location of one image: a file, or a row of a Parquet file or tar shard."""
 
     path: Path
     row: int | None = None
@@ -68,20 +68,21 @@ class Strings(Sequence[str]):
 
 @dataclass(frozen=True)
 class FileStore:
-    """Image files, and rows of Parquet files, below one folder.
+    """Image files, and rows of Parquet files and tar shards, below one folder.
 
     Attributes:
         root: folder that relative paths start from.
         paths: the distinct files.
         file: (n,) index into `paths` for each image.
-        row: (n,) row of a Parquet file, -1 for an image file.
+        row: (n,) row of a Parquet file, or number of the image in a tar shard; -1 for an image
+            file.
     """
 
     root: Path
     paths: Strings
     file: npt.NDArray[np.int32]
     row: Ids
-    _reader: RowGroupReader = field(default_factory=RowGroupReader, compare=False, repr=False)
+    _reader: RowReader = field(default_factory=RowReader, compare=False, repr=False)
 
     @classmethod
     def of_files(cls, root: Path, paths: Sequence[str]) -> "FileStore":
@@ -91,16 +92,26 @@ class FileStore:
             root, Strings(paths), np.arange(n, dtype=np.int32), np.full(n, -1, dtype=np.int64)
         )
 
+    @classmethod
+    def of_rows(cls, root: Path, files: Sequence[Path], sizes: Sequence[int]) -> "FileStore":
+        """Make a store of all rows of files below `root`, each with so many rows."""
+        return cls(
+            root,
+            Strings(str(path.relative_to(root)) for path in files),
+            np.repeat(np.arange(len(files), dtype=np.int32), sizes),
+            np.concatenate([np.arange(size, dtype=np.int64) for size in sizes]),
+        )
+
     def __len__(self) -> int:
         return len(self.file)
 
     def ref(self, position: int) -> ImageRef:
-        """Path of an image, and its row in a Parquet file."""
+        """Path of an image, and its row in a file of rows."""
         row = int(self.row[position])
         return ImageRef(self.root / self.paths[int(self.file[position])], None if row < 0 else row)
 
     def read(self, position: int) -> bytes:
-        """Read an image file, or a row of a Parquet file, whose row group is cached for the next.
+        """Read an image file, or a row of a file. A row group of Parquet is cached for the next.
 
         Raises: DataError naming a file that is missing, not a regular file, or too large.
         """

@@ -112,7 +112,7 @@ def test_one_huge_value_is_refused_before_it_is_decoded(tmp_path: Path, small: N
 def test_a_file_that_is_cut_off_after_its_rows_were_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lpt.data.parquet.parquet_reader._CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("lpt.files.file_watch._CHECK_SECONDS", 0.0)
     path = write_parquet(tmp_path / "x.parquet", [0] * 16)
     reader = RowGroupReader()
     reader.read(path, 0)

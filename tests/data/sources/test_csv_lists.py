@@ -71,7 +71,7 @@ def test_integer_labels_are_ordered_as_numbers(tmp_path):
         ("path,label,label_name\n1.png,0,owl\n2.png,1,owl\n", "'owl' belongs to several labels"),
         ("path,label,label_name\n1.png,-1,owl\n2.png,1,yak\n", "label -1 is negative"),
         ("path,label,label_name\n1.png,x1,owl\n2.png,1,yak\n", "labels such as 'x1'"),
-        ("path,label,row\n1.png,0,3\n2.png,1,\n", "1.png has a row but is not a Parquet file"),
+        ("path,label,row\n1.png,0,3\n2.png,1,\n", "1.png has a row but is neither a Parquet file"),
         ("path,label\n1.png,0\n2.png,0\n", "only one class"),
         ("path,label,split\n1.png,0,train\n2.png,1,\n", "others have none"),
     ],

@@ -47,5 +47,5 @@ def test_a_folder_that_exists_is_not_looked_into(tmp_path) -> None:
 
 @pytest.mark.parametrize("options", ["", ":list=a.csv"])
 def test_a_path_that_does_not_exist_is_named(tmp_path, options: str) -> None:
-    with pytest.raises(DataError, match="nosuch: no such folder, list or Parquet file"):
+    with pytest.raises(DataError, match="nosuch: no such folder, list, Parquet file or tar shard"):
         check_exists(parse_spec(f"{tmp_path}/nosuch{options}"))

@@ -9,6 +9,7 @@ from tools.fuzz.targets.requests import Requests
 from tools.fuzz.targets.run_files import RunFiles
 from tools.fuzz.targets.run_folders import Resumes, RunFolders
 from tools.fuzz.targets.settings import Settings
+from tools.fuzz.targets.shards import Shards
 from tools.fuzz.targets.tables import Parquet
 from tools.fuzz.targets.trainings import Trainings
 from tools.fuzz.targets.weights import Backbones, Checkpoints, ModelConfigs, TaskFiles
@@ -18,6 +19,7 @@ __all__ = ["BY_NAME", "TARGETS"]
 _ALL: tuple[Target, ...] = (
     Lists(),
     Parquet(),
+    Shards(),
     Recipes(),
     Settings(),
     Images(),

@@ -12,7 +12,7 @@ from lpt.escape import printable, shortened
 
 __all__ = ["Place", "data_root", "find_listed", "relative_name", "unknown_names"]
 
-_ROW = re.compile(r"(?P<file>.*\.parquet) row (?P<row>\d{1,18})", re.DOTALL | re.IGNORECASE)
+_ROW = re.compile(r"(?P<file>.*\.(?:parquet|tar)) row (?P<row>\d{1,18})", re.DOTALL | re.IGNORECASE)
 _MOST_SHOWN, _LONGEST_SHOWN = 3, 80
 
 Place = tuple[str, int]

@@ -10,10 +10,11 @@ from typing import Any
 
 from lpt.data.parquet.page_headers import byte_range, check_pages
 from lpt.errors import DataError
+from lpt.files.file_watch import FileState, check_unchanged, file_state
 from lpt.files.regular_files import open_regular, size_text
 from lpt.files.remote.byte_ranges import RangeStream
 
-__all__ = ["FileState", "check_total", "check_unchanged", "file_state", "read_bounded"]
+__all__ = ["check_total", "read_bounded"]
 
 _FREE = 16 * 2**20
 _TIMES = 20
@@ -28,25 +29,6 @@ _PREFETCHED = 2**28
 
 _BATCH = 1024  # rows that are decoded at once
 _IMAGE_BATCH = 1  # 16 copies of a repeated value could fill the memory
-
-FileState = tuple[int, int]
-"""Size and time of modification of a file."""
-
-
-def file_state(path: Path) -> FileState:
-    """Return size and time of a file. Raises: DataError if it is gone."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Restore the file.") from error
-    return status.st_size, status.st_mtime_ns
-
-
-def check_unchanged(path: Path, state: FileState) -> FileState:
-    """Return the state of a file. Raises: DataError if it was cut off, replaced or removed."""
-    if file_state(path) != state:
-        raise DataError(f"{path}: damaged: it was changed while it was in use. Start again.")
-    return state
 
 
 def check_total(path: Path, state: FileState, total: int) -> None:

@@ -3,10 +3,8 @@
 pyarrow is imported when a file is opened, so that prediction on image files does without it.
 """
 
-import math
 import os
 import threading
-import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,9 @@ from typing import Any
 import numpy as np
 
 from lpt.data.parquet.parquet_footer import read_footer
-from lpt.data.parquet.parquet_limits import (
-    FileState,
-    check_unchanged,
-    file_state,
-    read_bounded,
-)
+from lpt.data.parquet.parquet_limits import read_bounded
 from lpt.errors import DataError
+from lpt.files.file_watch import FileWatch
 from lpt.files.regular_files import open_regular, read_regular
 from lpt.files.remote.remote_paths import RemotePath
 
@@ -34,9 +28,6 @@ __all__ = [
 ]
 
 _IMAGE_NAMES = ("image", "img", "image_bytes", "bytes", "jpg", "png", "webp")
-
-_CHECK_SECONDS, _REMOTE_SECONDS = 1.0, 30.0
-"""Time between two looks whether a file was changed, while its rows come from memory."""
 
 _MOST_BYTES = 2 * 2**30  # of an image file beside a Parquet file
 
@@ -131,7 +122,7 @@ class RowGroupReader:
             self._start()
         with self._lock:
             group, offset = self._locate(path, row)
-            self._look(path)
+            self._watch.look(path)
             value = self._group(path, group)[offset]
             beside = None if value.is_valid else self._path_beside(path, group, offset)
         if beside is not None:
@@ -151,15 +142,14 @@ class RowGroupReader:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._files: dict[Path, tuple[Any, Any, str]] = {}
-        self._states: dict[Path, FileState] = {}
-        self._looked: dict[Path, float] = {}
+        self._watch = FileWatch()
         self._sizes: dict[Path, dict[int, int]] = {}
         self._groups: OrderedDict[tuple[Path, int], Any] = OrderedDict()
         self._held = 0
 
     def _locate(self, path: Path, row: int) -> tuple[int, int]:
         if path not in self._files:
-            self._states[path] = file_state(path)
+            self._watch.state(path)
             file = open_parquet(path)
             sizes = [group.rows for group in file.footer.groups]
             self._files[path] = (
@@ -173,21 +163,13 @@ class RowGroupReader:
         group = int(np.searchsorted(starts, row, side="right")) - 1
         return group, row - int(starts[group])
 
-    def _look(self, path: Path) -> None:
-        """Check from time to time that a file is still the one that was opened."""
-        now = time.monotonic()
-        pause = _REMOTE_SECONDS if isinstance(path, RemotePath) else _CHECK_SECONDS
-        if now - self._looked.get(path, -math.inf) >= pause:
-            check_unchanged(path, self._states[path])
-            self._looked[path] = now
-
     def _path_beside(self, path: Path, group: int, offset: int) -> str | None:
         """The path that a row holds in place of an image."""
         file, _, column = self._files[path]
         address = path_field(file.schema_arrow, column)
         if address is None:
             return None
-        table = read_bounded(file, path, [address], group=group, state=self._states[path])
+        table = read_bounded(file, path, [address], group=group, state=self._watch.state(path))
         value = table.column(0).combine_chunks().field(0)[offset].as_py()
         return None if value is None else str(value)
 
@@ -199,7 +181,7 @@ class RowGroupReader:
             self._groups.move_to_end(key)
             return self._groups[key]
         file, _, column = self._files[path]
-        state = self._states[path]
+        state = self._watch.state(path)
         sizes = self._sizes.setdefault(path, {})
         before = sum(size for one, size in sizes.items() if one != group)
         table = read_bounded(file, path, [column], group=group, state=state, decoded=before)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lpt.arguments import path_text
+from lpt.data.sources.shards.shard_names import expanded, is_pattern, without_braces
 from lpt.errors import DataError
 from lpt.files.remote.remote_paths import is_remote, place
 
@@ -77,9 +78,13 @@ def parse_spec(spec: str | Path) -> DataSpec:
 
 
 def path_exists(text: str) -> bool:
-    """Whether a text is the path of a file or folder. One that no path can be is not."""
+    """Whether a text is the path of a file or folder, or names shards, the first of which exists.
+
+    A text that no path can be is not.
+    """
     try:
-        return Path(text).expanduser().exists()
+        path = Path(text).expanduser()
+        return path.exists() or (is_pattern(text) and expanded(path)[0].exists())
     except (OSError, ValueError, RuntimeError):  # too long, NUL inside, no such home folder
         return False
 
@@ -104,11 +109,13 @@ def same_data(one: str | Path, other: str | Path) -> bool:
 def run_name(data: str) -> str:
     """Return the default name of a run or study: that of the data, followed by that of its list.
 
+    >>> run_name("photos-{000..009}.tar")
+    'photos'
     >>> run_name("data/birds:list=lists/lt100.csv")
     'birds-lt100'
     """
     below = data.partition("://")[2] if is_remote(data) else data
     source, _, options = below.partition(":")
-    name = Path(source.rstrip("/")).stem or "run"
+    name = without_braces(Path(source.rstrip("/")).stem) or "run"
     listed = [o.partition("=")[2] for o in options.split(",") if o.startswith("list=")]
     return f"{name}-{Path(listed[0]).stem}" if listed else name

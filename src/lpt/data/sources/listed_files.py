@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.image_stores import FileStore, Strings
-from lpt.data.parquet.parquet_reader import row_count
+from lpt.data.shards.row_reader import holds_rows, row_count
 from lpt.data.sources.label_rules import integer_value
 from lpt.data.sources.table_columns import Table, clean
 from lpt.errors import DataError
@@ -24,7 +24,7 @@ FILE_ROLES = (_PATHS, ("row",))
 
 
 def file_store(table: Table, root: Path, *, remedy: str = "") -> FileStore:
-    """Find the images of a table with the column `path` and optionally `row` of a Parquet file.
+    """Find the images of a table with the column `path` and optionally `row` of a file of rows.
 
     Outer blanks of a path count only if a file has them in its name.
 
@@ -52,7 +52,7 @@ def file_store(table: Table, root: Path, *, remedy: str = "") -> FileStore:
     np.minimum.at(lowest, file, row)
     np.maximum.at(highest, file, row)
     for name, low, high in zip(distinct, lowest, highest, strict=True):
-        if name.lower().endswith(".parquet"):
+        if holds_rows(name):
             size = row_count(root / name)
             if low < 0 or high >= size:
                 raise DataError(
@@ -61,7 +61,8 @@ def file_store(table: Table, root: Path, *, remedy: str = "") -> FileStore:
                 )
         elif high >= 0:
             raise DataError(
-                f"{where}: {name} has a row but is not a Parquet file. Leave the row empty."
+                f"{where}: {name} has a row but is neither a Parquet file nor a tar shard. "
+                "Leave the row empty."
             )
     return FileStore(root, Strings(distinct), file, row)
 

@@ -1,7 +1,9 @@
 """All images of a data set as found, before it is split."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -98,6 +100,11 @@ class SplitWords:
         if self.ignored or (word in _UNSPLIT and word not in self.words):
             return ""
         return self.words.get(word, _SPLITS.get(word))
+
+    def words_of(self, files: Sequence[Path]) -> list[str]:
+        """The word with which each file name begins, if any of these words is that of a split."""
+        words = [match[0] if (match := re.match(r"[A-Za-z]+", path.stem)) else "" for path in files]
+        return words if any(map(self.split_of, words)) else [""] * len(files)
 
     def splits(self, words: Sequence[str], where: str) -> Names:
         """Map the word of each image to train, val, test, or "" for unsplit data.

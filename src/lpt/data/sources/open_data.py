@@ -46,8 +46,9 @@ def open_data(
     """Open a data set. Only names and labels are read; images are read on demand.
 
     `spec` is a folder of class folders (in one folder, or in train, val and test), a CSV, TSV or
-    text list, a Parquet file or a folder of them, a known data set (`cifar100-lt:imbalance=100`;
-    `lpt data list` prints all), or `hf:NAME` for a Hugging Face data set. Options follow a colon:
+    text list, a Parquet file or a folder of them, tar shards (`photos-{000..009}.tar`), a known
+    data set (`cifar100-lt:imbalance=100`; `lpt data list` prints all), or `hf:NAME` for a Hugging
+    Face data set. Options follow a colon:
     `DIR:list=lists/lt100.csv` takes the training images from a list (in DIR, or else from the
     current folder), `DIR:test=OTHER` the test images from other data. `split=none` ignores the
     splits of the data, `splits=holdout:test` gives the meaning of a word for a split, and

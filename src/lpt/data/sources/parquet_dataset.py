@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,7 @@ def read_parquet(
     _check_types(tables)
     parts = [
         entries_of(table, group_by=group_by, label_names=_label_names(file, table), word=word)
-        for table, file, word in zip(tables, opened, _words_of_names(files, splits), strict=True)
+        for table, file, word in zip(tables, opened, splits.words_of(files), strict=True)
     ]
     sizes = [len(part.labels) for part in parts]
     if not sum(sizes):
@@ -78,12 +77,7 @@ def read_parquet(
         ]
         store = stores[0] if len(stores) == 1 else _joined(root, stores)
     else:
-        store = FileStore(
-            root,
-            Strings(str(path.relative_to(root)) for path in files),
-            np.repeat(np.arange(len(files), dtype=np.int32), sizes),
-            np.concatenate([np.arange(size, dtype=np.int64) for size in sizes]),
-        )
+        store = FileStore.of_rows(root, files, sizes)
     return listing_of_entries(where, parts, store, splits)
 
 
@@ -110,12 +104,6 @@ def _holds_images(file: Any, path: Path) -> bool:
 def _files_in(folder: Path) -> list[Path]:
     found = folder.iterdir() if folder.is_dir() else ()
     return sorted(path for path in found if is_parquet(path) and not path.name.startswith("."))
-
-
-def _words_of_names(files: Sequence[Path], splits: SplitWords) -> list[str]:
-    """The word with which each file name begins, if any of these words is that of a split."""
-    words = [match[0] if (match := re.match(r"[A-Za-z]+", path.stem)) else "" for path in files]
-    return words if any(map(splits.split_of, words)) else [""] * len(files)
 
 
 def _table(path: Path, file: Any, group_by: str | None, image: str | None) -> Table:

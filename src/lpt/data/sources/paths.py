@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lpt.data.shards.row_reader import is_shard
 from lpt.data.sources.data_string import DataSpec, parse_spec, path_exists
 from lpt.data.sources.hub_dataset import HUB_PREFIX
 from lpt.data.sources.known.known_datasets import DATASETS
@@ -87,7 +88,7 @@ def data_folder(source: str) -> Path:
     """The folder that the lists and test data of a source are looked for in first."""
     root = place(source)
     if is_remote(source):
-        return root.parent if is_parquet(root) else root
+        return root.parent if is_parquet(root) or is_shard(root) else root
     return root if root.is_dir() else root.parent
 
 

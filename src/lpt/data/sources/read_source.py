@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from lpt.data.shards.row_reader import is_shard
 from lpt.data.sources.class_folders import FOLDER_OPTIONS, read_folder
 from lpt.data.sources.csv_lists import LIST_SUFFIXES, read_list
 from lpt.data.sources.data_string import DataSpec, path_exists
@@ -11,6 +12,8 @@ from lpt.data.sources.known.known_datasets import DATASETS
 from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.parquet_dataset import is_parquet, parquet_files, read_parquet
 from lpt.data.sources.paths import is_known_set, shadow_note
+from lpt.data.sources.shards.shard_dataset import read_shards, shard_files
+from lpt.data.sources.shards.shard_names import expanded, is_pattern
 from lpt.errors import DataError
 from lpt.files.remote.remote_paths import is_remote, place
 
@@ -44,9 +47,12 @@ def check_exists(spec: DataSpec) -> None:
     """
     elsewhere = _is_hub(spec) or is_remote(spec.source)  # which would take requests
     if not elsewhere and not is_known_set(spec) and not path_exists(spec.source):
+        if is_pattern(spec.source):
+            first = expanded(place(spec.source))[0]
+            raise DataError(f"{spec.source}: there is no {first}. Correct the numbers or the path.")
         raise DataError(
-            f"{spec.source}: no such folder, list or Parquet file, and not a known data set "
-            f"({', '.join(DATASETS)})."
+            f"{spec.source}: no such folder, list, Parquet file or tar shard, and not a known data "
+            f"set ({', '.join(DATASETS)})."
         )
 
 
@@ -101,31 +107,41 @@ def _is_hub(spec: DataSpec) -> bool:
 
 
 def _read_remote(path: Path, group_by: str | None, splits: SplitWords) -> Listing:
-    """Read a Parquet file in object storage, or all of a folder."""
-    if is_parquet(path):
-        return read_parquet([path], root=path.parent, group_by=group_by, splits=splits)
-    files = parquet_files(path)
-    if not files:
-        fault = "no Parquet files in it" if path.is_dir() else "no such folder"
+    """Read a Parquet file or tar shards in object storage, or all of a folder."""
+    found = _read_rows(path, group_by, splits)
+    if found is None:
+        fault = "no Parquet files or tar shards in it" if path.is_dir() else "no such folder"
         raise DataError(
-            f"{path}: {fault}. Give a Parquet file, or a folder of them. Check the name, and that "
-            "you may read it."
+            f"{path}: {fault}. Give a Parquet file or tar shard, or a folder of them. Check the "
+            "name, and that you may read it."
         )
-    return read_parquet(files, root=path, group_by=group_by, splits=splits)
+    return found
 
 
 def _is_tree(path: Path) -> bool:
-    return path.is_dir() and not parquet_files(path)
+    return path.is_dir() and not parquet_files(path) and not shard_files(path)
+
+
+def _read_rows(path: Path, group_by: str | None, splits: SplitWords) -> Listing | None:
+    """Read Parquet files or tar shards; None if a path leads to neither."""
+    if is_parquet(path):
+        return read_parquet([path], root=path.parent, group_by=group_by, splits=splits)
+    if is_pattern(path.name) or is_shard(path):
+        return read_shards(shard_files(path), root=path.parent, group_by=group_by, splits=splits)
+    if files := parquet_files(path):
+        return read_parquet(files, root=path, group_by=group_by, splits=splits)
+    if files := shard_files(path):
+        return read_shards(files, root=path, group_by=group_by, splits=splits)
+    return None
 
 
 def _read_table(path: Path, group_by: str | None, splits: SplitWords) -> Listing:
-    if path.is_dir():
-        return read_parquet(parquet_files(path), root=path, group_by=group_by, splits=splits)
-    if is_parquet(path):
-        return read_parquet([path], root=path.parent, group_by=group_by, splits=splits)
+    found = _read_rows(path, group_by, splits)
+    if found is not None:
+        return found
     if path.suffix.lower() in LIST_SUFFIXES:
         return read_list(path, group_by=group_by, splits=splits)
     raise DataError(
         f"{path}: unsupported data format. Give a folder, a list "
-        f"({', '.join(sorted(LIST_SUFFIXES))}) or a .parquet file."
+        f"({', '.join(sorted(LIST_SUFFIXES))}), a .parquet file or .tar shards."
     )

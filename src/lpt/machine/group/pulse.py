@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-__all__ = ["Lost", "Pulse"]
+from lpt.machine.group.silence import Silence
+
+__all__ = ["EVERY", "LOST_AFTER", "Lost", "Pulse"]
 
 LOST_AFTER = 30.0
 """Seconds without a pulse."""
 EVERY = 2.0
-LATE = 1.0
-"""Seconds by which a turn of this thread may be late and still count."""
+"""Seconds between two entries of a process."""
 _ANSWER = timedelta(seconds=20)
 
 
@@ -62,7 +63,7 @@ class Pulse:
         self._beats = 0
         self._failed: list[Lost | None] = [None] * size
         self._values = [""] * size
-        self._silent = [0.0] * size
+        self._silence = Silence(size)
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
         self._write()
 
@@ -102,20 +103,17 @@ class Pulse:
             time.sleep(0.2)
 
     def _run(self) -> None:
-        turn = time.monotonic()
+        self._silence.turn(EVERY)
         while not self._stopped.wait(EVERY):
             if not (self._shown() and self._look()):
                 self._lose(Lost(0, False, "was killed or no longer answers"))
                 return
             if self._launcher is not None and os.getppid() != self._launcher:
                 self._lose(Lost(self.rank, False, "was left by the process that started it"))
-            last, turn = turn, time.monotonic()
             for rank, failed in enumerate(self._failed):
                 if failed is not None and rank != self.rank:
                     self._lose(failed)
-            if turn - last <= EVERY + LATE:
-                self._silent = [seconds + turn - last for seconds in self._silent]
-            for rank, seconds in enumerate(self._silent):
+            for rank, seconds in enumerate(self._silence.turn(EVERY)):
                 if rank != self.rank and seconds > LOST_AFTER:
                     self._lose(Lost(rank, False, "was killed or no longer answers"))
 
@@ -145,7 +143,8 @@ class Pulse:
         for rank, data in enumerate(found):
             value = data.decode()
             if value != self._values[rank]:
-                self._values[rank], self._silent[rank] = value, 0.0
+                self._values[rank] = value
+                self._silence.heard(rank)
                 _, self.works[rank], why = json.loads(value)
                 self._failed[rank] = None if why is None else Lost(rank, *why)
         return True

@@ -1,6 +1,7 @@
 """Rows come in the order of the images, whichever process computes them, also after kills."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -10,19 +11,26 @@ import pytest
 
 from lpt.cli.predictions.given_images import GivenImage
 from lpt.cli.predictions.row_piece import RowPiece
+from lpt.cli.predictions.shared import worker_pool
 from lpt.cli.predictions.shared.worker_pool import WorkerPool
 from lpt.errors import DataError, LptError
 
 WORKER = """
-import sys, time
+import os, signal, sys, time
 from lpt.cli.predictions.row_piece import RowPiece
+from lpt.cli.predictions.shared import prediction_worker
 from lpt.cli.predictions.shared.prediction_worker import PredictionWorker
 
+prediction_worker.EVERY = 0.1
 worker = PredictionWorker.of_environment()
 
 def answer(images):
     if sys.argv[1] in ("slow", "differs"):
         time.sleep(0.02 * (worker.number + 1) if sys.argv[1] == 'slow' else 0.3)
+    if sys.argv[1] == "stops" and worker.number == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if sys.argv[1] == "stops" and images[0].path.name == "0.jpg":
+        time.sleep(3.0)
     if sys.argv[1] == "bug":
         raise SystemExit(1)
     paths = [str(image.path) for image in images]
@@ -80,6 +88,33 @@ def test_images_of_a_killed_process_are_computed_by_the_others_once():
                 os.kill(workers.pids[1], signal.SIGKILL)
     assert [piece.content for piece in found] == WANTED
     assert said == ["note      process 1 of 0 to 1 was killed (SIGKILL); 1 of them left"]
+
+
+def test_a_stopped_process_is_given_up_and_a_busy_one_is_not(monkeypatch):
+    monkeypatch.setattr(worker_pool, "EVERY", 0.1)
+    monkeypatch.setattr(worker_pool, "LOST_AFTER", 1.5)
+    said: list[str] = []
+    with pool("stops", 2, said.append) as workers:
+        pieces = computed(workers)
+    assert [piece.content for piece in pieces] == WANTED
+    (line,) = said
+    found = re.fullmatch(
+        r"note      process 1 of 0 to 1 gave no sign of life for (\d) s and was killed; "
+        "1 of them left",
+        line,
+    )
+    assert found is not None
+    assert found[1] in "12"
+    assert all(map(gone, workers.pids))
+
+
+def test_messages_to_a_process_that_reads_nothing_keep_nobody_waiting(monkeypatch):
+    monkeypatch.setattr(worker_pool, "EVERY", 0.1)
+    monkeypatch.setattr(worker_pool, "LOST_AFTER", 1.5)
+    long = [[GivenImage(Path(f"{n}{'x' * 3000}")) for n in range(400)]] * 8
+    with pool("stops") as workers:
+        workers.facts()
+        assert sum(len(piece.paths) for piece in workers.pieces(iter(long))) == 3200
 
 
 def test_if_all_are_killed_the_command_ends():

@@ -5,6 +5,7 @@ A message is a line of JSON and bytes that follow it. Nothing is pickled.
 
 import json
 import socket
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -23,14 +24,16 @@ class Channel:
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
         self._reader = end.makefile("rb")
+        self._sending = threading.Lock()
 
     def send(self, message: dict[str, Any], content: bytes = b"") -> None:
-        """Send a message. File names that are not UTF-8 stay as they are.
+        """Send a message, from any thread. File names that are not UTF-8 stay as they are.
 
         Raises: OSError if the other end is closed.
         """
         line = json.dumps({**message, _SIZE: len(content)})
-        self._socket.sendall(line.encode("ascii") + b"\n" + content)
+        with self._sending:
+            self._socket.sendall(line.encode("ascii") + b"\n" + content)
 
     def receive(self) -> tuple[dict[str, Any], bytes] | None:
         """Wait for a message; None once the other end is closed, also within a message."""

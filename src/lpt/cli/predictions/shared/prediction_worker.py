@@ -3,6 +3,8 @@
 import io
 import os
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lpt.cli.options import message_of
 from lpt.cli.predictions.shared.channel import Channel
 from lpt.errors import DataError, LptError
+from lpt.machine.group.pulse import EVERY
 
 if TYPE_CHECKING:  # both import numpy
     from lpt.cli.predictions.given_images import GivenImage
@@ -56,7 +59,11 @@ class PredictionWorker:
 
     @contextmanager
     def prepared(self) -> Iterator[None]:
-        """Let the process that writes report an error; the first worker alone prints notes."""
+        """Let the process that writes report an error; the first worker alone prints notes.
+
+        From here on, a thread shows that this process lives, however long an image takes.
+        """
+        threading.Thread(target=self._beat, name="pulse", daemon=True).start()
         try:
             with redirect_stderr(io.StringIO()) if self.number else nullcontext():
                 yield
@@ -83,6 +90,12 @@ class PredictionWorker:
             self._fail(error)
         except BrokenPipeError:  # the process that writes has ended
             raise SystemExit(2) from None
+
+    def _beat(self) -> None:
+        with suppress(OSError):  # the process that writes has ended
+            while True:
+                time.sleep(EVERY)
+                self.channel.send({"lives": True})
 
     def _fail(self, error: LptError) -> None:
         with suppress(OSError):

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
 from lpt.cli.predictions.given_images import GivenImage
@@ -17,6 +18,8 @@ from lpt.cli.predictions.row_piece import RowPiece
 from lpt.cli.predictions.shared.channel import Channel
 from lpt.cli.predictions.shared.prediction_worker import NUMBER, SOCKET
 from lpt.errors import LptError
+from lpt.machine.group.pulse import EVERY, LOST_AFTER
+from lpt.machine.group.silence import Silence
 
 __all__ = ["WorkerPool"]
 
@@ -37,7 +40,9 @@ class _Event(NamedTuple):
 class WorkerPool:
     """Processes that predict. A context manager, which ends them.
 
-    A process that is killed is not replaced; the others compute its images.
+    A process that is killed is not replaced; the others compute its images. So do they if a process
+    is stopped: one that was heard once and gives no sign of life for `pulse.LOST_AFTER` seconds is
+    killed. A process that computes does give signs.
 
     Args:
         size: number of processes.
@@ -57,6 +62,9 @@ class WorkerPool:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._channels: list[Channel] = []
         self._events: queue.Queue[_Event] = queue.Queue()
+        self._outgoing: list[queue.SimpleQueue[dict[str, Any] | None]] = []
+        self._silence, self._heard = Silence(size), set[int]()
+        self._given_up: dict[int, float] = {}
         self._work: list[deque[int]] = [deque() for _ in range(size)]
         self._ready: set[int] = set()
         self._first_facts: dict[str, Any] = {}
@@ -144,9 +152,10 @@ class WorkerPool:
 
         Raises: LptError if it ends the command.
         """
-        event = self._events.get()
+        event = self._received()
         if event.message is None:
             self._ready.discard(event.worker)
+            self._heard.discard(event.worker)
             self._lose(event.worker)
         elif "error" in event.message:
             raise LptError(*event.message["error"])
@@ -154,18 +163,30 @@ class WorkerPool:
             self._ready.add(event.worker)
         return event
 
+    def _received(self) -> _Event:
+        """Wait for the next event, and give up processes that are silent for too long."""
+        while True:
+            event = None
+            with suppress(queue.Empty):
+                event = self._events.get(timeout=EVERY)
+            for worker, seconds in enumerate(self._silence.turn(EVERY)):
+                if seconds > LOST_AFTER and worker in self._heard.difference(self._given_up):
+                    self._given_up[worker] = seconds
+                    self._processes[worker].kill()
+                    self._channels[worker].close()  # its reader puts the event
+            if event is not None:
+                return event
+
     def _lose(self, worker: int) -> None:
-        process = self._processes[worker]
-        try:
-            code = process.wait(_END)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
+        code = _ended(self._processes[worker], _END)
         name = f"process {worker} of 0 to {self._size - 1}"
-        if code >= 0:
+        silent = self._given_up.get(worker)
+        if silent is None and code >= 0:
             raise LptError(f"{name} ended (exit code {code}). Its error is above.")
         left = sum(process.poll() is None for process in self._processes)
         how = f"{name} was killed ({_signal(-code)})"
+        if silent is not None:
+            how = f"{name} gave no sign of life for {silent:.0f} s and was killed"
         if not left:
             raise LptError(
                 f"{how}, and so were the others. Repeat the command to continue; if memory ran "
@@ -183,10 +204,7 @@ class WorkerPool:
     def _send(self, worker: int, number: int, images: Sequence[GivenImage]) -> None:
         self._work[worker].append(number)
         message = {"number": number, "images": [_text(image) for image in images]}
-        try:
-            self._channels[worker].send(message)
-        except OSError:  # it was killed; its reader notices
-            self._ready.discard(worker)
+        self._outgoing[worker].put(message)
 
     def _start(self, number: int, command: Sequence[str]) -> None:
         ours, theirs = socket.socketpair()
@@ -207,31 +225,50 @@ class WorkerPool:
             )
         self._processes.append(process)
         self._channels.append(Channel(ours))
-        threading.Thread(target=self._read, args=(number,), daemon=True).start()
+        self._outgoing.append(queue.SimpleQueue())
+        for work in (self._read, self._write):
+            threading.Thread(target=work, args=(number,), daemon=True).start()
 
     def _read(self, worker: int) -> None:
         channel = self._channels[worker]
         while (received := channel.receive()) is not None:
-            self._events.put(_Event(worker, *received))
+            self._silence.heard(worker)
+            self._heard.add(worker)
+            if "lives" not in received[0]:
+                self._events.put(_Event(worker, *received))
         self._events.put(_Event(worker, None, b""))
 
+    def _write(self, worker: int) -> None:
+        """Send what there is: a process that computes or is stopped reads nothing meanwhile."""
+        with suppress(OSError):  # it was killed; its reader notices
+            while (message := self._outgoing[worker].get()) is not None:
+                self._channels[worker].send(message)
+
     def _end(self) -> None:
-        for channel in self._channels:
+        for channel, outgoing in zip(self._channels, self._outgoing, strict=True):
             channel.close()
+            outgoing.put(None)
         for process in self._processes:
             if process.poll() is None:
                 process.terminate()
         end = time.monotonic() + _END
         for process in self._processes:
-            try:
-                process.wait(max(0.0, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _ended(process, max(0.0, end - time.monotonic()))
 
 
 def _text(image: GivenImage) -> tuple[str, list[str] | None]:
     return str(image.path), None if image.error is None else str(image.error).splitlines()
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: float) -> int:
+    """Kill a process that does not end, and return its exit code."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(_END)
+    return -signal.SIGKILL  # it waits for a disk or a driver, and dies after that
 
 
 def _signal(number: int) -> str:

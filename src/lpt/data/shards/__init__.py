@@ -1,0 +1,1 @@
+"""Tar files of images with labels, read in place: nothing is extracted."""
