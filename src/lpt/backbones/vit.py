@@ -96,10 +96,13 @@ class FrozenViT(nn.Module):
         return sum(tensor.nbytes for tensor in chain(self.parameters(), self.buffers()))
 
     def keep_weights(self, kind: WeightType) -> None:
-        """Round the weights of the blocks' linear layers to another number type, or restore float32.
+        """Keep the weights of the blocks' linear layers in another number type, rounded to it.
 
-        Embeddings, norms, biases and everything outside the blocks stay in float32, and the hash in
-        `spec` that of the weights as they were loaded.
+        Embeddings, norms, biases and everything outside the blocks stay in float32. The hash in
+        `spec` stays that of the weights as they were loaded.
+
+        Args:
+            kind: "float32" keeps what was rounded before as it is, in float32.
         """
         for block in self.blocks:
             for name, layer in list(block.named_modules()):
