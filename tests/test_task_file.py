@@ -73,6 +73,7 @@ def model_for(backbone: FrozenViT, spec: TaskSpec) -> LongTailedPromptModel:
         spec.shape,
         phases=spec.phases,
         adapter_width=spec.adapter_width,
+        reads_both=spec.reads_both,
     )
     if spec.early is not None:
         model.early = EarlyMatch(spec.pool_size, backbone.width)
@@ -128,6 +129,7 @@ EARLY = EarlyRecord(margin=0.1, images=8, agreement=0.5, auto_agreement=1, auto_
         {"phases": 2},
         {"phases": 1, "adapter_width": 3},
         {"phases": 2, "adapter_width": 3},
+        {"phases": 2, "classifier_passes": "both"},
         {"early": EARLY},
         {"early": EARLY, "match": "auto"},
     ],
@@ -320,6 +322,10 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "metrics that are none": ({"spec": {"metrics": {"phase2": {"test": "x"}}}}, "metrics"),
     "future version": ({"metadata": {"lpt_task": "4"}}, "format 4; .* reads up to 3. Upgrade"),
     "adapters without tensors": ({"spec": {"adapter_width": 2}}, "tensor adapter_down is None"),
+    "both passes, matched early": (
+        {"spec": {"classifier_passes": "both", "early": EARLY.model_dump()}},
+        "no query",
+    ),
     "huge adapters": ({"spec": {"adapter_width": 10**6}}, "adapter_width"),
     "adapters without width": ({"tensors": {"adapter_scale": torch.ones(3)}}, "adapter_scale"),
     "no version": ({"metadata": {"lpt_task": "new"}}, "damaged metadata"),

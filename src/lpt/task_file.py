@@ -109,6 +109,7 @@ def load_task(
         shape,
         phases=spec.phases,
         adapter_width=spec.adapter_width,
+        reads_both=spec.reads_both,
     )
     if spec.early is not None:
         model.early = EarlyMatch(spec.pool_size, chosen.width)

@@ -53,8 +53,8 @@ __all__ = [
 FORMAT = 3
 """The latest format version. Every version up to it is read.
 
-2 adds `prior_power` to the metadata, 3 adds adapters, early matching, `history`, `validation` and
-the feature of the backbone.
+2 adds `prior_power` to the metadata, 3 adds adapters, early matching, `history`, `validation`, the
+feature of the backbone and `classifier_passes`.
 """
 
 BEFORE_3 = 2
@@ -99,6 +99,8 @@ class TaskSpec(FrozenRecord):
         class_names, class_counts: (C,) names in index order, and training images per class.
         adapter_width: hidden neurons of the adapter of each block; 0 for no adapters.
         phases: 2, or 1 for a model with shared prompts only.
+        classifier_passes: whether phase 2 classifies the feature of the second pass, or the sum of
+            the unit-length features of both.
         resize_rule, resize: how images are resized, in pixels, before the centre crop.
         temperature: softmax(cosine / temperature) gives probabilities.
         prior_power: probabilities reflect the training frequencies to this power
@@ -124,6 +126,7 @@ class TaskSpec(FrozenRecord):
     top_k: Count
     adapter_width: Annotated[int, Field(ge=0, le=8192)] = 0
     phases: Literal[1, 2] = 2
+    classifier_passes: Literal["second", "both"] = "second"
     resize_rule: Literal["squash", "short-side"]
     resize: Pixels
     many_above: Images = MANY_ABOVE
@@ -169,6 +172,11 @@ class TaskSpec(FrozenRecord):
             sizes["early_bias"] = (pool,)
         return sizes
 
+    @property
+    def reads_both(self) -> bool:
+        """Whether the features of both passes are classified."""
+        return self.phases == 2 and self.classifier_passes == "both"
+
     def early_margin(self, match: MatchMode) -> float | None:
         """Return the margin of a way of matching, for `LongTailedPromptModel.predict`."""
         return None if self.early is None else self.early.margin_for(match)
@@ -179,6 +187,8 @@ class TaskSpec(FrozenRecord):
             raise ValueError(f"match is {self.match}, but early is missing")
         if self.early is not None and self.phases == 1:
             raise ValueError("early needs two phases")
+        if self.early is not None and self.reads_both:
+            raise ValueError("early matching has no query for classifier_passes=both")
         return self
 
     @property
@@ -205,7 +215,7 @@ class TaskSpec(FrozenRecord):
         return self.metrics.get(f"phase{self.phases}", {}).get("test", {}).get("overall")
 
 
-_NEWER = ("adapter_width", "history", "validation", "match", "early")
+_NEWER = ("adapter_width", "classifier_passes", "history", "validation", "match", "early")
 
 
 def file_metadata(spec: TaskSpec) -> dict[str, str]:

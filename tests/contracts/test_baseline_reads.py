@@ -81,6 +81,7 @@ CHANGED: dict[str, Any] = {
     "adapters.scale": 0.7,
     "adapters.train_scale": True,
     "classifier.init": "uniform",
+    "classifier.passes": "second",
     "classifier.init_images_per_class": 2,
     "classifier.mean_weight": 0.5,
     "classifier.dropout": 0.3,

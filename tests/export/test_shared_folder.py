@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import lpt
+from lpt.backbones import load_backbone
 from lpt.errors import ConfigError, TaskFileError
 from lpt.export import export_shared
 from lpt.task import Task
@@ -24,21 +25,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     backbone = backbone_of(vit)
     few = {"class_names": ("wren", "owl"), "class_counts": (4, 5)}
     kinds = {"birds": {}, "more": {**few, "pool_size": 6, "prompt_length": 3}}
+    kinds |= {"both": {**few, "classifier_passes": "both"}}
     kinds |= {"narrow": {"adapter_width": 2}, "wide": {"adapter_width": 5, "pool_size": 6}}
     for name, changes in kinds.items():
         spec = spec_for(backbone, name=name, **changes)
         save_task(root / f"{name}.safetensors", model_for(backbone, spec), spec)
         export_shared(root / f"{name}.safetensors", root / "shared", backbone=str(vit))
+    both_tokens = load_backbone(str(vit), feature="class+patches")
+    spec = spec_for(both_tokens, name="patches")
+    save_task(root / "patches.safetensors", model_for(both_tokens, spec), spec)
+    export_shared(root / "patches.safetensors", root / "shared", backbone=str(vit))
     return root
 
 
 def test_a_graph_is_written_once_and_all_tasks_predict_as_before(folder):
-    """One for tasks without adapters, one for tasks with adapters of any width."""
+    """One for plain tasks, for adapters of any width, for both passes, and for both tokens."""
     graphs = sorted(path.stem for path in (folder / "shared").glob("*.onnx"))
-    assert len(graphs) == 2
-    assert graphs[1] == f"{graphs[0]}-adapters"
+    plain = graphs[1]
+    start, end = plain.split("-k1")
+    tokens = f"{start}-class+patches-k1{end}"
+    assert graphs == [tokens, plain, f"{plain}-adapters", f"{plain}-both"]
     images = torch.rand(3, 3, 18, 18)
-    for name in ("birds", "more", "narrow", "wide"):
+    for name in ("birds", "more", "both", "narrow", "wide", "patches"):
         own = lpt.load(
             folder / f"{name}.safetensors", backbone=str(folder / "vit.safetensors"), device="cpu"
         )
@@ -64,7 +72,7 @@ def test_a_task_is_not_overwritten_and_a_folder_has_one_data_type(folder):
 
 
 def test_the_graph_alone_is_no_task(folder):
-    (graph,) = (folder / "shared").glob("*-t2.onnx")
+    (graph,) = (folder / "shared").glob("*px-k1-t2.onnx")
     with pytest.raises(TaskFileError, match=r"Give the \.safetensors file of one"):
         lpt.load(graph)
 

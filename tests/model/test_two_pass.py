@@ -59,12 +59,23 @@ def sizes(**changes: int | None) -> PromptShape:
 
 
 def build(
-    shape: PromptShape | None = None, dropout: float = 0.0, adapters: int = 0, **changes: object
+    shape: PromptShape | None = None,
+    dropout: float = 0.0,
+    adapters: int = 0,
+    reads_both: bool = False,
+    **changes: object,
 ):
     """Prompts as large as tokens, so that their effect is."""
     backbone = FrozenViT(vit(**changes))
     shape = shape or sizes(length=3, pool_size=6)
-    model = LongTailedPromptModel(backbone, CLASSES, shape, dropout=dropout, adapter_width=adapters)
+    model = LongTailedPromptModel(
+        backbone,
+        CLASSES,
+        shape,
+        dropout=dropout,
+        adapter_width=adapters,
+        reads_both=reads_both,
+    )
     for trainable in (model.shared, model.pool, model.classifier):
         randomise(trainable, 1.0)
     if model.adapters is not None:
@@ -114,11 +125,22 @@ def test_phase_one_equals_appended_tokens_with_their_gradients(kind, adapters):
     assert_same(step(model, model.phase1), step(model, PlainModel(model).phase1))
 
 
+@pytest.mark.parametrize("reads_both", [False, True])
 @pytest.mark.parametrize("adapters", [0, 2])
 @pytest.mark.parametrize("kind", KINDS)
-def test_phase_two_equals_two_full_passes_with_their_gradients(kind, adapters):
-    model = build(adapters=adapters, **KINDS[kind])
+def test_phase_two_equals_two_full_passes_with_their_gradients(kind, adapters, reads_both):
+    model = build(adapters=adapters, reads_both=reads_both, **KINDS[kind])
     assert_same(step(model, model), step(model, PlainModel(model)))
+
+
+def test_both_passes_rank_classes_by_the_mean_of_their_cosines():
+    model, one = build(reads_both=True), build()
+    with torch.no_grad():
+        first, second, both = one.phase1(images()), one(images()), model(images())
+    mean = (first.logits + second.logits) / 2
+    length = both.feature.norm(dim=1, keepdim=True) / 2
+    torch.testing.assert_close(both.logits * length, mean, atol=1e-6, rtol=0)
+    assert torch.equal(both.query, first.feature)
 
 
 @settings(max_examples=15)

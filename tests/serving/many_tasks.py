@@ -46,6 +46,7 @@ def task_of(backbone: FrozenViT, seed: int = 0, **changes: Any) -> Task:
         spec.shape,
         phases=spec.phases,
         adapter_width=spec.adapter_width,
+        reads_both=spec.reads_both,
     ).eval()
     if spec.early is not None:
         model.early = EarlyMatch(spec.pool_size, backbone.width)

@@ -29,6 +29,8 @@ KINDS: list[dict[str, Any]] = [
     {"adapter_width": 2},
     {"adapter_width": 5, "shared_blocks": 2},
     {"adapter_width": 1, "phases": 1},
+    {"classifier_passes": "both"},
+    {"shared_blocks": 2, "adapter_width": 2, "classifier_passes": "both"},
     early("early"),
     {"shared_blocks": 2, "pool_size": 6, **early("auto", 2.0)},
     {"prompt_length": 4, "adapter_width": 3, **early("early")},
@@ -112,7 +114,9 @@ def test_adapters_of_every_width_share_a_batch_with_tasks_that_have_none(
         torch.testing.assert_close(result.probabilities, wanted.probabilities, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("kind", [{}, {"phases": 1, "adapter_width": 2}, early("auto")])
+@pytest.mark.parametrize(
+    "kind", [{}, {"phases": 1, "adapter_width": 2}, early("auto"), {"classifier_passes": "both"}]
+)
 def test_tasks_that_read_the_patches_too_share_a_batch_with_others(engine, tasks, tables, kind):
     views = engine.views
     record = tasks[0].spec.backbone.model_copy(update={"feature": "class+patches"})

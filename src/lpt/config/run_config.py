@@ -115,6 +115,21 @@ class RunConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _early_matching_has_no_query(self) -> Self:
+        if self.classifier.passes == "both" and self.prompts.match != "exact":
+            raise ValueError(
+                f"classifier.passes=both needs prompts.match=exact; it is {self.prompts.match}, "
+                "which skips the first pass. Set classifier.passes=auto"
+            )
+        return self
+
+    @property
+    def reads_both_passes(self) -> bool:
+        """Whether phase 2 classifies the features of both passes (`classifier.passes`)."""
+        passes = self.classifier.passes
+        return passes == "both" or (passes == "auto" and self.prompts.match == "exact")
+
     def resolved(self, images: int) -> "RunConfig":
         """Fill in what depends on the number of training images: automatic batch sizes.
 

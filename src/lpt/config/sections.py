@@ -116,6 +116,9 @@ class ClassifierConfig(Section):
         init: where the classifier starts: at a linear probe on the untrained features
             (`lpt.training.phases.probe`), at their class means, uniform, or at the text features of
             class names mixed with class means (`TextConfig`).
+        passes: what phase 2 classifies: the feature of the second pass, as in the paper, or the sum
+            of the unit-length features of both passes. "auto" takes both where prompts are matched
+            by the query; early matching skips the end of the first pass.
         init_images_per_class: most images per class for the start and for `mean_weight`.
         mean_weight: after each phase, class weights are interpolated towards the class means of
             the trained features by this weight; 0 leaves them as trained. 0.5 raises overall
@@ -124,6 +127,7 @@ class ClassifierConfig(Section):
     """
 
     init: Literal["probe", "class-means", "text", "uniform"] = "class-means"
+    passes: Literal["auto", "both", "second"] = "auto"
     init_images_per_class: Count = 100
     mean_weight: Share = 0.0
     dropout: Dropout = 0.0
@@ -230,7 +234,7 @@ class PhaseConfig(Section):
     dual_sampler: DualSampler = "balanced"
     eta: Factor = 0.5
     loss: LossConfig = LossConfig()
-    optim: OptimConfig = OptimConfig(lr=0.003, classifier_lr=0.001)
+    optim: OptimConfig = OptimConfig(lr=0.01, classifier_lr=0.003)
 
 
 class GroupPhaseConfig(PhaseConfig):

@@ -71,9 +71,11 @@ class _Passes:
         feature = self._finish(tokens, shared[split:])
         if model.phases == 2:
             keys = graph.transpose(sources["keys"], 1, 0)
-            similarity = graph.node("MatMul", graph.unit(feature), keys)
-            matched = self._top(similarity)
+            query = graph.unit(feature)
+            matched = self._top(graph.node("MatMul", query, keys))
             feature = self._finish(tokens, self._joined(shared, sources["group_prompts"], matched))
+            if model.reads_both:
+                feature = graph.node("Add", query, graph.unit(feature))
         classes = graph.transpose(sources["classifier"], 1, 0)
         logits = graph.node("MatMul", graph.unit(feature), classes)
         scaled = graph.node("Div", logits, sources["temperature"])

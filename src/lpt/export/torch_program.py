@@ -14,7 +14,7 @@ from lpt.backbones.linear import torch_products
 from lpt.export.check_images import CheckImages
 from lpt.export.export_metadata import export_metadata
 from lpt.export.parity import Parity, compare
-from lpt.model.two_pass import LongTailedPromptModel
+from lpt.model.two_pass import LongTailedPromptModel, joined_feature
 from lpt.records import Output
 from lpt.task import Task
 from lpt.task.exported.graph_inputs import TaskInputs
@@ -46,6 +46,7 @@ class TorchTask(nn.Module):
         super().__init__()
         self.backbone = model.backbone
         self.split, self.top, self.both = model.split, model.shape.top_k, model.phases == 2
+        self.reads_both = model.reads_both
         self.adapted = [f"adapter_{name}" for name in Bottleneck._fields if model.adapter_width]
         for name, value in TaskInputs.of(model, temperature).tensors().items():
             self.register_buffer(name, value)
@@ -67,7 +68,8 @@ class TorchTask(nn.Module):
             means = self.group_prompts[ids].mean(1)
             group = backbone.prompts_kv(means.unbind(1), first=split)
             both = list(zip(shared[split:], group, strict=True))
-            feature = backbone.finish(tokens, both, adapters[split:])
+            second = backbone.finish(tokens, both, adapters[split:])
+            feature = joined_feature(feature, second) if self.reads_both else second
             matched = (ids,)
         logits = F.normalize(feature, dim=1) @ self.classifier.T
         return logits, (logits / self.temperature).softmax(1), *matched

@@ -6,16 +6,19 @@
     tokens -> blocks K+1..L with shared + matched prompts -> class token = feature  (phase 2)
     feature -> cosine classifier -> logits
 
+With `reads_both`, the classifier reads the sum of query and feature, each of unit length; the group
+prompts then add what the shared prompts lack. The sum is ours, not the paper's, and costs nothing.
 Adapters belong to every block of both passes. The prefix is reused, not recomputed, so an image
 takes K + 2 (L-K) block runs. With early matching (`lpt.model.early_match`) the group prompts are
 chosen from `tokens`, and an image takes L block runs.
 Source: LPT (Dong et al., ICLR 2023), sections 4.1 and 4.2.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -31,7 +34,7 @@ from lpt.model.prompt_shape import PromptShape
 from lpt.model.shared_prompts import SharedPrompts
 from lpt.records import Match, Output
 
-__all__ = ["LongTailedPromptModel", "Prefix", "SharedParts"]
+__all__ = ["LongTailedPromptModel", "Prefix", "SharedParts", "joined_feature"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,19 @@ class SharedParts(NamedTuple):
         return [(kv,) for kv in self.prompts]
 
 
+def joined_feature(
+    query: Float[Tensor, "B F"], feature: Float[Tensor, "B F"]
+) -> Float[Tensor, "B F"]:
+    """Add the features of both passes, each scaled to unit length, in float32.
+
+    Its cosine with a class direction is proportional to the mean of both passes' cosines.
+
+    >>> joined_feature(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 0.5]]))
+    tensor([[1., 1.]])
+    """
+    return F.normalize(query.float(), dim=1) + F.normalize(feature.float(), dim=1)
+
+
 class LongTailedPromptModel(nn.Module):
     """Frozen backbone, shared prompts, prompt pool, cosine classifier, and adapters if wanted.
 
@@ -83,6 +99,7 @@ class LongTailedPromptModel(nn.Module):
         phases: 1 for a model that was trained in phase 1 only, 2 for both phases; see `phases`.
         adapter_width: hidden neurons of the adapter of every block; 0 for no adapters.
         adapter_scale: s of `Adapters` at the start.
+        reads_both: whether `phase2` classifies `joined_feature` rather than the second pass alone.
 
     Attributes:
         adapters: None for no adapters.
@@ -102,6 +119,7 @@ class LongTailedPromptModel(nn.Module):
         phases: int = 2,
         adapter_width: int = 0,
         adapter_scale: float = 0.1,
+        reads_both: bool = False,
     ) -> None:
         super().__init__()
         self.shape = shape.resolved(backbone.depth)
@@ -118,6 +136,7 @@ class LongTailedPromptModel(nn.Module):
             self.adapters = Adapters(backbone.depth, width, adapter_width, adapter_scale)
         self.early: EarlyMatch | None = None
         self.recompute = False
+        self.reads_both = reads_both
         self.phases = phases
 
     @property
@@ -182,6 +201,7 @@ class LongTailedPromptModel(nn.Module):
         if early_margin is None:
             return self.phase2(self.prefix(images, shared), shared, table)
         assert self.early is not None, "no early map"
+        assert not self.reads_both, "early matching has no query to read"
         tokens = self.tokens(images, shared)
         match = match_early(
             self.early(self.early_features(tokens, shared)),
@@ -190,7 +210,8 @@ class LongTailedPromptModel(nn.Module):
             early_margin,
             lambda rows: self._query(tokens[rows], shared),
         )
-        return self._second_pass(tokens, match, shared, table)
+        feature = self._second_pass(tokens, match, shared, table)
+        return Output(self.classifier(feature), feature, None, match)
 
     def prefix(self, images: Float[Tensor, "B 3 H H"], shared: SharedParts | None = None) -> Prefix:
         """Compute what phase 2 needs of an image: the tokens after block K, and the query."""
@@ -229,8 +250,10 @@ class LongTailedPromptModel(nn.Module):
         """
         shared = self.shared_parts() if shared is None else shared
         match = self.pool.match(prefix.query, self.shape.top_k)
-        output = self._second_pass(prefix.tokens, match, shared, table, dropout_mask)
-        return replace(output, query=prefix.query)
+        feature = self._second_pass(prefix.tokens, match, shared, table)
+        if self.reads_both:
+            feature = joined_feature(prefix.query, feature)
+        return Output(self.classifier(feature, dropout_mask), feature, prefix.query, match)
 
     def shared_parts(self) -> SharedParts:
         """Compute what all images share: project the shared prompts, and scale the adapters.
@@ -254,15 +277,13 @@ class LongTailedPromptModel(nn.Module):
         match: Match,
         shared: SharedParts,
         table: PromptTable | None,
-        dropout_mask: Tensor | None = None,
-    ) -> Output:
+    ) -> Float[Tensor, "B F"]:
         rest = shared.after(self.split)
         group = table.of(match.ids) if table else None
         if group is None:
             group = self.backbone.prompts_kv(match.prompts.unbind(1), first=self.split)
         both = list(zip(rest.prompts, group, strict=True))
-        feature = self.backbone.finish(tokens, both, rest.adapters, recompute=self.recompute)
-        return Output(self.classifier(feature, dropout_mask), feature, None, match)
+        return self.backbone.finish(tokens, both, rest.adapters, recompute=self.recompute)
 
     def _bottlenecks(self) -> list[Bottleneck]:
         return [] if self.adapters is None else self.adapters.bottlenecks()

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lpt.model.two_pass import LongTailedPromptModel
+from lpt.model.two_pass import LongTailedPromptModel, joined_feature
 from lpt.records import Output
 
 __all__ = ["PlainModel"]
@@ -36,6 +36,7 @@ class PlainModel(nn.Module):
         self.shared, self.pool, self.classifier = model.shared, model.pool, model.classifier
         self.adapters = model.adapters
         self.split, self.top_k = model.split, model.shape.top_k
+        self.reads_both = model.reads_both
 
     def phase1(self, images: Float[Tensor, "B 3 H H"]) -> Output:
         """Run one full pass with the shared prompts, then the classifier."""
@@ -51,6 +52,8 @@ class PlainModel(nn.Module):
         for block, group in enumerate(match.prompts.unbind(1), start=self.split):
             appended[block].append(group)
         feature = self._pass(images, appended, fixed=True)
+        if self.reads_both:
+            feature = joined_feature(query, feature)
         return Output(self.classifier(feature), feature, query, match)
 
     def _pass(

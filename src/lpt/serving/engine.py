@@ -28,6 +28,7 @@ from lpt.backbones import FrozenViT
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.vit import PromptKV
 from lpt.model.early_match import EarlyChoice, choose_nearest
+from lpt.model.two_pass import joined_feature
 from lpt.serving.backbone_views import BackboneViews
 from lpt.serving.first_pass import FirstPass, shared_sets
 from lpt.serving.gathered_adapters import gathered_adapters, of_rows
@@ -133,7 +134,8 @@ class Engine:
             return _results(runs, query, [])
         del inside
         matched, means = _match(runs, query, chosen)
-        feature = _second_pass(backbone, shared, adapters, entering, kept, means)
+        second = _second_pass(backbone, shared, adapters, entering, kept, means)
+        feature = _read(runs, query[: len(second)], second)
         return _results(runs, torch.cat([feature, query[len(feature) :]]), matched)
 
 
@@ -242,6 +244,21 @@ def _second_pass(
         if stop < backbone.depth:
             tokens = backbone.run(tokens, both, beside, first=first)
     return backbone.finish(tokens, both, beside)
+
+
+def _read(
+    runs: Sequence[_Run], query: Float[Tensor, "n D"], second: Float[Tensor, "n D"]
+) -> Float[Tensor, "n D"]:
+    """Return what the images of two phases are classified by: the second pass, or both passes."""
+    reads_both = [run.tables.reads_both for run in runs if run.tables.top]
+    if not any(reads_both):
+        return second
+    joined = joined_feature(query, second)
+    if all(reads_both):
+        return joined
+    sizes = [run.size for run in runs if run.tables.top]
+    rows = torch.tensor(reads_both).repeat_interleave(torch.tensor(sizes)).to(second.device)
+    return torch.where(rows[:, None], joined, second)
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

@@ -37,6 +37,7 @@ class TaskTables:
         classes: directions of the classes, of unit length.
         adapters: of all blocks: the first axis of every tensor is L; r is 0 for no adapters.
         group: the group prompts; None for a task of phase 1 only.
+        reads_both: whether the features of both passes are classified.
         keys: of the group prompts, of unit length; None for a task of phase 1 only.
         early_weight, early_bias: of the map of early matching, for a task with one.
         early_margin: as for `LongTailedPromptModel.predict`; None matches by the query.
@@ -51,6 +52,7 @@ class TaskTables:
     adapters: Bottleneck
     group: Float[Tensor, "M suffix P D"] | None = None
     keys: Float[Tensor, "M D"] | None = None
+    reads_both: bool = False
     early_weight: Float[Tensor, "M _"] | None = None
     early_bias: Float[Tensor, " M"] | None = None
     early_margin: float | None = None
@@ -113,6 +115,7 @@ def build_tables(
         adapters=_adapters(tensors, backbone.depth, backbone.width),
         group=tensors["group_prompts"] if both else None,
         keys=F.normalize(tensors["keys"], dim=1) if both else None,
+        reads_both=spec.reads_both,
         early_weight=tensors.get("early_weight"),
         early_bias=tensors.get("early_bias"),
         early_margin=spec.early_margin(match or spec.match),

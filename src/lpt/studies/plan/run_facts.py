@@ -81,6 +81,7 @@ RUN_FACTS: Mapping[str, Fact] = {
     "adapters.scale": Fact("adapter scale", 0.1),
     "adapters.train_scale": Fact("adapter scale trained", False),
     "classifier.init": Fact("classifier initialization", "class-means"),
+    "classifier.passes": Fact("classifier passes", "second"),
     "classifier.init_images_per_class": Fact("images per class of class means", 100),
     "classifier.mean_weight": Fact("weight of class means", 0.0),
     "classifier.dropout": Fact("dropout", 0.0),

@@ -51,9 +51,11 @@ class InputFile:
             and own.backbone.sha256 == other.backbone.sha256
             and own.backbone.image_size == other.backbone.image_size
             and own.backbone.layer_norm_eps == other.backbone.layer_norm_eps
+            and own.backbone.feature == other.backbone.feature
             and (own.phases, own.shared_blocks, own.top_k)
             == (other.phases, other.shared_blocks, other.top_k)
             and bool(own.adapter_width) == bool(other.adapter_width)
+            and own.reads_both == other.reads_both
         )
         if not same:
             raise TaskFileError(
@@ -68,10 +70,12 @@ class InputFile:
 
 
 def graph_path(folder: Path, spec: TaskSpec) -> Path:
-    """Return the path of the graph of a backbone, image size, K, T, phases and adapters or none."""
+    """Return the path of the graph of a backbone: one for each image size and shape of tasks."""
     backbone = spec.backbone
     parts = [f"vit-{backbone.sha256[:12]}-{backbone.image_size}px"]
+    parts += [backbone.feature] if backbone.feature != "own" else []
     parts += [f"k{spec.shared_blocks}-t{spec.top_k}"] if spec.phases == 2 else ["phase1"]
+    parts += ["both"] if spec.reads_both else []
     parts += ["adapters"] if spec.adapter_width else []
     return folder / f"{'-'.join(parts)}.onnx"
 

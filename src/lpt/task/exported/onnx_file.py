@@ -35,7 +35,7 @@ __all__ = [
 EXPORT_FORMAT = 2
 """The latest format version. Every version up to it is read.
 
-2 adds adapters. A file without adapters is written in version 1.
+2 adds adapters and `classifier_passes`. A file with neither is written in version 1.
 """
 
 MAX_BYTES = 2**31 - 1
@@ -108,7 +108,8 @@ def needed_module(name: str) -> ModuleType:
 
 def format_version(spec: TaskSpec) -> str:
     """Return the version of the format in which a task is exported: the oldest that can hold it."""
-    return str(EXPORT_FORMAT if spec.adapter_width else EXPORT_FORMAT - 1)
+    newer = spec.adapter_width or spec.reads_both
+    return str(EXPORT_FORMAT if newer else EXPORT_FORMAT - 1)
 
 
 def input_sizes(spec: TaskSpec, record: ExportRecord) -> dict[str, tuple[int, ...]]:
@@ -121,12 +122,12 @@ def input_sizes(spec: TaskSpec, record: ExportRecord) -> dict[str, tuple[int, ..
     suffix = max(record.depth - spec.shared_blocks, 0)
     table = (record.depth, record.heads, shape.length, width // record.heads)
     sizes |= {"shared_keys": table, "shared_values": table, "temperature": (1,)}
-    sizes["classifier"] = (len(spec.class_names), width)
-    if spec.phases == 2:
-        sizes["group_prompts"] = (shape.pool_size, suffix, shape.length, width)
-        sizes["keys"] = (shape.pool_size, width)
     folded = {"adapter_scale"}  # it is part of the weights here
     own = spec.tensor_sizes(record.depth, width)
+    sizes["classifier"] = own["classifier"]
+    if spec.phases == 2:
+        sizes["group_prompts"] = (shape.pool_size, suffix, shape.length, width)
+        sizes["keys"] = own["keys"]
     return sizes | {n: own[n] for n in own if n.startswith("adapter_") and n not in folded}
 
 

@@ -39,6 +39,7 @@ def build_model(
         dropout=config.classifier.dropout,
         adapter_width=adapters.width,
         adapter_scale=adapters.scale,
+        reads_both=config.reads_both_passes,
     )
     model.recompute = config.activation_checkpointing
     if model.adapters is not None:

@@ -8,7 +8,7 @@ from lpt.files.atomic_files import check_no_links
 __all__ = ["RunFiles"]
 
 
-_BEFORE = {"feature": "own", "adapters": {"width": 0}}
+_BEFORE = {"feature": "own", "adapters": {"width": 0}, "classifier": {"passes": "second"}}
 """Settings of runs whose configuration does not have them yet: those of the lpt that wrote it."""
 
 

@@ -44,6 +44,7 @@ def task_metadata(
         top_k=shape.top_k,
         adapter_width=model.adapter_width,
         phases=2 if model.phases == 2 else 1,
+        classifier_passes="both" if model.phases == 2 and model.reads_both else "second",
         resize_rule=context.config.augment.resize_rule,
         resize=context.resize,
         many_above=context.groups.many_above,
