@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from lpt.backbones import FrozenViT, load_backbone
 from lpt.backbones.catalog import EMBEDDED
+from lpt.backbones.compact.weight_type import WeightType
 from lpt.backbones.named_by_file import check_named
 from lpt.errors import ConfigError, TaskFileError
 from lpt.files.atomic_files import write_bytes
@@ -74,7 +75,11 @@ def task_bytes(model: LongTailedPromptModel, spec: TaskSpec) -> bytes:
 
 
 def load_task(
-    path: Path, backbone: FrozenViT | str | None = None, *, in_run: bool = True
+    path: Path,
+    backbone: FrozenViT | str | None = None,
+    *,
+    in_run: bool = True,
+    weights: WeightType = "float32",
 ) -> tuple[LongTailedPromptModel, TaskSpec]:
     """Read a task file and build its model. All sizes are checked before anything is allocated.
 
@@ -83,6 +88,7 @@ def load_task(
             the one named in the file, if that neither fetches nor opens anything that the user
             did not choose (`lpt.backbones.named_by_file.check_named`).
         in_run: whether the file may lie in the folder of a run; False for a file from a hub.
+        weights: number type in which a backbone that is loaded here keeps its weights.
     Raises: TaskFileError if the file is damaged or hostile (unknown version, missing tensors,
         shapes that contradict the metadata, values that are not finite), or if the backbone is
         not the one it was trained on (both are named); BackboneError if the backbone cannot be
@@ -92,7 +98,7 @@ def load_task(
     def choose(spec: TaskSpec, sizes: tuple[int, int]) -> FrozenViT:
         if isinstance(backbone, FrozenViT):
             return backbone
-        return _load_backbone(path, spec, backbone, sizes, in_run=in_run)
+        return _load_backbone(path, spec, backbone, sizes, in_run=in_run, weights=weights)
 
     chosen, spec, tensors = read_task(path, choose)
     # A task of phase 1 has no pool; the model gets the smallest possible one.
@@ -162,6 +168,7 @@ def _load_backbone(
     *,
     in_run: bool = True,
     resized: bool = True,
+    weights: WeightType = "float32",
 ) -> FrozenViT:
     name = given
     if name is None:
@@ -173,6 +180,7 @@ def _load_backbone(
         image_size=spec.backbone.image_size if resized else None,
         layer_norm_eps=spec.backbone.layer_norm_eps,
         feature=spec.backbone.feature if resized else "own",
+        weights=weights,
         expected=sizes,
     )
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from lpt.backbones.linear import FrozenLinear, frozen_linear, torch_products
+from lpt.backbones.linear import CompactLinear, FrozenLinear, frozen_linear, torch_products
+from lpt.training.plan.live_tensors import LiveTensors
 
 
 @settings(max_examples=40)
@@ -62,3 +63,47 @@ def test_other_precisions_and_autocast_are_left_to_torch(dtype):
     assert torch.equal(frozen_linear(x, weight), F.linear(x, weight))
     with torch.autocast("cpu", torch.bfloat16):
         assert frozen_linear(x.float(), weight.float()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("gelu", [False, True])
+@pytest.mark.parametrize("kind", ["bf16", "int8"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_compact_product_is_that_of_its_weight(kind, gelu, dtype):
+    layer = CompactLinear(nn.Linear(20, 30), kind)
+    weight, bias = layer.weight.to(dtype), layer.bias.to(dtype)
+    found, wanted = (torch.randn(5, 7, 20, dtype=dtype) for _ in range(2))
+    wanted.copy_(found)
+    product = frozen_linear(found.requires_grad_(), layer.weight, bias, gelu=gelu)
+    expected = F.linear(wanted.requires_grad_(), weight, bias)
+    expected = F.gelu(expected) if gelu else expected
+    torch.testing.assert_close(product, expected)
+    product.square().sum().backward()
+    expected.square().sum().backward()
+    torch.testing.assert_close(found.grad, wanted.grad, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("kind", ["bf16", "int8"])
+def test_nothing_of_a_compact_product_waits_for_the_backward_pass(kind, autocast):
+    layers = [CompactLinear(nn.Linear(64, 64), kind) for _ in range(5)]
+    x = torch.randn(1, 64, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast), LiveTensors() as tensors:
+        y = x
+        for layer in layers:
+            y = layer(y)
+        assert tensors.now < 64 * 64  # of 5 weights of 4 * 64 * 64 bytes
+        assert tensors.peak < 3 * 4 * 64 * 64
+    y.float().sum().backward()
+    assert x.grad is not None
+
+
+def test_a_compact_layer_keeps_only_its_bias():
+    linear = nn.Linear(6, 4)
+    layer = CompactLinear(linear, "int8")
+    assert layer.bias is linear.bias
+    assert {name: tensor.dtype for name, tensor in layer.state_dict().items()} == {
+        "values": torch.int8, "scale": torch.float32, "bias": torch.float32,
+    }  # fmt: skip
+    assert (layer.in_features, layer.out_features) == (6, 4)
+    torch.testing.assert_close(layer.restored().weight, linear.weight, atol=2e-3, rtol=0)
+    assert CompactLinear(nn.Linear(6, 4, bias=False), "bf16").restored().bias is None

@@ -76,6 +76,13 @@ def test_the_embedded_backbone_is_what_its_card_says():
     assert EMBEDDED.sha256 in card
 
 
+def test_weights_are_compact_on_request_and_the_hash_stays_that_of_the_file():
+    backbone = load_backbone(EMBEDDED.name, weights="int8")
+    assert backbone.weights == "int8"
+    assert backbone.spec.sha256 == EMBEDDED.sha256
+    assert load_backbone(EMBEDDED.name).weights == "float32"
+
+
 def test_the_embedded_file_is_small_half_precision_and_without_a_head():
     path = sources._embedded_file()
     assert path.stat().st_size < 12_000_000

@@ -8,6 +8,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from lpt.backbones import FrozenViT
+from lpt.backbones.linear import CompactLinear
 from lpt.errors import ShapeError
 
 WIDTH, DEPTH, HEADS, TOKENS = 24, 3, 3, 10
@@ -97,3 +98,31 @@ def test_images_of_another_size_are_refused_with_both_sizes():
 def test_prompts_of_another_width_are_refused_with_both_widths():
     with pytest.raises(ShapeError, match="width 8 for a backbone of 24"):
         backbone().prompt_kv(0, torch.zeros(4, 8))
+
+
+@pytest.mark.parametrize(("kind", "smaller"), [("bf16", 2), ("int8", 4)])
+def test_compact_weights_take_a_half_and_a_quarter_of_the_bytes(kind, smaller):
+    vit = backbone()
+    parameters = [(n, p.shape) for n, p in vit.named_parameters() if "mlp.fc1.bias" in n]
+    count, before = sum(p.numel() for p in vit.parameters()), vit.weight_bytes
+    linear = 4 * DEPTH * (4 + 8) * WIDTH**2  # qkv, proj and the two of the MLP
+    scales = 4 * DEPTH * (4 + 5) * WIDTH if kind == "int8" else 0
+    vit.keep_weights(kind)
+    assert vit.weights == kind
+    assert before - vit.weight_bytes == linear - linear // smaller - scales
+    assert sum(p.numel() for p in vit.parameters()) == count
+    assert [(n, p.shape) for n, p in vit.named_parameters() if "mlp.fc1.bias" in n] == parameters
+    assert not any(p.requires_grad for p in vit.parameters())
+
+
+def test_compact_weights_can_be_replaced_but_not_regained():
+    vit, x = backbone(), tokens()
+    usual = vit.run(x, [()] * DEPTH)
+    vit.keep_weights("float32")
+    assert torch.equal(vit.run(x, [()] * DEPTH), usual)
+    vit.keep_weights("int8")
+    rounded = vit.run(x, [()] * DEPTH)
+    assert 1e-4 < (rounded - usual).abs().max() / usual.abs().max() < 0.05
+    vit.keep_weights("float32")
+    assert not any(isinstance(layer, CompactLinear) for layer in vit.modules())
+    torch.testing.assert_close(vit.run(x, [()] * DEPTH), rounded, rtol=1e-4, atol=1e-4)

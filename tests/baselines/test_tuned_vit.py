@@ -41,3 +41,15 @@ def test_every_frozen_linear_layer_is_replaced(backbone, images):
     kinds = [type(m) for m in encoder.vit.model.modules() if isinstance(m, FrozenLinear)]
     assert kinds == [TrainableLinear] * (4 * backbone.depth)
     torch.testing.assert_close(encoder(images), backbone(images), atol=1e-5, rtol=1e-4)
+
+
+def test_layers_that_are_trained_have_float32_copies_of_compact_weights():
+    backbone = FrozenViT(KINDS["plain"]())
+    backbone.keep_weights("int8")
+    images = torch.randn(2, 3, 32, 32)
+    kept, trained = (
+        TunedViT(backbone, norm_parameters, trains_linears=trained) for trained in (False, True)
+    )
+    assert (kept.vit.weights, trained.vit.weights, backbone.weights) == ("int8", "float32", "int8")
+    for encoder in (kept, trained):
+        torch.testing.assert_close(encoder(images), backbone(images), atol=1e-5, rtol=1e-4)

@@ -67,6 +67,17 @@ def test_bad_and_missing_images_do_not_stop_the_others(lpt, home, tmp_path):
     assert f"3 of {len(names)} images could not be read" in err
 
 
+def test_the_backbone_keeps_its_weights_as_asked(lpt):
+    arguments = ("predict", "run", "photos/dog", "--json", "--top", "4")
+    usual, small = (
+        [json.loads(line)["probabilities"] for line in lpt(*arguments, *more)[1].splitlines()]
+        for more in ((), ("--backbone-weights", "int8"))
+    )
+    assert usual != small
+    assert usual == [pytest.approx(row, abs=0.05) for row in small]
+    refused(lpt(*arguments, "--backbone-weights", "int4"), "'int4' is not one of")
+
+
 def test_matching_is_exact_unless_the_task_can_do_otherwise(lpt):
     usual = lpt("predict", "run", "photos/dog")
     assert lpt("predict", "run", "photos/dog", "--match", "exact") == usual

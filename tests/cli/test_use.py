@@ -167,6 +167,8 @@ def test_scores_are_kept_until_something_changes(lpt, home, tmp_path, monkeypatc
     code, _, err = lpt(*arguments)
     assert "predicted before: test; the other 1 set predicted now" in err
     assert len(scored) == 3
+    assert "predicted before" not in lpt(*arguments, "--backbone-weights", "int8")[2]
+    assert len(scored) == 5
 
 
 def test_each_data_set_is_read_from_disk_once(lpt, home, monkeypatch):

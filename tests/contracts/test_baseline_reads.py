@@ -48,6 +48,7 @@ CHANGED: dict[str, Any] = {
     "data.check_content": True,
     "layer_norm_eps": 1e-3,
     "feature": "class+patches",
+    "backbone_weights": "int8",
     "seed": 1,
     "data.source": "other",
     "data.val_fraction": 0.3,

@@ -39,8 +39,8 @@ JOINT_OPTIM = {f"phase1.optim.{name}" for name in (
     "warmup_epochs", "clip_norm", "noise", "average",
 )}  # fmt: skip
 SCORING = {
-    "image_size", "layer_norm_eps", "feature", "data.many_above", "data.few_below",
-    "augment.resize_rule", "augment.resize_ratio",
+    "image_size", "layer_norm_eps", "feature", "backbone_weights", "data.many_above",
+    "data.few_below", "augment.resize_rule", "augment.resize_ratio",
 }  # fmt: skip
 
 BASELINE_CHANGED: dict[str, Any] = {

@@ -40,6 +40,16 @@ def test_a_view_is_the_backbone_loaded_for_that_task(file, size, eps, feature):
     assert views.of(record(loaded)) is view is views[size, eps, feature]
 
 
+def test_views_of_compact_weights_are_those_of_a_backbone_loaded_with_them(file):
+    views = BackboneViews(load_backbone(file), "int8")
+    for size in (16, 32):
+        loaded = load_backbone(file, image_size=size, weights="int8")
+        images = torch.randn(2, 3, size, size)
+        assert torch.equal(views.of(record(loaded))(images), loaded(images))
+    stored = views.backbone.blocks[0].mlp.fc1.values
+    assert views.of(record(loaded)).blocks[0].mlp.fc1.values.data_ptr() == stored.data_ptr()
+
+
 def test_views_share_their_weights(file):
     backbone = load_backbone(file)
     view = BackboneViews(backbone).of(record(backbone, layer_norm_eps=1e-3))

@@ -29,6 +29,7 @@ def test_every_default_is_a_bound():
         {"watch_s": float("inf")},
         {"accuracy": 1.5},
         {"match": "often"},
+        {"backbone_weights": "int4"},
     ],
 )
 def test_a_setting_out_of_range_is_named(wrong):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -53,8 +54,20 @@ def test_it_is_loaded_onto_a_device_of_torch_and_shares_a_backbone(task, tmp_pat
         ({"path": 3}, "path: int given"),
         ({"path": "x", "backbone": 5}, "backbone: int given"),
         ({"path": "x", "device": "gpu"}, "device 'gpu': unknown"),
+        ({"path": "x", "backbone_weights": "int4"}, "backbone_weights 'int4': give float32, bf16"),
     ],
 )
 def test_wrong_arguments_of_load_are_named(arguments, said):
     with pytest.raises(ParameterError, match=said):
         load(**arguments)
+
+
+def test_the_backbone_keeps_its_weights_as_asked():
+    task, small = load(GOLDEN, device="cpu"), load(GOLDEN, device="cpu", backbone_weights="int8")
+    assert small.model.backbone.weight_bytes < 0.3 * task.model.backbone.weight_bytes
+    assert (task.arithmetic, small.arithmetic) == ("cpu", "cpu int8 weights")
+    image = np.full((64, 64, 3), 99, dtype=np.uint8)
+    usual, rounded = task.predict_proba(image), small.predict_proba(image)
+    assert 0 < np.abs(usual - rounded).max() < 0.1
+    with pytest.raises(ParameterError, match="the backbone is loaded already"):
+        load(GOLDEN, backbone=task.model.backbone, backbone_weights="int8")

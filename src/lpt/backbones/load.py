@@ -8,6 +8,7 @@ from timm.layers import RmsNorm
 from torch import nn
 
 from lpt.backbones.catalog import EMBEDDED
+from lpt.backbones.compact.weight_type import WeightType
 from lpt.backbones.names import Source, find_source
 from lpt.backbones.outline import build_vit, freeze, outline
 from lpt.backbones.preprocessing import Preprocessing, stated_number
@@ -31,9 +32,10 @@ def load_backbone(
     image_size: int | None = None,
     layer_norm_eps: float | None = None,
     feature: FeatureChoice = "own",
+    weights: WeightType = "float32",
     expected: tuple[int, int] | None = None,
 ) -> FrozenViT:
-    """Load a Vision Transformer, frozen, in eval mode and float32, on the CPU.
+    """Load a Vision Transformer, frozen and in eval mode, on the CPU.
 
     Names (see `lpt.backbones.names`): the bundled `vit_tiny_patch8_64`; a timm name with or without
     tag; `hf-hub:ORG/REPO`; a folder with config.json and model.safetensors; a .safetensors file, or
@@ -53,6 +55,8 @@ def load_backbone(
         feature: how the feature is read: "own", as the model was trained (class token, mean of the
             patches, or attention pool); "class+patches", class token and mean of the patches; or
             "auto", both tokens if the model has a trained class token, otherwise its own.
+        weights: number type in which the weights of the blocks' linear layers are kept: "float32",
+            "bf16" or "int8" (docs/scale.md). They are read in float32.
         expected: depth and width that it must have, compared before anything is allocated.
     Returns: the backbone, with its `spec` set.
     Raises: BackboneError if the name is unknown, the hub cannot be reached, the architecture is not
@@ -106,6 +110,7 @@ def load_backbone(
         layer_norm_eps=_layer_norm_eps(source, model, layer_norm_eps, metadata),
         feature=read,
     )
+    backbone.keep_weights(weights)
     return backbone
 
 

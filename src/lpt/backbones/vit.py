@@ -6,6 +6,7 @@ and only they are computed. The result equals that of appending full tokens.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, cast
 
 import torch
@@ -16,7 +17,8 @@ from torch.utils.checkpoint import checkpoint
 from lpt.backbones.attention import BlockPrompts, PromptKV
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.blocks.protocol import PromptedBlock
-from lpt.backbones.linear import FrozenLinear
+from lpt.backbones.compact.weight_type import WeightType
+from lpt.backbones.linear import CompactLinear, FrozenLinear
 from lpt.backbones.spec import BackboneSpec
 from lpt.backbones.towers.feature import Feature, feature_of, pooled
 from lpt.backbones.towers.feature_name import FeatureName, token_widths
@@ -80,6 +82,35 @@ class FrozenViT(nn.Module):
     def train(self, mode: bool = True) -> "FrozenViT":  # noqa: ARG002
         """Stay in eval mode whatever is asked: a frozen backbone has no training behaviour."""
         return super().train(False)
+
+    @property
+    def weights(self) -> WeightType:
+        """Number type of the weights of the blocks' linear layers."""
+        layers = (layer for block in self.blocks for layer in block.modules())
+        kinds = (layer.kind for layer in layers if isinstance(layer, CompactLinear))
+        return next(kinds, "float32")
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights and buffers."""
+        return sum(tensor.nbytes for tensor in chain(self.parameters(), self.buffers()))
+
+    def keep_weights(self, kind: WeightType) -> None:
+        """Keep the weights of the blocks' linear layers in another number type, rounded to it.
+
+        Embeddings, norms, biases and everything outside the blocks stay in float32. The hash in
+        `spec` stays that of the weights as they were loaded.
+
+        Args:
+            kind: "float32" keeps what was rounded before as it is, in float32.
+        """
+        for block in self.blocks:
+            for name, layer in list(block.named_modules()):
+                if type(layer) is CompactLinear and layer.kind != kind:
+                    layer = layer.restored()
+                    block.set_submodule(name, layer)
+                if type(layer) is FrozenLinear and kind != "float32":
+                    block.set_submodule(name, CompactLinear(layer, kind))
 
     def embed(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B tokens D"]:
         """Turn images into the tokens that enter the first block, prefix tokens first.

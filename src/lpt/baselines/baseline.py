@@ -19,6 +19,7 @@ COMMON_READS = (
     "image_size",
     "layer_norm_eps",
     "feature",
+    "backbone_weights",
     "seed",
     "precision",
     "data.source",

@@ -22,7 +22,7 @@ class TunedViT(Encoder):
         change: selects parameters of the copy, or inserts layers; returns what is trained.
         trains_linears: whether linear layers are trained or replaced. Then timm's own blocks run,
             since those of the frozen backbone multiply by constant weights and compute only the
-            class token in the last block.
+            class token in the last block. Compact weights become float32 in the copy.
 
     Attributes:
         vit: the copy.
@@ -38,6 +38,8 @@ class TunedViT(Encoder):
     ) -> None:
         super().__init__()
         self.vit = copy.deepcopy(backbone)
+        if trains_linears:
+            self.vit.keep_weights("float32")
         self.trains_linears = trains_linears
         self.tuned = list(change(self.vit))
         for parameter in self.tuned:

@@ -25,10 +25,12 @@ __all__ = [
     "Device",
     "Match",
     "MatchBy",
+    "NumberType",
     "Prior",
     "Run",
     "Seed",
     "Threads",
+    "Weights",
     "Workers",
     "check_free",
     "command_of",
@@ -91,13 +93,8 @@ Prior = Annotated[
 ]
 
 
-class MatchBy(StrEnum):
-    """How group prompts are matched, as in `lpt.task_records.MatchMode`."""
-
-    EXACT = "exact"
-    EARLY = "early"
-    AUTO = "auto"
-
+MatchBy = StrEnum("MatchBy", {"EXACT": "exact", "EARLY": "early", "AUTO": "auto"})
+"""How group prompts are matched, as in `lpt.task_records.MatchMode`."""
 
 Match = Annotated[
     MatchBy | None,
@@ -106,6 +103,15 @@ Match = Annotated[
         "less time, or by the estimate where it is clear. The last two need a task trained with "
         "prompts.match=early or auto.",
         show_default="the task's own",
+    ),
+]
+NumberType = StrEnum("NumberType", {"FLOAT32": "float32", "BF16": "bf16", "INT8": "int8"})
+"""As `lpt.backbones.compact.weight_type.WeightType`."""
+
+Weights = Annotated[
+    NumberType,
+    typer.Option(
+        help="How the backbone's weights are kept: bf16 halves their memory, int8 quarters it."
     ),
 ]
 Workers = Annotated[

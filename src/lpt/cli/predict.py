@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lpt.cli.early_checks import given_paths
-from lpt.cli.options import Backbone, Device, Match, Prior, Run, Threads, Workers
+from lpt.cli.options import (
+    Backbone,
+    Device,
+    Match,
+    NumberType,
+    Prior,
+    Run,
+    Threads,
+    Weights,
+    Workers,
+)
 from lpt.cli.predictions.accuracy_threshold import chosen_threshold
 from lpt.cli.predictions.bulk_request import BulkRequest, check_shared
 from lpt.cli.predictions.decision_request import DecisionRequest, MakeRow, SetsBy, plain_row
@@ -154,6 +164,7 @@ def predict(
     device: Device = None,
     threads: Threads = None,
     backbone: Backbone = None,
+    backbone_weights: Weights = NumberType.FLOAT32,
 ) -> None:
     """Predict the most probable classes of images.
 
@@ -187,7 +198,10 @@ def predict(
         from lpt.task import load
 
         task = load(
-            run, backbone=backbone, device=device if worker is None else worker.device(device)
+            run,
+            backbone=backbone,
+            device=device if worker is None else worker.device(device),
+            backbone_weights=backbone_weights.value,
         )
         task = task if match is None else task.with_match(match.value)
         if frequencies is not None:
@@ -196,7 +210,8 @@ def predict(
             from lpt.cli.predictions.write_predictions import BulkPrediction, write_predictions
 
             known = None if frequencies is None else frequencies.identity(task)
-            whole = BulkPrediction(task, run, bulk, top, limit, workers, known, decisions)
+            kept = backbone_weights.value
+            whole = BulkPrediction(task, run, bulk, top, limit, workers, known, decisions, kept)
             if worker is None:
                 write_predictions(whole, paths, null=null)
                 return

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from lpt.cli.early_checks import open_local_sets
-from lpt.cli.options import Backbone, Device, Match, Prior, Run, Threads, Workers, named_data
+from lpt.cli.options import (
+    Backbone,
+    Device,
+    Match,
+    NumberType,
+    Prior,
+    Run,
+    Threads,
+    Weights,
+    Workers,
+    named_data,
+)
 from lpt.cli.printing import say, say_error, say_json
 from lpt.escape import printable
 from lpt.machine.threads import use_threads
@@ -51,6 +62,7 @@ def evaluate(
     device: Device = None,
     threads: Threads = None,
     backbone: Backbone = None,
+    backbone_weights: Weights = NumberType.FLOAT32,
 ) -> None:
     """Score a task by shot group, and per class as CSV and JSON files."""
     use_threads(threads)
@@ -66,7 +78,7 @@ def evaluate(
     from lpt.shift.set_tables import render_scores, trained_warnings
     from lpt.task import load
 
-    task = load(run, backbone=backbone, device=device)
+    task = load(run, backbone=backbone, device=device, backbone_weights=backbone_weights.value)
     task = task if match is None else task.with_match(match.value)
     folder = out or (run / "evaluation" if run.is_dir() else None)
     scores = score_sets(

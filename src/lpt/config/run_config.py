@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
+from lpt.backbones.compact.weight_type import WeightType
 from lpt.backbones.towers.feature_name import FeatureChoice
 from lpt.config.data_settings import DataConfig, PseudoLabelConfig
 from lpt.config.merging import merged
@@ -50,6 +51,9 @@ class RunConfig(Section):
         feature: what query and classifier read: own, as the backbone was trained; class+patches,
             the class token and the mean of the patch tokens; auto, both tokens if the backbone has
             a trained class token and classes do not start at text, otherwise own.
+        backbone_weights: number type in which the linear layers of the backbone's blocks keep their
+            weights: float32, bf16 (half the memory) or int8 (a quarter). The run computes with the
+            rounded weights throughout; its task is used with float32 unless you say otherwise.
         seed: seed of all random numbers.
         data: see `lpt.config.data_settings.DataConfig`.
         pseudo_labels: see `lpt.config.data_settings.PseudoLabelConfig`.
@@ -75,6 +79,7 @@ class RunConfig(Section):
     image_size: Annotated[int, Field(ge=1, le=2048)] | None = None
     layer_norm_eps: Annotated[float, Field(ge=1e-12, lt=1)] | None = None
     feature: FeatureChoice = "auto"
+    backbone_weights: WeightType = "float32"
     seed: Seed = 0
     data: DataConfig = DataConfig()
     pseudo_labels: PseudoLabelConfig = PseudoLabelConfig()

@@ -8,6 +8,7 @@ from itertools import chain
 from torch import nn
 
 from lpt.backbones import FrozenViT
+from lpt.backbones.compact.weight_type import WeightType
 from lpt.backbones.spec import BackboneSpec, hash_weights
 from lpt.backbones.towers.input_sizes import resize_input
 from lpt.errors import BackboneError
@@ -31,13 +32,18 @@ class BackboneViews:
 
     Args:
         backbone: loaded at the size of its weights, or only tasks of its own size can be served.
+        weights: number type to keep the weights of the backbone in; "float32" leaves them as they
+            are.
     """
 
-    def __init__(self, backbone: FrozenViT) -> None:
+    def __init__(self, backbone: FrozenViT, weights: WeightType = "float32") -> None:
         self.backbone = backbone
         self._views: dict[ViewKey, FrozenViT] = {view_key(backbone.spec): backbone}
         self._lock = threading.Lock()
         self._unchanged: bool | None = None
+        if weights != "float32":
+            self._at_own_size()  # while the weights have their hash
+            backbone.keep_weights(weights)
 
     def of(self, wanted: BackboneRecord) -> FrozenViT:
         """Return the view that a task was trained on.
@@ -67,7 +73,8 @@ class BackboneViews:
         if wanted.image_size != spec.image_size and not self._at_own_size():
             raise BackboneError(
                 f"image size {wanted.image_size}: the backbone was loaded at {spec.image_size} "
-                "pixels. Load it without image_size to serve tasks of several sizes."
+                "pixels, or with compact weights. Load it without image_size and weights to serve "
+                "tasks of several sizes."
             )
         shared = chain(self.backbone.model.parameters(), self.backbone.model.buffers())
         model = copy.deepcopy(self.backbone.model, {id(tensor): tensor for tensor in shared})

@@ -80,8 +80,9 @@ class Service:
         for given in tasks:
             path_text("tasks", given)
         files = TaskFiles(tasks, folder)
-        frozen = _backbone(files, backbone).to(chosen)
-        engine = Engine(BackboneViews(frozen))
+        views = BackboneViews(_backbone(files, backbone), self.settings.backbone_weights)
+        views.backbone.to(chosen)
+        engine = Engine(views)
         self._store = TaskStore(files, engine, self.settings, self._observer)
         self._store.check_headers()
         self._queue = RequestQueue(self.settings, self._observer)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol, get_args
 
 from lpt.arguments import at_least, fraction
+from lpt.backbones.compact.weight_type import WeightType, check_weight_type
 from lpt.errors import ParameterError
 from lpt.escape import described
 from lpt.task_records import MatchMode
@@ -37,6 +38,8 @@ class ServingSettings:
             may ask then sees thumbnails of training images.
         match: how group prompts are matched; None for each task's own. Tasks without the map of
             early matching match exactly.
+        backbone_weights: number type in which the backbone keeps its weights: "float32", "bf16" or
+            "int8".
     Raises: ParameterError for a setting that is out of range.
     """
 
@@ -55,6 +58,7 @@ class ServingSettings:
     accuracy: float = 0.9
     training_images: int = 0
     match: MatchMode | None = None
+    backbone_weights: WeightType = "float32"
 
     def __post_init__(self) -> None:
         whole = ("max_batch", "max_queue", "max_queue_bytes", "decode_threads", "device_bytes")
@@ -67,6 +71,7 @@ class ServingSettings:
         fraction("accuracy", self.accuracy)
         if self.match not in (None, *get_args(MatchMode)):
             raise ParameterError(f"`match` {self.match}: give {', '.join(get_args(MatchMode))}.")
+        check_weight_type("backbone_weights", self.backbone_weights)
         for name in ("max_wait_ms", "deadline_s", "watch_s"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= _LONGEST_S:

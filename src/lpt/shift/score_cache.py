@@ -34,8 +34,7 @@ class ScoreCache:
     Args:
         folder: created when it is needed.
         task: SHA-256 of the task file.
-        how: type of the device, since the last bits differ between devices; and how prompts are
-            matched, if not exactly.
+        how: `LoadedTask.arithmetic`.
     """
 
     def __init__(self, folder: Path, task: str, how: str) -> None:

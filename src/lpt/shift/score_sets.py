@@ -296,5 +296,4 @@ def _trained(train: Split | None, opened: ShiftedSet) -> int | None:
 def _cache(run: str | Path | None, task: Task) -> ScoreCache | None:
     if run is None or not Path(run).is_dir():
         return None
-    how = f"{next(task.model.parameters()).device.type} {task.match}".removesuffix(" exact")
-    return ScoreCache(Path(run) / "evaluation" / "scored", task_digest(run), how)
+    return ScoreCache(Path(run) / "evaluation" / "scored", task_digest(run), task.arithmetic)

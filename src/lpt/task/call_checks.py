@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lpt.arguments import path_text
 from lpt.backbones import FrozenViT
+from lpt.backbones.compact.weight_type import check_weight_type
 from lpt.data.manifest import Split
 from lpt.errors import ParameterError, TaskFileError, at_least
 
@@ -15,9 +16,11 @@ OnBatch = Callable[[int], None]
 """Called with the number of images of each finished batch."""
 
 
-def check_load(path: object, backbone: object) -> None:
+def check_load(path: object, backbone: object, weights: object = "float32") -> None:
     """Check what a task is loaded from.
 
+    Args:
+        weights: number type of the weights of a backbone that is loaded.
     Raises: ParameterError naming the argument and its type; TaskFileError for a path that is no
         path on this system, such as one that is too long.
     """
@@ -33,6 +36,12 @@ def check_load(path: object, backbone: object) -> None:
         raise ParameterError(
             f"`backbone`: {type(backbone).__name__} given. "
             "Give a name, or what lpt.backbones.load_backbone returns, or leave it out."
+        )
+    check_weight_type("backbone_weights", weights)
+    if isinstance(backbone, FrozenViT) and weights != "float32":
+        raise ParameterError(
+            f"`backbone_weights` {weights}: the backbone is loaded already. Give its name, or call "
+            f"load_backbone(NAME, weights='{weights}')."
         )
 
 

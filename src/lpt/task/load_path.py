@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from lpt.backbones import FrozenViT
+from lpt.backbones.compact.weight_type import WeightType
 from lpt.errors import ParameterError, TaskFileError
 from lpt.machine.devices import choose_device
 from lpt.task.call_checks import check_load
@@ -21,6 +22,7 @@ def load(
     *,
     backbone: FrozenViT | str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
+    backbone_weights: WeightType = "float32",
 ) -> Task:
     """Load a trained task.
 
@@ -33,6 +35,8 @@ def load(
             path (`lpt.backbones.named_by_file`). An export holds its backbone.
         device: "cpu", "cuda", "cuda:1", "mps" or a `torch.device`; None takes a CUDA GPU if there
             is one; exports run on the CPU unless a GPU is named.
+        backbone_weights: number type in which the backbone keeps its weights, whatever it was
+            trained with: "float32", "bf16" (half the memory) or "int8" (a quarter; docs/scale.md).
     Returns: the task, in eval mode.
     Raises: TaskFileError if there is no task file, or it is damaged or made for another backbone;
         BackboneError if its backbone cannot be found, or you have to name it; ParameterError for
@@ -44,13 +48,13 @@ def load(
     """
     if isinstance(backbone, os.PathLike):
         backbone = os.fspath(backbone)
-    check_load(path, backbone)
+    check_load(path, backbone, backbone_weights)
     text = os.fspath(path)
     if text.startswith(HUB_PREFIX):
         from lpt.task.hub.hub_files import fetch_task
 
         file = fetch_task(text)
-        model, spec = load_task(file, backbone, in_run=False)
+        model, spec = load_task(file, backbone, in_run=False, weights=backbone_weights)
         return Task(model.to(choose_device(device)), spec, path=Path(text))
     if text.lower().endswith(".pt2"):
         raise TaskFileError(
@@ -60,7 +64,8 @@ def load(
     from lpt.task.exported.exported_task import ExportedTask
 
     if not is_exported(text):
-        return Task.load(path, backbone, device)
-    if backbone is not None:
-        raise ParameterError(f"`backbone`: {text} holds its backbone. Leave it out.")
+        return Task.load(path, backbone, device, backbone_weights)
+    if backbone is not None or backbone_weights != "float32":
+        name = "backbone_weights" if backbone is None else "backbone"
+        raise ParameterError(f"`{name}`: {text} holds its backbone. Leave it out.")
     return ExportedTask.open(text, device)

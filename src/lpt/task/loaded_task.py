@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from lpt.backbones import FrozenViT
+from lpt.backbones.compact.weight_type import WeightType
 from lpt.data.class_groups import ClassGroups
 from lpt.data.images.transforms import Transform
 from lpt.errors import ParameterError
@@ -64,12 +65,13 @@ class LoadedTask:
         path: str | os.PathLike[str],
         backbone: FrozenViT | str | None = None,
         device: str | torch.device | None = None,
+        backbone_weights: WeightType = "float32",
     ) -> Self:
         """Load a run folder or a task file; see `lpt.load`."""
-        check_load(path, backbone)
+        check_load(path, backbone, backbone_weights)
         chosen, given = choose_device(device), Path(path)
         file = given / "task.safetensors" if given.is_dir() else given
-        model, spec = load_task(file, backbone)
+        model, spec = load_task(file, backbone, weights=backbone_weights)
         return cls(model.to(chosen), spec, path=given)
 
     def __repr__(self) -> str:
@@ -89,6 +91,14 @@ class LoadedTask:
         if self._result is None and self.path is not None and self.path.is_dir():
             self._result = read_result(self.path)
         return self._result
+
+    @property
+    def arithmetic(self) -> str:
+        """What the bits of predictions depend on: device, and matching and weights if unusual."""
+        kept = self.model.backbone.weights
+        own = "" if self.match == "exact" else f" {self.match}"
+        own += "" if kept == "float32" else f" {kept} weights"
+        return f"{next(self.model.parameters()).device.type}{own}"
 
     @property
     def class_names(self) -> tuple[str, ...]:

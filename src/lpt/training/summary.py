@@ -29,13 +29,15 @@ def describe(trainer: Trainer) -> str:
     others = {name: len(split) for name, split in context.data.splits.items() if name != "train"}
     sizes = "".join(f", {count:,} {name}" for name, count in others.items())
     precision = "bf16" if context.accelerator.mixed_precision == "bf16" else "float32"
+    kept = context.backbone.weights
+    weights = "" if kept == "float32" else f", weights in {kept}"
     lines = [
         f"data      {printable(context.data.name)}: "
         f"{plural(context.data.num_classes, 'class', 'classes')}, "
         f"{plural(len(context.train_split), 'training image')} "
         f"({int(context.counts.max()):,} to {int(context.counts.min()):,} per class){sizes}",
         f"backbone  {printable(spec.name)}: {frozen:,} frozen parameters, {spec.image_size} px, "
-        f"on {context.accelerator.device} in {precision}",
+        f"on {context.accelerator.device} in {precision}{weights}",
         f"trainable {trainer.prompt_parameters:,} prompt parameters and "
         f"{trainer.other_parameters:,} others "
         f"({100 * trainable / frozen:.1f} % of the backbone; task file {4e-6 * trainable:.1f} MB)",

@@ -6,7 +6,8 @@ from lpt.training.plan.plan_text import render_run_plan
 from lpt.training.plan.run_plan import PhasePlan, RunPlan
 
 PHASE = PhasePlan("phase2", 20, 50, 64, 16, 1.5, 800_000_000, 4, 20 * 10**9)
-PLAN = RunPlan(2, 10**7, 10**5, 10**6, (PHASE,), 2 * 10**9, 10**9, 8 * 10**9, 1700.0, 20.0)
+PLAN = RunPlan(2, 10**7, 10**7, 10**5, 10**6, (PHASE,), 2 * 10**9, 10**9, 8 * 10**9, 1700.0, 20.0)
+"""Frozen weights in int8."""
 
 
 def test_what_does_not_fit_has_a_remedy():
@@ -15,6 +16,7 @@ def test_what_does_not_fit_has_a_remedy():
     assert "does not fit. Set micro_batch" in text
     assert "20 GB on disk; there is room for 8 GB, so fewer views are used" in text
     assert "16 at a time" in text
+    assert "10,000,000 frozen (10 MB)" in text
 
 
 def test_a_run_that_fits_has_no_note():

@@ -33,6 +33,7 @@ def test_a_plan_counts_what_the_run_has_and_writes_nothing(
     task, result = train(settings, tmp_path / "run", backbone)
     assert plan.trainable_parameters == result.prompt_parameters + result.other_parameters
     assert plan.frozen_parameters == sum(p.numel() for p in task.model.backbone.parameters())
+    assert plan.frozen_bytes == 4 * plan.frozen_parameters
     first, second = plan.phases
     assert (first.epochs, first.steps, first.images) == (2, 3, 8)
     assert (second.cached_views, second.images) == (2, 16)

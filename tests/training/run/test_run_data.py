@@ -11,6 +11,7 @@ from lpt.training.run.data_identity import data_identity
 from lpt.training.run.run_data import (
     anchored_config,
     check_place,
+    configured_backbone,
     data_of_run,
     open_configured,
 )
@@ -67,3 +68,9 @@ def test_a_run_gives_back_its_data_and_refuses_changed_data(photos: Path, tmp_pa
 
 def test_a_check_uses_a_few_processes() -> None:
     assert 1 <= check_workers() <= 8
+
+
+def test_the_backbone_of_a_run_keeps_its_weights_as_configured(vit: Path) -> None:
+    settings = config("digits", backbone=str(vit))
+    assert configured_backbone(settings).weights == "float32"
+    assert configured_backbone(settings.changed({"backbone_weights": "bf16"})).weights == "bf16"

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lpt.backbones.attention import Projection, PromptKV
+from lpt.backbones.compact.compact_weight import CompactWeight, expanded
 from lpt.backbones.linear import frozen_linear
 
 __all__ = ["keys", "keys_values", "plain_keys", "projection", "queries"]
@@ -58,7 +59,7 @@ def projection(attention: Any, part: str) -> Projection | None:
     ((weight, bias),) = _maps(attention, number, number + 1)
     heads = attention.num_heads
     own = None if bias is None else bias.view(heads, -1)
-    return Projection(weight.view(heads, -1, weight.shape[-1]), own)
+    return Projection(expanded(weight).view(heads, -1, weight.shape[-1]), own)
 
 
 def _project(attention: Any, x: Tensor, first: int, last: int) -> tuple[Tensor, ...]:
@@ -72,7 +73,9 @@ def _project(attention: Any, x: Tensor, first: int, last: int) -> tuple[Tensor, 
     return tuple(part for head in heads for part in head.permute(2, 0, 3, 1, 4).unbind(0))
 
 
-def _maps(attention: Any, first: int, last: int) -> list[tuple[Tensor, Tensor | None]]:
+def _maps(
+    attention: Any, first: int, last: int
+) -> list[tuple[Tensor | CompactWeight, Tensor | None]]:
     """Weights and biases of the projections first..last-1, joined where the model joins them."""
     if attention.qkv is None:
         separate = (attention.q_proj, attention.k_proj, attention.v_proj)[first:last]

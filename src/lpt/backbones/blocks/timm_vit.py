@@ -15,6 +15,7 @@ from lpt.backbones.attention import (
 )
 from lpt.backbones.blocks.bottleneck import Bottleneck
 from lpt.backbones.blocks.frozen_mlp import run_mlp
+from lpt.backbones.compact.compact_weight import expanded
 from lpt.backbones.linear import frozen_linear
 
 __all__ = ["TimmViTBlock"]
@@ -126,7 +127,7 @@ def _project(attention: Any, x: Tensor, rows: slice) -> tuple[Tensor, ...]:
 
 def _key_value_projections(attention: Any) -> tuple[Projection, Projection]:
     heads, width, qkv = attention.num_heads, attention.attn_dim, attention.qkv
-    key, value = qkv.weight[width:].view(2, heads, -1, qkv.weight.shape[-1])
+    key, value = expanded(qkv.weight[width:]).view(2, heads, -1, qkv.weight.shape[-1])
     if qkv.bias is None:
         return Projection(key, None), Projection(value, None)
     key_bias, value_bias = qkv.bias[width:].view(2, heads, -1)

@@ -71,6 +71,7 @@ class BulkPrediction:
         threshold, workers: as for `lpt predict`.
         prior: identity of the class frequencies that `task` predicts under, if not its own.
         decisions: sets and thresholds, if they were asked for.
+        weights: number type of the backbone's weights.
     """
 
     task: "Task"
@@ -81,6 +82,7 @@ class BulkPrediction:
     workers: int
     prior: str | None = None
     decisions: DecisionRequest | None = None
+    weights: str = "float32"
 
     @property
     def facts(self) -> FileFacts:
@@ -99,6 +101,7 @@ class BulkPrediction:
             "--copy": request.copy,
             "--prior": self.prior,
             **({} if task.match == "exact" else {"--match": task.match}),
+            **({} if self.weights == "float32" else {"--backbone-weights": self.weights}),
             **({} if decisions is None else decisions.identity()),
         }
         width = task.model.backbone.feature_width if request.embeddings else None

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lpt.cli.early_checks import given_run
-from lpt.cli.options import Backbone, Device, Match, Threads
+from lpt.cli.options import Backbone, Device, Match, NumberType, Threads, Weights
 from lpt.cli.printing import say, say_note
 from lpt.errors import ConfigError, LptError, ParameterError
 from lpt.machine.collector import settle_collector
@@ -89,6 +89,7 @@ def serve(
     ] = None,
     match: Match = None,
     backbone: Backbone = None,
+    backbone_weights: Weights = NumberType.FLOAT32,
     device: Device = None,
     threads: Threads = None,
 ) -> None:
@@ -138,6 +139,7 @@ def serve(
             max_bytes=max_body * 2**20,
             training_images=_shown_images(training_images, allow_public),
             match=None if match is None else match.value,
+            backbone_weights=backbone_weights.value,
         ),
         observer=metrics,
     )

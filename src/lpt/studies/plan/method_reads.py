@@ -14,6 +14,7 @@ _BY_EVERY_METHOD = (
     "image_size",
     "layer_norm_eps",
     "feature",
+    "backbone_weights",
     "data.many_above",
     "data.few_below",
     "augment.resize_rule",

@@ -58,6 +58,7 @@ RUN_FACTS: Mapping[str, Fact] = {
     "image_size": Fact("image size", None),
     "layer_norm_eps": Fact("layer norm epsilon", None),
     "feature": Fact("feature", "own"),
+    "backbone_weights": Fact("number type of the backbone's weights", "float32"),
     "compile": Fact("compile", "auto"),
     "data.many_above": Fact("many-shot above", 100),
     "data.few_below": Fact("few-shot below", 20),

@@ -11,8 +11,8 @@ def render_run_plan(plan: RunPlan) -> str:
     """Write a plan for people, one line per fact.
 
     >>> phase = PhasePlan("phase1", 20, 50, 32, 32, 1.5, 800_000_000)
-    >>> print(render_run_plan(RunPlan(1, 10**7, 10**5, 10**6, (phase,), 2 * 10**9,
-    ...     10**10, 8 * 10**9, 1700.0, 20.0)))
+    >>> print(render_run_plan(RunPlan(1, 10**7, 4 * 10**7, 10**5, 10**6, (phase,),
+    ...     2 * 10**9, 10**10, 8 * 10**9, 1700.0, 20.0)))
     parameters  10,000,000 frozen (40 MB), 100,000 trainable (1 MB in training)
     phase1      20 epochs of 50 steps of 32 images, 1.5 s each; 800 MB of activations
     memory      2 GB at most, of 10 GB that it can use
@@ -21,7 +21,7 @@ def render_run_plan(plan: RunPlan) -> str:
     each = "" if plan.processes == 1 else f" in each of {plan.processes} processes"
     free = "" if plan.free_bytes is None else f", of {size_text(plan.free_bytes)} that it can use"
     lines = [
-        f"parameters  {plan.frozen_parameters:,} frozen ({size_text(4 * plan.frozen_parameters)}), "
+        f"parameters  {plan.frozen_parameters:,} frozen ({size_text(plan.frozen_bytes)}), "
         f"{plan.trainable_parameters:,} trainable ({size_text(plan.trainable_bytes)} in "
         "training)",
         *map(_phase, plan.phases),
@@ -33,7 +33,7 @@ def render_run_plan(plan: RunPlan) -> str:
     if not plan.fits:
         lines.append(
             "note        this does not fit. Set micro_batch or activation_checkpointing, lower "
-            "batch_size, or use a smaller backbone."
+            "batch_size, keep backbone_weights in bf16 or int8, or use a smaller backbone."
         )
     return "\n".join(lines)
 

@@ -68,6 +68,7 @@ class RunPlan:
     Attributes:
         processes: number of processes.
         frozen_parameters: of the backbone.
+        frozen_bytes: of its weights, in the number types that they are kept in.
         trainable_parameters: of prompts, keys, classifier and adapters.
         trainable_bytes: these, with their gradients and the averages of the optimiser.
         phases: those that are trained.
@@ -81,6 +82,7 @@ class RunPlan:
 
     processes: int
     frozen_parameters: int
+    frozen_bytes: int
     trainable_parameters: int
     trainable_bytes: int
     phases: tuple[PhasePlan, ...]
@@ -121,6 +123,7 @@ def plan_run(trainer: Trainer, pace: Pace, opening: float) -> RunPlan:
     return RunPlan(
         processes=context.group.size,
         frozen_parameters=sum(p.numel() for p in context.backbone.parameters()),
+        frozen_bytes=context.backbone.weight_bytes,
         trainable_parameters=trainer.prompt_parameters + trainer.other_parameters,
         trainable_bytes=prompt_bytes(config, context.backbone, context.data.num_classes),
         phases=tuple(phases),

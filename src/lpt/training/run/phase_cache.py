@@ -38,6 +38,7 @@ def phase_cache(
         "augmentation": config.augment.model_dump(mode="json"),
         "shared prompts": hash_weights({"shared": model.shared.prompts}),
         **_adapters(model),
+        **_weights(model),
         "shared blocks": model.split,
         "precision": context.accelerator.mixed_precision,
     }
@@ -54,6 +55,12 @@ def phase_cache(
         autocast=context.autocast,
         group=context.group,
     )
+
+
+def _weights(model: LongTailedPromptModel) -> dict[str, str]:
+    """Their number type; nothing for float32, so that caches of such runs stay valid."""
+    kind = model.backbone.weights
+    return {} if kind == "float32" else {"backbone weights": kind}
 
 
 def _adapters(model: LongTailedPromptModel) -> dict[str, str]:

@@ -62,6 +62,7 @@ def configured_backbone(config: RunConfig) -> FrozenViT:
         image_size=config.image_size,
         layer_norm_eps=config.layer_norm_eps,
         feature=_feature(config),
+        weights=config.backbone_weights,
     )
 
 

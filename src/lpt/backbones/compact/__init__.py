@@ -1,0 +1,1 @@
+"""Frozen weights in fewer bytes than float32 takes."""
