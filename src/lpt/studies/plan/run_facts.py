@@ -65,6 +65,8 @@ RUN_FACTS: Mapping[str, Fact] = {
     "pseudo_labels.alpha": Fact("alpha of pseudo-labels", 0.33),
     "pseudo_labels.min_probability": Fact("least probability of pseudo-labels", 0.5),
     "augment.crop_scale": Fact("crop scale", (0.4, 1.0)),
+    "augment.crop_growth": Fact("crop growth", "none"),
+    "augment.square_crops": Fact("square crops", False),
     "augment.flip": Fact("flip probability", 0.5),
     "augment.mixup": Fact("Mixup alpha", 0.0),
     "augment.resize_rule": Fact("resize rule", "squash"),
