@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 __all__ = [
     "BASELINE_FACTS",
+    "LATER_OPTIONS",
     "RUN_FACTS",
     "RUN_SETTINGS_ELSEWHERE",
     "RUN_SETTINGS_WITHOUT_EFFECT",
@@ -169,3 +170,9 @@ BASELINE_FACTS: Mapping[str, Fact] = {
     "options": Fact("options", {}),
 }
 """Settings of `lpt.baselines.BaselineSettings`; every baseline may read all of them."""
+
+LATER_OPTIONS: Mapping[str, Any] = {"layer_decay": 1.0}
+"""Options that a baseline got after runs of it were made, with the value of those runs.
+
+Other options are written out in full.
+"""
