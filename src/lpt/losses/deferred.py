@@ -1,6 +1,5 @@
 """GCL with deferred re-weighting: rare classes weigh more once most of the training is done."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
