@@ -50,6 +50,16 @@ def test_adapters_are_shown_where_there_are_any():
 
 
 @pytest.mark.usefixtures("no_backbone")
+@pytest.mark.parametrize(("passes", "shown"), [("both", True), ("second", False)])
+def test_a_classifier_that_reads_both_passes_is_named(passes, shown):
+    info = read_info(RUN)
+    task = info.task.model_copy(update={"classifier_passes": passes})
+    assert (
+        "reads      the features of both passes" in render_info(replace(info, task=task))
+    ) is shown
+
+
+@pytest.mark.usefixtures("no_backbone")
 def test_early_matching_is_shown_where_there_is_any():
     info = read_info(RUN)
     assert "\nmatching " not in render_info(info)

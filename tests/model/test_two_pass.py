@@ -133,7 +133,7 @@ def test_phase_two_equals_two_full_passes_with_their_gradients(kind, adapters, r
     assert_same(step(model, model), step(model, PlainModel(model)))
 
 
-def test_a_classifier_of_both_passes_orders_classes_by_the_mean_of_their_cosines():
+def test_both_passes_rank_classes_by_the_mean_of_their_cosines():
     model, one = build(reads_both=True), build()
     with torch.no_grad():
         first, second, both = one.phase1(images()), one(images()), model(images())

@@ -145,6 +145,9 @@ def render_info(info: RunInfo, *, classes: int = 20) -> str:
     return "\n".join(lines)
 
 
+_READS_BOTH = ("reads      the features of both passes",)
+
+
 def _task_lines(task: TaskSpec, size: int) -> list[str]:
     prompts = f"{task.prompt_length} per block in the first {plural(task.shared_blocks, 'block')}"
     if task.phases == 2:
@@ -156,6 +159,7 @@ def _task_lines(task: TaskSpec, size: int) -> list[str]:
         f"backbone   {printable(task.backbone.name)}, {task.backbone.image_size} px, "
         f"weights {task.backbone.sha256[:12]}",
         f"prompts    {prompts}",
+        *(_READS_BOTH if task.reads_both else ()),
         *_adapters(task),
         *_matching(task),
         f"answers    softmax(cosine / {task.temperature:.3g})",
