@@ -63,7 +63,8 @@ def test_automatic_precision_is_the_precision_that_is_used(plan, monkeypatch, fa
 
 def test_recipes_with_default_settings_give_short_facts(plan):
     assert set(plan().facts["settings"]) == {  # defaults that were others when they became facts
-        "feature", "phase 1 learning rate", "phase 1 learning rate of the classifier",
+        "feature", "classifier passes", "phase 1 learning rate",
+        "phase 1 learning rate of the classifier",
     }  # fmt: skip
     assert set(plan(PROBE).facts["baseline"]) <= {
         "batch size", "cached views", "learning rate", "options", "sampler", "loss",

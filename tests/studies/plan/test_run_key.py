@@ -63,8 +63,9 @@ def test_other_values_give_other_keys(one, other):
 
 CHANGED = {
     "feature": "auto",
-    "phase 1 learning rate": 0.003,
-    "phase 1 learning rate of the classifier": 0.001,
+    "classifier passes": "auto",
+    "phase 1 learning rate": 0.01,
+    "phase 1 learning rate of the classifier": 0.003,
 }
 """Defaults that were others when they became facts: they are written out."""
 

@@ -37,6 +37,7 @@ Weight decay and the weight of class means are the run's unless they are given.
 READS = (
     *COMMON_READS,
     "classifier.mean_weight",
+    "classifier.passes",
     "prompts",
     "adapters",
     "phase1.optim",
