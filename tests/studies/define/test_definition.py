@@ -83,7 +83,7 @@ def test_the_published_checkpoint_is_the_mean_of_its_groups():
 
 
 def test_an_unknown_study_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"study tables: unknown\. Known: main, probe-vs-vpt"):
+    with pytest.raises(ConfigError, match=r"study tables: unknown\. Known: main, rivals, cost"):
         load_study("tables")
 
 
