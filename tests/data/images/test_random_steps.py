@@ -93,6 +93,13 @@ def test_the_smallest_crop_grows_to_the_largest(growth, smallest):
     assert step.at(1.0).scale == ((0.2, 1.0) if growth == "none" else (1.0, 1.0))
 
 
+@given(st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0, 1))
+def test_a_grown_crop_is_never_larger_than_the_largest(one, two, share):
+    scale = (min(one, two), max(one, two))
+    step = RandomResizedCrop(8, scale, Image.Resampling.BILINEAR, growth="convex").at(share)
+    assert scale[0] <= step.scale[0] <= step.scale[1] == scale[1]
+
+
 @given(st.integers(4, 60), st.integers(4, 60), SEEDS)
 def test_square_crops_are_square_and_show_the_pixels_of_a_square(width, height, seed):
     """Each pixel holds its column and row, and the result is as large as the crop."""

@@ -69,7 +69,8 @@ class RandomResizedCrop(RandomStep):
         """
         smallest, largest = self.scale
         grown = GROWTHS[self.growth](share)
-        return replace(self, scale=(smallest + grown * (largest - smallest), largest))
+        now = min(largest, smallest + grown * (largest - smallest))
+        return replace(self, scale=(now, largest))
 
     def __call__(self, image: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
         """Crop and resize one image."""
