@@ -33,7 +33,7 @@ def run_on_ray(
         raise LptError("--ray: needs Ray. Install lpt[ray].") from error
     own = not ray.is_initialized()
     if own:
-        address = os.environ.get("RAY_ADDRESS")
+        address = os.environ.get("RAY_ADDRESS", "local")  # never one that has ended
         ray.init(address=address, include_dashboard=False, log_to_driver=False)
     try:
         gpus = ray.cluster_resources().get("GPU", 0)
