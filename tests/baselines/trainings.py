@@ -15,6 +15,7 @@ PROMPTS = 2
 POOL = 4
 
 OPTIONS: dict[str, dict[str, Any]] = {
+    "full": {"layer_decay": 0.75},
     "vpt-shallow": {"prompt_length": PROMPTS},
     "vpt-deep": {"prompt_length": PROMPTS},
     "adapter": {"bottleneck": 4},

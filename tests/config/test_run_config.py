@@ -135,3 +135,11 @@ def test_truth_values_stay_where_they_are_meant():
     changed = RunConfig().changed({"phase1.optim.scale_lr": True, "compile": True})
     assert changed.phase1.optim.scale_lr is True
     assert changed.compile == "on"
+
+
+def test_cached_views_cannot_grow():
+    growing = RunConfig().changed({"augment.crop_growth": "linear"})
+    with pytest.raises(
+        ConfigError, match=r"crop_growth=linear cannot be combined with phase2\.cach"
+    ):
+        growing.changed({"phase2.cached_views": 3})

@@ -66,6 +66,8 @@ CHANGED: dict[str, Any] = {
     "data.workers": 0,  # as before: processes are slow to start, and tested elsewhere
     "data.start_method": "spawn",
     "augment.crop_scale": (0.8, 1.0),
+    "augment.crop_growth": "linear",
+    "augment.square_crops": True,
     "augment.flip": 0.0,
     "augment.mixup": 0.3,
     "augment.resize_rule": "short-side",

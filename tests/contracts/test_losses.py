@@ -20,6 +20,7 @@ CASES = [
     ("class-balanced", {"gamma": 0.5}),
     ("focal", {"gamma": 0.5}),
     ("ldam", {"scale": 30.0}),
+    ("gcl-drw", {"start": 0.5}),
 ]
 TAIL = torch.tensor([100, 10, 3, 1, 0])
 pytestmark = pytest.mark.parametrize(

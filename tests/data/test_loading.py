@@ -221,3 +221,15 @@ def test_settings_out_of_range_are_named(dataset):
         make_loader(dataset, BATCHES, workers=-1)
     with pytest.raises(ConfigError, match="start method 'thread'"):
         make_loader(dataset, BATCHES, workers=1, start_method="thread")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_crops_grow_with_the_share_of_a_draw_in_every_process(dataset, workers):
+    growing = train_transform(8, HALF, HALF, **AUGMENTED, growth="linear")
+    whole = train_transform(8, HALF, HALF, **{**AUGMENTED, "scale": (1.0, 1.0)})
+    draws = [[Draw(3, (7, i), 1.0) for i in range(2)]]
+    one, two = (
+        next(iter(make_loader(ImageDataset(dataset.split, transform), draws, workers=workers)))
+        for transform in (growing, whole)
+    )
+    assert torch.equal(one.images, two.images)

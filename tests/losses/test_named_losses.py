@@ -20,13 +20,14 @@ def test_names_are_those_of_the_documentation() -> None:
         "logit-adjustment",
         "class-balanced",
         "gcl",
+        "gcl-drw",
         "agcl",
     }
 
 
 def test_only_clouded_losses_need_noise() -> None:
     needing = {name for name in loss_names() if build_loss(name, COUNTS).needs_noise}
-    assert needing == {"gcl", "agcl"}
+    assert needing == {"gcl", "gcl-drw", "agcl"}
 
 
 def test_agcl_defaults_to_the_released_preset() -> None:

@@ -339,3 +339,13 @@ def _dies(process: multiprocessing.Process, file: Path, moments: random.Random) 
                 return True
         time.sleep(0.01)
     return False
+
+
+@pytest.mark.slow
+def test_the_study_of_cost_has_its_figure_and_names_the_fastest_sufficient_row(ask):
+    request = ask("cost", "linear probe, 1 epoch", "linear probe, 2 epochs")
+    table = study_of(request)
+    assert [row.epochs for row in table.rows] == [(1,), (2,)]
+    (cost,) = table.costs
+    assert f"Best result: {cost.best.label} (" in (request.out / "cost.md").read_text()
+    assert "seconds of training" in (request.out / "cost.svg").read_text()

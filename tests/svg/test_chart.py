@@ -43,3 +43,27 @@ def test_dots_without_points_have_no_entry_in_the_legend() -> None:
         chart.dots([(0.5, 0.5)], series, series, ["name"])
     chart.dots([], "none", "nothing", [])
     assert "nothing" not in chart.render()
+
+
+def test_a_note_near_the_right_end_is_written_to_the_left_of_its_mark() -> None:
+    chart = Chart("Title", "Description", Axis("x", 0, 1), Axis("y", 0, 1))
+    chart.mark(0.5, "half")
+    chart.mark(0.9, "late")
+    styles = {child.text: child.get("class") for child in picture(chart.render())}
+    assert (styles["half"], styles["late"]) == ("note", "note end")
+
+
+def test_a_whisker_stands_between_two_values() -> None:
+    chart = Chart("Title", "Description", Axis("x", 0, 1), Axis("y", 0, 1))
+    chart.whisker(0.5, 0.25, 0.75)
+    whisker = next(child for child in picture(chart.render()) if child.get("class") == "spread")
+    ends = {name: whisker.get(name) for name in ("x1", "y1", "x2", "y2")}
+    assert ends == {"x1": "239.0", "y1": "182.5", "x2": "239.0", "y2": "67.5"}
+
+
+def test_the_legend_can_be_inside() -> None:
+    chart = Chart("Title", "Description", Axis("x", 0, 1), Axis("y", 0, 1))
+    chart.line([(0, 0), (1, 1)], "one", "first & foremost")
+    markup = str(chart.render_inside())
+    assert "<li>" not in markup
+    assert "first & foremost" in [child.text for child in picture(markup)]

@@ -1,7 +1,7 @@
 """The form of most baselines: an encoder of images, partly trainable, and a classifier."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,6 +19,10 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters by role (`lpt.training.engine.optim.ROLES`)."""
+
+    def lr_factors(self) -> Mapping[nn.Parameter, float]:
+        """Parameters whose learning rate is a multiple of their role's; by default none."""
+        return {}
 
     @abstractmethod
     def forward(self, images: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B D"]:
@@ -70,6 +74,10 @@ class EncoderStage(Stage):
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Groups of the encoder, and the classifier."""
         return {**self.encoder.param_groups(), "classifier": list(self.classifier.parameters())}
+
+    def lr_factors(self) -> Mapping[nn.Parameter, float]:
+        """Those of the encoder."""
+        return self.encoder.lr_factors()
 
     def frozen(self, images: Float[Tensor, "B 3 H H"]) -> Inputs:
         """The feature if only the classifier is trained, else the images."""

@@ -36,7 +36,7 @@ def study(
         int | None,
         typer.Option(
             min=1,
-            help="Epochs of each phase and of each baseline.",
+            help="Epochs of each phase and of each baseline. Rows that set their own keep them.",
             show_default="each method's own",
         ),
     ] = None,

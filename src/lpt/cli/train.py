@@ -66,7 +66,10 @@ def train(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="Time limit of the run, such as 90s, 20m or 1.5h.", show_default="none"),
+        typer.Option(
+            help="Time limit of the run, such as 90s, 20m or 1.5h. It never adds epochs.",
+            show_default="none",
+        ),
     ] = None,
     group_by: Annotated[
         str | None,

@@ -107,6 +107,16 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _cached_views_do_not_grow(self) -> Self:
+        if self.augment.crop_growth != "none" and self.phase2.cached_views:
+            raise ValueError(
+                f"augment.crop_growth={self.augment.crop_growth} cannot be combined with "
+                f"phase2.cached_views={self.phase2.cached_views}, which are the same in every "
+                "epoch; set crop_growth to none or cached_views to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _pseudo_labels_need_phase_2(self) -> Self:
         if self.data.unlabelled is not None and not self.phase2.epochs:
             raise ValueError(

@@ -47,6 +47,10 @@ class AugmentConfig(Section):
 
     Attributes:
         crop_scale: smallest and largest share of an image's area that a training crop shows.
+        crop_growth: whether the smallest crop grows to the largest by the last epoch of a phase:
+            by the same amount per epoch (linear), mostly in the last epochs (convex), or not.
+            Cached views do not grow.
+        square_crops: crops of one shape, square; otherwise their aspect ratio varies.
         flip: probability of a mirrored training image; 0 where left and right matter.
         mixup: alpha of Mixup; 0 mixes nothing.
         resize_rule: evaluation resizes both sides ("squash") or keeps proportions ("short-side").
@@ -55,6 +59,8 @@ class AugmentConfig(Section):
     """
 
     crop_scale: tuple[Share, Share] = (0.4, 1.0)
+    crop_growth: Literal["none", "linear", "convex"] = "none"
+    square_crops: bool = False
     flip: Share = 0.5
     mixup: Annotated[float, Field(ge=0, le=1000)] = 0.0
     resize_rule: Literal["squash", "short-side"] = "squash"

@@ -37,10 +37,12 @@ class Draw:
         index: position in the split.
         key: non-negative integers that determine the augmentation, such as (seed, phase, epoch,
             branch, position in the epoch). The same image with another key is augmented anew.
+        share: share of the training that is done, in [0, 1]; crops may grow with it.
     """
 
     index: int
     key: tuple[int, ...] = ()
+    share: float = 0.0
 
 
 class ImageDataset:
@@ -74,12 +76,15 @@ class ImageDataset:
 
         Raises: DataError naming the image that cannot be read. It is never replaced by another.
         """
-        index, key = (draw.index, draw.key) if isinstance(draw, Draw) else (int(draw), ())
+        if not isinstance(draw, Draw):
+            draw = Draw(int(draw))
+        index = draw.index
         name = self.split.name_of(index)
         data = self.split.read(index)
         image = decode(data, name=name, max_pixels=self.max_pixels, target=self._target)
         if isinstance(self.transform, Transform) and self.transform.random:
-            tensor = self.transform(image, torch.Generator().manual_seed(draw_seed(key)))
+            transform = self.transform.at(draw.share)
+            tensor = transform(image, torch.Generator().manual_seed(draw_seed(draw.key)))
         else:
             tensor = self.transform(image)
         return tensor, int(self.split.labels[index]), index

@@ -159,11 +159,21 @@ def class_balanced(
     >>> class_balanced(torch.zeros(2, 2), torch.tensor([0, 1]), torch.tensor([1, 2]), beta=0.5)
     tensor([0.8318, 0.5545])
     """
-    log_beta = math.log(beta) if beta > 0 else -math.inf
-    wide = counts.clamp(min=1).to(torch.promote_types(cosine.dtype, torch.float32))
-    weights = 1 / -torch.expm1(log_beta * wide)
+    weights = inverse_effective_number(counts, beta, cosine.dtype)
     weights = (weights / weights[counts > 0].mean()).to(cosine.dtype)
     return weights[labels] * focal(cosine, labels, scale=scale, gamma=gamma)
+
+
+def inverse_effective_number(
+    counts: Int[Tensor, " C"], beta: float, dtype: torch.dtype
+) -> Float[Tensor, " C"]:
+    """Compute 1 / (1 - beta^max(n, 1)) in `dtype`, or in float32 if that is wider.
+
+    Source: Cui et al., CVPR 2019, section 3.2, without the factor 1 - beta.
+    """
+    log_beta = math.log(beta) if beta > 0 else -math.inf
+    wide = counts.clamp(min=1).to(torch.promote_types(dtype, torch.float32))
+    return 1 / -torch.expm1(log_beta * wide)
 
 
 def log_counts(counts: Int[Tensor, " C"], dtype: torch.dtype) -> Float[Tensor, " C"]:

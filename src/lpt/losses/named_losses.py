@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from lpt.errors import ConfigError
 from lpt.losses import functional
 from lpt.losses.agcl import AGCL_PAPER, AGCL_RELEASED, agcl, gcl
+from lpt.losses.deferred import gcl_drw
 from lpt.losses.loss_signature import LossEntry, Option
 from lpt.records import Progress
 from lpt.registry import Registry
@@ -81,6 +82,7 @@ LOSSES: Registry[LossEntry] = Registry(
         "logit-adjustment": LossEntry(functional.logit_adjustment),
         "class-balanced": LossEntry(functional.class_balanced),
         "gcl": LossEntry(gcl),
+        "gcl-drw": LossEntry(gcl_drw),
         # The first preset is the default.
         "agcl": LossEntry(agcl, {"released": asdict(AGCL_RELEASED), "paper": asdict(AGCL_PAPER)}),
     },

@@ -6,7 +6,17 @@ from xml.etree import ElementTree as ET
 from markupsafe import Markup
 
 from lpt.svg.axis import Axis
-from lpt.svg.elements import BOTTOM, TOP, WIDTH, add_line, add_text, as_markup, legend_of, new_svg
+from lpt.svg.elements import (
+    BOTTOM,
+    CHARACTER,
+    TOP,
+    WIDTH,
+    add_line,
+    add_text,
+    as_markup,
+    legend_of,
+    new_svg,
+)
 
 __all__ = ["Chart"]
 
@@ -15,6 +25,9 @@ LEFT, RIGHT = 60, 22
 DOTS_WITH_NAMES = 300
 NAMED_DOT, LONE_DOT = 3.5, 4.5
 """Radii of dots with a tooltip, and of a line that has one point only."""
+
+FAR_RIGHT = 0.6
+"""Share of the width from which the note of a mark is written to its left."""
 
 Points = Sequence[tuple[float, float]]
 
@@ -63,9 +76,31 @@ class Chart:
 
     def mark(self, value: float, text: str) -> None:
         """Draw a vertical line at a value of x, with a note."""
-        x = LEFT + self.x.position(value) * (WIDTH - LEFT - RIGHT)
+        across = self.x.position(value)
+        x = LEFT + across * (WIDTH - LEFT - RIGHT)
         add_line(self.svg, "mark", x, TOP, x, HEIGHT - BOTTOM)
-        add_text(self.svg, x + 4, TOP + 10, text, "note")
+        if across > FAR_RIGHT:
+            add_text(self.svg, x - 4, TOP + 10, text, "note end")
+        else:
+            add_text(self.svg, x + 4, TOP + 10, text, "note")
+
+    def whisker(self, value: float, low: float, high: float) -> None:
+        """Draw a vertical whisker at a value of x, from one value of y to another."""
+        x, bottom = self._at(value, low).split()
+        top = self._at(value, high).split()[1]
+        add_line(self.svg, "spread", float(x), float(bottom), float(x), float(top))
+
+    def render_inside(self) -> Markup:
+        """Return the SVG with its legend at the lower right, for a chart without a page."""
+        longest = max((len(label) for _, label in self.legend), default=0)
+        x = WIDTH - RIGHT - 12 - CHARACTER * longest
+        y = HEIGHT - BOTTOM - 8 - 15 * len(self.legend)
+        for series, label in self.legend:
+            y += 15
+            step = {"class": f"line {series}", "d": f"M{x - 24:.1f} {y - 4:.1f}h18"}
+            ET.SubElement(self.svg, "path", step)
+            add_text(self.svg, x, y, label, "small")
+        return as_markup(self.svg)
 
     def render(self) -> Markup:
         """Return the legend and the SVG."""

@@ -34,6 +34,10 @@ def fit_budget(
 ) -> tuple[RunConfig, list[str]]:
     """Cut a run until it fits: validation, initialisation, epochs, then images per epoch.
 
+    The epochs of the configuration are the upper bound: with more time than they need, nothing is
+    added, and the run ends before its budget. `lpt study cost` measures after how many epochs
+    accuracy no longer grows; a change belongs in the defaults of `lpt.config.sections.PhaseConfig`.
+
     Cached views are dropped if a phase would draw each of them less than once on average, because
     they would then cost more time than they save. Without a budget, nothing else changes.
 

@@ -71,3 +71,49 @@ def test_without_a_generator_torchs_global_one_is_used():
     step = RandomResizedCrop(8, (0.2, 1.0), Image.Resampling.BILINEAR)
     expected = step(image, torch.Generator().manual_seed(5))
     assert np.array_equal(np.asarray(globally(5, step, image)), np.asarray(expected))
+
+
+@given(SIDES, SIDES, SEEDS)
+def test_a_step_that_does_not_grow_is_the_same_at_every_time(width, height, seed):
+    step = RandomResizedCrop(8, (0.2, 1.0), Image.Resampling.BILINEAR)
+    one, two = (
+        at(noise(width, height), torch.Generator().manual_seed(seed)) for at in (step, step.at(0.7))
+    )
+    assert np.array_equal(np.asarray(one), np.asarray(two))
+
+
+@pytest.mark.parametrize(
+    ("growth", "smallest"), [("none", 0.2), ("linear", 0.68), ("convex", 0.2 + 0.8 * 0.2)]
+)
+def test_the_smallest_crop_grows_to_the_largest(growth, smallest):
+    """After 0.6 of the training, a convex growth has come 1 - sqrt(1 - 0.36) = 0.2 of the way."""
+    step = RandomResizedCrop(8, (0.2, 1.0), Image.Resampling.BILINEAR, growth=growth)
+    assert step.at(0.0) == step
+    assert step.at(0.6).scale == pytest.approx((smallest, 1.0))
+    assert step.at(1.0).scale == ((0.2, 1.0) if growth == "none" else (1.0, 1.0))
+
+
+@given(st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0, 1))
+def test_a_grown_crop_is_never_larger_than_the_largest(one, two, share):
+    scale = (min(one, two), max(one, two))
+    step = RandomResizedCrop(8, scale, Image.Resampling.BILINEAR, growth="convex").at(share)
+    assert scale[0] <= step.scale[0] <= step.scale[1] == scale[1]
+
+
+@given(st.integers(4, 60), st.integers(4, 60), SEEDS)
+def test_square_crops_are_square_and_show_the_pixels_of_a_square(width, height, seed):
+    """Each pixel holds its column and row, and the result is as large as the crop."""
+    rows, columns = np.mgrid[:height, :width]
+    image = Image.fromarray(np.stack([columns, rows, 0 * rows], 2).astype(np.uint8))
+    side = min(width, height)
+    step = RandomResizedCrop(side, (0.9, 1.0), Image.Resampling.NEAREST, square=True)
+    pixels = np.asarray(step(image, torch.Generator().manual_seed(seed))).astype(int)
+    spans = [np.ptp(pixels[..., channel]) for channel in (0, 1)]
+    assert spans[0] == spans[1]
+
+
+def test_fully_grown_square_crops_of_a_square_image_are_the_whole_image():
+    image = noise(16, 16)
+    step = RandomResizedCrop(16, (0.1, 1.0), Image.Resampling.BICUBIC, square=True, growth="convex")
+    whole = step.at(1.0)(image, torch.Generator().manual_seed(0))
+    assert np.array_equal(np.asarray(whole), np.asarray(image))

@@ -99,6 +99,7 @@ def test_decode_target_never_asks_for_less_than_the_transform_uses():
         (lambda: train_transform(0, HALF, HALF, **AUGMENTED), "input size 0"),
         (lambda: train_transform(8, HALF, HALF, scale=(0.5, 0.2), flip=0.5), "crop scale"),
         (lambda: train_transform(8, HALF, HALF, scale=(0.2, 1.0), flip=2), "flip 2"),
+        (lambda: train_transform(8, HALF, HALF, **AUGMENTED, growth="fast"), "crop growth 'fast'"),
         (
             lambda: train_transform(8, HALF, HALF, **AUGMENTED, interpolation="best"),
             "interpolation 'best'",
@@ -144,3 +145,12 @@ def test_a_long_image_gives_almost_the_crop_of_the_whole(size):
     expected = np.asarray(whole.crop((left, top, left + 32, top + 32)))
     got = ((view(image) + 1) * 127.5).numpy().transpose(1, 2, 0)
     assert np.abs(got - expected).mean() < 8
+
+
+def test_only_crops_that_grow_change_a_transform_during_training():
+    plain = train_transform(8, HALF, HALF, **AUGMENTED)
+    assert plain.at(1.0) is plain
+    whole = train_transform(8, HALF, HALF, scale=(1.0, 1.0), flip=0.5)
+    grown = train_transform(8, HALF, HALF, **AUGMENTED, growth="linear").at(1.0)
+    one, two = (t(wide(), torch.Generator().manual_seed(4)) for t in (whole, grown))
+    assert torch.equal(one, two)

@@ -9,7 +9,7 @@ from lpt.errors import ConfigError
 from lpt.studies.define.definition import OWN_METHODS, load_study, study_names
 from lpt.studies.define.lr_grid import DEFAULT_LRS, LearningRate
 from lpt.studies.define.overrides import Overrides
-from lpt.studies.plan.plan_runs import lines_of, plan_run
+from lpt.studies.plan.plan_runs import StudyRun, lines_of, plan_run
 
 TABLES = {
     "probe-vs-vpt": "1", "features": "2 13", "sota": "3 4 5", "shift": "6 16", "size": "7",
@@ -22,7 +22,7 @@ studies = pytest.mark.parametrize("name", study_names())
 
 
 def test_every_comparison_of_the_paper_has_a_study():
-    assert set(study_names()) == {"main", *TABLES}
+    assert set(study_names()) == {"main", "rivals", "cost", *TABLES}
     for name, tables in TABLES.items():
         assert re.findall(r"\d+", load_study(name).source) == tables.split()
 
@@ -83,7 +83,7 @@ def test_the_published_checkpoint_is_the_mean_of_its_groups():
 
 
 def test_an_unknown_study_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"study tables: unknown\. Known: main, probe-vs-vpt"):
+    with pytest.raises(ConfigError, match=r"study tables: unknown\. Known: main, rivals, cost"):
         load_study("tables")
 
 
@@ -91,3 +91,42 @@ def test_given_backbones_replace_those_of_a_study():
     study = load_study("size")
     assert [line.backbone for line in lines_of(study, ())][::2] == list(study.backbones)
     assert {line.backbone for line in lines_of(study, ("random:vit",))} == {"random:vit"}
+
+
+def planned(study: str, label: str, vit, study_data, **overrides) -> StudyRun:
+    """The run of one row with the method's learning rate."""
+    (line,) = (li for li in lines_of(load_study(study), (str(vit),)) if li.label == label)
+    lr, settings = LearningRate(1.0), Overrides(**overrides)
+    return plan_run(line, settings, study_data, lr=lr, seed=0, part="final")
+
+
+def test_lift_plus_grows_square_crops_to_the_whole_image(vit, study_data):
+    run = planned("rivals", "LIFT+", vit, study_data)
+    augment = run.config.augment
+    assert (augment.crop_scale, augment.crop_growth, augment.square_crops, augment.flip) == (
+        (0.08, 1.0), "convex", True, 0.0,
+    )  # fmt: skip
+    assert run.epochs == (5,)
+
+
+@pytest.mark.parametrize(
+    ("label", "study", "other"),
+    [
+        ("phase 1, 20 epochs", "main", "phase 1 only"),
+        ("LPT, 20 + 20 epochs", "main", "LPT (default)"),
+        ("LIFT, 10 epochs", "main", "LIFT"),
+        ("linear probe, 20 epochs", "main", "linear probe (balanced)"),
+        ("LoRA, 20 epochs", "tuning", "LoRA"),
+    ],
+)
+def test_rows_of_cost_share_runs_with_other_studies(label, study, other, vit, study_data):
+    one, two = (
+        planned(*row, vit, study_data, tta=True) for row in (("cost", label), (study, other))
+    )
+    assert one.name == two.name
+
+
+def test_both_phases_at_a_cost_continue_from_phase_1_at_that_cost(vit, study_data):
+    both = planned("cost", "LPT, 5 + 5 epochs", vit, study_data)
+    assert both.start is not None
+    assert both.start.name == planned("cost", "phase 1, 5 epochs", vit, study_data).name

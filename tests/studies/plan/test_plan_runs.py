@@ -63,7 +63,8 @@ def test_automatic_precision_is_the_precision_that_is_used(plan, monkeypatch, fa
 
 def test_recipes_with_default_settings_give_short_facts(plan):
     assert set(plan().facts["settings"]) == {  # defaults that were others when they became facts
-        "feature", "phase 1 learning rate", "phase 1 learning rate of the classifier",
+        "feature", "classifier passes", "phase 1 learning rate",
+        "phase 1 learning rate of the classifier",
     }  # fmt: skip
     assert set(plan(PROBE).facts["baseline"]) <= {
         "batch size", "cached views", "learning rate", "options", "sampler", "loss",
@@ -256,3 +257,17 @@ def test_a_second_data_set_is_identified_by_its_images(photos, vit, tmp_path):
     assert before == name_with(photos)
     next(moved.glob("*/*.png")).unlink()
     assert name_with(moved) != before
+
+
+def test_settings_of_a_row_reach_its_baseline(plan):
+    whole = Row(label="whole images", method="lift", set={"augment.crop_growth": "convex"})
+    run = plan(whole, settings={"augment.crop_growth": "linear", "augment.flip": 0.25})
+    assert (run.config.augment.crop_growth, run.config.augment.flip) == ("convex", 0.25)
+    assert run.name != plan(Row(label="LIFT", method="lift")).name
+
+
+def test_a_row_keeps_epochs_of_its_own(plan):
+    run = plan(Row(label="probe", method="linear-probe", baseline={"epochs": 5}), epochs=2)
+    assert run.epochs == run.standard == (5,)
+    row = Row(label="LPT", set={"phase1.epochs": 5, "phase2.epochs": 3})
+    assert plan(row, epochs=2).epochs == plan(row, epochs=2).standard == (5, 3)

@@ -63,8 +63,9 @@ def test_other_values_give_other_keys(one, other):
 
 CHANGED = {
     "feature": "auto",
-    "phase 1 learning rate": 0.003,
-    "phase 1 learning rate of the classifier": 0.001,
+    "classifier passes": "auto",
+    "phase 1 learning rate": 0.01,
+    "phase 1 learning rate of the classifier": 0.003,
 }
 """Defaults that were others when they became facts: they are written out."""
 
@@ -116,3 +117,11 @@ def test_sections_stand_for_their_settings():
 def test_unknown_names_are_refused(name):
     with pytest.raises(ConfigError, match=f"^method x: declares to read '{name}'"):
         expand_names([name], "method x")
+
+
+def test_an_option_that_came_later_renames_no_run():
+    """Runs of full fine-tuning were made when it had no options."""
+    assert "options" not in baseline_facts(baseline_settings("full"))
+    decayed = baseline_settings("full", options={"layer_decay": 0.75})
+    assert baseline_facts(decayed)["options"] == {"layer_decay": 0.75}
+    assert baseline_facts(baseline_settings("lift"))["options"] == {"bottleneck": None}

@@ -3,10 +3,11 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 from lpt.studies.table.export import study_csv, study_json
 
-from .rows import table
+from .rows import ROW, table
 
 
 def test_csv_keeps_full_precision():
@@ -24,3 +25,9 @@ def test_json_has_null_for_undefined_numbers():
     assert second["difference"]["overall"]["high"] == -0.02
     assert first["paper"][0]["source"] == "table 8"
     assert (first["fewer_epochs_than_standard"], first["random"]) == (False, False)
+
+
+def test_csv_names_the_curve_of_a_row():
+    (row,) = csv.DictReader(io.StringIO(study_csv(table(replace(ROW, curve="LIFT")))))
+    assert row["curve"] == "LIFT"
+    assert "curve" not in study_csv(table()).splitlines()[0]

@@ -12,6 +12,7 @@ from lpt.evaluation import Spread
 from lpt.studies.run.row_result import RowPlan
 from lpt.studies.table.export import study_csv, study_json
 from lpt.studies.table.rendering import render_plan, render_study
+from lpt.studies.table.smallest_cost import CostPoint, SmallestCost
 from lpt.studies.table.study_chart import study_svg
 
 from .rows import AUGMENTED, OTHER, ROW, table
@@ -147,3 +148,9 @@ def test_a_plan_says_which_times_were_measured_and_which_are_unknown():
     assert line_of(text, "VPT").split()[-1] == "-"
     assert "about 60 s (rough), and 1 row of unknown time." in text
     assert "~ rough, from a few steps timed now" in text
+
+
+def test_smallest_costs_are_lines_below_the_table():
+    point = CostPoint("LPT, 9", "LPT", 0.26, 900.0)
+    text = render_study(table(costs=(SmallestCost("", point, point, None),)))
+    assert "Best result: LPT, 9 (26.0 % in 15 min). All faster rows are clearly below it." in text

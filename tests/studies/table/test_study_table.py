@@ -1,6 +1,7 @@
 """A table aggregates the runs of rows over seeds, and compares rows over common seeds."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,22 @@ def test_a_failed_run_has_its_reason_and_no_scores(store):
     base = add(store, "a", {0: [0, 0, 1, 1]})
     row = table_of(store, [base, add(store, "b", {0: [0, 0, 0, 0]}, "diverged")]).rows[1]
     assert (row.failed, row.scores, row.seeds, row.difference) == ("diverged", {}, 0, {})
+
+
+def test_rows_of_curves_have_the_smallest_time_that_reaches_the_best_result(store):
+    """The slower row is right about one image more of four, which is not clear."""
+    rows = []
+    for label, seconds, predicted in (("a", 9.0, [0, 0, 1, 1]), ("b", 2.0, [0, 0, 1, 0])):
+        one = add(store, label, {0: predicted})
+        line = replace(one.line, row=one.line.row.model_copy(update={"curve": "LPT"}))
+        runs = tuple(replace(run, line=line) for run in one.runs)
+        rows.append(replace(one, line=line, runs=runs))
+        found = store.result(runs[0].name)
+        store.finish(runs[0].name, replace(found, seconds=seconds), store.predictions(runs[0].name))
+    (cost,) = table_of(store, rows).costs
+    assert (cost.best.label, cost.enough.label, cost.enough.seconds) == ("a", "b", 2.0)
+    assert cost.difference.mean == -0.25
+
+
+def test_rows_without_curves_have_no_costs(store):
+    assert table_of(store, [add(store, "a", {0: [0, 0, 1, 1]})]).costs == ()

@@ -81,3 +81,14 @@ def test_sgd_has_the_momentum_that_is_configured():
 def test_a_role_that_a_stage_lacks_has_no_group():
     optimizer = build_optimizer(OptimConfig(), {"classifier": [nn.Parameter(torch.ones(1))]}, 8)
     assert len(optimizer.param_groups) == 1
+
+
+def test_a_parameter_may_have_a_multiple_of_the_learning_rate_of_its_role():
+    made = groups() | {"backbone": [nn.Parameter(torch.ones(i)) for i in (1, 2, 3)]}
+    low, plain, also_low = made["backbone"]
+    config = OptimConfig(lr=0.2, classifier_lr=0.01, scale_lr=True)
+    optimizer = build_optimizer(config, made, 128, {low: 0.25, also_low: 0.25})
+    peaks = {p: group["peak"] for group in optimizer.param_groups for p in group["params"]}
+    assert len(peaks) == len(ROLES) + 2
+    assert [peaks[p] for p in (low, plain, also_low)] == pytest.approx([0.025, 0.1, 0.025])
+    assert peaks[made["classifier"][0]] == pytest.approx(0.005)

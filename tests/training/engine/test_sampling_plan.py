@@ -92,3 +92,15 @@ def test_all_views_are_sampled_in_time():
     plan = plan_of(views=3, epochs=20)
     keys = {d.key for epoch in range(20) for step in plan.draws(epoch) for d in step}
     assert len(keys) == 3 * 40
+
+
+@given(plans)
+def test_draws_know_the_share_of_the_stage_that_is_done(plan):
+    """Also those that a resumed run or another process makes; cached views are of no epoch."""
+    shares = [{draw.share for step in plan.draws(epoch) for draw in step} for epoch in range(3)]
+    assert shares == ([{0.0}] * 3 if plan.views else [{0.0}, {0.5}, {1.0}])
+    assert list(plan.draws_from(2, 1)) == plan.draws(2)[1:]
+
+
+def test_a_stage_of_one_epoch_does_not_grow():
+    assert plan_of(epochs=1).draws(0)[0][0].share == 0

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from lpt.data.images.pixel_steps import CenterCrop, Resize, ToTensor
-from lpt.data.images.random_steps import RandomFlip, RandomResizedCrop, RandomStep
+from lpt.data.images.random_steps import GROWTHS, RandomFlip, RandomResizedCrop, RandomStep
 from lpt.errors import ConfigError
 
 __all__ = ["RESIZE_RULES", "Transform", "eval_transform", "train_transform"]
@@ -38,6 +38,13 @@ class Transform:
         """Whether the transform draws random numbers."""
         return any(isinstance(step, RandomStep) for step in self.steps)
 
+    def at(self, share: float) -> "Transform":
+        """Return the transform after this share of the training, in [0, 1], for crops that grow."""
+        if not any(isinstance(s, RandomResizedCrop) and s.growth != "none" for s in self.steps):
+            return self
+        grown = (s.at(share) if isinstance(s, RandomResizedCrop) else s for s in self.steps)
+        return replace(self, steps=tuple(grown))
+
     def __call__(
         self, image: Image.Image, generator: torch.Generator | None = None
     ) -> Float[Tensor, "3 H H"]:
@@ -62,6 +69,8 @@ def train_transform(
     scale: tuple[float, float],
     flip: float,
     interpolation: str = "bicubic",
+    square: bool = False,
+    growth: str = "none",
 ) -> Transform:
     """Build the training transform: a random resized crop and a horizontal flip.
 
@@ -71,13 +80,18 @@ def train_transform(
         scale: smallest and largest share of the image's area that a crop covers.
         flip: probability of a horizontal flip.
         interpolation: nearest, bilinear, bicubic or lanczos.
+        square: whether crops are square; else their aspect ratio varies.
+        growth: how the smallest crop grows to the largest during training (see `Transform.at`);
+            a name of `lpt.data.images.random_steps.GROWTHS`.
     Raises: ConfigError naming the setting that is out of range.
     """
     if not 0 < scale[0] <= scale[1] <= 1:
         raise ConfigError(f"crop scale {scale}: choose 0 < smallest <= largest <= 1.")
     if not 0 <= flip <= 1:
         raise ConfigError(f"flip {flip}: choose a probability between 0 and 1.")
-    crop = RandomResizedCrop(_size(size), scale, _mode(interpolation))
+    if growth not in GROWTHS:
+        raise ConfigError(f"crop growth {growth!r}: choose one of {', '.join(GROWTHS)}.")
+    crop = RandomResizedCrop(_size(size), scale, _mode(interpolation), square, growth)
     steps = (crop, RandomFlip(flip), _to_tensor(mean, std))
     return Transform(steps, decode_target=math.ceil(size / math.sqrt(scale[0])))
 

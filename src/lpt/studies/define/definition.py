@@ -52,6 +52,8 @@ class Row(_Strict):
         recipe: recipe that `set` changes; baselines take data, augmentation and precision from it.
         set: dotted settings of the run's configuration.
         baseline: settings of the baseline (`lpt.baselines.BaselineSettings`).
+        curve: name of the method whose row this is, for a study of accuracy against seconds of
+            training: the figure joins the rows of one curve. "" for none.
         like_phase1: whether the baseline takes loss and sampler from the recipe's phase 1.
         shared_blocks: K for a backbone of 12 blocks; scaled to other depths.
         epochs: multiple of the study's epochs.
@@ -67,6 +69,7 @@ class Row(_Strict):
     shared_blocks: Annotated[int, Field(ge=1, le=11)] | None = None
     epochs: Annotated[int, Field(ge=1)] = 1
     paper: tuple[Published, ...] = ()
+    curve: str = ""
 
 
 class Study(_Strict):

@@ -33,8 +33,8 @@ class Overrides:
     """The user's changes to a whole study.
 
     Attributes:
-        epochs: of every stage (of a second classifier, at most its default); None for each method's
-            default.
+        epochs: of every stage (of a second classifier, at most its default) of rows that do not set
+            their own; None for each method's default.
         init: initialisation of classifiers, "class-means" or "uniform"; None for each method's
             default.
         tta: also score final runs with test-time augmentation, for every method.

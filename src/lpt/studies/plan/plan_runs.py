@@ -115,12 +115,14 @@ def plan_run(
     )
     make = _Maker(overrides, study_data, part)
     if row.method not in OWN_METHODS:
+        base = base.changed(row.set)
         chosen = _baseline(row, base, overrides, len(study_data.trained(part).split("train")))
         assert chosen.lr is not None
         # The learning rates of the phases too, for baselines that train them.
         config = scaled_config(base, LearningRate(lr.factor(chosen.lr)))
         usual = baseline_settings(row.method)
-        usual = usual.changed({"epochs": usual.epochs * row.epochs})
+        own = row.baseline.get("epochs", usual.epochs)
+        usual = usual.changed({"epochs": own * row.epochs})
         standard = baseline_stages(row.method, usual)
         return make(line, config, scaled_baseline(chosen, lr), None, standard)
     config = scaled_config(_own_config(row, base, overrides, study_data), lr)
@@ -210,7 +212,7 @@ def _baseline(row: Row, base: RunConfig, overrides: Overrides, images: int) -> B
         loss = base.phase1.loss
         changes |= {"sampler": base.phase1.sampler, "loss": loss.name, "loss_options": loss.options}
         changes["mean_weight"] = base.classifier.mean_weight
-    if overrides.epochs is not None:
+    if overrides.epochs is not None and "epochs" not in row.baseline:
         changes["epochs"] = overrides.epochs
     if overrides.init is not None:
         changes["init"] = overrides.init

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 __all__ = [
     "BASELINE_FACTS",
+    "LATER_OPTIONS",
     "RUN_FACTS",
     "RUN_SETTINGS_ELSEWHERE",
     "RUN_SETTINGS_WITHOUT_EFFECT",
@@ -66,6 +67,8 @@ RUN_FACTS: Mapping[str, Fact] = {
     "pseudo_labels.alpha": Fact("alpha of pseudo-labels", 0.33),
     "pseudo_labels.min_probability": Fact("least probability of pseudo-labels", 0.5),
     "augment.crop_scale": Fact("crop scale", (0.4, 1.0)),
+    "augment.crop_growth": Fact("crop growth", "none"),
+    "augment.square_crops": Fact("square crops", False),
     "augment.flip": Fact("flip probability", 0.5),
     "augment.mixup": Fact("Mixup alpha", 0.0),
     "augment.resize_rule": Fact("resize rule", "squash"),
@@ -168,3 +171,9 @@ BASELINE_FACTS: Mapping[str, Fact] = {
     "options": Fact("options", {}),
 }
 """Settings of `lpt.baselines.BaselineSettings`; every baseline may read all of them."""
+
+LATER_OPTIONS: Mapping[str, Any] = {"layer_decay": 1.0}
+"""Options that a baseline got after runs of it were made, with the value of those runs.
+
+Other options are written out in full.
+"""

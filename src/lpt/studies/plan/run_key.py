@@ -15,6 +15,7 @@ from lpt.config import RunConfig
 from lpt.errors import ConfigError
 from lpt.studies.plan.run_facts import (
     BASELINE_FACTS,
+    LATER_OPTIONS,
     RUN_FACTS,
     RUN_SETTINGS_ELSEWHERE,
     RUN_SETTINGS_WITHOUT_EFFECT,
@@ -60,7 +61,8 @@ def config_facts(config: RunConfig, read: Collection[str]) -> dict[str, Any]:
 def baseline_facts(settings: BaselineSettings, other: object = None) -> dict[str, Any]:
     """Return the facts of a baseline's settings, values at their defaults left out.
 
-    A baseline's own options are written out in full: their defaults may change.
+    A baseline's own options are written out, since their defaults may change, except those of
+    `LATER_OPTIONS` at their first value.
 
     Args:
         other: identity of the second data set, in place of the text that names it.
@@ -70,6 +72,11 @@ def baseline_facts(settings: BaselineSettings, other: object = None) -> dict[str
     if missing:
         raise ConfigError(f"baseline setting {missing[0]}: has no fact. Add it to BASELINE_FACTS.")
     tree = {name: getattr(settings, name) for name in BASELINE_FACTS}
+    tree["options"] = {
+        name: value
+        for name, value in settings.options.items()
+        if name not in LATER_OPTIONS or value != LATER_OPTIONS[name]
+    }
     if "other" in tree["options"]:
         tree["options"] = {**tree["options"], "other": other}
     return _named((BASELINE_FACTS[name], value) for name, value in tree.items())

@@ -27,6 +27,8 @@ def study_json(table: StudyTable) -> dict[str, Any]:
 
 def _flat(row: TableRow) -> dict[str, Any]:
     flat: dict[str, Any] = {"label": row.label, "backbone": row.backbone, "seeds": row.seeds}
+    if row.curve:
+        flat["curve"] = row.curve
     for name, spread in {**row.scores, **row.features}.items():
         flat |= {name: spread.mean, f"{name}_deviation": _number(spread.deviation)}
     for name, spread in row.tta.items():

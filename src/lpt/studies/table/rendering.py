@@ -11,6 +11,7 @@ from lpt.evaluation.metric_tables import Cell
 from lpt.progress import human_time, plural
 from lpt.studies.define.definition import Published
 from lpt.studies.run.row_result import RowPlan
+from lpt.studies.table.smallest_cost import cost_lines
 from lpt.studies.table.study_table import ACCURACIES, StudyTable, TableRow
 
 __all__ = ["render_plan", "render_study"]
@@ -51,7 +52,7 @@ def render_study(table: StudyTable, style: Style = "plain") -> str:
         parts += ["", *_tta_table(table, style)]
     if any(row.tried for row in table.rows):
         parts += ["", *_choice(table, style)]
-    notes = [*_legend(table, most), *table.notes, *_made_with(table)]
+    notes = [*cost_lines(table.costs), *_legend(table, most), *table.notes, *_made_with(table)]
     notes = [printable(note) for note in notes]
     if style == "markdown":
         notes = ["- " + markdown_text(note) for note in notes]

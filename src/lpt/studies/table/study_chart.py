@@ -1,6 +1,7 @@
 """The chart of a study: overall, many, medium and few-shot accuracy of each row, as SVG."""
 
 from lpt.progress import known_metrics
+from lpt.studies.table.cost_chart import cost_svg
 from lpt.studies.table.study_table import StudyTable
 from lpt.svg import Axis, bar_chart
 from lpt.svg.standalone import standalone_svg
@@ -13,7 +14,12 @@ _LEGEND = {"many": "many-shot", "medium": "medium-shot", "few": "few-shot"}
 
 
 def study_svg(table: StudyTable) -> str:
-    """Return a standalone SVG: bars per row, whiskers of one standard deviation over seeds."""
+    """Return a standalone SVG: bars per row, whiskers of one standard deviation over seeds.
+
+    A study whose rows belong to curves has the figure of `cost_svg` instead.
+    """
+    if any(row.curve for row in table.rows):
+        return cost_svg(table)
     measured = known_metrics(row.scores for row in table.rows)
     series = [name for name in SERIES if name in measured]
     bars = [

@@ -14,6 +14,7 @@ from lpt.evaluation.bootstrap import Difference, paired_differences
 from lpt.studies.define.definition import Published, Study
 from lpt.studies.plan.run_store import RunResult, RunStore
 from lpt.studies.run.row_result import RowResult
+from lpt.studies.table.smallest_cost import CostPoint, SmallestCost, smallest_costs
 
 __all__ = ["StudyTable", "TableRow", "make_table"]
 
@@ -42,6 +43,7 @@ class TableRow:
         tta_difference: the same with test-time augmentation.
         paper: numbers that the paper reports for this row.
         random: whether the backbone is untrained: a smoke test, not a comparison.
+        curve: of `lpt.studies.define.definition.Row`.
         failed: why a run of the row failed; "" if none did.
     """
 
@@ -67,6 +69,7 @@ class TableRow:
     paper: tuple[Published, ...]
     random: bool
     failed: str
+    curve: str = ""
 
     @property
     def is_short(self) -> bool:
@@ -84,6 +87,7 @@ class StudyTable:
         reference: label of the row, on each backbone, that differences are relative to.
         shifted: names of shifted sets, in order.
         notes: the protocol in sentences.
+        costs: of a study with curves, the smallest times that reach the best results.
     """
 
     name: str
@@ -96,6 +100,7 @@ class StudyTable:
     groups: ClassGroups
     with_features: bool
     notes: tuple[str, ...]
+    costs: tuple[SmallestCost, ...] = ()
 
 
 def make_table(
@@ -136,7 +141,30 @@ def make_table(
         groups,
         with_features,
         tuple(notes),
+        _costs(rows, row_results, store, members),
     )
+
+
+def _costs(
+    rows: Sequence[TableRow],
+    row_results: Sequence[RowResult],
+    store: RunStore,
+    members: Mapping[str, npt.NDArray[np.int64]],
+) -> tuple[SmallestCost, ...]:
+    by_label = {one.line.label: one for one in row_results}
+
+    def compare(one: str, other: str) -> Difference | None:
+        return _compare(by_label[one], by_label[other], store, members, tta=False).get("overall")
+
+    found: list[SmallestCost] = []
+    for backbone in dict.fromkeys(row.backbone for row in rows):
+        points = [
+            CostPoint(row.label, row.curve, row.scores["overall"].mean, row.seconds.mean)
+            for row in rows
+            if row.backbone == backbone and row.curve and row.seconds and "overall" in row.scores
+        ]
+        found += smallest_costs(points, compare)
+    return tuple(found)
 
 
 def _row(
@@ -174,6 +202,7 @@ def _row(
         paper=tuple(p for p in line.row.paper if _concerns(p, line.backbone)),
         random=line.backbone.startswith("random:"),
         failed=row.failed,
+        curve=line.row.curve,
     )
 
 

@@ -104,7 +104,7 @@ def fit(
     """
     if resume is not None:
         resume.check_within(plan.stage, plan.epochs, plan.steps)
-    optimizer = build_optimizer(optim, stage.param_groups(), plan.batch)
+    optimizer = build_optimizer(optim, stage.param_groups(), plan.batch, stage.lr_factors())
     accelerator = loop.accelerator
     average = WeightAverage(optimizer, optim.average) if optim.average else None
     state = resume or Checkpoint(Position(plan.stage), {})

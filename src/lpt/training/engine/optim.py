@@ -21,7 +21,10 @@ REFERENCE_BATCH = 256
 
 
 def build_optimizer(
-    config: OptimConfig, groups: Mapping[str, Sequence[nn.Parameter]], batch: int
+    config: OptimConfig,
+    groups: Mapping[str, Sequence[nn.Parameter]],
+    batch: int,
+    lr_factors: Mapping[nn.Parameter, float] | None = None,
 ) -> torch.optim.Optimizer:
     """Build the optimiser for param groups by role; weight decay applies to every group.
 
@@ -30,13 +33,14 @@ def build_optimizer(
     Args:
         groups: parameters by role; the roles are a subset of `ROLES`.
         batch: images per step and branch, for linear scaling.
+        lr_factors: of parameters whose learning rate is this multiple of their role's.
     """
     role_lrs = config.role_lrs
     factor = batch / REFERENCE_BATCH if config.scale_lr else 1.0
     param_groups = [
-        {"params": list(groups[role]), "peak": factor * (role_lrs.get(role) or config.lr)}
+        {"params": some, "peak": own * factor * (role_lrs.get(role) or config.lr)}
         for role in ROLES
-        if groups.get(role)
+        for own, some in _by_factor(groups.get(role, ()), lr_factors or {}).items()
     ]
     if config.name == "sgd":
         return torch.optim.SGD(
@@ -46,6 +50,15 @@ def build_optimizer(
             weight_decay=config.weight_decay,
         )
     return torch.optim.AdamW(param_groups, lr=config.lr, weight_decay=config.weight_decay)
+
+
+def _by_factor(
+    parameters: Sequence[nn.Parameter], factors: Mapping[nn.Parameter, float]
+) -> dict[float, list[nn.Parameter]]:
+    found: dict[float, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        found.setdefault(factors.get(parameter, 1.0), []).append(parameter)
+    return found
 
 
 def schedule(step: int, steps_per_epoch: int, epochs: int, warmup_epochs: float) -> float:

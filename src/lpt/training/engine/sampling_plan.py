@@ -95,8 +95,12 @@ class EpochPlan:
         return int(stream.integers(2**63 - 1))
 
     def view_of(self, index: int, view: int) -> Draw:
-        """Return the draw of a fixed view of an image."""
+        """Return the draw of a fixed view of an image. It belongs to no epoch: its share is 0."""
         return Draw(index, (self.seed, VIEW_KEY, view, index))
+
+    def _share(self, epoch: int) -> float:
+        """Return the share of the stage that is done: 0 in its first epoch, 1 in its last."""
+        return epoch / (self.epochs - 1) if self.epochs > 1 else 0.0
 
     def _branch(self, epoch: int, branch: int, sampler: str) -> Callable[[int], list[Draw]]:
         """Return a function that makes the draws of a step."""
@@ -110,7 +114,10 @@ class EpochPlan:
                 self.view_of(int(i), int(v))
                 for i, v in zip(batches[step], chosen[step], strict=True)
             ]
+        share = self._share(epoch)
         return lambda step: [
-            Draw(int(i), (self.seed, self.stage, epoch, branch, step * self.batch + j, int(i)))
+            Draw(
+                int(i), (self.seed, self.stage, epoch, branch, step * self.batch + j, int(i)), share
+            )
             for j, i in enumerate(batches[step])
         ]

@@ -5,7 +5,7 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,6 +81,10 @@ class Stage(nn.Module, ABC):
     @abstractmethod
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the trainable parameters by role (`lpt.training.engine.optim.ROLES`)."""
+
+    def lr_factors(self) -> Mapping[nn.Parameter, float]:
+        """Return the parameters whose learning rate is a multiple of their role's; none here."""
+        return {}
 
     def changing(self) -> dict[str, Tensor]:
         """Return the tensors that training changes, by name; checkpoints of baselines hold them.

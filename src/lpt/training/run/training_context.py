@@ -149,6 +149,8 @@ class TrainingContext:
             scale=augment.crop_scale,
             flip=augment.flip,
             interpolation=spec.interpolation,
+            square=augment.square_crops,
+            growth=augment.crop_growth,
         )
 
     @property
