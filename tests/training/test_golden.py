@@ -58,7 +58,10 @@ def test_a_finished_run_opens_without_a_warning_and_with_new_names() -> None:
 def test_a_recipe_with_old_names_gives_one_warning_per_name() -> None:
     with pytest.warns(RenamedWarning) as caught:
         config = load_config(GOLDEN / "run" / "config.yaml")
-    before = {"feature": "own"}  # a run keeps what its lpt read; a recipe has today's default
+    before = {
+        "feature": "own",
+        "classifier.passes": "second",
+    }  # a run keeps what its lpt read; a recipe has today's default
     assert config.changed(before) == RunFolder(GOLDEN / "run").read_config()
     named = sorted(str(warning.message).split()[1] for warning in caught)
     assert named == sorted(RUN_SETTINGS)

@@ -39,7 +39,7 @@ def load_config(
 
     Args:
         warn: whether settings under their old names give a warning.
-        unstated: values of top-level settings that the file does not state, in place of the
+        unstated: values, by section, of settings that the file does not state, in place of the
             defaults.
     Raises: ConfigError naming the file or setting, the value and the remedy.
     """
@@ -70,7 +70,7 @@ def _load(
             f"{origin}: not a recipe: it holds no setting of lpt. "
             "Give a YAML file of settings; `lpt settings` lists them."
         )
-    tree = dict(unstated) | current_names(tree, warn=warn)
+    tree = current_names(tree, warn=warn)
     base, named = RunConfig(), tree.get("recipe")
     if len(above) > _MAX_BASES:
         raise ConfigError(f"{origin}: more than {_MAX_BASES} recipes that start from each other.")
@@ -87,7 +87,7 @@ def _load(
             raise ConfigError(f"{origin}: recipe {named} leads back to {file.name}. Name another.")
         base = _load(file, warn, chain)
         tree["recipe"] = base.recipe
-    changed = merged(base.model_dump(mode="json"), tree, origin)
+    changed = merged(merged(base.model_dump(mode="json"), unstated), tree, origin)
     return validated(RunConfig, changed, origin, document.line_of)
 
 

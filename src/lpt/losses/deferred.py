@@ -45,12 +45,13 @@ def gcl_drw(
     code for CIFAR-100-LT (the last 10 of 70 epochs). Departure: they divide the weights by their
     sum in each mini-batch, which would make the values of its images depend on each other.
 
+    >>> import torch
     >>> cosine, labels = torch.tensor([[0.5, 0.4], [0.4, 0.5]]), torch.tensor([0, 1])
     >>> counts = torch.tensor([3, 1])
     >>> for epoch in (16, 17):
     ...     print(gcl_drw(cosine, labels, counts, progress=Progress(epoch, 20), beta=0.5))
     tensor([0.6931, 0.6931])
-    tensor([0.5823, 1.0189])
+    tensor([0.5837, 1.0215])
     """
     values = gcl(
         cosine,

@@ -19,7 +19,8 @@ def runs(photos: Path, backbone: FrozenViT, tmp_path_factory: pytest.TempPathFac
     """One run that matches exactly, one that decides by itself, on the same data."""
     folder = tmp_path_factory.mktemp("runs")
     for match in ("exact", "auto"):
-        train(config(photos, prompts__match=match), folder / match, backbone)
+        changes = {"prompts__match": match, "classifier__passes": "second"}
+        train(config(photos, **changes), folder / match, backbone)
     return folder
 
 

@@ -22,9 +22,9 @@ class CompactWeight:
         values: (rows, columns) in bfloat16 or int8.
         scale: (rows, 1) float32, the factor of each row of int8 values; None for bfloat16.
 
-    >>> weight = CompactWeight.of(torch.tensor([[1.0, -0.5], [0.02, 0.01]]), "int8")
+    >>> weight = CompactWeight.of(torch.tensor([[1.0, -0.5], [0.02, 0.005]]), "int8")
     >>> weight.values.tolist()
-    [[127, -64], [127, 64]]
+    [[127, -64], [127, 32]]
     """
 
     values: Tensor
