@@ -5,6 +5,7 @@ import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,22 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+if TYPE_CHECKING:
+    from ..s3_server import S3Server
+
 MakeFolder = Callable[[dict[str, int]], Path]
+
+
+@pytest.fixture
+def s3_client(s3_server: "S3Server", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "S3Server":
+    """The local S3 server, with its address in the environment and nothing of it in the cache."""
+    from lpt.files.remote import byte_ranges
+
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LPT_CACHE", str(tmp_path / "cache"))
+    byte_ranges.forget_blocks()
+    return s3_server
 
 
 def encoded(number: int, size: tuple[int, int] = (12, 10), kind: str = "PNG") -> bytes:

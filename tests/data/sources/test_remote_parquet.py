@@ -20,18 +20,10 @@ from ..conftest import encoded, write_parquet
 MB = 10**6
 
 
-@pytest.fixture(scope="module")
-def server(s3_server: S3Server) -> S3Server:
-    s3_server.put("birds-bucket")
-    return s3_server
-
-
-@pytest.fixture(autouse=True)
-def _client(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("LPT_CACHE", str(tmp_path / "cache"))
-    byte_ranges.forget_blocks()
+@pytest.fixture
+def server(s3_client: S3Server) -> S3Server:
+    s3_client.put("birds-bucket")
+    return s3_client
 
 
 def stored(server: S3Server, folder: Path, name: str) -> str:
