@@ -87,6 +87,8 @@ def path_exists(text: str) -> bool:
         return path.exists() or (is_pattern(text) and expanded(path)[0].exists())
     except (OSError, ValueError, RuntimeError):  # too long, NUL inside, no such home folder
         return False
+    except DataError:  # braces in a folder, as in `a-{0..2}.tar:test=b-{0..2}.tar`
+        return False
 
 
 def same_data(one: str | Path, other: str | Path) -> bool:

@@ -14,14 +14,14 @@ from lpt.data.image_stores import FileStore
 from lpt.data.image_tree import Problem
 from lpt.data.manifest import Manifest, Split
 from lpt.data.sources.csv_lists import read_list
-from lpt.data.sources.data_string import DataSpec, parse_spec
+from lpt.data.sources.data_string import DataSpec, parse_spec, path_exists
 from lpt.data.sources.listing import Listing, SplitWords, with_classes
 from lpt.data.sources.paths import data_folder, is_known_set, list_path
 from lpt.data.sources.read_source import check_options, labels_are_indices, read_source
 from lpt.data.splitting import hold_out
 from lpt.errors import DataError, ParameterError
 from lpt.escape import described
-from lpt.files.remote.remote_paths import is_remote, place
+from lpt.files.remote.remote_paths import is_remote
 from lpt.progress import listed
 
 __all__ = ["open_data", "open_test"]
@@ -214,9 +214,9 @@ def _with_list(
 
 def _other_test(spec: DataSpec, seed: int, class_names: Sequence[str]) -> _Part:
     named = spec.options["test"]
-    inside = place(spec.source) / named
+    inside = data_folder(spec.source) / named
     elsewhere = is_remote(named) or Path(named).is_absolute()
-    source = named if elsewhere or not inside.exists() else str(inside)
+    source = named if elsewhere or not path_exists(str(inside)) else str(inside)
     options = {name: spec.options[name] for name in ("splits",) if name in spec.options}
     listing = read_source(DataSpec(source, options), seed, None)
     return _evaluated(with_classes(listing, class_names, by_index=labels_are_indices(spec)))

@@ -62,6 +62,17 @@ def test_words_at_the_start_of_names_are_splits(tmp_path):
     assert len(open_data(f"{tmp_path}/a/{{train,test}}-{{000..000}}.tar").split("test")) == 2
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_test_images_may_be_numbered_shards_of_their_own(inside, tmp_path, monkeypatch):
+    shards(tmp_path / "a")
+    shards(tmp_path / "a", "extra")
+    monkeypatch.chdir(tmp_path if inside else tmp_path / "a")
+    here = "a/" if inside else ""
+    data = open_data(f"{here}train-{{000..002}}.tar:test=extra-{{000..001}}.tar")
+    assert len(data.split("test")) == 10
+    assert data.split("test").name_of(0).endswith("extra-000.tar row 0")
+
+
 @pytest.mark.parametrize("where", ["beside", "inside", "both"])
 def test_lines_of_classes_txt_are_the_names_of_numbers(where, tmp_path):
     text = "owl\r\nKäuzchen\n".encode()
