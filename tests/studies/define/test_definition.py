@@ -115,7 +115,7 @@ def test_lift_plus_grows_square_crops_to_the_whole_image(vit, study_data):
         ("phase 1, 20 epochs", "main", "phase 1 only"),
         ("LPT, 20 + 20 epochs", "main", "LPT (default)"),
         ("LIFT, 10 epochs", "main", "LIFT"),
-        ("linear probe, 20 epochs", "main", "linear probe (balanced)"),
+        ("linear probe, 20 epochs", "rivals", "linear probe, logit adjustment"),
         ("LoRA, 20 epochs", "tuning", "LoRA"),
     ],
 )
