@@ -16,6 +16,7 @@ from lpt.baselines.methods import (
     norm,
     paco,
     pro_tuning,
+    ride,
     visual_prompt,
     vpt,
 )
@@ -56,6 +57,7 @@ BASELINES: Registry[Baseline] = Registry(
         "paco": paco.BASELINE,
         "gcl": decoupled.GCL,
         "lift": lift.BASELINE,
+        "ride": ride.BASELINE,
         "multitask": multitask.BASELINE,
     },
 )
