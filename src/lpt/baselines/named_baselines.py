@@ -7,19 +7,16 @@ from lpt.baselines.methods import (
     adapter,
     bitfit,
     combined,
-    decoupled,
     full,
-    lift,
     linear_probe,
     lora,
     multitask,
     norm,
-    paco,
     pro_tuning,
-    ride,
     visual_prompt,
     vpt,
 )
+from lpt.baselines.methods.long_tailed import decoupled, lift, paco, ride
 from lpt.config.baseline_settings import BaselineSettings
 from lpt.config.section import Section
 from lpt.config.validation import validated

@@ -35,7 +35,7 @@ from lpt.baselines.baseline import COMMON_READS, Baseline
 from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.methods.adapter import Adapter, AdapterOptions
-from lpt.baselines.methods.lift import DEFAULTS, LiftOptions, with_adapters
+from lpt.baselines.methods.long_tailed.lift import DEFAULTS, LiftOptions, with_adapters
 from lpt.config.ranges import Factor, Width
 from lpt.errors import ConfigError
 from lpt.losses import Terms, check_loss

@@ -8,14 +8,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lpt.baselines import BASELINES, baseline_settings, train_baseline
-from lpt.baselines.methods.ride import class_temperatures, divergence_from_mean
+from lpt.baselines.methods.long_tailed.ride import class_temperatures, divergence_from_mean
 from lpt.errors import ConfigError
 from lpt.losses import register_loss
 from lpt.losses.named_losses import LOSSES
 from lpt.training.engine.stage import Progress
 from lpt.training.phases.class_means import means_of
 
-from ..tiny import COUNTS, context, disturb
+from ...tiny import COUNTS, context, disturb
 
 SMALL = {"bottleneck": 4, "expert_bottleneck": 4}
 
