@@ -137,6 +137,14 @@ def test_training_with_diversity_makes_experts_disagree_more(backbone, images):
     assert divergence(0.9) > 1.5 * divergence(0.0) > 0
 
 
+def test_by_default_a_bottleneck_has_no_more_weights_than_a_classifier(backbone):
+    """It is the widest power of two that keeps to that."""
+    stage = trained(backbone, {"expert_bottleneck": None}).stage
+    for expert in stage.experts:
+        own = expert.bottleneck.down.weight.numel() + expert.bottleneck.up.weight.numel()
+        assert own <= expert.classifier.weight.numel() < 2 * own
+
+
 def test_uniform_starts_differ_among_experts(backbone):
     experts = trained(backbone, init="uniform").stage.experts
     weights = [expert.classifier.weight for expert in experts]

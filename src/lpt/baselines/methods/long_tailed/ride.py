@@ -35,7 +35,12 @@ from lpt.baselines.baseline import COMMON_READS, Baseline
 from lpt.baselines.baseline_trainer import BaselineTrainer
 from lpt.baselines.encoder import Encoder, EncoderStage
 from lpt.baselines.methods.adapter import Adapter, AdapterOptions
-from lpt.baselines.methods.long_tailed.lift import DEFAULTS, LiftOptions, with_adapters
+from lpt.baselines.methods.long_tailed.lift import (
+    DEFAULTS,
+    LiftOptions,
+    bottleneck_width,
+    with_adapters,
+)
 from lpt.config.ranges import Factor, Width
 from lpt.errors import ConfigError
 from lpt.losses import Terms, check_loss
@@ -62,14 +67,15 @@ class RideOptions(LiftOptions):
     Attributes:
         bottleneck: as in `LiftOptions`.
         experts: number of experts.
-        expert_bottleneck: width of each expert's own bottleneck.
-        diversity: weight of the divergence; 0 trains independent experts.
+        expert_bottleneck: width of each expert's own bottleneck; None for LIFT's rule, by which
+            it has no more weights than the expert's classifier.
+        diversity: weight of the divergence; 0 for none.
         temperature: of the most frequent class.
         gamma: share of the class frequencies in the temperatures; 0 gives all classes the same.
     """
 
     experts: Annotated[int, Field(ge=1, le=64)] = 3
-    expert_bottleneck: Width = 64
+    expert_bottleneck: Width | None = None
     diversity: Factor = 0.2
     temperature: Annotated[float, Field(ge=1e-3, le=1e3)] = 1.0
     gamma: Annotated[float, Field(ge=0, lt=1)] = 0.05
@@ -238,6 +244,7 @@ def _scale(trainer: BaselineTrainer) -> float:
 
 def _train(trainer: BaselineTrainer) -> Stage:
     context, options, scale = trainer.context, trainer.options, _scale(trainer)
+    width = options.expert_bottleneck or bottleneck_width(context.data.num_classes, depth=1)
     plain = trainer.stage(with_adapters(trainer))
     classifiers = [plain.classifier, *(trainer.classifier() for _ in range(options.experts - 1))]
     if trainer.settings.init == "class-means":
@@ -245,7 +252,7 @@ def _train(trainer: BaselineTrainer) -> Stage:
             other.start_at(plain.classifier.weight)
     stage = RideStage(
         plain.encoder,
-        [Expert(classifier, options.expert_bottleneck) for classifier in classifiers],
+        [Expert(classifier, width) for classifier in classifiers],
         plain.branches,
         class_temperatures(context.counts, options.temperature, options.gamma),
         scale,
