@@ -20,6 +20,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "vpt-deep": {"prompt_length": PROMPTS},
     "adapter": {"bottleneck": 4},
     "lift": {"bottleneck": 4},
+    "ride": {"bottleneck": 4, "expert_bottleneck": 4},
     "lora": {"rank": 2},
     "pro-tuning": {"channels": 4, "kernel": 3},
     "lpt-adapter": {"bottleneck": 4},

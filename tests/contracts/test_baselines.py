@@ -42,6 +42,7 @@ PARAMETERS: dict[str, Callable[[int], int]] = {
     "paco": lambda vit: vit + D * D + D + 8 * D + 8,
     "gcl": lambda vit: vit,
     "lift": lambda _: ADAPTERS + L,  # a scale each
+    "ride": lambda _: ADAPTERS + L + 3 * (8 * D + 4 + D + 1) + 2 * CLASSIFIER,
     "multitask": lambda vit: vit,
 }
 """Trained parameters, counted by hand, without the classifier."""

@@ -58,7 +58,7 @@ def train_baseline(
     Args:
         method: name of the baseline: linear-probe, full, norm, bitfit, vpt-shallow, vpt-deep,
             adapter, lora, visual-prompt, pro-tuning, lpt-norm, lpt-adapter, crt, tau-norm, paco,
-            gcl, lift, multitask, or a registered one (`lpt.register_baseline`).
+            gcl, lift, ride, multitask, or a registered one (`lpt.register_baseline`).
         data, backbone, recipe, settings, seed, device, verbose, reporter: as for `lpt.train`.
         baseline: settings of the baseline that replace its own, such as {"epochs": 5, "lr": 0.01}.
             `lpt settings baseline` lists them.

@@ -7,18 +7,16 @@ from lpt.baselines.methods import (
     adapter,
     bitfit,
     combined,
-    decoupled,
     full,
-    lift,
     linear_probe,
     lora,
     multitask,
     norm,
-    paco,
     pro_tuning,
     visual_prompt,
     vpt,
 )
+from lpt.baselines.methods.long_tailed import decoupled, lift, paco, ride
 from lpt.config.baseline_settings import BaselineSettings
 from lpt.config.section import Section
 from lpt.config.validation import validated
@@ -56,6 +54,7 @@ BASELINES: Registry[Baseline] = Registry(
         "paco": paco.BASELINE,
         "gcl": decoupled.GCL,
         "lift": lift.BASELINE,
+        "ride": ride.BASELINE,
         "multitask": multitask.BASELINE,
     },
 )

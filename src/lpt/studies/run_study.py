@@ -216,8 +216,8 @@ def _notes(runner: StudyRunner, study_data: StudyData, request: Request) -> list
     overrides = request.overrides
     if overrides.tta:
         notes.append(
-            "The first table is without test-time augmentation, also for LIFT, which uses it by "
-            "default."
+            "The first table is without test-time augmentation, also for LIFT and RIDE, which use "
+            "it by default."
         )
     backbones = ", ".join(dict.fromkeys(line.backbone for line in runner.lines))
     seeds = "seed 0" if request.seeds == 1 else f"seeds 0 to {request.seeds - 1}"

@@ -1,1 +1,1 @@
-"""The baseline methods, one module each."""
+"""The baseline methods, one module each; those designed for long-tailed data are a package."""

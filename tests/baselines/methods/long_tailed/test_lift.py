@@ -2,7 +2,7 @@
 
 import pytest
 
-from lpt.baselines.methods.lift import bottleneck_width
+from lpt.baselines.methods.long_tailed.lift import bottleneck_width
 
 
 @pytest.mark.parametrize(

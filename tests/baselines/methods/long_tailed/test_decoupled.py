@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from lpt.baselines import baseline_settings, train_baseline
-from lpt.baselines.methods.decoupled import UnnormalisedClassifier, tau_normalised
+from lpt.baselines.methods.long_tailed.decoupled import UnnormalisedClassifier, tau_normalised
 
-from ..tiny import context, manifest
+from ...tiny import context, manifest
 
 SHORT = {"batch_size": 8, "epochs": 2}
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from lpt.baselines import baseline_settings, train_baseline
-from lpt.baselines.methods.paco import paco_loss
+from lpt.baselines.methods.long_tailed.paco import paco_loss
 from lpt.errors import ConfigError
 from lpt.training.engine.stage import Progress
 
-from ..tiny import COUNTS, context
+from ...tiny import COUNTS, context
 
 
 def reference(

@@ -17,7 +17,16 @@ from lpt.config.ranges import Width
 from lpt.config.section import Section
 from lpt.training.engine.stage import Stage
 
-__all__ = ["BASELINE", "bottleneck_width"]
+__all__ = ["BASELINE", "DEFAULTS", "LiftOptions", "bottleneck_width", "with_adapters"]
+
+DEFAULTS = {
+    "lr": 1e-3,
+    "epochs": 10,
+    "weight_decay": 5e-4,
+    "loss": "logit-adjustment",
+    "loss_options": {"scale": 25.0},
+    "tta": True,
+}
 
 
 class LiftOptions(Section):
@@ -38,25 +47,18 @@ def bottleneck_width(classes: int, depth: int) -> int:
     return width
 
 
-def _train(trainer: BaselineTrainer) -> Stage:
+def with_adapters(trainer: BaselineTrainer) -> TunedViT:
+    """Return a copy of the backbone with LIFT's adapters, of the width that the options ask for."""
     backbone = trainer.context.backbone
     width = trainer.options.bottleneck or bottleneck_width(
         trainer.context.data.num_classes, backbone.depth
     )
     options = AdapterOptions(bottleneck=width, scale=1.0, train_scale=True)
-    return trainer.tune(TunedViT(backbone, lambda vit: insert_adapters(vit, options)))
+    return TunedViT(backbone, lambda vit: insert_adapters(vit, options))
 
 
-BASELINE = Baseline(
-    _train,
-    {
-        "lr": 1e-3,
-        "epochs": 10,
-        "weight_decay": 5e-4,
-        "loss": "logit-adjustment",
-        "loss_options": {"scale": 25.0},
-        "tta": True,
-    },
-    LiftOptions,
-    reads=COMMON_READS,
-)
+def _train(trainer: BaselineTrainer) -> Stage:
+    return trainer.tune(with_adapters(trainer))
+
+
+BASELINE = Baseline(_train, DEFAULTS, LiftOptions, reads=COMMON_READS)

@@ -1,0 +1,1 @@
+"""Baseline methods designed for long-tailed data."""
