@@ -55,6 +55,12 @@ def test_studies_are_listed_with_their_tables(lpt, arguments):
         assert line.endswith(f"({load_study(name).source})")
 
 
+def test_help_names_the_extras_in_brackets(lpt):
+    code, out, _ = lpt("study", "--help")
+    assert code == 0
+    assert {"lpt[slurm]", "lpt[ray]"} <= set(re.findall(r"lpt\[\w+\]", out))
+
+
 def test_rows_of_a_study_are_listed_by_label(lpt):
     code, out, _ = lpt("study", "main", "--list", "--recipe=released")
     assert code == 0

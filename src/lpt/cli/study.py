@@ -117,7 +117,7 @@ def study(
         typer.Option(
             min=1,
             max=MOST_WORKERS,
-            help="Train in this number of Slurm jobs, which share the runs (extra lpt[slurm]).",
+            help="Train in this number of Slurm jobs, which share the runs (extra lpt\\[slurm]).",
             show_default="none",
         ),
     ] = None,
@@ -135,7 +135,7 @@ def study(
             min=1,
             max=MOST_WORKERS,
             help="Train in this number of tasks of the Ray cluster at RAY_ADDRESS, or of this "
-            "machine (extra lpt[ray]).",
+            "machine (extra lpt\\[ray]).",
             show_default="none",
         ),
     ] = None,

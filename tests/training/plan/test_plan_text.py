@@ -14,7 +14,9 @@ def test_what_does_not_fit_has_a_remedy():
     text = render_run_plan(PLAN)
     assert "2 GB at most in each of 2 processes, of 1 GB" in text
     assert "does not fit. Set micro_batch" in text
-    assert "20 GB on disk; there is room for 8 GB, so fewer views are used" in text
+    assert (
+        "20 GB for 4 views of each training image; there is room for 8 GB, so fewer views" in text
+    )
     assert "16 at a time" in text
     assert "10,000,000 frozen (10 MB)" in text
 
@@ -22,5 +24,5 @@ def test_what_does_not_fit_has_a_remedy():
 def test_a_run_that_fits_has_no_note():
     text = render_run_plan(replace(PLAN, free_bytes=None, phases=(replace(PHASE, cached_views=0),)))
     assert "note" not in text
-    assert "cache" not in text
+    assert "disk        none for cached views" in text
     assert "that it can use" not in text

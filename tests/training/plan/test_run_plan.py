@@ -40,7 +40,8 @@ def test_a_plan_counts_what_the_run_has_and_writes_nothing(
     images = sum(task.spec.class_counts)
     assert second.cache_bytes == 2 * images * (2 * 16 * 5 + 4 * 16)
     assert plan.fits
-    assert plan.seconds > plan.opening_seconds > 0
+    assert plan.trainable_bytes == 16 * plan.trainable_parameters
+    assert plan.seconds > 0 < plan.opening_seconds
     assert plan.peak_bytes == pytest.approx(result.peak_memory_bytes, rel=0.15)
 
 
@@ -68,4 +69,15 @@ def test_each_of_several_processes_has_its_share_of_a_step(
     )
     assert [plan.processes for plan in plans] == [2, 2]
     assert plans[0].peak_bytes == plans[1].peak_bytes
+    alone = planned(config(photos), tmp_path / "run", backbone_of(vit))
+    if alone.free_bytes is not None and plans[0].free_bytes is not None:
+        assert plans[0].free_bytes < 0.8 * alone.free_bytes
     assert plans[0].phases[0].images == 4
+
+
+def test_a_phase_without_epochs_needs_no_memory_for_training(
+    photos: Path, backbone: FrozenViT, tmp_path: Path
+) -> None:
+    both = planned(config(photos), tmp_path / "run", backbone)
+    first = planned(config(photos, phase2__epochs=0), tmp_path / "run", backbone)
+    assert first.trainable_bytes == 16 * first.trainable_parameters < both.trainable_bytes

@@ -16,7 +16,8 @@ def render_run_plan(plan: RunPlan) -> str:
     parameters  10,000,000 frozen (40 MB), 100,000 trainable (1 MB in training)
     phase1      20 epochs of 50 steps of 32 images, 1.5 s each; 800 MB of activations
     memory      2 GB at most, of 10 GB that it can use
-    time        28 min, of which 20 s to open data and backbone and to measure
+    disk        none for cached views
+    time        28 min, after 20 s to open data and backbone and to time a few steps
     """
     each = "" if plan.processes == 1 else f" in each of {plan.processes} processes"
     free = "" if plan.free_bytes is None else f", of {size_text(plan.free_bytes)} that it can use"
@@ -25,10 +26,10 @@ def render_run_plan(plan: RunPlan) -> str:
         f"{plan.trainable_parameters:,} trainable ({size_text(plan.trainable_bytes)} in "
         "training)",
         *map(_phase, plan.phases),
-        *(_cache(phase, plan.cache_limit_bytes) for phase in plan.phases if phase.cached_views),
         f"memory      {size_text(plan.peak_bytes)} at most{each}{free}",
-        f"time        {human_time(plan.seconds)}, of which {human_time(plan.opening_seconds)} to "
-        "open data and backbone and to measure",
+        *(_caches(plan) or ["disk        none for cached views"]),
+        f"time        {human_time(plan.seconds)}, after {human_time(plan.opening_seconds)} to open "
+        "data and backbone and to time a few steps",
     ]
     if not plan.fits:
         lines.append(
@@ -47,9 +48,13 @@ def _phase(phase: PhasePlan) -> str:
     )
 
 
+def _caches(plan: RunPlan) -> list[str]:
+    return [_cache(phase, plan.cache_limit_bytes) for phase in plan.phases if phase.cached_views]
+
+
 def _cache(phase: PhasePlan, room: int) -> str:
     views = f"{plural(phase.cached_views, 'view')} of each training image"
-    text = f"cache       {views}: {size_text(phase.cache_bytes)} on disk"
+    text = f"disk        {size_text(phase.cache_bytes)} for {views}"
     if phase.cache_bytes > room:
         text += f"; there is room for {size_text(room)}, so fewer views are used"
     return text

@@ -18,7 +18,7 @@ from lpt.training.estimate import (
     trained,
 )
 from lpt.training.plan.step_memory import STEPS, StepMemory, measure_step
-from lpt.training.run.memory_check import prompt_bytes
+from lpt.training.run.memory_check import training_bytes
 from lpt.training.run.training_context import TrainingContext
 from lpt.training.trainer import Trainer
 
@@ -73,11 +73,11 @@ class RunPlan:
         trainable_bytes: these, with their gradients and the averages of the optimiser.
         phases: those that are trained.
         peak_bytes: highest memory use: of the GPU if there is one, else of the process.
-        free_bytes: memory that the run could use, with what the process has already; None where
-            the system does not say.
+        free_bytes: memory that a process could use, with what it has already; None where the system
+            does not say. On a CPU, processes of one machine have equal shares.
         cache_limit_bytes: what `phase2.cache_limit_gb` and the disk allow.
-        seconds: duration of the whole run, with `opening_seconds`.
-        opening_seconds: duration of opening data and backbone, and of measuring.
+        seconds: from the first step to the scores, as `estimate` says it.
+        opening_seconds: duration of opening data and backbone and of timing a few steps, before.
     """
 
     processes: int
@@ -109,8 +109,10 @@ def plan_run(trainer: Trainer, pace: Pace, opening: float) -> RunPlan:
         opening: seconds since the command began.
     """
     context, config = trainer.context, trainer.config
-    free, resident = free_memory(context.accelerator.device), resident_memory() or 0
+    free = free_memory(context.accelerator.device)
     on_gpu = context.accelerator.device.type == "cuda"
+    if free is not None and not on_gpu:  # its share, and what it has already
+        free = free // context.group.local_size + (resident_memory() or 0)
     peak, phases = 0, list[PhasePlan]()
     for times in trained(config, pace):
         share = min(1.0, MEASURING_SECONDS / (STEPS * times.step))
@@ -120,17 +122,18 @@ def plan_run(trainer: Trainer, pace: Pace, opening: float) -> RunPlan:
     if not on_gpu:
         peak += _collected(context)
     peak = max(_numbers_of_all(context, peak))
+    trained_numbers = trainer.prompt_parameters + trainer.other_parameters
     return RunPlan(
         processes=context.group.size,
         frozen_parameters=sum(p.numel() for p in context.backbone.parameters()),
         frozen_bytes=context.backbone.weight_bytes,
-        trainable_parameters=trainer.prompt_parameters + trainer.other_parameters,
-        trainable_bytes=prompt_bytes(config, context.backbone, context.data.num_classes),
+        trainable_parameters=trained_numbers,
+        trainable_bytes=training_bytes(trained_numbers),
         phases=tuple(phases),
         peak_bytes=peak,
-        free_bytes=None if free is None else free if on_gpu else free + resident,
+        free_bytes=free,
         cache_limit_bytes=_cache_room(trainer.folder.path, config.phase2.cache_limit_gb),
-        seconds=opening + run_seconds(config, pace),
+        seconds=run_seconds(config, pace),
         opening_seconds=opening,
     )
 

@@ -14,7 +14,13 @@ from lpt.files.regular_files import size_text
 from lpt.machine.free_memory import free_memory
 from lpt.training.run.training_context import TrainingContext
 
-__all__ = ["check_run_memory", "check_step_memory", "prompt_bytes", "step_bytes"]
+__all__ = [
+    "check_run_memory",
+    "check_step_memory",
+    "prompt_bytes",
+    "step_bytes",
+    "training_bytes",
+]
 
 _FLOAT = 4
 _COPIES = 4
@@ -31,6 +37,15 @@ def prompt_bytes(config: RunConfig, backbone: FrozenViT, classes: int) -> int:
     rows = backbone.depth * prompts.length + prompts.pool_size * group
     rows += 2 * backbone.depth * config.adapters.width
     numbers = rows * width + (classes + prompts.pool_size) * backbone.feature_width
+    return training_bytes(numbers)
+
+
+def training_bytes(numbers: int) -> int:
+    """Bytes of trainable numbers with their gradients and the averages of AdamW.
+
+    >>> training_bytes(1_000)
+    16000
+    """
     return _COPIES * _FLOAT * numbers
 
 
