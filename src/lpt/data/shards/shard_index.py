@@ -73,7 +73,7 @@ def shard_samples(
 
 
 def _known(kept: Path, state: FileState) -> _Index | None:
-    """The index in the cache, unless it is damaged, or the version of it or of the file is another."""
+    """The index in the cache, unless it is damaged, or it or the file has another version."""
     with suppress(LptError):
         found = read_json(kept, _SCHEMA, remedy="", max_bytes=_MOST_BYTES)
         sizes = {len(found.samples.offsets), len(found.samples.sizes), len(found.samples.names)}
