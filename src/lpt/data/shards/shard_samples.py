@@ -25,8 +25,8 @@ __all__ = [
     "LABEL_NAME",
     "MOST_CLASSES_BYTES",
     "Samples",
-    "key_of",
     "read_samples",
+    "shown_key",
 ]
 
 CLASSES_FILE = "classes.txt"
@@ -85,27 +85,32 @@ def read_samples(stream: BinaryIO, path: Path, group_by: str | None = None) -> S
     return found
 
 
-def key_of(name: str) -> str:
-    """The key of a member: its name up to the first dot of its last part.
+def shown_key(name: str) -> str:
+    """The key of a member for messages, cut if it is long.
 
-    >>> key_of("v1.0/owls/0003.seg.png"), key_of("0003.jpg")
-    ('v1.0/owls/0003', '0003')
+    >>> shown_key("v1.0/owls/0003.seg.png")
+    'v1.0/owls/0003'
     """
+    return shortened(_key(name), _SHOWN)
+
+
+def _key(name: str) -> str:
+    """The key of a member: its name up to the first dot of its last part."""
     folder, slash, base = name.rpartition("/")
     return folder + slash + base.partition(".")[0]
 
 
 def _check_keys(names: list[str], path: Path) -> None:
     """Check that no two images have one key, with 8 bytes of memory for each."""
-    hashes = np.fromiter((hash(key_of(name)) for name in names), np.int64, len(names))
+    hashes = np.fromiter((hash(_key(name)) for name in names), np.int64, len(names))
     ordered = np.sort(hashes)
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     seen: dict[str, int] = {}
     for row in np.flatnonzero(np.isin(hashes, repeated)).tolist():
-        key = key_of(names[row])
+        key = _key(names[row])
         if (first := seen.setdefault(key, row)) != row:  # not two keys of one hash
             raise DataError(
-                f"{path}: {shortened(key, _SHOWN)}: the images of rows {first} and {row} have this "
+                f"{path}: {shown_key(names[row])}: the images of rows {first} and {row} have this "
                 "name. Give each sample a name of its own."
             )
 
@@ -166,7 +171,7 @@ def _samples(
         stem, dot, extension = base.partition(".")
         if not stem or not dot:  # hidden, or without a kind
             continue
-        if (now := key_of(member.name)) != key:
+        if (now := _key(member.name)) != key:
             if members:
                 yield key, members
             key, members = now, {}

@@ -157,8 +157,6 @@ def test_what_is_left_out_is_said(tmp_path):
         (lambda p: (p / "a.tar").write_bytes(b"x" * 600), "a.tar", "not a usable tar file"),
         (lambda p: (p / "a.tar").mkdir(), "a.tar", "is a folder"),
         (lambda p: write_shard(p / "a-0.tar", [0]), "a-{1..2}.tar", "a-1.tar. Correct the numbers"),
-        (lambda p: write_shard(p / "a.tar", [0, -1]), "a.tar", "label -1 is negative"),
-        (lambda p: write_shard(p / "a.tar", [0, ""]), "a.tar", "entry 2: column 'label' has no"),
         (lambda p: write_shard(p / "a.tar", [0, 2], classes=b"a\nb"), "a.tar", "label 2 with only"),
         (lambda p: (p / "a.tar.gz").write_bytes(b"x"), "a.tar.gz", "Unpack it to .tar."),
     ],
@@ -169,6 +167,42 @@ def test_data_that_cannot_be_used_is_named(make, data, said, tmp_path):
         open_data(tmp_path / data)
     assert said in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (
+            [0, 1, 0, 1, 0, -1],
+            "row 5 (00005): label -1 is negative. Count labels from 0; remove images without a "
+            "label.",
+        ),
+        ([0, ""], "row 1 (00001): 'label' has no value. Fill it in, or remove the row."),
+        (
+            ["", "nan", 0],
+            "rows 0 (00000), 1 (00001): 'label' has no value. Fill it in, or remove the rows.",
+        ),
+    ],
+)
+def test_labels_that_cannot_be_used_are_named_by_row_and_key(labels, said, tmp_path):
+    members = {}
+    for row, label in enumerate(labels):
+        members |= {f"{row:05d}.png": encoded(row), f"{row:05d}.cls": str(label).encode()}
+    write_tar(tmp_path / "neg.tar", members)
+    write_shard(tmp_path / "a.tar", [0, 1])
+    with pytest.raises(DataError) as caught:
+        open_data(tmp_path)
+    assert str(caught.value) == f"{tmp_path}/neg.tar {said}"
+
+
+def test_an_image_without_a_group_is_named_by_row_and_key(tmp_path):
+    members = {}
+    for key in ("a/1", "a/2"):
+        members |= {f"{key}.png": encoded(1), f"{key}.cls": b"0"}
+    members["a/2.json"] = b'{"nest": 7}'
+    path = write_tar(tmp_path / "a.tar", members)
+    with pytest.raises(DataError, match=r"a\.tar row 0 \(a/1\): 'nest' has no value\."):
+        open_data(path, group_by="nest")
 
 
 @pytest.mark.parametrize(
