@@ -75,8 +75,8 @@ def train(
         seed: random seed; None takes the recipe's (0).
         budget: time limit of the whole run: seconds, or text such as "20m". Epochs are reduced to
             fit into it.
-        group_by: column of a list or Parquet file (animal, patient, video). Images with the same
-            value are kept in the same split.
+        group_by: column of a list or Parquet file, or a name in the JSON of tar shards (animal,
+            patient, video). Images with the same value are kept in the same split.
         bad_images: "error" reads all images first and stops if any would spoil training; "skip"
             leaves those images out; a path leaves out the images of that quarantine list. None
             stops when a bad image is reached.

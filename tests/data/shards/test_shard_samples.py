@@ -2,6 +2,7 @@
 
 import io
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,37 @@ def test_a_sample_that_cannot_be_used_is_named(members, said, tmp_path):
         samples(tmp_path, members)
     assert said in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+def written(keys: list[str]) -> io.BytesIO:
+    """A shard of images with these keys, each followed by its label."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for key in keys:
+            for name in (f"{key}.jpg", f"{key}.cls"):
+                member = tarfile.TarInfo(name)
+                member.size = 1
+                tar.addfile(member, io.BytesIO(b"0"))
+    return stream
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (["1", "2", "3", "2"], "a.tar: 2: the images of rows 1 and 3 have this name"),
+        (["v1.0/1", "2", "v1.0/1"], "a.tar: v1.0/1: the images of rows 0 and 2 have this name"),
+        (["1", "1"], "a.tar: 1.jpg: is there twice"),
+    ],
+)
+@pytest.mark.parametrize("same_hash", [False, True])
+def test_two_samples_of_one_key_are_an_error_wherever_they_are(keys, said, same_hash, monkeypatch):
+    if same_hash:
+        monkeypatch.setattr(shard_samples, "hash", lambda _: 7, raising=False)
+    with pytest.raises(DataError) as caught:
+        read_samples(written(keys), Path("a.tar"))
+    assert said in str(caught.value)
+    names = read_samples(written(["a/1", "b/1", "1"]), Path("a.tar")).names
+    assert names == ["a/1.jpg", "b/1.jpg", "1.jpg"]
 
 
 def test_links_in_place_of_an_image_or_label_are_refused(monkeypatch):

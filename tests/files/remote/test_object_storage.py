@@ -80,6 +80,17 @@ def test_an_answer_that_is_final_is_not_asked_for_again(
     assert storage.asked == 1
 
 
+@pytest.mark.parametrize("kind", ["NoCredentialsError", "PartialCredentialsError"])
+def test_settings_of_s3_are_named_where_credentials_are_missing(kind: str, answering: Any) -> None:
+    answering(type(kind, (Exception,), {})("AKIA"))
+    with pytest.raises(DataError) as caught:
+        state_of("s3://bucket/object")
+    assert str(caught.value) == (
+        "s3://bucket/object: no credentials were found. Set AWS_PROFILE, or FSSPEC_S3_ANON=true "
+        "for a public bucket."
+    )
+
+
 def test_names_and_kinds(answering: Any) -> None:
     answering()
     assert names_in(URL) == ["a", "b"]  # a folder may be listed as an object in itself

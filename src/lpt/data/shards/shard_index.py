@@ -19,17 +19,21 @@ from lpt.files.regular_files import open_regular
 __all__ = ["shard_samples"]
 
 _MOST_BYTES = 2**31
+_VERSION = 2
+"""Of the index; an index of another version is made again. Since 2, keys are compared."""
 
 
 class _Index(Record):
     """An index as stored.
 
     Attributes:
+        version: of the index.
         state: size and version of the tar file.
         group_by: name of the groups that are in it.
         samples: fields of `Samples`.
     """
 
+    version: int
     state: tuple[int, int]
     group_by: str | None
     samples: Samples
@@ -57,19 +61,24 @@ def shard_samples(
     with open_regular(path) as stream:
         samples = read_samples(stream, path, group_by)
     check_unchanged(path, now)
-    value: dict[str, Any] = {"state": now, "group_by": group_by, "samples": asdict(samples)}
+    value: dict[str, Any] = {
+        "version": _VERSION,
+        "state": now,
+        "group_by": group_by,
+        "samples": asdict(samples),
+    }
     with suppress(LptError):  # a cache that cannot be written must not stop anyone
         write_bytes(kept, json.dumps(value, separators=(",", ":")).encode("ascii"))
     return samples
 
 
 def _known(kept: Path, state: FileState) -> _Index | None:
-    """The index in the cache, unless it is damaged or that of another version of the file."""
+    """The index in the cache, unless it is damaged, or it or the file has another version."""
     with suppress(LptError):
         found = read_json(kept, _SCHEMA, remedy="", max_bytes=_MOST_BYTES)
         sizes = {len(found.samples.offsets), len(found.samples.sizes), len(found.samples.names)}
         sizes.update(map(len, found.samples.columns.values()))
-        if found.state == state and len(sizes) == 1:
+        if found.version == _VERSION and found.state == state and len(sizes) == 1:
             return found
     return None
 

@@ -11,13 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from lpt.data.images.formats import SUFFIXES
 from lpt.data.shards.tar_members import Member, damaged_tar, tar_members
 from lpt.errors import DataError
 from lpt.escape import shortened
 from lpt.files.json_files import json_value
 
-__all__ = ["CLASSES_FILE", "LABEL", "LABEL_NAME", "MOST_CLASSES_BYTES", "Samples", "read_samples"]
+__all__ = [
+    "CLASSES_FILE",
+    "LABEL",
+    "LABEL_NAME",
+    "MOST_CLASSES_BYTES",
+    "Samples",
+    "read_samples",
+    "shown_key",
+]
 
 CLASSES_FILE = "classes.txt"
 """Names of the classes 0, 1, ...: a member of this name, or a file beside the shards."""
@@ -65,13 +75,44 @@ def read_samples(stream: BinaryIO, path: Path, group_by: str | None = None) -> S
         stream: the file; it can seek.
         path: its path, for messages.
         group_by: a name in `KEY.json` whose values are read, too.
-    Raises: DataError as `tar_members`, and naming an image without a label, with two, or a label
-        that cannot be read.
+    Raises: DataError as `tar_members`, and naming an image without a label, two images of one key,
+        or a label that cannot be read.
     """
     found = Samples(columns={name: [] for name in (LABEL, LABEL_NAME, group_by or LABEL)})
     for key, members in _samples(stream, path, found):
         _add(found, _Sample(stream, path, key, members), group_by)
+    _check_keys(found.names, path)
     return found
+
+
+def shown_key(name: str) -> str:
+    """The key of a member for messages, cut if it is long.
+
+    >>> shown_key("v1.0/owls/0003.seg.png")
+    'v1.0/owls/0003'
+    """
+    return shortened(_key(name), _SHOWN)
+
+
+def _key(name: str) -> str:
+    """The key of a member: its name up to the first dot of its last part."""
+    folder, slash, base = name.rpartition("/")
+    return folder + slash + base.partition(".")[0]
+
+
+def _check_keys(names: list[str], path: Path) -> None:
+    """Check that no two images have one key, with 8 bytes of memory for each."""
+    hashes = np.fromiter((hash(_key(name)) for name in names), np.int64, len(names))
+    ordered = np.sort(hashes)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    seen: dict[str, int] = {}
+    for row in np.flatnonzero(np.isin(hashes, repeated)).tolist():
+        key = _key(names[row])
+        if (first := seen.setdefault(key, row)) != row:  # not two keys of one hash
+            raise DataError(
+                f"{path}: {shown_key(names[row])}: the images of rows {first} and {row} have this "
+                "name. Give each sample a name of its own."
+            )
 
 
 class _Sample:
@@ -121,7 +162,7 @@ def _samples(
     """Yield the members of each key by extension."""
     key, members = "", dict[str, Member]()
     for member in tar_members(stream, path):
-        folder, _, base = member.name.rpartition("/")
+        base = member.name.rpartition("/")[2]
         if base == CLASSES_FILE:
             if found.classes is not None or member.size > MOST_CLASSES_BYTES:
                 raise damaged_tar(path, f"two members {CLASSES_FILE}, or one that is too large")
@@ -130,9 +171,9 @@ def _samples(
         stem, dot, extension = base.partition(".")
         if not stem or not dot:  # hidden, or without a kind
             continue
-        if (now := f"{folder}/{stem}") != key:
+        if (now := _key(member.name)) != key:
             if members:
-                yield key.removeprefix("/"), members
+                yield key, members
             key, members = now, {}
         extension = extension.lower()
         if extension in members:
@@ -144,7 +185,7 @@ def _samples(
         if "." in extension and f".{extension.rpartition('.')[2]}" in SUFFIXES:
             found.dotted, found.example = found.dotted + 1, found.example or member.name
     if members:
-        yield key.removeprefix("/"), members
+        yield key, members
 
 
 def _add(found: Samples, sample: _Sample, group_by: str | None) -> None:

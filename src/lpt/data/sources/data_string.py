@@ -78,13 +78,16 @@ def parse_spec(spec: str | Path) -> DataSpec:
 
 
 def path_exists(text: str) -> bool:
-    """Whether a text is the path of a file or folder, or names shards, the first of which exists.
+    """Whether a text is the path of a file or folder, or names shards: the first or last exists.
 
     A text that no path can be is not.
     """
     try:
         path = Path(text).expanduser()
-        return path.exists() or (is_pattern(text) and expanded(path)[0].exists())
+        if is_pattern(text) and not path.exists():
+            shards = expanded(path)
+            return shards[0].exists() or shards[-1].exists()
+        return path.exists()
     except (OSError, ValueError, RuntimeError):  # too long, NUL inside, no such home folder
         return False
     except DataError:  # braces in a folder, as in `a-{0..2}.tar:test=b-{0..2}.tar`

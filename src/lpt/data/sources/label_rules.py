@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lpt.data.sources.table_columns import without_zeros
+from lpt.data.sources.table_columns import LIST_WORDS, TableWords, without_zeros
 from lpt.errors import DataError
 from lpt.progress import listed
 
@@ -48,19 +48,17 @@ def integer_value(text: str) -> str | None:
     return digits if digits == "0" else match[1] + digits
 
 
-def check_labels(texts: Sequence[str], where: str) -> None:
+def check_labels(texts: Sequence[str], where: str, words: TableWords = LIST_WORDS) -> None:
     """Refuse negative labels, which mark images without a label in many data sets.
 
-    Raises: DataError naming the first entry.
+    Raises: DataError naming the first entries.
     """
     negative = {text for text in set(texts) if (integer_value(text) or "").startswith("-")}
     if negative:
-        entries = [entry for entry, text in enumerate(texts, start=1) if text in negative]
-        several = len(entries) > 1
+        entries = [entry for entry, text in enumerate(texts) if text in negative]
         raise DataError(
-            f"{where} {'entries' if several else 'entry'} {listed(entries)}: label "
-            f"{listed(sorted(negative))} is negative. Count labels from 0; remove images without a "
-            "label."
+            f"{words.at(where, entries)}: label {listed(sorted(negative))} is negative. "
+            "Count labels from 0; remove images without a label."
         )
 
 

@@ -72,8 +72,8 @@ def open_data(
         test_fraction: share held out for testing if the data has no test images; 0 for none.
         class_names: class list of a trained task. Classes are matched by name; a class that the
             data lacks keeps its index.
-        group_by: column of a list or Parquet file (animal, patient, video); images with the same
-            value stay in one split.
+        group_by: column of a list or Parquet file, or a name in the JSON of tar shards (animal,
+            patient, video); images with the same value stay in one split.
         lenient: open what can be read of a folder with faults, which the manifest then names;
             otherwise such faults are an error.
     Returns: class names and splits; no image has been read.

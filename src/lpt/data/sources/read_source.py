@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from lpt.data.images.formats import SUFFIXES
 from lpt.data.shards.row_reader import is_shard
 from lpt.data.sources.class_folders import FOLDER_OPTIONS, read_folder
 from lpt.data.sources.csv_lists import LIST_SUFFIXES, read_list
@@ -13,7 +14,7 @@ from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.parquet_dataset import is_parquet, parquet_files, read_parquet
 from lpt.data.sources.paths import is_known_set, shadow_note
 from lpt.data.sources.shards.shard_dataset import read_shards, shard_files
-from lpt.data.sources.shards.shard_names import expanded, is_pattern
+from lpt.data.sources.shards.shard_names import expanded, is_compressed, is_pattern
 from lpt.errors import DataError
 from lpt.files.remote.remote_paths import is_remote, place
 
@@ -43,15 +44,28 @@ def check_options(spec: DataSpec, *common: str) -> None:
 def check_exists(spec: DataSpec) -> None:
     """Check the place that a specification names; nothing is listed or read.
 
-    Raises: DataError naming a path that does not exist.
+    Raises: DataError naming a path that does not exist, the first of several shards that does not,
+        or a file of a format that cannot be read.
     """
-    elsewhere = _is_hub(spec) or is_remote(spec.source)  # which would take requests
-    if not elsewhere and not is_known_set(spec) and not path_exists(spec.source):
-        if is_pattern(spec.source):
-            first = expanded(place(spec.source))[0]
-            raise DataError(f"{spec.source}: there is no {first}. Correct the numbers or the path.")
+    if _is_hub(spec) or is_known_set(spec):
+        return
+    source, remote = spec.source, is_remote(spec.source)
+    if is_compressed(source) and (remote or not _is_folder(source)):
+        raise DataError(f"{source}: a compressed tar file cannot be read. Unpack it to .tar.")
+    if remote:  # to look there would take requests
+        if Path(source).suffix.lower() in LIST_SUFFIXES.union(SUFFIXES):
+            raise DataError(
+                f"{source}: lists and image files in object storage cannot be read. Store the "
+                "images in Parquet files or tar shards; a list on this machine selects some: "
+                "ADDRESS:list=LIST."
+            )
+        return
+    there = path_exists(source)
+    if is_pattern(source) and not (there and place(source).exists()):
+        _check_shards(source)
+    elif not there:
         raise DataError(
-            f"{spec.source}: no such folder, list, Parquet file or tar shard, and not a known data "
+            f"{source}: no such folder, list, Parquet file or tar shard, and not a known data "
             f"set ({', '.join(DATASETS)})."
         )
 
@@ -100,6 +114,22 @@ def read_source(
     else:
         found = _read_table(path, group_by, splits)
     return replace(found, notes=shadow_note(spec) + found.notes)
+
+
+def _check_shards(source: str) -> None:
+    """Check that every shard of a pattern is there."""
+    shards = expanded(place(source))
+    missing = [shard for shard in shards if not path_exists(str(shard))]
+    if missing:
+        be = "is" if len(missing) == 1 else "are"
+        raise DataError(
+            f"{source}: {len(missing):,} of {len(shards):,} shards {be} missing: there is no "
+            f"{missing[0]}. Correct the numbers or the path."
+        )
+
+
+def _is_folder(source: str) -> bool:
+    return path_exists(source) and Path(source).expanduser().is_dir()
 
 
 def _is_hub(spec: DataSpec) -> bool:

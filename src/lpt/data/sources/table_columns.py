@@ -7,7 +7,7 @@ value is "". docs/data.md has the table of rules.
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -17,7 +17,15 @@ import numpy.typing as npt
 from lpt.errors import DataError
 from lpt.progress import listed
 
-__all__ = ["Column", "Table", "clean", "missing_entries", "without_zeros"]
+__all__ = [
+    "LIST_WORDS",
+    "Column",
+    "Table",
+    "TableWords",
+    "clean",
+    "missing_entries",
+    "without_zeros",
+]
 
 Names = npt.NDArray[np.str_]
 
@@ -70,6 +78,45 @@ def missing_entries(values: Sequence[str]) -> list[int]:
 
 
 @dataclass(frozen=True)
+class TableWords:
+    """How messages name the entries and columns of a table; by default, those of a list.
+
+    Attributes:
+        one, several: words for entries.
+        first: number of the first entry.
+        column: the word before the name of a column.
+        name: of an entry, shown after its number; None for numbers only.
+    """
+
+    one: str = "entry"
+    several: str = "entries"
+    first: int = 1
+    column: str = "column "
+    name: Callable[[int], str] | None = None
+
+    def entry(self, count: int) -> str:
+        """The word for so many entries."""
+        return self.one if count == 1 else self.several
+
+    def at(self, where: str, entries: Sequence[int]) -> str:
+        """Name entries of a table.
+
+        >>> TableWords().at("a.csv", [2, 3])
+        'a.csv entries 3, 4'
+        >>> TableWords("row", "rows", 0, name=["007", "008"].__getitem__).at("a.tar", [1])
+        'a.tar row 1 (008)'
+        """
+        numbers = [
+            f"{entry + self.first}" + (f" ({self.name(entry)})" if self.name else "")
+            for entry in entries
+        ]
+        return f"{where} {self.entry(len(entries))} {listed(numbers)}"
+
+
+LIST_WORDS = TableWords()
+
+
+@dataclass(frozen=True)
 class Column:
     """A column of a table.
 
@@ -105,19 +152,17 @@ class Column:
             for value in odd[:1]
         )
 
-    def complete(self, where: str) -> Names:
+    def complete(self, where: str, words: TableWords = LIST_WORDS) -> Names:
         """Cleaned values of a column that must have one in every entry.
 
-        Raises: DataError naming the column and the first entry without a value.
+        Raises: DataError naming the column and the first entries without a value.
         """
         values = self.cleaned()
         missing = missing_entries(values)
         if missing:
-            several = len(missing) > 1
             raise DataError(
-                f"{where} {'entries' if several else 'entry'} "
-                f"{listed([entry + 1 for entry in missing])}: column {clean(self.name)!r} has no "
-                f"value. Fill it in, or remove the {'entries' if several else 'entry'}."
+                f"{words.at(where, missing)}: {words.column}{clean(self.name)!r} has no value. "
+                f"Fill it in, or remove the {words.entry(len(missing))}."
             )
         return np.array(values, dtype=np.str_)
 
@@ -133,18 +178,22 @@ class Table:
     Attributes:
         where: the file, for messages.
         columns: the columns by their name in lower case without outer blanks.
+        words: for entries and columns in messages.
     """
 
     where: str
     columns: dict[str, Column] = field(default_factory=dict)
+    words: TableWords = LIST_WORDS
 
     @classmethod
-    def of_columns(cls, where: str, columns: Iterable[Column]) -> "Table":
+    def of_columns(
+        cls, where: str, columns: Iterable[Column], words: TableWords = LIST_WORDS
+    ) -> "Table":
         """Index columns by name; those without a name are ignored.
 
         Raises: DataError if two columns have the same name.
         """
-        table = cls(where)
+        table = cls(where, words=words)
         for column in columns:
             key = cls.key(column.name)
             if key in table.columns:

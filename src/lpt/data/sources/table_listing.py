@@ -62,8 +62,8 @@ def entries_of(
     where, label, name = table.where, table.find(*LABELS), table.find(*_NAMES)
     if label is None and name is None:
         raise table.lacks("label")
-    labels = (label or name or Column("", [])).complete(where)
-    check_labels(labels.tolist(), where)
+    labels = (label or name or Column("", [])).complete(where, table.words)
+    check_labels(labels.tolist(), where, table.words)
     names = None
     if label is not None and name is not None:
         names = np.array(name.cleaned(), dtype=np.str_)
@@ -79,7 +79,7 @@ def entries_of(
     group = groups = None
     if group_by is not None:
         group = table.need(group_by, "to group by")
-        values = group.complete(where)
+        values = group.complete(where, table.words)
         groups = np.array([without_zeros(value) for value in values.tolist()], dtype=np.str_)
     read = [column for column in (label, name, split, group) if column is not None]
     notes = tuple(note for column in read for note in column.odd_blanks())

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from lpt.errors import DataError
-from lpt.files.remote.schemes import PACKAGES
+from lpt.files.remote.schemes import CREDENTIALS, PACKAGES
 
 __all__ = ["Range", "State", "fetch", "fetch_ranges", "kind_of", "names_in", "state_of"]
 
@@ -104,9 +104,8 @@ def _tried(url: str, ask: Callable[[Any], _T]) -> _T | None:
         except Exception as error:  # the library passes on the errors of many others
             reason = type(error).__name__
             if reason in ("NoCredentialsError", "PartialCredentialsError"):
-                raise DataError(
-                    f"{url}: no credentials were found. Set those of the storage."
-                ) from error
+                remedy = CREDENTIALS.get(url.partition(":")[0], "Set those of the storage.")
+                raise DataError(f"{url}: no credentials were found. {remedy}") from error
             if pause is None:
                 raise DataError(
                     f"{url}: the storage cannot be reached or read ({reason}). "

@@ -157,11 +157,8 @@ def test_what_is_left_out_is_said(tmp_path):
         (lambda p: (p / "a.tar").write_bytes(b"x" * 600), "a.tar", "not a usable tar file"),
         (lambda p: (p / "a.tar").mkdir(), "a.tar", "is a folder"),
         (lambda p: write_shard(p / "a-0.tar", [0]), "a-{1..2}.tar", "a-1.tar. Correct the numbers"),
-        (lambda p: write_shard(p / "a-0.tar", [0]), "a-{0..2}.tar", "a-1.tar: cannot be read"),
-        (lambda p: write_shard(p / "a.tar", [0, -1]), "a.tar", "label -1 is negative"),
-        (lambda p: write_shard(p / "a.tar", [0, ""]), "a.tar", "entry 2: column 'label' has no"),
         (lambda p: write_shard(p / "a.tar", [0, 2], classes=b"a\nb"), "a.tar", "label 2 with only"),
-        (lambda p: (p / "a.tar.gz").write_bytes(b"x"), "a.tar.gz", "or .tar shards"),
+        (lambda p: (p / "a.tar.gz").write_bytes(b"x"), "a.tar.gz", "Unpack it to .tar."),
     ],
 )
 def test_data_that_cannot_be_used_is_named(make, data, said, tmp_path):
@@ -170,6 +167,81 @@ def test_data_that_cannot_be_used_is_named(make, data, said, tmp_path):
         open_data(tmp_path / data)
     assert said in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (
+            [0, 1, 0, 1, 0, -1],
+            "row 5 (00005): label -1 is negative. Count labels from 0; remove images without a "
+            "label.",
+        ),
+        ([0, ""], "row 1 (00001): 'label' has no value. Fill it in, or remove the row."),
+        (
+            ["", "nan", 0],
+            "rows 0 (00000), 1 (00001): 'label' has no value. Fill it in, or remove the rows.",
+        ),
+    ],
+)
+def test_labels_that_cannot_be_used_are_named_by_row_and_key(labels, said, tmp_path):
+    members = {}
+    for row, label in enumerate(labels):
+        members |= {f"{row:05d}.png": encoded(row), f"{row:05d}.cls": str(label).encode()}
+    write_tar(tmp_path / "neg.tar", members)
+    write_shard(tmp_path / "a.tar", [0, 1])
+    with pytest.raises(DataError) as caught:
+        open_data(tmp_path)
+    assert str(caught.value) == f"{tmp_path}/neg.tar {said}"
+
+
+def test_an_image_without_a_group_is_named_by_row_and_key(tmp_path):
+    members = {}
+    for key in ("a/1", "a/2"):
+        members |= {f"{key}.png": encoded(1), f"{key}.cls": b"0"}
+    members["a/2.json"] = b'{"nest": 7}'
+    path = write_tar(tmp_path / "a.tar", members)
+    with pytest.raises(DataError, match=r"a\.tar row 0 \(a/1\): 'nest' has no value\."):
+        open_data(path, group_by="nest")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "found", "first", "missing"),
+    [
+        ("{0..5}", [0, 1, 2], 3, 3),
+        ("{0..5}", [1, 2, 3, 4, 5], 0, 1),
+        ("{0..5}", [0, 2, 4, 5], 1, 2),
+        ("{0..5}", [2], 0, 5),
+        ("{0..1}", [], 0, 2),
+    ],
+)
+@pytest.mark.parametrize("option", ["", ":test="])
+def test_missing_shards_are_counted_and_the_first_is_named(
+    numbers, found, first, missing, option, tmp_path, monkeypatch
+):
+    write_shard(tmp_path / "full.tar", [0, 1, 0, 1])
+    for number in found:
+        write_shard(tmp_path / f"a-{number}.tar", [0, 1])
+    monkeypatch.chdir(tmp_path)
+    total = 2 if numbers == "{0..1}" else 6
+    with pytest.raises(DataError) as caught:
+        open_data(f"{'full.tar' if option else ''}{option}a-{numbers}.tar")
+    be = "is" if missing == 1 else "are"
+    assert str(caught.value) == (
+        f"a-{numbers}.tar: {missing} of {total} shards {be} missing: there is no a-{first}.tar. "
+        "Correct the numbers or the path."
+    )
+
+
+@pytest.mark.parametrize("found", [[0], [1]])
+def test_missing_shards_for_testing_are_named_in_the_folder_of_the_data(found, tmp_path):
+    write_shard(tmp_path / "full.tar", [0, 1, 0, 1])
+    for number in found:
+        write_shard(tmp_path / f"a-{number}.tar", [0, 1])
+    with pytest.raises(DataError) as caught:
+        open_data(f"{tmp_path}/full.tar:test=a-{{0..1}}.tar")
+    (lacking,) = {0, 1}.difference(found)
+    assert f"1 of 2 shards is missing: there is no {tmp_path}/a-{lacking}.tar" in str(caught.value)
 
 
 def test_two_lists_of_classes_are_not_guessed_between(tmp_path):

@@ -16,10 +16,11 @@ from lpt.data.shards.shard_samples import (
     LABEL_NAME,
     MOST_CLASSES_BYTES,
     Samples,
+    shown_key,
 )
 from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.shards.shard_names import expanded, is_pattern
-from lpt.data.sources.table_columns import Column, Table
+from lpt.data.sources.table_columns import Column, Table, TableWords
 from lpt.data.sources.table_listing import entries_of, listing_of_entries
 from lpt.errors import DataError
 from lpt.files.regular_files import read_regular
@@ -106,7 +107,8 @@ def _table(path: Path, samples: Samples) -> Table:
         for name, values in samples.columns.items()
         if name != LABEL_NAME or any(value is not None for value in values)
     ]
-    return Table.of_columns(where, columns)
+    words = TableWords("row", "rows", 0, column="", name=lambda row: shown_key(samples.names[row]))
+    return Table.of_columns(where, columns, words)
 
 
 def _class_names(

@@ -1,4 +1,4 @@
-"""Names of numbered files in braces: `photos-{000000..000009}.tar`."""
+"""Names of shards: numbered files in braces (`photos-{000000..000009}.tar`), compressed ones."""
 
 import itertools
 import re
@@ -6,11 +6,12 @@ from pathlib import Path
 
 from lpt.errors import DataError
 
-__all__ = ["expanded", "is_pattern", "without_braces"]
+__all__ = ["expanded", "is_compressed", "is_pattern", "without_braces"]
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d{1,9})\.\.(\d{1,9})", re.ASCII)
 _MOST = 100_000
+_COMPRESSED = re.compile(r"\.(tar\.(gz|bz2|xz|zst|lz4|z)|tgz|tbz2?|txz|tzst)$", re.IGNORECASE)
 
 
 def is_pattern(text: str) -> bool:
@@ -20,6 +21,15 @@ def is_pattern(text: str) -> bool:
     (True, False, False)
     """
     return text.lower().endswith(".tar") and _BRACES.search(text) is not None
+
+
+def is_compressed(text: str) -> bool:
+    """Whether a name is that of a compressed tar file.
+
+    >>> is_compressed("a.tar.gz"), is_compressed("B.TGZ"), is_compressed("a.tar")
+    (True, True, False)
+    """
+    return _COMPRESSED.search(text) is not None
 
 
 def expanded(path: Path) -> list[Path]:
