@@ -33,6 +33,9 @@ def test_it_yields_the_same_images_in_the_same_order(block, tmp_path):
     assert list(lazy.images(root)) == list(usual.images(root))
     assert lazy.left_out.counts == usual.left_out.counts
     assert lazy.problems == []
+    counting = LazyWalk(root, block=block)
+    assert counting.count(root) == len(list(usual.images(root)))
+    assert counting.problems == []
 
 
 def test_a_folder_that_cannot_be_listed_is_one_problem(tmp_path, monkeypatch):

@@ -186,8 +186,17 @@ def predict(
     frequencies = PriorRequest.of_options(prior, accuracy, paths)
     others = {"threshold": threshold, "accuracy": accuracy, "prior": prior}
     decisions = DecisionRequest.of_options(top, sets, sets_by, precision, keep, others)
+    kept = backbone_weights.value
     if processes > 1:
         check_shared(bulk, frequencies)
+    if bulk is not None and worker is None:
+        from lpt.cli.predictions.begun_file import check_continued
+
+        told: dict[str, float | None] = {} if prior is not None else {"--prior": None}
+        if accuracy is None:
+            told["--threshold"] = chosen_threshold(run, threshold, None)
+        how = None if match is None else match.value
+        check_continued(bulk, run, paths, top, how, kept, decisions, told)
     if bulk is not None and processes > 1 and worker is None:
         from lpt.cli.predictions.write_predictions import share_predictions
 
@@ -210,7 +219,6 @@ def predict(
             from lpt.cli.predictions.write_predictions import BulkPrediction, write_predictions
 
             known = None if frequencies is None else frequencies.identity(task)
-            kept = backbone_weights.value
             whole = BulkPrediction(task, run, bulk, top, limit, workers, known, decisions, kept)
             if worker is None:
                 write_predictions(whole, paths, null=null)

@@ -38,6 +38,16 @@ class LazyWalk(ImageTree):
         for name in self._names(folder, folders=True):
             yield from self.images(os.path.join(folder, name))  # noqa: PTH118
 
+    def count(self, folder: str | Path) -> int:
+        """Return the number of paths that `images` would yield, in one reading of each folder."""
+        found = 0
+        for name in self._listed(folder, folders=False, counted=True):
+            found += self._is_image(os.path.join(folder, name), name)  # noqa: PTH118
+            self.problems = [p for p in self.problems if p.kind != "unsupported"]
+        for name in self._listed(folder, folders=True, counted=False):
+            found += self.count(os.path.join(folder, name))  # noqa: PTH118
+        return found
+
     def _names(self, folder: str | Path, *, folders: bool) -> Iterator[str]:
         """Yield the names of the files or the folders of a folder, in order."""
         after = ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lpt.cli.predictions.partial_file import PartialFile
+from lpt.cli.predictions.partial_file import PartialFile, check_begun
 from lpt.errors import ConfigError, RunError
 
 ARGUMENTS = {"RUN": "abc", "--top": 3}
@@ -51,8 +51,34 @@ def test_other_images_are_refused(tmp_path):
 
 def test_other_arguments_are_refused(tmp_path):
     begun(tmp_path / "p.csv", b"one\n")
-    with pytest.raises(ConfigError, match="was begun with --top 3, not 5"):
-        PartialFile(tmp_path / "p.csv", {**ARGUMENTS, "--top": 5})
+    other = {**ARGUMENTS, "--top": 5}
+    for check in (PartialFile, check_begun):
+        with pytest.raises(ConfigError, match="was begun with --top 3, not 5") as caught:
+            check(tmp_path / "p.csv", other)
+        both = f"remove {tmp_path}/p.csv.partial and {tmp_path}/p.csv.partial.json to start"
+        assert both in str(caught.value)
+
+
+def test_a_file_is_checked_early_by_what_is_known(tmp_path):
+    check_begun(tmp_path / "p.csv", ARGUMENTS, ["other.jpg"])  # was not begun
+    begun(tmp_path / "p.csv", b"one\n", b"two\n")
+    before = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
+    check_begun(tmp_path / "p.csv", {"--top": 3})
+    check_begun(tmp_path / "p.csv", ARGUMENTS, (f"{n}.jpg" for n in range(9)))
+    for images in (["0.jpg", "new.jpg"], ["0.jpg"], []):
+        with pytest.raises(
+            RunError, match=r"holds 2 images.*p\.csv\.partial and .*\.partial\.json"
+        ):
+            check_begun(tmp_path / "p.csv", ARGUMENTS, images)
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
+
+
+def test_very_many_images_are_not_listed_early(tmp_path, monkeypatch):
+    begun(tmp_path / "p.csv", b"one\n", b"two\n")
+    monkeypatch.setattr("lpt.cli.predictions.partial_file.EARLY", 1)
+    listed = iter(["new.jpg"])
+    check_begun(tmp_path / "p.csv", ARGUMENTS, listed)
+    assert next(listed) == "new.jpg"
 
 
 def test_an_existing_file_and_a_dangling_link_are_never_replaced(tmp_path):

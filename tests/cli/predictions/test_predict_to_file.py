@@ -2,7 +2,9 @@
 
 import os
 import tracemalloc
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -99,6 +101,30 @@ def test_a_process_that_dies_while_it_predicts_repeats_one_chunk_at_most(tmp_pat
     summary = run(tmp_path / "p.csv", dying)
     assert summary.continued == 18
     assert sum(seen) == 40 + seen[3]
+
+
+@pytest.mark.parametrize(
+    ("total", "line"),
+    [
+        (41, "predict   24 of 41 images, 3.0/s, 6 s left"),
+        (None, "predict   24 images, 3.0/s"),
+        (20, "predict   24 images, 3.0/s"),  # the folder has grown
+    ],
+)
+def test_progress_counts_all_images_at_the_rate_of_this_process(total, line, tmp_path, monkeypatch):
+    def dying(paths):
+        if Path("18.jpg") in paths:
+            raise Killed
+        return guess(paths)
+
+    with pytest.raises(Killed):
+        run(tmp_path / "p.csv", dying)
+    seconds, said = count(), []
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    monkeypatch.setattr(module, "_EVERY", 0.0)
+    summary = run(tmp_path / "p.csv", total=total, say=said.append)
+    assert summary.continued == 18
+    assert said[0] == line  # 6 images in 2 s
 
 
 def test_images_are_sorted_by_class_below_the_threshold_apart(tmp_path):

@@ -20,6 +20,7 @@ from lpt.cli.predictions import predict_to_file
 from lpt.cli.predictions import write_predictions as module
 from lpt.cli.predictions.partial_file import PartialFile
 from lpt.cli.predictions.shared.worker_pool import WorkerPool
+from lpt.errors import LptError
 
 from ...tiny import Killed
 from ..running import refused
@@ -29,12 +30,14 @@ def rows(path):
     return list(csv.DictReader(io.StringIO(path.read_text())))
 
 
-def test_the_file_holds_the_rows_that_would_be_printed(lpt, tmp_path):
+def test_the_file_holds_the_rows_that_would_be_printed(lpt, tmp_path, monkeypatch):
+    monkeypatch.setattr(predict_to_file, "_EVERY", 0.0)
     _, printed, _ = lpt("predict", "run", "photos", "--output", "csv")
     code, out, err = lpt("predict", "run", "photos", "--out", str(tmp_path / "p.csv"))
     assert (code, out) == (0, "")
     assert (tmp_path / "p.csv").read_text() == printed
     assert err.splitlines()[-1] == f"{tmp_path / 'p.csv'}: 51 images"
+    assert err.splitlines()[-2].startswith("predict   51 of 51 images, ")
 
 
 def test_features_are_those_of_the_task(lpt, home, tmp_path):
@@ -204,10 +207,35 @@ def test_a_file_is_continued_in_another_number_of_processes(lpt, tmp_path, monke
         patch.setattr(PartialFile, "add", dying)
         with pytest.raises(Killed):
             lpt(*given, "--out", str(out))
+    monkeypatch.setattr(predict_to_file, "_EVERY", 0.0)
     code, _, err = lpt(*given, "--out", str(out), "--processes", "2")
     assert code == 0
     assert "40 images are there already" in err
+    assert "predict   51 of 51 images, " in err
     assert close(out, tmp_path / "whole.csv")
+
+
+class Loading:
+    """Stands for processes that are loading their tasks, and never end with it."""
+
+    def __init__(self, *arguments):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def facts(self):
+        raise LptError("stopped while they load")
+
+
+def test_several_processes_say_what_they_predict_before_they_are_ready(lpt, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "WorkerPool", Loading)
+    result = lpt("predict", "run", "photos", "--out", str(tmp_path / "p.csv"), "--processes", "2")
+    refused(result, "stopped while they load")
+    assert result[2].splitlines()[0] == "predict   51 images in 2 processes"
 
 
 def test_several_processes_need_a_file_and_no_estimate(lpt, tmp_path):

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lpt.errors import ConfigError, ParameterError
+from lpt.errors import ConfigError, DataError, ParameterError
+from lpt.progress import plural
 
 if TYPE_CHECKING:
     from lpt.cli.predictions.prior_request import PriorRequest
 
-__all__ = ["FORMATS", "BulkRequest", "check_shared"]
+__all__ = ["FORMATS", "BulkRequest", "check_absent", "check_shared", "unless_usual"]
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 """Suffixes of the files that can be written."""
@@ -63,10 +64,7 @@ class BulkRequest:
                 f"`out` {self.out}: unknown format '{self.out.suffix}'. "
                 f"Choose a name that ends in one of: {', '.join(FORMATS)}."
             )
-        if os.path.lexists(self.out):
-            raise ConfigError(
-                f"{self.out}: exists already. Choose another name, or remove it first."
-            )
+        check_absent(self.out)
         if self.sort_into is None:
             return
         into = self.sort_into.resolve()
@@ -76,6 +74,61 @@ class BulkRequest:
                     f"`sort_into` {self.sort_into}: is inside {path}, whose images are predicted. "
                     "Choose a folder elsewhere."
                 )
+
+    def identity(self, run: Path, weights: str) -> dict[str, str | bool | None]:
+        """What decides the rows of a file and is known without the task, to continue the file.
+
+        Args:
+            run: folder or file of the task.
+            weights: number type of the backbone's weights.
+        Raises: TaskFileError if there is no task.
+        """
+        from lpt.task.task_digest import task_digest
+
+        into = self.sort_into
+        return {
+            "RUN": task_digest(run),
+            "--embeddings": self.embeddings,
+            "--sort-into": None if into is None else str(into.absolute()),
+            "--copy": self.copy,
+            "--backbone-weights": unless_usual(weights, "float32"),
+        }
+
+
+def unless_usual(value: str, usual: str) -> str | None:
+    """Return a value, but None for the usual one, as the record of a file holds it."""
+    return None if value == usual else value
+
+
+def check_absent(path: Path) -> None:
+    """Check that nothing would be replaced.
+
+    A Parquet file states its columns and rows at its end. One with the columns of predictions is
+    complete: such a file gets its name when its last row is written.
+
+    Raises: ConfigError if the path exists, with what the file holds if it is Parquet.
+    """
+    if os.path.lexists(path):
+        held = _held(path) if path.suffix == ".parquet" else ""
+        raise ConfigError(f"{path}: exists already{held}. Choose another name, or remove it first.")
+
+
+def _held(path: Path) -> str:
+    """Say what a Parquet file holds; nothing if it cannot be read."""
+    from lpt.data.parquet.parquet_reader import open_parquet
+
+    try:
+        with open_parquet(path) as file:
+            rows, columns = file.metadata.num_rows, set(file.schema_arrow.names)
+    except (DataError, ImportError):
+        return ""
+    if columns.issuperset(_COLUMNS):
+        return f" and is complete: predictions of {plural(rows, 'image')}"
+    return f", with {plural(rows, 'row')}"
+
+
+_COLUMNS = ("path", "label", "probability", "matched", "unsure", "error")
+"""Of every Parquet file of predictions."""
 
 
 def check_shared(bulk: BulkRequest | None, prior: "PriorRequest | None") -> None:

@@ -2,18 +2,23 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, TypeAdapter
 
+from lpt.cli.predictions.bulk_request import check_absent
 from lpt.errors import ConfigError, RunError
 from lpt.files.atomic_files import check_writable, open_to_continue, write_json
 from lpt.files.file_locks import FileLock
 from lpt.files.json_files import Count, Record, read_json
 
-__all__ = ["PartialFile"]
+__all__ = ["PartialFile", "check_begun", "is_begun"]
+
+EARLY = 100_000
+"""Most images whose paths `check_begun` compares: more take longer to list than a task to load."""
 
 _Text = Annotated[str, Field(max_length=100_000)]
 
@@ -47,12 +52,10 @@ class PartialFile:
     """
 
     def __init__(self, path: Path, arguments: dict[str, Any]) -> None:
-        if os.path.lexists(path):
-            raise ConfigError(f"{path}: exists already. Choose another name, or remove it first.")
+        check_absent(path)
         check_writable(path.parent)
         self.path = path
-        self.partial = path.with_name(f"{path.name}.partial")
-        self.state_file = path.with_name(f"{path.name}.partial.json")
+        self.partial, self.state_file = _names(path)
         self.arguments = arguments
         self.images = self.bad = self._end = 0
         self._before = hashlib.sha256()
@@ -143,36 +146,87 @@ class PartialFile:
         self.state_file.unlink(missing_ok=True)
 
     def _open(self) -> None:
-        if self.state_file.exists():
-            remedy = f"Remove it and {self.partial} to start again."
-            state = read_json(self.state_file, _STATE, remedy=remedy)
-            self._check(state)
+        state = _begun(self.path)
+        if state is not None:
+            _check_arguments(self.path, state, self.arguments)
+            if self.partial.stat().st_size < state.bytes:
+                raise RunError(
+                    f"{self.partial}: shorter than {self.state_file} records. Remove both to start "
+                    "again."
+                )
             self.images, self.bad, self._end = state.images, state.bad, state.bytes
             self._recorded, self._skipped = (state.paths if state.images else None), 0
         self._stream = open_to_continue(self.partial)
         self._stream.truncate(self._end)
         self._stream.seek(self._end)
 
-    def _check(self, state: _State) -> None:
-        for name, value in self.arguments.items():
-            begun = state.arguments.get(name)
-            if begun != value:
-                raise ConfigError(
-                    f"{self.partial}: was begun with {name} {begun}, not {value}. "
-                    f"Give the same arguments to continue, or remove {self.state_file} to start "
-                    "again."
-                )
-        if self.partial.stat().st_size < state.bytes:
-            raise RunError(
-                f"{self.partial}: shorter than {self.state_file} records. Remove both to start "
-                "again."
-            )
-
     def _note(self, path: str) -> None:
-        self._before.update(os.fsencode(path) + b"\0")
+        _note(self._before, path)
 
     def _changed(self) -> RunError:
-        return RunError(
-            f"{self.partial}: holds {self.images:,} images, which are no longer the first ones "
-            f"that were given. Remove {self.state_file} to start again."
-        )
+        return _changed(self.path, self.images)
+
+
+def is_begun(path: Path) -> bool:
+    """Whether a part of the file was written, and is recorded."""
+    return _names(path)[1].exists()
+
+
+def check_begun(
+    path: Path, arguments: Mapping[str, Any], images: Iterable[str] | None = None
+) -> None:
+    """Check that `PartialFile` would continue a file, without opening it.
+
+    Args:
+        path: the file that it becomes.
+        arguments: those of the arguments that are known already.
+        images: paths of the images in order; None if they are not known yet. They are not compared
+            if the file holds more than `EARLY`.
+    Raises: as `PartialFile` for other arguments, and as `PartialFile.skip` for other images.
+    """
+    state = _begun(path)
+    if state is None:
+        return
+    _check_arguments(path, state, arguments)
+    if images is None or state.images > EARLY:
+        return
+    before = hashlib.sha256()
+    for image in islice(images, state.images):
+        _note(before, image)
+    if before.hexdigest() != state.paths:
+        raise _changed(path, state.images)
+
+
+def _names(path: Path) -> tuple[Path, Path]:
+    """Return the file that is written, and its record."""
+    return path.with_name(f"{path.name}.partial"), path.with_name(f"{path.name}.partial.json")
+
+
+def _begun(path: Path) -> _State | None:
+    partial, state_file = _names(path)
+    if not is_begun(path):
+        return None
+    return read_json(state_file, _STATE, remedy=f"Remove it and {partial} to start again.")
+
+
+def _check_arguments(path: Path, state: _State, arguments: Mapping[str, Any]) -> None:
+    partial, state_file = _names(path)
+    for name, value in arguments.items():
+        begun = state.arguments.get(name)
+        if begun != value:
+            raise ConfigError(
+                f"{partial}: was begun with {name} {begun}, not {value}. Give the same arguments "
+                f"to continue, or remove {partial} and {state_file} to start again."
+            )
+
+
+def _note(before: "hashlib._Hash", path: str) -> None:
+    before.update(os.fsencode(path) + b"\0")
+
+
+def _changed(path: Path, images: int) -> RunError:
+    partial, state_file = _names(path)
+    return RunError(
+        f"{partial}: holds {images:,} images, which are no longer the first ones that were given. "
+        f"Give the same images to continue, or remove {partial} and {state_file} to start again."
+    )

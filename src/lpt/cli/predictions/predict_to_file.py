@@ -11,7 +11,7 @@ from lpt.cli.predictions.partial_file import PartialFile
 from lpt.cli.predictions.row_bytes import RowBytes
 from lpt.cli.predictions.row_piece import Predict, RowPiece, piece_of
 from lpt.cli.predictions.sorted_folders import SortedFolders
-from lpt.progress import human_time
+from lpt.progress import human_time, plural
 
 __all__ = ["CHUNK", "BulkSummary", "in_chunks", "predict_to_file", "write_pieces"]
 
@@ -48,6 +48,7 @@ def predict_to_file(
     threshold: float | None = None,
     make_row: MakeRow | None = None,
     folders: SortedFolders | None = None,
+    total: int | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> BulkSummary:
     """Write a row for each image, from where an interrupted process left off.
@@ -60,6 +61,7 @@ def predict_to_file(
         threshold: marks rows of a smaller confidence as unsure.
         make_row: makes the rows, in place of `threshold`.
         folders: receives each image that can be read, before its row is written.
+        total: number of all images; None if it is not known.
         say: receives a line of progress now and then.
     Raises: RunError as `PartialFile`, or if an image cannot be put into a folder.
     """
@@ -68,7 +70,7 @@ def predict_to_file(
         piece_of(predict, some, make_row or plain_row(threshold), format_)
         for some in in_chunks(left, CHUNK)
     )
-    return write_pieces(pieces, file, format_, folders=folders, say=say)
+    return write_pieces(pieces, file, format_, folders=folders, total=total, say=say)
 
 
 def write_pieces(
@@ -77,13 +79,14 @@ def write_pieces(
     format_: RowBytes,
     *,
     folders: SortedFolders | None = None,
+    total: int | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> BulkSummary:
     """Write pieces in their order, and finish the file.
 
     Args:
         pieces: are made one after the other, as they are written.
-        file, format_, folders, say: as for `predict_to_file`.
+        file, format_, folders, total, say: as for `predict_to_file`.
     """
     continued, examples = file.images, list[str]()
     if file.is_empty:
@@ -98,9 +101,23 @@ def write_pieces(
         if time.monotonic() - shown >= _EVERY:
             shown = time.monotonic()
             speed = (file.images - continued) / (shown - began)
-            say(f"predict   {file.images:,} images in {human_time(shown - began)}, {speed:.0f}/s")
+            say(_progress(file.images, total, speed))
     file.finish(format_.convert)
     return BulkSummary(file.images, file.bad, continued, tuple(examples))
+
+
+def _progress(images: int, total: int | None, speed: float) -> str:
+    """Describe how far the file reaches.
+
+    Args:
+        images: those in the file.
+        speed: images per second of this process.
+    """
+    rate = f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s"
+    if total is None or total < images:  # a folder may have grown since it was counted
+        return f"predict   {plural(images, 'image')}, {rate}"
+    left = human_time((total - images) / speed)
+    return f"predict   {images:,} of {plural(total, 'image')}, {rate}, {left} left"
 
 
 def in_chunks(images: Iterable[GivenImage], size: int) -> Iterator[list[GivenImage]]:

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lpt.cli.predictions.bulk_request import BulkRequest
+from lpt.cli.predictions.bulk_request import BulkRequest, unless_usual
 from lpt.cli.predictions.decision_request import DecisionRequest, MakeRow, plain_row
 from lpt.cli.predictions.given_images import GivenImage
-from lpt.cli.predictions.lazy_images import lazy_images
+from lpt.cli.predictions.lazy_images import count_images, lazy_images
 from lpt.cli.predictions.partial_file import PartialFile
 from lpt.cli.predictions.predict_to_file import (
     CHUNK,
@@ -87,22 +87,15 @@ class BulkPrediction:
     @property
     def facts(self) -> FileFacts:
         """What the file depends on."""
-        from lpt.task.task_digest import task_digest
-
         task, request, decisions = self.task, self.request, self.decisions
         top = min(self.top, len(task.class_names))
-        into = request.sort_into
         arguments = {
-            "RUN": task_digest(self.run),
+            **request.identity(self.run, self.weights),
+            **(decisions or DecisionRequest(top)).identity(),
             "--top": top,
             "--threshold": self.threshold,
-            "--embeddings": request.embeddings,
-            "--sort-into": None if into is None else str(into.absolute()),
-            "--copy": request.copy,
             "--prior": self.prior,
-            **({} if task.match == "exact" else {"--match": task.match}),
-            **({} if self.weights == "float32" else {"--backbone-weights": self.weights}),
-            **({} if decisions is None else decisions.identity()),
+            "--match": unless_usual(task.match, "exact"),
         }
         width = task.model.backbone.feature_width if request.embeddings else None
         sets = bool(decisions and decisions.sets)
@@ -140,7 +133,7 @@ def write_predictions(bulk: BulkPrediction, paths: Sequence[Path], *, null: bool
     with PartialFile(request.out, dict(facts.arguments)) as file:
         folders = _folders(request, facts)
         _say_continued(file)
-        make_row = bulk.make_row
+        make_row, total = bulk.make_row, count_images(paths)
         summary = _until_stopped(
             file,
             lambda: predict_to_file(
@@ -150,6 +143,7 @@ def write_predictions(bulk: BulkPrediction, paths: Sequence[Path], *, null: bool
                 facts.format(request.out),
                 make_row=make_row,
                 folders=folders,
+                total=total,
                 say=say_note,
             ),
         )
@@ -176,6 +170,9 @@ def share_predictions(
     """
     with ExitStack() as stack:
         pool = stack.enter_context(WorkerPool(processes, arguments, say_note))
+        total = count_images(paths)
+        given = "images of standard input" if total is None else plural(total, "image")
+        say_note(f"predict   {given} in {processes} processes")
         facts = FileFacts(**pool.facts())
         file = stack.enter_context(PartialFile(request.out, dict(facts.arguments)))
         folders = _folders(request, facts)
@@ -185,7 +182,12 @@ def share_predictions(
         summary = _until_stopped(
             file,
             lambda: write_pieces(
-                pool.pieces(in_chunks(left, SHARE)), file, format_, folders=folders, say=say_note
+                pool.pieces(in_chunks(left, SHARE)),
+                file,
+                format_,
+                folders=folders,
+                total=total,
+                say=say_note,
             ),
         )
     say_note(_described(summary, request.out))
