@@ -30,7 +30,7 @@ def row_name(facts):
     settings = facts["settings"]
     if facts["method"] != "lpt":
         options = (facts.get("baseline") or {}).get("options", {})
-        return " ".join([facts["method"], *(f"{k}={v}" for k, v in options.items())])
+        return " ".join([facts["method"], *(f"{k}={v}" for k, v in options.items() if v)])
     if not settings["phase 2 epochs"]:
         return "phase 1"
     loss = settings.get("phase 2 loss")
