@@ -155,6 +155,7 @@ def test_a_plan_is_printed_and_nothing_is_written(lpt, tmp_path):
         "phase1",
         "phase2",
         "memory",
+        "disk",
         "time",
     ]
     assert "trainable" in err
