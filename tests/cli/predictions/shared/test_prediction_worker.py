@@ -1,5 +1,6 @@
 """A process that predicts answers messages, reports errors, and ends with the one that writes."""
 
+import signal
 import socket
 
 import pytest
@@ -41,6 +42,17 @@ def test_the_place_is_in_the_environment():
     assert channel.receive() == ({"facts": {}}, b"")
     assert channel.receive() is None
     channel.close()
+
+
+def test_sigterm_ends_a_process_that_predicts_at_once():
+    one, other = socket.socketpair()
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        PredictionWorker.of_environment({SOCKET: str(one.detach()), NUMBER: "0"}).channel.close()
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        other.close()
 
 
 def test_each_message_is_answered_until_there_are_no_more(ends):

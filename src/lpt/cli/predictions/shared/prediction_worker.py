@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import socket
 import threading
 import time
@@ -42,9 +43,14 @@ class PredictionWorker:
     def of_environment(
         cls, environment: Mapping[str, str] = os.environ
     ) -> "PredictionWorker | None":
-        """Return the place; None for a process that a user has started."""
+        """Return the place; None for a process that a user has started.
+
+        A process that predicts holds nothing that could be lost, so SIGTERM then ends it at once:
+        an exception of a signal handler could come at any place, also in the end of Python.
+        """
         if SOCKET not in environment:
             return None
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         handle = int(environment[SOCKET])
         return cls(int(environment[NUMBER]), Channel(socket.socket(fileno=handle)))
 
