@@ -90,7 +90,7 @@ def path_exists(text: str) -> bool:
         return path.exists()
     except (OSError, ValueError, RuntimeError):  # too long, NUL inside, no such home folder
         return False
-    except DataError:  # braces that name no files, as in the whole of a-{0..2}.tar:test=b-{0..2}.tar
+    except DataError:  # braces that name no files: a-{0..2}.tar:test=b-{0..2}.tar
         return False
 
 
