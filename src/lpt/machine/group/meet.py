@@ -10,6 +10,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+
+# Its functions have the group of all processes as a default argument. Imported while a group
+# exists, they would keep it and its threads, which may crash the interpreter as it ends.
+import torch.distributed.nn.functional
 from torch import Tensor
 
 from lpt.errors import LptError
