@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from lpt.data.sources.label_rules import class_indices, class_places, integer_value, look_alikes
+from lpt.data.sources.label_rules import (
+    class_indices,
+    class_places,
+    integer_value,
+    look_alikes,
+    stray_names,
+)
 from lpt.errors import DataError
 
 
@@ -67,6 +73,15 @@ def test_classes_that_look_alike_are_noted():
     assert look_alikes(["big cat", "owl", "big\xa0cat"]) == (
         "note      classes 'big cat' and 'big\\xa0cat' differ only in blanks",
     )
+
+
+def test_a_label_that_makes_names_of_all_integers_is_noted():
+    assert stray_names(["0", "1", "2", "1a"]) == (
+        "note      label '1a' is no integer, so all labels are names of classes",
+    )
+    assert "'x', 'y' are no integers" in stray_names(["0", "1", "2", "x", "y"])[0]
+    assert stray_names(["0", "1", "2"]) == ()
+    assert stray_names(["7", "owl", "bat"]) == ()  # "7" is one name among others
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ __all__ = [
     "integer_value",
     "look_alikes",
     "named_by_number",
+    "stray_names",
 ]
 
 Ids = npt.NDArray[np.int64]
@@ -150,6 +151,20 @@ def look_alikes(names: Sequence[str]) -> tuple[str, ...]:
         for first, name in pairs
         if first != name
     )
+
+
+def stray_names(names: Sequence[str]) -> tuple[str, ...]:
+    """A note if a few labels that are no integers make names of all integers.
+
+    >>> stray_names(["0", "1", "n/a", "2"])
+    ("note      label 'n/a' is no integer, so all labels are names of classes",)
+    """
+    words = [name for name in names if integer_value(name) is None]
+    if not words or len(words) * 2 >= len(names):
+        return ()
+    found = listed([ascii(word) for word in words])
+    told = f"label {found} is no integer" if len(words) == 1 else f"labels {found} are no integers"
+    return (f"note      {told}, so all labels are names of classes",)
 
 
 def named_by_number(class_names: Sequence[str]) -> bool:

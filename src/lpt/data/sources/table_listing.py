@@ -7,7 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lpt.data.image_stores import ImageStore
-from lpt.data.sources.label_rules import check_labels, class_indices, integer_value, look_alikes
+from lpt.data.sources.label_rules import (
+    check_labels,
+    class_indices,
+    integer_value,
+    look_alikes,
+    stray_names,
+)
 from lpt.data.sources.listing import Listing, SplitWords
 from lpt.data.sources.table_columns import Column, Table, clean, without_zeros
 from lpt.errors import DataError
@@ -122,6 +128,7 @@ def listing_of_entries(
                 [
                     *(note for part in parts for note in part.notes),
                     *look_alikes(class_names),
+                    *stray_names(class_names),
                     *splits.note(words),
                 ]
             )
