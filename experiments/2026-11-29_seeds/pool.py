@@ -30,11 +30,13 @@ def row_name(facts):
     settings = facts["settings"]
     if facts["method"] != "lpt":
         options = (facts.get("baseline") or {}).get("options", {})
-        return " ".join([facts["method"], *(f"{k}={v}" for k, v in options.items() if v)])
+        name = facts["method"] + ("+" if settings.get("crop growth") else "")
+        return " ".join([name, *(f"{k}={v}" for k, v in options.items() if v)])
+    epochs = "" if settings["phase 1 epochs"] == 10 else f", {settings['phase 1 epochs']} epochs"
     if not settings["phase 2 epochs"]:
-        return "phase 1"
+        return f"phase 1{epochs}"
     loss = settings.get("phase 2 loss")
-    return f"both phases, {loss}" if loss else "both phases"
+    return f"both phases{epochs}, {loss}" if loss else f"both phases{epochs}"
 
 
 def finished(label, folder):
