@@ -20,7 +20,7 @@ def test_the_default_recipe_is_the_defaults():
 
 
 def test_the_recipe_adapters_is_the_default_with_adapters():
-    added = {"adapters.width": 4, "phase1.optim.adapter_lr": 0.003}
+    added = {"adapters.width": 16, "phase1.optim.adapter_lr": 0.001}
     assert load_config("adapters") == RunConfig().changed({"recipe": "adapters", **added})
 
 
