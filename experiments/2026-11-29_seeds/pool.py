@@ -58,7 +58,7 @@ def finished(label, folder):
 
 
 def main():
-    table, data = Path(sys.argv[1]), lpt.open_data(sys.argv[2])
+    table, data = Path(sys.argv[1]), lpt.open_data(sys.argv[2], val_fraction=0)
     labels = data.split("test").labels
     members = ClassGroups().members(data.counts())
     rows = list(csv.DictReader(table.open(encoding="utf-8"))) if table.is_file() else []
@@ -75,7 +75,9 @@ def main():
     for (backbone, row, seed), one in kept.items():
         bits = np.unpackbits(np.frombuffer(bytes.fromhex(one["right"]), np.uint8))
         found[backbone, row][seed] = bits[: len(labels)].astype(bool)
-        assert abs(100 * found[backbone, row][seed].mean() - float(one["overall"])) < 0.01
+        for name, chosen in {"overall": range(len(data.class_names)), **members}.items():
+            right = found[backbone, row][seed][np.isin(labels, chosen)]
+            assert abs(100 * right.mean() - float(one[name])) < 0.01, name
     for (backbone, row), seeds in found.items():
         lines = [kept[backbone, row, seed] for seed in seeds]
         values = {k: [float(one[k]) for one in lines if one[k] != ""] for k in (*SCORES, "seconds")}
