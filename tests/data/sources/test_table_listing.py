@@ -31,6 +31,19 @@ def test_names_that_look_like_numbers_are_names() -> None:
     assert (found.class_names, found.named) == (("9", "10"), True)
 
 
+def notes_of(**columns: list[str]) -> str:
+    store = FileStore.of_files(Path(), ["a", "b", "c"])
+    return " ".join(
+        listing_of_entries("x", [entries_of(table(**columns))], store, SplitWords()).notes
+    )
+
+
+def test_a_word_among_integers_is_noted_in_a_column_of_labels_only() -> None:
+    assert "label 'n/a' is no integer" in notes_of(label=["0", "1", "n/a"])
+    assert "no integer" not in notes_of(class_name=["0", "1", "n/a"])
+    assert "no integer" not in notes_of(label=["0", "1", "2"], label_name=["7", "8", "owl"])
+
+
 def test_tables_with_and_without_names_are_not_joined() -> None:
     parts = [entries_of(table(label=["0"], label_name=["a"])), entries_of(table(label=["1"]))]
     with pytest.raises(DataError, match="x: only some files have label names"):

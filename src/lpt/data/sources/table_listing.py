@@ -128,7 +128,7 @@ def listing_of_entries(
                 [
                     *(note for part in parts for note in part.notes),
                     *look_alikes(class_names),
-                    *stray_names(class_names),
+                    *(() if names else stray_names(class_names)),
                     *splits.note(words),
                 ]
             )
