@@ -39,8 +39,8 @@ def notes_of(**columns: list[str]) -> str:
 
 
 def test_a_word_among_integers_is_noted_in_a_column_of_labels_only() -> None:
-    assert "label 'n/a' is no integer" in notes_of(label=["0", "1", "n/a"])
-    assert "no integer" not in notes_of(class_name=["0", "1", "n/a"])
+    assert "label 'owl' is no integer" in notes_of(label=["0", "1", "owl"])
+    assert "no integer" not in notes_of(class_name=["0", "1", "owl"])
     assert "no integer" not in notes_of(label=["0", "1", "2"], label_name=["7", "8", "owl"])
 
 

@@ -156,8 +156,8 @@ def look_alikes(names: Sequence[str]) -> tuple[str, ...]:
 def stray_names(names: Sequence[str]) -> tuple[str, ...]:
     """A note if a few labels that are no integers make names of all integers.
 
-    >>> stray_names(["0", "1", "n/a", "2"])
-    ("note      label 'n/a' is no integer, so all labels are names of classes",)
+    >>> stray_names(["0", "1", "owl", "2"])
+    ("note      label 'owl' is no integer, so all labels are names of classes",)
     """
     words = [name for name in names if integer_value(name) is None]
     if not words or len(words) * 2 >= len(names):
