@@ -2,7 +2,7 @@
 
 import pytest
 
-from lpt.cli.options import check_free, message_of, named_data
+from lpt.cli.options import message_of, named_data
 from lpt.errors import ConfigError, DataError, ParameterError
 
 
@@ -25,12 +25,6 @@ def test_a_file_with_an_equals_sign_is_a_path(tmp_path, monkeypatch):
 def test_two_data_sets_of_one_name_are_refused():
     with pytest.raises(ConfigError, match=r"the name 'a' is taken by x.*other-a=y"):
         named_data(["a=x", "a=y"])
-
-
-def test_a_file_is_not_overwritten(tmp_path):
-    check_free(None, tmp_path / "new.csv")
-    with pytest.raises(ConfigError, match="exists already"):
-        check_free(tmp_path)
 
 
 def test_messages_name_options_on_the_command_line_and_parameters_in_python():

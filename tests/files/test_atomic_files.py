@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lpt.errors import RunError
+from lpt.errors import ConfigError, DataError, RunError
 from lpt.files.atomic_files import (
     append_line,
+    check_free,
     check_writable,
     remove_unfinished,
     write_atomic,
@@ -41,6 +42,17 @@ def test_text_bytes_and_json_are_written_and_folders_created(tmp_path):
     assert (tmp_path / "a/b/t.txt").read_text("utf-8") == "größer\n"
     assert (tmp_path / "x.bin").read_bytes() == b"\0\1"
     assert (tmp_path / "j.json").read_text("utf-8") == '{\n  "name": "größer"\n}\n'
+
+
+def test_what_exists_is_refused_with_the_error_and_the_name_of_the_caller(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nowhere")
+    check_free(None, tmp_path / "new.csv")
+    for taken in (tmp_path, link):
+        with pytest.raises(ConfigError, match=r": exists already\. Choose another name, or remove"):
+            check_free(None, taken)
+    with pytest.raises(DataError, match=r"^out .*link: exists already, with 3 rows\."):
+        check_free(link, error=DataError, named="out ", held=", with 3 rows")
 
 
 def test_files_are_readable_by_everyone(tmp_path):

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from lpt.cli.options import Data, Seed, check_free, with_quiet, with_threads
+from lpt.cli.options import Data, Seed, with_quiet, with_threads
 from lpt.cli.printing import say, say_note
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
 from lpt.escape import printable, shell_command
+from lpt.files.atomic_files import check_free
 from lpt.progress import plural
 
 __all__ = ["app"]

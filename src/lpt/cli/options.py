@@ -32,7 +32,6 @@ __all__ = [
     "Threads",
     "Weights",
     "Workers",
-    "check_free",
     "command_of",
     "message_of",
     "named_data",
@@ -197,13 +196,6 @@ def named_data(entries: list[str]) -> dict[str, str]:
             )
         named[name] = source
     return named
-
-
-def check_free(*files: Path | None) -> None:
-    """Refuse to overwrite files, before any work is done. Raises: ConfigError."""
-    for file in files:
-        if file is not None and file.exists():
-            raise ConfigError(f"{file}: exists already. Choose another name, or remove it first.")
 
 
 def with_quiet(command: Callable[..., None]) -> Callable[..., None]:

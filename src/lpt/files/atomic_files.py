@@ -12,12 +12,13 @@ from typing import Any, BinaryIO
 from platformdirs import user_cache_path
 from safetensors import SafetensorError
 
-from lpt.errors import RunError
+from lpt.errors import ConfigError, LptError, RunError
 
 __all__ = [
     "UNFINISHED",
     "append_line",
     "cache_folder",
+    "check_free",
     "check_no_links",
     "check_writable",
     "open_to_continue",
@@ -137,6 +138,27 @@ def check_writable(folder: Path) -> None:
         reason = getattr(error, "strerror", None) or str(error)
     if reason:
         raise RunError(f"{folder}: cannot be written ({reason}). Choose another folder with `out`.")
+
+
+def check_free(
+    *paths: Path | None, error: type[LptError] = ConfigError, named: str = "", held: str = ""
+) -> None:
+    """Refuse to replace what exists, a link without a target too, before any work is done.
+
+    Args:
+        paths: what will be written; None is no file.
+        error: the class of error.
+        named: what the message says before the path, such as the parameter.
+        held: what it says of the content, after "exists already".
+    Raises: `error`, naming the path.
+
+    >>> check_free(None, Path("a-new-name.csv"))
+    """
+    for path in paths:
+        if path is not None and os.path.lexists(path):
+            raise error(
+                f"{named}{path}: exists already{held}. Choose another name, or remove it first."
+            )
 
 
 def check_no_links(folder: Path) -> None:

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from lpt.cli.early_checks import given_paths
-from lpt.cli.options import Backbone, Device, Run, Threads, Workers, check_free
+from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.printing import say
 from lpt.escape import csv_text, printable
+from lpt.files.atomic_files import check_free
 from lpt.machine.threads import use_threads
 from lpt.progress import plural
 

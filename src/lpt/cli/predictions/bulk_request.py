@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lpt.errors import ConfigError, DataError, ParameterError
+from lpt.errors import DataError, ParameterError
+from lpt.files.atomic_files import check_free
 from lpt.progress import plural
 
 if TYPE_CHECKING:
@@ -108,9 +109,8 @@ def check_absent(path: Path) -> None:
 
     Raises: ConfigError if the path exists, with what the file holds if it is Parquet.
     """
-    if os.path.lexists(path):
-        held = _held(path) if path.suffix == ".parquet" else ""
-        raise ConfigError(f"{path}: exists already{held}. Choose another name, or remove it first.")
+    exists = os.path.lexists(path)
+    check_free(path, held=_held(path) if exists and path.suffix == ".parquet" else "")
 
 
 def _held(path: Path) -> str:

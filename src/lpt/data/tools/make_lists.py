@@ -9,6 +9,7 @@ from lpt.data.manifest import Manifest
 from lpt.data.sources.data_string import parse_spec
 from lpt.data.sources.open_data import open_data
 from lpt.errors import DataError
+from lpt.files.atomic_files import check_free
 
 __all__ = ["list_long_tailed", "list_split", "with_list"]
 
@@ -43,7 +44,7 @@ def list_long_tailed(
     Raises: DataError if `out` exists or a class has too few images; ConfigError for an unknown
         profile; RunError if the list cannot be written.
     """
-    _check_free(out)
+    _check_name(out)
     data = open_data(spec, seed=seed, val_fraction=0, test_fraction=0)
     splits: Sequence[str] = ("train",)
     if "test" not in data.splits and test_fraction:
@@ -83,7 +84,7 @@ def list_split(
     Returns: the data as split.
     Raises: as `open_data`; DataError if `out` exists, RunError if it cannot be written.
     """
-    _check_free(out)
+    _check_name(out)
     data = open_data(
         spec,
         seed=seed,
@@ -116,8 +117,7 @@ def with_list(spec: str, out: Path) -> str:
     return text
 
 
-def _check_free(out: Path) -> None:
+def _check_name(out: Path) -> None:
     if out.suffix != ".csv" or "," in out.name:
         raise DataError(f"{out}: give the list a name that ends in .csv and has no comma.")
-    if out.exists():
-        raise DataError(f"{out}: exists already. Choose another name, or remove it first.")
+    check_free(out, error=DataError)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lpt.errors import ParameterError, TaskFileError
 from lpt.escape import shortened
-from lpt.files.atomic_files import check_writable, write_bytes
+from lpt.files.atomic_files import check_free, check_writable, write_bytes
 from lpt.files.tensor_files import TensorFile, tensor_bytes
 from lpt.task.task_digest import task_digest
 from lpt.task_records import MOST_EDITS, TaskEdit
@@ -130,8 +130,7 @@ def check_new_file(out: str | os.PathLike[str]) -> Path:
     path = Path(out)
     if path.suffix != ".safetensors":
         raise ParameterError(f"`out` {path}: give a name that ends in .safetensors.")
-    if os.path.lexists(path):
-        raise ParameterError(f"`out` {path}: exists already. Choose another name.")
+    check_free(path, error=ParameterError, named="`out` ")
     check_writable(path.parent)
     return path
 
