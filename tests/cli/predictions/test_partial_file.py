@@ -59,6 +59,23 @@ def test_other_arguments_are_refused(tmp_path):
         assert both in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "begun_with", "now", "said"),
+    [
+        ("RUN", "0f" * 32, "1e" * 32, "was begun with another RUN. Give"),
+        ("--prior", None, "uniform", "was begun without --prior. Give"),
+        ("--prior", "uniform", None, "was begun with --prior uniform, which is missing now. Give"),
+        ("--copy", False, True, "was begun without --copy. Give"),
+        ("--copy", True, False, "was begun with --copy, which is missing now. Give"),
+    ],
+)
+def test_an_argument_that_differs_is_named_as_it_was_given(name, begun_with, now, said, tmp_path):
+    with PartialFile(tmp_path / "p.csv", {name: begun_with}) as file:
+        file.add(b"one\n", ["0.jpg"])
+    with pytest.raises(ConfigError, match=said):
+        PartialFile(tmp_path / "p.csv", {name: now})
+
+
 def test_a_file_is_checked_early_by_what_is_known(tmp_path):
     check_begun(tmp_path / "p.csv", ARGUMENTS, ["other.jpg"])  # was not begun
     begun(tmp_path / "p.csv", b"one\n", b"two\n")

@@ -215,9 +215,21 @@ def _check_arguments(path: Path, state: _State, arguments: Mapping[str, Any]) ->
         begun = state.arguments.get(name)
         if begun != value:
             raise ConfigError(
-                f"{partial}: was begun with {name} {begun}, not {value}. Give the same arguments "
+                f"{partial}: was begun {_difference(name, begun, value)}. Give the same arguments "
                 f"to continue, or remove {partial} and {state_file} to start again."
             )
+
+
+def _difference(name: str, begun: object, value: object) -> str:
+    """Say how an argument of the beginning differs from today's; None and False are not given."""
+    if name == "RUN":
+        return "with another RUN"
+    if begun is None or begun is False:
+        return f"without {name}"
+    if value is None or value is False:
+        given = name if begun is True else f"{name} {begun}"
+        return f"with {given}, which is missing now"
+    return f"with {name} {begun}, not {value}"
 
 
 def _note(before: "hashlib._Hash", path: str) -> None:
