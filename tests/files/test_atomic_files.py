@@ -3,6 +3,8 @@
 import errno
 import os
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,13 +24,18 @@ from lpt.files.atomic_files import (
 )
 
 
-@pytest.fixture
-def full_disk():
-    """No file may grow beyond a page: what a full disk is to a writer, without one."""
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow beyond a page: what a full disk is to a writer, without one.
+
+    The output of pytest is such a file, so nothing may be reported meanwhile.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def files_in(folder: Path) -> list[str]:
@@ -135,10 +142,11 @@ def save_text(path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [save_tensors, save_text])
-def test_a_full_disk_is_an_error_and_keeps_the_old_file(write, tmp_path, full_disk):
+def test_a_full_disk_is_an_error_and_keeps_the_old_file(write, tmp_path):
     path = tmp_path / "f"
     path.write_text("old")
-    with pytest.raises(RunError, match=r"f: cannot be written \(.*File too large.*\)\. Free some"):
+    said = r"f: cannot be written \(.*File too large.*\)\. Free some"
+    with pytest.raises(RunError, match=said), full_disk():
         write(path)
     assert path.read_text() == "old"
     assert files_in(tmp_path) == ["f"]
