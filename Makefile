@@ -1,5 +1,5 @@
 # make demo    end-to-end demo on bundled data: minutes on two cores
-# make check   format, lint, types, import contract, fast tests: under a minute once set up
+# make check   format, lint, types, import contract, fast tests: about half the time of make test
 # make test    everything, with branch coverage
 # make docs    the documentation site, in site/
 # make fuzz    damaged inputs of every kind: CASES=100000 TARGET=lists SEED=1; findings in fuzz-findings/
