@@ -56,19 +56,19 @@ def test_other_options_and_images_are_refused_before_anything_is_loaded(
     assert file.read_bytes() != (home / "run" / file.name).read_bytes()
     for words, said in (
         (("run", "photos", "--top", "2"), "begun with --top 3, not 2"),
-        (("run", "photos", "--threshold", "0.5"), "begun with --threshold None, not 0.5"),
-        (("run", "photos", "--embeddings"), "begun with --embeddings False, not True"),
-        (("run", "photos", "--sets", "0.9"), "begun with --sets None, not 0.9"),
-        (("run", "photos", "--match", "early"), "begun with --match None, not early"),
+        (("run", "photos", "--threshold", "0.5"), "begun without --threshold."),
+        (("run", "photos", "--embeddings"), "begun without --embeddings."),
+        (("run", "photos", "--sets", "0.9"), "begun without --sets."),
+        (("run", "photos", "--match", "early"), "begun without --match."),
         (("run", "photos/dog"), "no longer the first ones"),
-        ((str(other), "photos"), "begun with RUN"),
+        ((str(other), "photos"), "begun with another RUN."),
     ):
         refused(again(*words, *few), said, remedy)
 
 
 def test_an_option_that_was_left_out_later_is_noticed(begin):
     again = begin("--threshold", "0.5", "--backbone-weights", "bf16")
-    refused(again("run", "photos"), "begun with --backbone-weights bf16, not None")
+    refused(again("run", "photos"), "begun with --backbone-weights bf16, which is missing now.")
 
 
 def test_more_classes_than_there_are_mean_all_of_them(begin):
