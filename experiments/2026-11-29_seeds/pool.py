@@ -29,9 +29,11 @@ def row_name(facts):
     """LPT by its last phase and what its settings change, baselines by method."""
     settings = facts["settings"]
     if facts["method"] != "lpt":
-        options = (facts.get("baseline") or {}).get("options", {})
-        name = facts["method"] + ("+" if settings.get("crop growth") else "")
-        return " ".join([name, *(f"{k}={v}" for k, v in options.items() if v)])
+        baseline, grows = facts.get("baseline") or {}, bool(settings.get("crop growth"))
+        options = baseline.get("options", {})
+        name = facts["method"] + ("+" if grows else "")
+        name = " ".join([name, *(f"{k}={v}" for k, v in options.items() if v)])
+        return name if grows or baseline["epochs"] == 10 else f"{name}, {baseline['epochs']} epochs"
     epochs = "" if settings["phase 1 epochs"] == 10 else f", {settings['phase 1 epochs']} epochs"
     if not settings["phase 2 epochs"]:
         return f"phase 1{epochs}"
