@@ -9,7 +9,6 @@ from lpt.cli.options import Data, Seed, with_quiet, with_threads
 from lpt.cli.printing import say, say_note
 from lpt.data.defaults import FEW_BELOW, MANY_ABOVE, TEST_FRACTION, VAL_FRACTION
 from lpt.escape import printable, shell_command
-from lpt.files.atomic_files import check_free
 from lpt.progress import plural
 
 __all__ = ["app"]
@@ -115,7 +114,7 @@ def check(
     from lpt.data.check.quarantine import write_quarantine
     from lpt.data.check.scan import check_workers
     from lpt.data.sources.open_data import open_data
-    from lpt.files.atomic_files import cache_folder, write_text
+    from lpt.files.atomic_files import cache_folder, check_free, write_text
     from lpt.progress import shown
     from lpt.reporters import reporter_for
 

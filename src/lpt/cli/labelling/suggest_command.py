@@ -10,7 +10,6 @@ from lpt.cli.early_checks import given_paths
 from lpt.cli.options import Backbone, Device, Run, Threads, Workers
 from lpt.cli.printing import say
 from lpt.escape import csv_text, printable
-from lpt.files.atomic_files import check_free
 from lpt.machine.threads import use_threads
 from lpt.progress import plural
 
@@ -45,10 +44,11 @@ def suggest(
     The first are those that the task is unsure of, that are near classes with few training images,
     and that differ from each other.
     """
+    from lpt.files.atomic_files import check_free, write_text
+
     use_threads(threads)
     check_free(out)
     from lpt.api.suggest_photos import suggest_photos
-    from lpt.files.atomic_files import write_text
     from lpt.reporters import reporter_for
     from lpt.task import find_images, load
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lpt.errors import DataError, ParameterError
-from lpt.files.atomic_files import check_free
 from lpt.progress import plural
 
 if TYPE_CHECKING:
@@ -109,6 +108,8 @@ def check_absent(path: Path) -> None:
 
     Raises: ConfigError if the path exists, with what the file holds if it is Parquet.
     """
+    from lpt.files.atomic_files import check_free
+
     exists = os.path.lexists(path)
     check_free(path, held=_held(path) if exists and path.suffix == ".parquet" else "")
 
